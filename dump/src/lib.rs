@@ -1,1 +1,82 @@
-//! dump
+//! Reads what `pg_dump` writes: bytes in, statements and rows out, and the schema seen so far.
+//!
+//! This crate does no I/O and knows nothing of Redis, Kubernetes or changes. It turns the bytes of a plain dump,
+//! however they are cut, into [`Event`]s:
+//!
+//! ```text
+//! bytes ──▶ Scanner ──▶ Event::Statement   one statement, whole, with its Kind
+//!            │          Event::Meta        a command to psql (\connect, \restrict, …)
+//!            │          Event::CopyStart   COPY public.users (id, name) FROM stdin;
+//!            │          Event::Rows        a Slab: whole rows as they stand, many at a time
+//!            │          Event::CopyEnd     \.
+//!            │          Event::End         the dump is complete
+//!            └─▶ ScanPoint: where it stands, to go on from there later
+//!
+//! Event::Statement ──▶ Schema::observe ──▶ tables, columns, classes of types
+//! ```
+//!
+//! # Guarantees
+//!
+//! - **The same events for any cutting of the bytes**, down to one at a time, and from any [`ScanPoint`] on.
+//! - **A slab's end is a function of the dump alone** ([`SLAB_BYTES`], [`SLAB_ROWS`]).
+//! - **A dump that is cut off is an error**, wherever it is cut: in a statement, in rows, or between the head and
+//!   the closing line that pg_dump writes.
+//! - A statement's text is what the dump has, byte for byte, in UTF-8.
+//! - Memory is bounded by a slab, or by the largest statement or row; the schema is extra.
+//!
+//! # What is assumed
+//!
+//! - Dumps of `pg_dump` 13 to 18, or scripts that `psql` would run the same way. Rows come by `COPY … FROM stdin`
+//!   in the text format.
+//! - Nothing inside a block of rows has a meaning but the line `\.`.
+//!
+//! # Reading a dump
+//!
+//! ```
+//! use dump::{Event, Scanner};
+//!
+//! # fn main() -> Result<(), dump::ScanError> {
+//! let dump = b"CREATE TABLE public.t (a integer);\nCOPY public.t (a) FROM stdin;\n1\n2\n\\.\n";
+//! let mut scanner = Scanner::new();
+//! scanner.room()[..dump.len()].copy_from_slice(dump);
+//! scanner.fill(dump.len());
+//! scanner.finish();
+//! let mut rows = 0;
+//! while let Some(event) = scanner.next()? {
+//!     match event {
+//!         Event::Rows(slab) => rows += slab.rows,
+//!         Event::End => break,
+//!         _ => {}
+//!     }
+//! }
+//! assert_eq!(rows, 2);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod copy;
+pub mod detect;
+pub mod encoding;
+mod error;
+pub mod identity;
+mod kind;
+mod meta;
+mod name;
+pub mod object;
+mod plain;
+mod schema;
+mod setting;
+mod statement;
+pub mod token;
+mod window;
+
+pub use copy::{CopyColumns, CopyHeader, Slab};
+pub use encoding::Encoding;
+pub use error::{Place, ScanError};
+pub use kind::{Kind, LargeObject, Skip, classify};
+pub use meta::Meta;
+pub use name::{QualifiedName, quote_name};
+pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, Statement};
+pub use schema::{Column, Learned, Schema, Table, TypeClass};
+pub use setting::{Setting, Value, is_on};
+pub use statement::Boundary;

@@ -1,1 +1,30 @@
-//! tests
+//! What the tests of the whole need: real servers, the reference consumer, comparisons, faults.
+//!
+//! ```text
+//! dump ─▶ binary::Runner ─▶ proxy::Proxy ─▶ servers::RedisServer ─▶ consumer::Consumer ─▶ servers::PostgresServer
+//!    │                       (faults)         │ zset::Snapshot                              │
+//!    └─▶ psql ─────────────────────────────────────────────────▶ reference database ─▶ dumpdiff ◀┘
+//! ```
+//!
+//! Nothing here uses the crates under test. The consumer decodes changes by itself, by the rules of the
+//! real one, so a mistake in the encoder cannot be cancelled by the same mistake in the decoder.
+//!
+//! Everything that is started is stopped and deleted when its value is dropped, and also when the test
+//! process dies without dropping it (see [`servers`]).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "support for tests: a failing helper is a failing test, and the panic says where"
+)]
+
+pub mod binary;
+pub mod consumer;
+pub mod dumpdiff;
+pub mod fixtures;
+pub mod pgwire;
+pub mod proxy;
+pub mod resp;
+pub mod rng;
+pub mod servers;
+pub mod zset;

@@ -1,0 +1,204 @@
+//! COPY: the statement's head, slabs of rows, and the text form of values.
+//!
+//! The text form is PostgreSQL's: a row ends at a line feed, its fields are separated by tabs, a field that is
+//! exactly `\N` is NULL, and only then are backslash escapes undone.
+
+use crate::error::{Place, ScanError};
+use crate::name::{Cursor, QualifiedName};
+
+/// The head of a block of rows: `COPY table (columns) FROM stdin;`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyHeader {
+    /// The table as the statement names it.
+    pub table: QualifiedName,
+    /// The columns, in the order of the fields.
+    pub columns: CopyColumns,
+    /// Where the statement begins.
+    pub place: Place,
+}
+
+/// The columns that a COPY statement names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyColumns {
+    /// These, in this order.
+    Listed(Vec<String>),
+    /// None, spelled as pg_dump does for a table without columns (`COPY t  FROM stdin`, two blanks).
+    Zero,
+    /// No list: all columns of the table, in its order.
+    All,
+}
+
+impl CopyHeader {
+    /// Reads the statement `text`, which began at `place`.
+    ///
+    /// # Errors
+    /// [`ScanError::Copy`] for options that change the form of the rows (`WITH (FORMAT csv)` and the like),
+    /// which pg_dump never writes.
+    pub fn parse(text: &str, place: Place, standard: bool) -> Result<Self, ScanError> {
+        let error = |what: &str| ScanError::Copy { at: place, what: what.to_owned() };
+        let mut c = Cursor::new(text, standard);
+        c.word("COPY");
+        let table =
+            c.parts().and_then(QualifiedName::from_parts).ok_or_else(|| error("it names no table"))?;
+        let listed = if c.symbol(b'(') {
+            Some(columns(&mut c).ok_or_else(|| error("its list of columns does not end"))?)
+        } else {
+            None
+        };
+        let columns = match listed {
+            Some(names) => CopyColumns::Listed(names),
+            None if text.contains("  FROM stdin") => CopyColumns::Zero,
+            None => CopyColumns::All,
+        };
+        if !c.words(&["FROM", "STDIN"]) || !c.symbol(b';') {
+            return Err(error("only COPY … FROM stdin in the text format without options is understood"));
+        }
+        Ok(Self { table, columns, place })
+    }
+}
+
+fn columns(c: &mut Cursor<'_>) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    loop {
+        if c.symbol(b')') {
+            return Some(names);
+        }
+        names.push(c.part()?);
+        c.symbol(b',');
+    }
+}
+
+/// Whole rows of one block, as they stand in the dump.
+///
+/// Where a slab ends is a function of the dump alone, never of how its bytes arrived.
+#[derive(Debug)]
+pub struct Slab {
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Where the first row begins.
+    pub place: Place,
+    /// The number of the first row within its block, from 0.
+    pub first_row: u64,
+    /// How many rows there are.
+    pub rows: u64,
+    /// Lines end in `\r\n` (a dump whose line ends were converted): the `\r` is not part of the row.
+    pub crlf: bool,
+}
+
+impl Slab {
+    /// The rows, each with its line end.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// The offset in the dump after the last row.
+    #[must_use]
+    pub fn end_offset(&self) -> u64 {
+        self.place.offset + (self.end - self.start) as u64
+    }
+
+    /// Gives the buffer back, for [`Scanner::recycle`](crate::Scanner::recycle).
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+}
+
+/// The field that means NULL.
+pub const NULL: &[u8] = b"\\N";
+
+/// Why a field cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// A backslash with nothing after it.
+    #[error("it ends in a single backslash")]
+    DanglingBackslash,
+    /// A carriage return in the middle, which PostgreSQL refuses too.
+    #[error("it holds a carriage return that is not written as \\r")]
+    CarriageReturn,
+}
+
+/// Undoes the escapes of a field that is not NULL, appending its bytes to `out`.
+///
+/// # Errors
+/// [`FieldError`] where PostgreSQL refuses the field as well.
+pub fn unescape(field: &[u8], out: &mut Vec<u8>) -> Result<(), FieldError> {
+    let mut rest = field;
+    while let Some(at) = memchr::memchr2(b'\\', b'\r', rest) {
+        out.extend_from_slice(&rest[..at]);
+        if rest[at] == b'\r' {
+            return Err(FieldError::CarriageReturn);
+        }
+        let (byte, used) = escape(&rest[at + 1..]).ok_or(FieldError::DanglingBackslash)?;
+        out.push(byte);
+        rest = &rest[at + 1 + used..];
+    }
+    out.extend_from_slice(rest);
+    Ok(())
+}
+
+/// The byte that the escape after a backslash stands for, and how many bytes it takes.
+fn escape(rest: &[u8]) -> Option<(u8, usize)> {
+    let digits = |radix: u32, most: usize, from: usize| {
+        rest[from..]
+            .iter()
+            .take(most)
+            .map_while(|&b| (b as char).to_digit(radix))
+            .fold((0u32, 0), |(v, n), d| (v * radix + d, n + 1))
+    };
+    Some(match *rest.first()? {
+        b'b' => (0x08, 1),
+        b'f' => (0x0c, 1),
+        b'n' => (b'\n', 1),
+        b'r' => (b'\r', 1),
+        b't' => (b'\t', 1),
+        b'v' => (0x0b, 1),
+        b'0'..=b'7' => {
+            let (value, length) = digits(8, 3, 0);
+            ((value & 0xff) as u8, length)
+        }
+        b'x' => match digits(16, 2, 1) {
+            (_, 0) => (b'x', 1),
+            (value, length) => (value as u8, 1 + length),
+        },
+        other => (other, 1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Result<(String, CopyColumns), ScanError> {
+        CopyHeader::parse(text, Place::default(), true).map(|h| (h.table.to_string(), h.columns))
+    }
+
+    #[test]
+    fn heads() {
+        let listed = |names: &[&str]| CopyColumns::Listed(names.iter().map(|&n| n.to_owned()).collect());
+        assert_eq!(
+            header("COPY public.t (a, \"b,)\") FROM stdin;"),
+            Ok(("public.t".to_owned(), listed(&["a", "b,)"])))
+        );
+        assert_eq!(
+            header("COPY \"S\".\"user\"  FROM stdin;"),
+            Ok(("\"S\".\"user\"".to_owned(), CopyColumns::Zero))
+        );
+        assert_eq!(header("COPY t FROM STDIN;"), Ok(("t".to_owned(), CopyColumns::All)));
+        assert!(header("COPY t (a) FROM stdin WITH (FORMAT csv);").is_err());
+    }
+
+    #[test]
+    fn escapes() {
+        let read = |field: &str| {
+            let mut out = Vec::new();
+            unescape(field.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(read(r"a\tb\\t\n\r\b\f\v\.\q"), Ok("a\tb\\t\n\r\u{8}\u{c}\u{b}.q".to_owned()));
+        assert_eq!(read(r"\101\1018\7\x41\x4G\xZ"), Ok("AA8\u{7}A\u{4}GxZ".to_owned()));
+        assert_eq!(read("a\\"), Err(FieldError::DanglingBackslash));
+        assert_eq!(read("a\rb"), Err(FieldError::CarriageReturn));
+    }
+}

@@ -1,0 +1,51 @@
+//! What kind of file this is, by its first bytes.
+
+use crate::error::ScanError;
+
+/// So many bytes are enough to tell.
+pub const ENOUGH: usize = 512;
+
+/// Checks that `bytes`, the first of a (decompressed) dump, can be a script, and returns how many to skip: a
+/// byte order mark, as psql skips it.
+///
+/// # Errors
+/// [`ScanError::Empty`], or [`ScanError::NotADump`] that names what was recognised.
+pub fn plain_start(bytes: &[u8]) -> Result<usize, ScanError> {
+    if bytes.is_empty() {
+        return Err(ScanError::Empty);
+    }
+    let convert = "convert it by `pg_restore --file=- ARCHIVE`, or dump with `pg_dump --format=plain`";
+    let what = if bytes.starts_with(b"PGDMP") {
+        format!("it is an archive in pg_dump's custom format, which cannot be read yet; {convert}")
+    } else if bytes.get(257..262) == Some(b"ustar") {
+        format!(
+            "it is a tar file, maybe an archive in pg_dump's tar format, which cannot be read yet; {convert}"
+        )
+    } else if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        "it is UTF-16 text, as PowerShell's `>` writes it; dump with `pg_dump --file=NAME`".to_owned()
+    } else if bytes.contains(&0) {
+        "it is binary data of a kind that is not recognised".to_owned()
+    } else {
+        return Ok(if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 });
+    };
+    Err(ScanError::NotADump { what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_it_is() {
+        let say = |bytes: &[u8]| plain_start(bytes).unwrap_err().to_string();
+        assert!(say(b"PGDMP\x01\x0e").contains("custom format"));
+        let mut tar = vec![b'a'; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert!(say(&tar).contains("tar"));
+        assert!(say(b"\xff\xfeS\0E\0").contains("UTF-16"));
+        assert!(say(b"abc\0").contains("binary"));
+        assert_eq!(plain_start(b""), Err(ScanError::Empty));
+        assert_eq!(plain_start(b"--\n"), Ok(0));
+        assert_eq!(plain_start(b"\xef\xbb\xbf--\n"), Ok(3));
+    }
+}

@@ -1,0 +1,99 @@
+//! Errors of reading a dump: what, where, and what to do about it.
+
+use std::fmt;
+
+/// A place in a dump: counted on the decompressed bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Byte offset from the start of the dump, 0-based.
+    pub offset: u64,
+    /// Line, 1-based.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {}, line {}", self.offset, self.line)
+    }
+}
+
+/// Why a dump cannot be read on. None of these goes away by trying again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// Not one byte.
+    #[error("the dump is empty: no byte was read")]
+    Empty,
+    /// What `pg_dump` writes as a script does not look like this.
+    #[error("this is not a plain dump of pg_dump: {what}")]
+    NotADump {
+        /// What was found instead, and what to do.
+        what: String,
+    },
+    /// The bytes end inside a statement or a comment.
+    #[error(
+        "the dump is cut off: it ends inside the statement that began at {began}; make the dump again, or copy it again"
+    )]
+    TruncatedStatement {
+        /// Where the unfinished statement began.
+        began: Place,
+    },
+    /// The bytes end inside the data of a table.
+    #[error(
+        "the dump is cut off: it ends inside the data of {table} (COPY at {began}), after {rows} complete rows; make the dump again, or copy it again"
+    )]
+    TruncatedCopy {
+        /// The table as the dump spells it.
+        table: String,
+        /// Where the COPY statement began.
+        began: Place,
+        /// Rows of this block that are whole.
+        rows: u64,
+    },
+    /// The head of pg_dump was there, its closing line was not.
+    #[error(
+        "the dump is cut off: it begins with pg_dump's head, but its closing line, `-- PostgreSQL database dump complete`, is missing at {at}; make the dump again, or copy it again"
+    )]
+    Unfinished {
+        /// Where the bytes end.
+        at: Place,
+    },
+    /// A statement larger than any that PostgreSQL takes.
+    #[error(
+        "the statement at {began} is longer than {limit} bytes: no `;` ends it; is this a dump of pg_dump?"
+    )]
+    StatementTooLong {
+        /// Where it began.
+        began: Place,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A COPY statement in a form that pg_dump does not write.
+    #[error("the COPY statement at {at} cannot be read: {what}")]
+    Copy {
+        /// Where the statement began.
+        at: Place,
+        /// What about it.
+        what: String,
+    },
+    /// A statement whose bytes are not of the encoding that the dump says.
+    #[error(
+        "the statement at {at} has bytes at offset {offset} that are not {encoding}; dump with `pg_dump --encoding=UTF8`"
+    )]
+    Undecodable {
+        /// Where the statement begins.
+        at: Place,
+        /// The first byte that does not decode.
+        offset: u64,
+        /// `client_encoding`.
+        encoding: String,
+    },
+    /// A `client_encoding` that is not supported.
+    #[error("the dump's encoding cannot be read, set at {at}: {reason}")]
+    UnsupportedEncoding {
+        /// Where it is set.
+        at: Place,
+        /// Which one, and what to do.
+        reason: String,
+    },
+}

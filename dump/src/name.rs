@@ -1,0 +1,417 @@
+//! Names of tables, types and columns.
+
+use std::fmt;
+
+use crate::token::{Token, TokenKind, Tokens};
+
+/// A name that a schema may qualify.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct QualifiedName {
+    /// The schema, where the dump names one.
+    pub schema: Option<String>,
+    /// The name itself, without quotes.
+    pub name: String,
+}
+
+impl QualifiedName {
+    /// A name with its schema.
+    #[must_use]
+    pub fn new(schema: &str, name: &str) -> Self {
+        Self { schema: Some(schema.to_owned()), name: name.to_owned() }
+    }
+
+    /// From the parts between the dots; a database's name in front of three is dropped.
+    #[must_use]
+    pub fn from_parts(mut parts: Vec<String>) -> Option<Self> {
+        let name = parts.pop()?;
+        Some(Self { schema: parts.pop(), name })
+    }
+}
+
+/// As SQL needs it: `public."Order"`.
+impl fmt::Display for QualifiedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{}.", quote_name(schema))?;
+        }
+        f.write_str(&quote_name(&self.name))
+    }
+}
+
+/// The name as SQL needs it: in quotes exactly where PostgreSQL's `quote_ident` puts them.
+#[must_use]
+pub fn quote_name(name: &str) -> String {
+    let plain = !name.is_empty()
+        && name
+            .bytes()
+            .enumerate()
+            .all(|(i, b)| b.is_ascii_lowercase() || b == b'_' || (i > 0 && b.is_ascii_digit()))
+        && !is_reserved(name);
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+fn is_reserved(name: &str) -> bool {
+    QUOTED_KEYWORDS.binary_search(&name).is_ok()
+}
+
+/// The key words that `quote_ident` quotes: all of `pg_get_keywords()` whose class is not U, over PostgreSQL
+/// 13 to 18. A word that only some of these versions reserve is quoted too: quotes change nothing.
+const QUOTED_KEYWORDS: &[&str] = &[
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "between",
+    "bigint",
+    "binary",
+    "bit",
+    "boolean",
+    "both",
+    "case",
+    "cast",
+    "char",
+    "character",
+    "check",
+    "coalesce",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "exists",
+    "extract",
+    "false",
+    "fetch",
+    "float",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "greatest",
+    "group",
+    "grouping",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "inout",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "json",
+    "json_array",
+    "json_arrayagg",
+    "json_exists",
+    "json_object",
+    "json_objectagg",
+    "json_query",
+    "json_scalar",
+    "json_serialize",
+    "json_table",
+    "json_value",
+    "lateral",
+    "leading",
+    "least",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "merge_action",
+    "national",
+    "natural",
+    "nchar",
+    "none",
+    "normalize",
+    "not",
+    "notnull",
+    "null",
+    "nullif",
+    "numeric",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "out",
+    "outer",
+    "overlaps",
+    "overlay",
+    "placing",
+    "position",
+    "precision",
+    "primary",
+    "real",
+    "references",
+    "returning",
+    "right",
+    "row",
+    "select",
+    "session_user",
+    "setof",
+    "similar",
+    "smallint",
+    "some",
+    "substring",
+    "symmetric",
+    "system_user",
+    "table",
+    "tablesample",
+    "then",
+    "time",
+    "timestamp",
+    "to",
+    "trailing",
+    "treat",
+    "trim",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "values",
+    "varchar",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+    "xmlattributes",
+    "xmlconcat",
+    "xmlelement",
+    "xmlexists",
+    "xmlforest",
+    "xmlnamespaces",
+    "xmlparse",
+    "xmlpi",
+    "xmlroot",
+    "xmlserialize",
+    "xmltable",
+];
+
+/// Walks over the words of one statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Cursor<'a> {
+    text: &'a str,
+    tokens: Tokens<'a>,
+    ahead: Option<Token>,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(text: &'a str, standard: bool) -> Self {
+        let mut tokens = Tokens::new(text.as_bytes(), standard);
+        let ahead = tokens.next();
+        Self { text, tokens, ahead }
+    }
+
+    pub(crate) fn peek(&self) -> Option<Token> {
+        self.ahead
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Token> {
+        std::mem::replace(&mut self.ahead, self.tokens.next())
+    }
+
+    pub(crate) fn text(&self, token: Token) -> &'a str {
+        &self.text[token.start..token.end]
+    }
+
+    /// The text from the start of one token to the end of another.
+    pub(crate) fn between(&self, first: Token, last: Token) -> &'a str {
+        &self.text[first.start..last.end]
+    }
+
+    /// Whether the next token is this key word; if so it is taken.
+    pub(crate) fn word(&mut self, key: &str) -> bool {
+        let is = self.at_word(key);
+        if is {
+            self.next();
+        }
+        is
+    }
+
+    pub(crate) fn at_word(&self, key: &str) -> bool {
+        self.ahead.is_some_and(|t| t.kind == TokenKind::Word && self.text(t).eq_ignore_ascii_case(key))
+    }
+
+    /// Takes the words one after the other, all or none.
+    pub(crate) fn words(&mut self, keys: &[&str]) -> bool {
+        let mut ahead = self.clone();
+        let all = keys.iter().all(|key| ahead.word(key));
+        if all {
+            *self = ahead;
+        }
+        all
+    }
+
+    pub(crate) fn any_word(&mut self, keys: &[&str]) -> bool {
+        keys.iter().any(|key| self.word(key))
+    }
+
+    pub(crate) fn symbol(&mut self, symbol: u8) -> bool {
+        let is = self
+            .ahead
+            .is_some_and(|t| t.kind == TokenKind::Symbol && self.text.as_bytes()[t.start] == symbol);
+        if is {
+            self.next();
+        }
+        is
+    }
+
+    /// A name of one part: folded to lower case where it has no quotes.
+    pub(crate) fn part(&mut self) -> Option<String> {
+        let token = self.ahead?;
+        let raw = self.text(token);
+        let part = match token.kind {
+            TokenKind::Word => fold(raw),
+            TokenKind::QuotedName if raw.starts_with('"') => {
+                raw[1..raw.len().checked_sub(1)?].replace("\"\"", "\"")
+            }
+            _ => return None,
+        };
+        self.next();
+        Some(part)
+    }
+
+    /// The parts of a name with dots between them.
+    pub(crate) fn parts(&mut self) -> Option<Vec<String>> {
+        let mut parts = vec![self.part()?];
+        while self.symbol(b'.') {
+            parts.push(self.part()?);
+        }
+        Some(parts)
+    }
+
+    /// The value of a string literal, or `None` when the next token is none.
+    pub(crate) fn literal(&mut self) -> Option<String> {
+        let value = literal_value(self.text(self.ahead?), self.ahead?.kind)?;
+        self.next();
+        Some(value)
+    }
+
+    /// Skips tokens until the key word was taken; false at the end.
+    pub(crate) fn skip_past(&mut self, key: &str) -> bool {
+        while self.ahead.is_some() {
+            if self.word(key) {
+                return true;
+            }
+            self.next();
+        }
+        false
+    }
+}
+
+/// Folds as PostgreSQL does in a UTF8 database: ASCII letters only.
+fn fold(word: &str) -> String {
+    word.to_ascii_lowercase()
+}
+
+/// The value of a literal as the dump spells it.
+pub(crate) fn literal_value(raw: &str, kind: TokenKind) -> Option<String> {
+    match kind {
+        TokenKind::Str if raw.starts_with('\'') => Some(raw[1..raw.len().checked_sub(1)?].replace("''", "'")),
+        TokenKind::EscapeStr => {
+            let open = raw.find('\'')?;
+            unescape(raw.get(open + 1..raw.len().checked_sub(1)?)?)
+        }
+        TokenKind::DollarStr => {
+            let tag = raw[1..].find('$')? + 2;
+            raw.get(tag..raw.len().checked_sub(tag)?).map(str::to_owned)
+        }
+        _ => None,
+    }
+}
+
+/// The escapes of `E'…'` that pg_dump writes: `\\`, `''`, and the letters.
+fn unescape(body: &str) -> Option<String> {
+    let mut out = String::with_capacity(body.len());
+    let mut chars = body.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => out.push(chars.next()?),
+            '\\' => out.push(match chars.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                '0'..='9' | 'x' | 'u' | 'U' => return None,
+                other => other,
+            }),
+            c => out.push(c),
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_sorted() {
+        assert!(QUOTED_KEYWORDS.is_sorted());
+    }
+
+    #[test]
+    fn quotes_where_needed() {
+        for (name, quoted) in [
+            ("users", "users"),
+            ("_a1", "_a1"),
+            ("1a", "\"1a\""),
+            ("Order", "\"Order\""),
+            ("user", "\"user\""),
+            ("na\"me", "\"na\"\"me\""),
+            ("ä", "\"ä\""),
+            ("a$b", "\"a$b\""),
+            ("", "\"\""),
+            ("name", "name"),
+        ] {
+            assert_eq!(quote_name(name), quoted);
+        }
+    }
+
+    #[test]
+    fn literals() {
+        let read = |text: &str, standard: bool| Cursor::new(text, standard).literal();
+        assert_eq!(read("'a''b\\'", true).as_deref(), Some("a'b\\"));
+        assert_eq!(read("'a\\\\b'", false).as_deref(), Some("a\\b"));
+        assert_eq!(read("E'a\\'b\\n'", true).as_deref(), Some("a'b\n"));
+        assert_eq!(read("$x$a'b$x$", true).as_deref(), Some("a'b"));
+        assert_eq!(read("B'01'", true), None);
+    }
+}

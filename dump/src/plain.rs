@@ -1,0 +1,625 @@
+//! The scanner of plain dumps: bytes in, events out.
+
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter, memmem};
+use serde::{Deserialize, Serialize};
+
+use crate::copy::{CopyHeader, Slab};
+use crate::detect;
+use crate::encoding::Encoding;
+use crate::error::{Place, ScanError};
+use crate::kind::{Kind, classify};
+use crate::meta::Meta;
+use crate::setting::{Setting, is_on};
+use crate::statement::Boundary;
+use crate::token::is_space;
+use crate::window::{BUFFER, Window};
+
+/// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
+pub const SLAB_BYTES: usize = 128 * 1024;
+/// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
+/// bounded too.
+pub const SLAB_ROWS: u64 = 4096;
+/// PostgreSQL takes no statement of a gigabyte; one of this size is not a statement of pg_dump.
+const STATEMENT_LIMIT: usize = 256 << 20;
+
+/// What the scanner found, in the order of the dump.
+#[derive(Debug)]
+pub enum Event {
+    /// A statement of SQL, whole.
+    Statement(Statement),
+    /// A command to psql.
+    Meta(Meta),
+    /// The rows of a table begin.
+    CopyStart(Arc<CopyHeader>),
+    /// Rows of the block that began last.
+    Rows(Slab),
+    /// The block has ended, after so many rows.
+    CopyEnd {
+        /// Rows of the block.
+        rows: u64,
+    },
+    /// The dump is complete.
+    End,
+}
+
+/// A statement, byte for byte as in the dump (but in UTF-8), with its semicolon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Its text.
+    pub text: String,
+    /// Where it begins.
+    pub place: Place,
+    /// What it is for.
+    pub kind: Kind,
+}
+
+/// Where a scanner stands and what it must know to go on from there: all of it, in a form that can be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanPoint {
+    /// Offset of the next byte in the decompressed dump.
+    pub offset: u64,
+    /// Its line, 1-based.
+    pub line: u64,
+    /// `standard_conforming_strings`.
+    pub standard: bool,
+    /// `client_encoding`, by PostgreSQL's name.
+    pub encoding: String,
+    /// pg_dump's head was seen, so its closing line must come.
+    pub head: bool,
+    /// pg_dump's closing line was seen.
+    pub complete: bool,
+    /// The block of rows in which the point lies.
+    pub block: Option<BlockPoint>,
+}
+
+/// A point inside a block of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockPoint {
+    /// The COPY statement.
+    pub statement: String,
+    /// Where it begins.
+    pub offset: u64,
+    /// Its line.
+    pub line: u64,
+    /// Where the first row begins.
+    pub data: u64,
+    /// Rows before the point.
+    pub rows: u64,
+    /// Lines end in `\r\n`.
+    pub crlf: bool,
+}
+
+impl Default for ScanPoint {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            line: 1,
+            standard: true,
+            encoding: "UTF8".to_owned(),
+            head: false,
+            complete: false,
+            block: None,
+        }
+    }
+}
+
+impl ScanPoint {
+    /// The point `rows` rows, which take `bytes` bytes, further on in the same block.
+    #[must_use]
+    pub fn after_rows(&self, rows: u64, bytes: u64) -> Self {
+        let mut point = self.clone();
+        point.offset += bytes;
+        point.line += rows;
+        if let Some(block) = &mut point.block {
+            block.rows += rows;
+        }
+        point
+    }
+}
+
+/// What the scanner is in the middle of.
+#[derive(Debug)]
+enum State {
+    /// Nothing was looked at.
+    Start,
+    /// Between statements.
+    Between,
+    /// In a statement.
+    Statement(Boundary),
+    /// After a COPY statement, before the end of its line.
+    CopyLine(Box<BlockPoint>),
+    /// In the rows of a block.
+    Rows(Block),
+    /// Said [`Event::End`].
+    Finished,
+}
+
+/// The block of rows that is being read.
+#[derive(Debug)]
+struct Block {
+    header: Arc<CopyHeader>,
+    point: Box<BlockPoint>,
+    /// Up to here, as an offset of the dump, no closing line begins.
+    searched: u64,
+}
+
+/// Reads a plain dump: [`room`](Self::room) and [`fill`](Self::fill) bring bytes in, [`next`](Self::next)
+/// gives events.
+///
+/// The events are the same for any cutting of the bytes, down to one at a time.
+#[derive(Debug)]
+pub struct Scanner {
+    window: Window,
+    state: State,
+    line: u64,
+    standard: bool,
+    encoding: Encoding,
+    head: bool,
+    complete: bool,
+    statements: u64,
+    whole: bool,
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self {
+            window: Window::default(),
+            state: State::Start,
+            line: 1,
+            standard: true,
+            encoding: Encoding::Utf8,
+            head: false,
+            complete: false,
+            statements: 0,
+            whole: false,
+        }
+    }
+}
+
+impl Scanner {
+    /// A scanner at the start of a dump.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A scanner that goes on at `point`; the next byte that it is given must be the one at `point.offset`.
+    ///
+    /// # Errors
+    /// [`ScanError`] when the point's encoding or COPY statement is not understood.
+    pub fn resume(point: &ScanPoint) -> Result<Self, ScanError> {
+        let state = match &point.block {
+            None if point.offset == 0 => State::Start,
+            None => State::Between,
+            Some(block) => {
+                let place = Place { offset: block.offset, line: block.line };
+                let header = CopyHeader::parse(&block.statement, place, point.standard)?;
+                let searched = point.offset;
+                State::Rows(Block { header: Arc::new(header), point: Box::new(block.clone()), searched })
+            }
+        };
+        let mut scanner = Self {
+            window: Window::at(point.offset),
+            state,
+            line: point.line,
+            standard: point.standard,
+            head: point.head,
+            complete: point.complete,
+            statements: 1,
+            ..Self::default()
+        };
+        scanner.set_encoding(&point.encoding)?;
+        Ok(scanner)
+    }
+
+    /// The point after the last event.
+    #[must_use]
+    pub fn point(&self) -> ScanPoint {
+        let block = match &self.state {
+            State::Rows(block) => Some((*block.point).clone()),
+            _ => None,
+        };
+        ScanPoint {
+            offset: self.window.offset(),
+            line: self.line,
+            standard: self.standard,
+            encoding: self.encoding.name().to_owned(),
+            head: self.head,
+            complete: self.complete,
+            block,
+        }
+    }
+
+    /// The head of the block that the point lies in, for a scanner that was resumed in one.
+    #[must_use]
+    pub fn block(&self) -> Option<Arc<CopyHeader>> {
+        match &self.state {
+            State::Rows(block) => Some(Arc::clone(&block.header)),
+            _ => None,
+        }
+    }
+
+    /// The encoding of what follows.
+    #[must_use]
+    pub fn encoding(&self) -> &Encoding {
+        &self.encoding
+    }
+
+    /// Whether backslashes are ordinary characters in `'…'`.
+    #[must_use]
+    pub fn standard_strings(&self) -> bool {
+        self.standard
+    }
+
+    /// Room to read the next bytes into; say by [`fill`](Self::fill) how many came.
+    pub fn room(&mut self) -> &mut [u8] {
+        let held = self.window.bytes().len();
+        let wanted = match &self.state {
+            // Just up to the slab's end and the row over it, so that little is copied between buffers.
+            State::Rows(block) => {
+                let target = block.target(self.window.offset());
+                let near = target + 4096;
+                if held < near { near } else { held + held / 8 + 4096 }
+            }
+            _ if held < BUFFER / 2 => BUFFER / 2,
+            _ => held + held / 8 + 4096,
+        };
+        self.window.room(wanted)
+    }
+
+    /// Takes over the first `count` bytes of [`room`](Self::room).
+    pub fn fill(&mut self, count: usize) {
+        self.window.fill(count);
+    }
+
+    /// Says that no more bytes follow.
+    pub fn finish(&mut self) {
+        self.whole = true;
+    }
+
+    /// Takes a slab's buffer back, to be used again.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.window.recycle(buffer);
+    }
+
+    /// The next event, or `None` when more bytes are needed.
+    ///
+    /// # Errors
+    /// [`ScanError`] when the bytes are not, or not wholly, a plain dump. Rows and statements before that
+    /// place were given out.
+    pub fn next(&mut self) -> Result<Option<Event>, ScanError> {
+        loop {
+            match &mut self.state {
+                State::Start => {
+                    if !self.start()? {
+                        return Ok(None);
+                    }
+                }
+                State::Between => {
+                    if let Some(event) = self.between()? {
+                        return Ok(Some(event));
+                    }
+                    if matches!(self.state, State::Between) {
+                        return Ok(None);
+                    }
+                }
+                State::Statement(_) => return self.statement(),
+                State::CopyLine(_) => {
+                    return match self.copy_line()? {
+                        Some(header) => Ok(Some(Event::CopyStart(header))),
+                        None => Ok(None),
+                    };
+                }
+                State::Rows(_) => return self.rows(),
+                State::Finished => return Ok(None),
+            }
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place { offset: self.window.offset(), line: self.line }
+    }
+
+    fn start(&mut self) -> Result<bool, ScanError> {
+        let bytes = self.window.bytes();
+        if bytes.len() < detect::ENOUGH && !self.whole {
+            return Ok(false);
+        }
+        let skip = detect::plain_start(bytes)?;
+        self.window.consume(skip);
+        self.state = State::Between;
+        Ok(true)
+    }
+
+    /// Skips blanks and comments up to a statement, a command or the end.
+    fn between(&mut self) -> Result<Option<Event>, ScanError> {
+        loop {
+            let bytes = self.window.bytes();
+            let blank = bytes.iter().position(|&b| !is_space(b)).unwrap_or(bytes.len());
+            self.advance(blank);
+            let bytes = self.window.bytes();
+            match bytes {
+                [] if self.whole => return self.end().map(Some),
+                [] => return Ok(None),
+                [b'\\', ..] => return self.meta(),
+                [b'-' | b'/'] if !self.whole => return Ok(None),
+                [b'-', b'-', ..] => {
+                    if !self.line_comment() {
+                        return Ok(None);
+                    }
+                }
+                [b'/', b'*', ..] => {
+                    let Some(token) = crate::token::token(bytes, 0, false, self.standard) else {
+                        if self.whole {
+                            return Err(ScanError::TruncatedStatement { began: self.place() });
+                        }
+                        self.check_length(bytes.len())?;
+                        return Ok(None);
+                    };
+                    self.advance(token.end);
+                }
+                // A semicolon alone ends nothing.
+                [b';', ..] => self.advance(1),
+                _ => {
+                    self.state = State::Statement(Boundary::default());
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn line_comment(&mut self) -> bool {
+        let bytes = self.window.bytes();
+        let Some(end) = memchr(b'\n', bytes).map(|at| at + 1).or(self.whole.then_some(bytes.len())) else {
+            return false;
+        };
+        match bytes[..end].trim_ascii_end() {
+            b"-- PostgreSQL database dump" | b"-- PostgreSQL database cluster dump" => {
+                self.head = true;
+                self.complete = false;
+            }
+            b"-- PostgreSQL database dump complete" | b"-- PostgreSQL database cluster dump complete" => {
+                self.complete = true;
+            }
+            _ => {}
+        }
+        self.advance(end);
+        true
+    }
+
+    fn meta(&mut self) -> Result<Option<Event>, ScanError> {
+        let bytes = self.window.bytes();
+        let Some(end) = memchr(b'\n', bytes).map(|at| at + 1).or(self.whole.then_some(bytes.len())) else {
+            return Ok(None);
+        };
+        let line = self.decode(&bytes[..end])?;
+        let meta = Meta::parse(&line);
+        if let Meta::Encoding(name) = &meta {
+            let name = name.clone();
+            self.set_encoding(&name)?;
+        }
+        self.advance(end);
+        self.statements += 1;
+        Ok(Some(Event::Meta(meta)))
+    }
+
+    fn end(&mut self) -> Result<Event, ScanError> {
+        if self.window.offset() == 0 {
+            return Err(ScanError::Empty);
+        }
+        if self.head && !self.complete {
+            return Err(ScanError::Unfinished { at: self.place() });
+        }
+        if self.statements == 0 {
+            return Err(ScanError::NotADump { what: "it holds no statement".to_owned() });
+        }
+        self.state = State::Finished;
+        Ok(Event::End)
+    }
+
+    fn statement(&mut self) -> Result<Option<Event>, ScanError> {
+        let State::Statement(boundary) = &mut self.state else { return Ok(None) };
+        let bytes = self.window.bytes();
+        let Some(end) = boundary.find(bytes, self.whole, self.standard) else {
+            if self.whole {
+                return Err(self.unfinished_statement());
+            }
+            let length = bytes.len();
+            self.check_length(length)?;
+            return Ok(None);
+        };
+        let text = self.decode(&bytes[..end])?;
+        let kind = classify(&text, self.standard);
+        let place = self.place();
+        self.advance(end);
+        self.statements += 1;
+        if let Kind::Setting(setting) = &kind {
+            self.apply(setting)?;
+        }
+        if kind == Kind::CopyFromStdin {
+            let Place { offset, line } = place;
+            let point = BlockPoint { statement: text, offset, line, data: 0, rows: 0, crlf: false };
+            self.state = State::CopyLine(Box::new(point));
+            return self.next();
+        }
+        self.state = State::Between;
+        Ok(Some(Event::Statement(Statement { text, place, kind })))
+    }
+
+    fn unfinished_statement(&self) -> ScanError {
+        if self.statements == 0 {
+            let what = "its first statement does not end; archives and other formats are named where they are recognised".to_owned();
+            return ScanError::NotADump { what };
+        }
+        ScanError::TruncatedStatement { began: self.place() }
+    }
+
+    fn check_length(&self, length: usize) -> Result<(), ScanError> {
+        if length > STATEMENT_LIMIT {
+            return Err(ScanError::StatementTooLong { began: self.place(), limit: STATEMENT_LIMIT });
+        }
+        Ok(())
+    }
+
+    fn copy_line(&mut self) -> Result<Option<Arc<CopyHeader>>, ScanError> {
+        let bytes = self.window.bytes();
+        let State::CopyLine(point) = &self.state else { return Ok(None) };
+        let place = Place { offset: point.offset, line: point.line };
+        let header = Arc::new(CopyHeader::parse(&point.statement, place, self.standard)?);
+        let Some(end) = memchr(b'\n', bytes) else {
+            if self.whole {
+                return Err(ScanError::TruncatedCopy {
+                    table: header.table.to_string(),
+                    began: place,
+                    rows: 0,
+                });
+            }
+            return Ok(None);
+        };
+        if !bytes[..end].iter().all(|&b| is_space(b)) {
+            let what = "something follows it on its line".to_owned();
+            return Err(ScanError::Copy { at: place, what });
+        }
+        let mut point = point.clone();
+        point.crlf = bytes[..end].ends_with(b"\r");
+        self.advance(end + 1);
+        point.data = self.window.offset();
+        self.state =
+            State::Rows(Block { header: Arc::clone(&header), point, searched: self.window.offset() });
+        Ok(Some(header))
+    }
+
+    fn rows(&mut self) -> Result<Option<Event>, ScanError> {
+        let State::Rows(block) = &mut self.state else { return Ok(None) };
+        let bytes = self.window.bytes();
+        match closing_line(bytes, self.whole) {
+            Closing::At(length) => {
+                let rows = block.point.rows;
+                self.advance_lines(length, 1);
+                self.state = State::Between;
+                return Ok(Some(Event::CopyEnd { rows }));
+            }
+            Closing::Unknown => return Ok(None),
+            Closing::No => {}
+        }
+        let offset = self.window.offset();
+        let cut = block.cut(bytes, offset, self.whole);
+        let Some((length, rows)) = cut else {
+            if self.whole {
+                let (table, rows) = (block.header.table.to_string(), block.point.rows);
+                return Err(ScanError::TruncatedCopy { table, began: block.header.place, rows });
+            }
+            return Ok(None);
+        };
+        let first_row = block.point.rows;
+        let crlf = block.point.crlf;
+        block.point.rows += rows;
+        let place = self.place();
+        self.line += rows;
+        let (buffer, start, end) = self.window.take(length);
+        Ok(Some(Event::Rows(Slab { buffer, start, end, place, first_row, rows, crlf })))
+    }
+
+    fn advance(&mut self, count: usize) {
+        let lines = memchr_iter(b'\n', &self.window.bytes()[..count]).count() as u64;
+        self.advance_lines(count, lines);
+    }
+
+    fn advance_lines(&mut self, count: usize, lines: u64) {
+        self.line += lines;
+        self.window.consume(count);
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<String, ScanError> {
+        self.encoding.to_utf8(bytes).map(std::borrow::Cow::into_owned).map_err(|error| {
+            ScanError::Undecodable {
+                at: self.place(),
+                offset: self.window.offset() + error.offset as u64,
+                encoding: self.encoding.name().to_owned(),
+            }
+        })
+    }
+
+    fn apply(&mut self, setting: &Setting) -> Result<(), ScanError> {
+        match setting.name.as_str() {
+            "client_encoding" if setting.value.is_some() => self.set_encoding(setting.plain())?,
+            "standard_conforming_strings" => {
+                self.standard = setting.value.as_ref().is_none_or(|value| is_on(&value.plain));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set_encoding(&mut self, name: &str) -> Result<(), ScanError> {
+        self.encoding = Encoding::from_name(name).map_err(|error| ScanError::UnsupportedEncoding {
+            at: self.place(),
+            reason: error.to_string(),
+        })?;
+        Ok(())
+    }
+}
+
+enum Closing {
+    At(usize),
+    No,
+    Unknown,
+}
+
+/// Whether the bytes, which begin a line of a block, begin with the line that closes it.
+fn closing_line(bytes: &[u8], whole: bool) -> Closing {
+    match bytes {
+        [b'\\', b'.', b'\n', ..] => Closing::At(3),
+        [b'\\', b'.', b'\r', b'\n', ..] => Closing::At(4),
+        [b'\\', b'.'] | [b'\\', b'.', b'\r'] if whole => Closing::At(bytes.len()),
+        [] | [b'\\'] | [b'\\', b'.'] | [b'\\', b'.', b'\r'] if !whole => Closing::Unknown,
+        _ => Closing::No,
+    }
+}
+
+impl Block {
+    /// Bytes from `offset`, which begins a row, to the next multiple of [`SLAB_BYTES`] from the block's start.
+    fn target(&self, offset: u64) -> usize {
+        let into = (offset - self.point.data) % SLAB_BYTES as u64;
+        SLAB_BYTES - into as usize
+    }
+
+    /// The length and the number of rows of the slab at the start of `bytes`, or `None` when its end is not
+    /// in them. With `whole`, what rows are complete make the last slab.
+    fn cut(&mut self, bytes: &[u8], offset: u64, whole: bool) -> Option<(usize, u64)> {
+        let target = self.target(offset);
+        let full = if bytes.len() >= target {
+            memchr(b'\n', &bytes[target - 1..]).map(|at| target + at)
+        } else {
+            None
+        };
+        let closed = self.closing(&bytes[..full.unwrap_or(bytes.len())], bytes, offset, whole);
+        let rest = || memchr::memrchr(b'\n', bytes).filter(|_| whole).map(|at| at + 1);
+        let length = closed.or(full).or_else(rest)?;
+        let rows = memchr_iter(b'\n', &bytes[..length]).count() as u64;
+        if rows <= SLAB_ROWS {
+            return Some((length, rows));
+        }
+        let last = memchr_iter(b'\n', &bytes[..length]).nth(SLAB_ROWS as usize - 1)?;
+        Some((last + 1, SLAB_ROWS))
+    }
+
+    /// The length of the rows before the closing line, if that begins within `part` of `bytes`.
+    fn closing(&mut self, part: &[u8], bytes: &[u8], offset: u64, whole: bool) -> Option<usize> {
+        let from = self.searched.saturating_sub(offset) as usize;
+        for at in memmem::find_iter(part.get(from..)?, b"\n\\.") {
+            let line = from + at + 1;
+            match closing_line(&bytes[line..], whole) {
+                Closing::At(_) => return Some(line),
+                Closing::No => {}
+                // Two or three bytes are missing: what is before is not the end of the slab yet.
+                Closing::Unknown => return None,
+            }
+        }
+        // The two last bytes may begin the closing line.
+        self.searched = offset + part.len().saturating_sub(2).max(from) as u64;
+        None
+    }
+}

@@ -1,0 +1,191 @@
+//! What can go wrong with the buffer, and what to do about it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::position::Sequence;
+use crate::ranges::Holder;
+
+/// A failed operation: what failed, at which address (without its password), why, and what to do.
+///
+/// The cause, if Redis or the network told one, is the [`source`](std::error::Error::source); the message does not
+/// repeat it.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} at {address}: {kind}")]
+pub struct Error {
+    kind: ErrorKind,
+    action: &'static str,
+    address: Arc<str>,
+    source: Option<Cause>,
+}
+
+/// What lies beneath an [`Error`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Cause {
+    /// What the Redis client reported.
+    #[error(transparent)]
+    Redis(#[from] redis::RedisError),
+    /// A file that could not be read.
+    #[error("read {path}")]
+    File { path: String, source: std::io::Error },
+    /// A registry entry that could not be read.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// What the server answered, where the client took it for a result.
+    #[error("{0}")]
+    Reply(String),
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, action: &'static str, address: &Arc<str>) -> Self {
+        Self { kind, action, address: Arc::clone(address), source: None }
+    }
+
+    pub(crate) fn because(mut self, source: impl Into<Cause>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Why it failed.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Whether the same call may succeed later, on this connection or (where it is lost) on a new one.
+    pub fn is_retryable(&self) -> bool {
+        self.kind.is_retryable()
+    }
+
+    /// Whether the connection is of no more use: [`crate::Buffer::reconnect`] before trying again.
+    pub fn needs_reconnect(&self) -> bool {
+        // After a failover the old master answers READONLY on this connection for ever, and a slot that moved
+        // stays away.
+        matches!(
+            self.kind,
+            ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::ReadOnly | ErrorKind::TryAgain
+        )
+    }
+}
+
+/// Why an operation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No connection, or the connection was lost.
+    Unreachable,
+    /// No answer in time. Whether the operation took place is unknown.
+    Timeout,
+    /// The server reads its data from disk.
+    Loading,
+    /// The server is a replica, perhaps since a failover.
+    ReadOnly,
+    /// The cluster does not serve this part of its keys.
+    ClusterDown,
+    /// The server cannot right now: a slot moves, a script runs, replicas or its disk are missing.
+    TryAgain,
+    /// The server's memory limit is reached.
+    OutOfMemory,
+    /// User or password are wrong or missing.
+    Auth,
+    /// The user may not do this.
+    Permission,
+    /// A key of ours holds another type.
+    WrongType,
+    /// The server's certificate is not trusted, ours is not, or the other side speaks no TLS.
+    Tls,
+    /// The server's configuration endangers the data.
+    Policy,
+    /// The server, or this library, cannot do this.
+    Unsupported,
+    /// An answer that makes no sense.
+    Protocol,
+    /// Another process writes to this buffer.
+    LeaseHeld {
+        /// Who.
+        holder: Box<Holder>,
+    },
+    /// Our lease was taken over, released or flushed: whoever sees this must stop writing.
+    LeaseLost,
+    /// The run's checkpoint is not where our last acknowledged batch left it.
+    CheckpointConflict {
+        /// The next sequence as we know it.
+        expected: u64,
+        /// The next sequence as Redis has it; `None` when the run is gone (flushed or expired).
+        found: Option<u64>,
+    },
+    /// The range of a batch holds more or fewer entries than were written.
+    ForeignEntry {
+        /// The batch's first sequence.
+        first: Sequence,
+        /// The batch's last sequence.
+        last: Sequence,
+        /// Its members.
+        expected: u64,
+        /// The entries in its range.
+        found: u64,
+    },
+    /// An address that cannot be read.
+    InvalidUrl {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A run id that cannot be used.
+    InvalidRun,
+}
+
+impl ErrorKind {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::Timeout
+                | Self::Loading
+                | Self::ReadOnly
+                | Self::ClusterDown
+                | Self::TryAgain
+                | Self::OutOfMemory
+        )
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreachable => "Redis cannot be reached; check host, port and network",
+            Self::Timeout => "Redis did not answer in time; check its load or allow more time",
+            Self::Loading => "Redis is loading its data; wait until it is done",
+            Self::ReadOnly => "this server is a replica; connect to the master",
+            Self::ClusterDown => "the cluster does not serve these keys; check its nodes",
+            Self::TryAgain => "Redis cannot do this right now; try again",
+            Self::OutOfMemory => "Redis is at its memory limit; raise maxmemory or free memory",
+            Self::Auth => "Redis refused the login; check user and password",
+            Self::Permission => "the user lacks a permission; check its ACL",
+            Self::WrongType => "a key holds another type; use another key or remove it",
+            Self::Tls => "no trusted TLS connection; check CA, certificates and host name",
+            Self::Policy => "the server's configuration endangers the data; change it",
+            Self::Unsupported => "this is not supported; check the server's version and mode",
+            Self::Protocol => "the answer makes no sense; check what else uses these keys",
+            Self::LeaseHeld { holder } => return write!(f, "{holder}"),
+            Self::LeaseLost => "another process has taken over this run; stop writing",
+            Self::InvalidRun => "a run id has 1 to 200 visible characters and no # in front",
+            Self::InvalidUrl { reason } => return write!(f, "the address is not usable: {reason}"),
+            Self::CheckpointConflict { expected, found: Some(found) } => {
+                return write!(f, "the run's next sequence is {found}, not {expected}; load its checkpoint again");
+            }
+            Self::CheckpointConflict { expected, found: None } => {
+                return write!(
+                    f,
+                    "the run is gone while {expected} was its next sequence (flushed or expired?); register it again"
+                );
+            }
+            Self::ForeignEntry { first, last, expected, found } => {
+                return write!(
+                    f,
+                    "sequences {first} to {last} hold {found} entries where {expected} were written; \
+                     something else writes there, or an earlier run left entries"
+                );
+            }
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! What an answer of the Redis client means: which [`ErrorKind`] it is.
+//!
+//! Redis names its errors by a first word; the client keeps it as a kind or a code. Inside of a MULTI they come in
+//! three places: at queuing (then EXEC is refused, and the client lists them), at EXEC itself, and as elements of
+//! EXEC's array (then the other commands did run).
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+
+use redis::{RedisError, ServerError, ServerErrorKind, Value};
+
+use crate::error::{Cause, ErrorKind};
+
+/// The kind of a failed command or connection.
+pub(crate) fn kind(error: &RedisError) -> ErrorKind {
+    if let Some(errors) = error.clone().into_server_errors() {
+        return errors.first().map_or(ErrorKind::Protocol, |(_, error)| server_kind(error));
+    }
+    match error.kind() {
+        redis::ErrorKind::AuthenticationFailed => ErrorKind::Auth,
+        redis::ErrorKind::Io => io_kind(error),
+        // This is what the client makes of errors that rustls reports by itself.
+        redis::ErrorKind::Client if is_tls(error) => ErrorKind::Tls,
+        redis::ErrorKind::Client | redis::ErrorKind::Extension => ErrorKind::Protocol,
+        redis::ErrorKind::InvalidClientConfig => ErrorKind::Tls,
+        redis::ErrorKind::MasterNameNotFoundBySentinel
+        | redis::ErrorKind::NoValidReplicasFoundBySentinel
+        | redis::ErrorKind::ClusterConnectionNotFound => ErrorKind::Unreachable,
+        redis::ErrorKind::Server(kind) => known_kind(kind, error.detail()),
+        _ => ErrorKind::Protocol,
+    }
+}
+
+/// The kind of an error that the server answered with.
+pub(crate) fn server_kind(error: &ServerError) -> ErrorKind {
+    match error.kind() {
+        Some(kind) => known_kind(kind, error.details()),
+        None => code_kind(error.code(), error.details()),
+    }
+}
+
+fn known_kind(kind: ServerErrorKind, detail: Option<&str>) -> ErrorKind {
+    match kind {
+        ServerErrorKind::BusyLoading => ErrorKind::Loading,
+        ServerErrorKind::ReadOnly => ErrorKind::ReadOnly,
+        ServerErrorKind::ClusterDown => ErrorKind::ClusterDown,
+        ServerErrorKind::TryAgain
+        | ServerErrorKind::Moved
+        | ServerErrorKind::Ask
+        | ServerErrorKind::MasterDown => ErrorKind::TryAgain,
+        ServerErrorKind::NoPerm => ErrorKind::Permission,
+        ServerErrorKind::CrossSlot => ErrorKind::Unsupported,
+        ServerErrorKind::ExecAbort | ServerErrorKind::ResponseError => text_kind(detail.unwrap_or_default()),
+        _ => ErrorKind::Protocol,
+    }
+}
+
+fn code_kind(code: &str, detail: Option<&str>) -> ErrorKind {
+    match code {
+        "OOM" => ErrorKind::OutOfMemory,
+        "NOAUTH" | "WRONGPASS" => ErrorKind::Auth,
+        "WRONGTYPE" => ErrorKind::WrongType,
+        "MISCONF" | "NOREPLICAS" | "BUSY" => ErrorKind::TryAgain,
+        _ => text_kind(detail.unwrap_or_default()),
+    }
+}
+
+/// Errors that hide behind ERR or EXECABORT: `Transaction discarded because of: OOM command not allowed …`.
+fn text_kind(text: &str) -> ErrorKind {
+    const SIGNS: [(&str, ErrorKind); 11] = [
+        ("OOM ", ErrorKind::OutOfMemory),
+        ("WRONGTYPE", ErrorKind::WrongType),
+        ("READONLY", ErrorKind::ReadOnly),
+        ("LOADING", ErrorKind::Loading),
+        ("NOPERM", ErrorKind::Permission),
+        ("NOREPLICAS", ErrorKind::TryAgain),
+        ("MISCONF", ErrorKind::TryAgain),
+        ("CLUSTERDOWN", ErrorKind::ClusterDown),
+        ("max number of clients", ErrorKind::Unreachable),
+        ("unknown command", ErrorKind::Unsupported),
+        ("DB index is out of range", ErrorKind::Unsupported),
+    ];
+    let found = SIGNS.iter().find(|(sign, _)| text.contains(sign));
+    found.map_or(ErrorKind::Protocol, |(_, kind)| kind.clone())
+}
+
+fn io_kind(error: &RedisError) -> ErrorKind {
+    if is_tls(error) {
+        return ErrorKind::Tls;
+    }
+    match io_error(error).map(io::Error::kind) {
+        Some(io::ErrorKind::TimedOut) => ErrorKind::Timeout,
+        Some(io::ErrorKind::PermissionDenied) => ErrorKind::Permission,
+        _ => ErrorKind::Unreachable,
+    }
+}
+
+fn is_tls(error: &RedisError) -> bool {
+    let direct = inner(error).is_some_and(|inner| inner.is::<rustls::Error>());
+    let wrapped = io_error(error)
+        .and_then(io::Error::get_ref)
+        .is_some_and(|inner| inner.is::<rustls::Error>());
+    direct || wrapped
+}
+
+fn io_error(error: &RedisError) -> Option<&io::Error> {
+    inner(error)?.downcast_ref::<io::Error>()
+}
+
+/// The client hands out its cause behind an `Arc`, which hides the type within unless it is opened first.
+fn inner(error: &RedisError) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+    error.source()?.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>().map(|arc| &**arc)
+}
+
+/// The answers of EXEC's commands, or the first error anywhere in the transaction.
+pub(crate) fn exec_replies(reply: Result<Vec<Value>, RedisError>) -> Result<Vec<Value>, (ErrorKind, Cause)> {
+    let mut values = reply.map_err(|error| (kind(&error), Cause::Redis(error)))?;
+    match values.pop() {
+        Some(Value::Array(replies)) => match replies.iter().find_map(server_error) {
+            Some(error) => Err((server_kind(error), Cause::Reply(error.to_string()))),
+            None => Ok(replies),
+        },
+        Some(Value::ServerError(error)) => Err((server_kind(&error), Cause::Reply(error.to_string()))),
+        other => Err((ErrorKind::Protocol, Cause::Reply(format!("EXEC answered {other:?}")))),
+    }
+}
+
+fn server_error(value: &Value) -> Option<&ServerError> {
+    match value {
+        Value::ServerError(error) => Some(error),
+        _ => None,
+    }
+}
