@@ -80,3 +80,4 @@ pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, St
 pub use schema::{Column, Learned, Schema, Table, TypeClass};
 pub use setting::{Setting, Value, is_on};
 pub use statement::Boundary;
+pub use token::standard_strings;

@@ -78,7 +78,7 @@ pub struct ScanPoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockPoint {
     /// The COPY statement.
-    pub statement: String,
+    pub statement: Arc<str>,
     /// Where it begins.
     pub offset: u64,
     /// Its line.
@@ -274,6 +274,26 @@ impl Scanner {
         self.window.fill(count);
     }
 
+    /// Gives the scanner bytes at once.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = self.room();
+            let count = room.len().min(rest.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            self.fill(count);
+            rest = &rest[count..];
+        }
+    }
+
+    /// The bytes from `offset` of the dump on that the scanner was given and has not consumed, or `None` when
+    /// `offset` lies elsewhere.
+    #[must_use]
+    pub fn read_ahead(&self, offset: u64) -> Option<Vec<u8>> {
+        let skip = offset.checked_sub(self.window.offset())?;
+        self.window.bytes().get(usize::try_from(skip).ok()?..).map(<[u8]>::to_vec)
+    }
+
     /// Says that no more bytes follow.
     pub fn finish(&mut self) {
         self.whole = true;
@@ -440,7 +460,7 @@ impl Scanner {
         }
         if kind == Kind::CopyFromStdin {
             let Place { offset, line } = place;
-            let point = BlockPoint { statement: text, offset, line, data: 0, rows: 0, crlf: false };
+            let point = BlockPoint { statement: Arc::from(text), offset, line, data: 0, rows: 0, crlf: false };
             self.state = State::CopyLine(Box::new(point));
             return self.next();
         }

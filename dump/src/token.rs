@@ -244,6 +244,27 @@ impl Iterator for Tokens<'_> {
     }
 }
 
+/// Rewrites a statement that was written with `standard_conforming_strings` off so that it means the same with
+/// it on: `'…'` becomes `E'…'`. Nothing else changes, bodies in dollar quotes included.
+#[must_use]
+pub fn standard_strings(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut copied = 0;
+    for token in Tokens::new(bytes, false) {
+        let prefix = match (token.kind, bytes[token.start]) {
+            (TokenKind::EscapeStr, b'\'') => 0,
+            (TokenKind::EscapeStr, b'n' | b'N') => 1,
+            _ => continue,
+        };
+        out.push_str(&text[copied..token.start]);
+        out.push('E');
+        copied = token.start + prefix;
+    }
+    out.push_str(&text[copied..]);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +307,12 @@ mod tests {
         let text = br"'a\'b'";
         assert_eq!(token(text, 0, true, false).map(|t| t.end), Some(6));
         assert_eq!(token(text, 0, false, true).map(|t| t.end), Some(4));
+    }
+
+    #[test]
+    fn strings_in_the_form_that_needs_no_setting() {
+        let text = r"COMMENT ON TABLE t IS 'a\'b' E'c' n'd' $$'e'$$ x'1f'; -- 'f'";
+        assert_eq!(standard_strings(text), r"COMMENT ON TABLE t IS E'a\'b' E'c' E'd' $$'e'$$ x'1f'; -- 'f'");
     }
 
     /// A prefix never gives another end than the whole text does: it gives the same one, or none.

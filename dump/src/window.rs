@@ -42,11 +42,24 @@ impl Window {
     pub(crate) fn room(&mut self, wanted: usize) -> &mut [u8] {
         let held = self.filled - self.start;
         let wanted = wanted.max(held + 1);
+        if self.buffer.len() > 4 * BUFFER && wanted <= BUFFER {
+            self.shrink(held);
+        }
         if self.start + wanted > self.buffer.len() {
             self.make_room(wanted, held);
         }
         let end = self.start + wanted;
         &mut self.buffer[self.filled..end]
+    }
+
+    /// Gives up a buffer that a large row or statement has left.
+    fn shrink(&mut self, held: usize) {
+        let mut fresh = self.fresh();
+        fresh[..held].copy_from_slice(&self.buffer[self.start..self.filled]);
+        self.buffer = fresh;
+        self.base += self.start as u64;
+        self.start = 0;
+        self.filled = held;
     }
 
     fn make_room(&mut self, wanted: usize, held: usize) {

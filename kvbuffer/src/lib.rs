@@ -1,17 +1,119 @@
-//! kvbuffer
+//! The key-value buffer of the Kasho change pipeline: what a change is, how it is written, and the Redis sorted set
+//! that holds it until a replica takes it.
+//!
+//! ```text
+//!                 Change ◀────────── decode ◀──────────┐
+//!                    │                                 │
+//! Position           └▶ encode ─▶ bytes ─▶ Batch ─▶ Writer ─▶ Redis ─▶ Buffer::read_after, subscribe
+//!   Sequence ─▶ Score     ▲       (member)    ▲        │        ▲
+//!   Lsn ──────▶ Score     │                   │        │        └ Ranges: who may write which sequences
+//!                RowHead, push_string      Sequence    └▶ Durable
+//!                (rows by the million)
+//! ```
+//!
+//! The crate knows no dump and no transformation. It is for whoever writes changes into the buffer and for whoever
+//! reads them out of it; both find here what the other one does.
+//!
+//! # Writing
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use kvbuffer::{Batch, Buffer, ConnectOptions, Identity, Keys, Ranges, Request, RowHead, ROW_TAIL, Writer};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = ConnectOptions::new("redis://localhost:6379");
+//! let buffer = Buffer::connect(options, Keys::default(), Duration::from_secs(24 * 3600)).await?;
+//!
+//! // Nobody else writes to this buffer while the lease is ours.
+//! let ranges = Ranges::new(buffer.clone());
+//! let request = Request {
+//!     run: "shop-1".into(),
+//!     owner: "shop".into(),
+//!     config: "a hash".into(),
+//!     source: "a file".into(),
+//!     first: None,
+//!     gap: 1000,
+//!     lease: Duration::from_secs(60),
+//!     identity: Identity::current(),
+//!     snapshot_lsn: None,
+//!     token: Request::new_token(),
+//! };
+//! let acquired = ranges.acquire(&request).await?;
+//! let state = ranges.load_run("shop-1").await?;
+//! let mut next = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
+//!
+//! let mut writer = Writer::new(buffer.clone(), "shop-1", &acquired.token, next, 4);
+//! let mut head = RowHead::new("public.users", &["id", "name"], next);
+//! let mut batch = Batch::new(buffer.keys());
+//! for row in ["1,\"Ann\"", "2,\"Bob\""] {
+//!     let mut member = Vec::new();
+//!     head.push(&mut member);
+//!     member.extend_from_slice(row.as_bytes());
+//!     member.extend_from_slice(ROW_TAIL);
+//!     batch.push(next, &member);
+//!     next = next.checked_add(1).ok_or("no sequences left")?;
+//! }
+//! writer.send(batch, b"where the source was read to".to_vec(), next, ()).await?;
+//! while let Some(durable) = writer.next_ack().await {
+//!     println!("everything before {} is in Redis", durable?.next);
+//! }
+//! ranges.finish("shop-1", &acquired.token, next.checked_sub(1)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Guarantees
+//!
+//! - **The same change is the same bytes**, in every version with the same [`ENCODER_REVISION`]. A member of a
+//!   sorted set is known by its bytes, so writing a change again changes nothing, and a writer that goes on after a
+//!   crash writes each change exactly once in effect.
+//! - **What is written arrives as it is**: the consumer's reading rules are in [`decode`], and [`push_string`] keeps
+//!   text from being taken for a timestamp.
+//! - **A checkpoint never promises what Redis does not hold.** It moves in the transaction that writes its members,
+//!   by a script that looks whether they are there, whether it is still where this writer left it, and whether the
+//!   writer still has its lease. A flush, a failover to a replica that lags behind, a failed command within the
+//!   transaction, a second writer: each breaks the chain, and is an error with a name (see [`ErrorKind`]).
+//! - **Nothing is sent twice behind the caller's back.** A lost connection is an error; [`Writer::resume`] asks Redis
+//!   what arrived and sends only the rest.
+//! - **No secret is shown**: addresses in messages and in `Debug` are without user and password.
+//!
+//! # Assumptions
+//!
+//! - Kasho from 0.6.0 on. Older releases use another key and another field name and cannot tell NULL from an empty
+//!   text; they are not supported.
+//! - One Redis (by itself, named by sentinels, or one node of a cluster: all keys are in one slot), version 6.0 or
+//!   newer, that evicts nothing: with another `maxmemory-policy` than `noeviction` the whole set may be dropped
+//!   while every write succeeds. [`Buffer::memory`] tells; refusing is for the caller.
+//! - Every write renews the keys' time to live. A writer that pauses for longer renews it by [`Buffer::touch`] or
+//!   [`Ranges::renew`].
+//! - Publishing, where it is switched on, is at least once: a published change is applied each time.
+//!
+//! # Not here
+//!
+//! - Whether sequences stay in front of a snapshot's log position: compare [`Score`]s.
+//! - Retrying with patience: [`Error::is_retryable`] and [`Error::needs_reconnect`] say what is worth it.
 
 pub mod change;
 mod decode;
 mod encode;
+mod error;
 pub mod position;
+pub mod ranges;
+pub mod redis;
 mod timestamp;
 mod wire;
 
+pub use crate::redis::{
+    Batch, Buffer, ConnectOptions, Durable, Entry, KeyType, Keys, Memory, Role, Server, Stopped,
+    Subscription, Unacknowledged, Writer,
+};
 pub use change::{Change, ChangeData, ChangeType, Ddl, Dml, Kind, OldKeys, Value};
 pub use decode::{DecodeError, decode, decode_value};
 pub use encode::{
     BOOTSTRAP_USER, ENCODER_REVISION, ROW_TAIL, RowHead, encode, encode_ddl, push_string, push_text,
 };
+pub use error::{Error, ErrorKind};
 pub use position::{Lsn, ParsePositionError, Position, Score, Sequence};
+pub use ranges::{Acquired, Holder, Identity, Lease, Range, Ranges, Request, RunState, State};
 pub use timestamp::{Timestamp, looks_like as looks_like_timestamp};
 pub use wire::{MAX_WIRE_SIZE, wire_size_bound};

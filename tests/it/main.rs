@@ -1,1 +1,8 @@
-//! Integration tests
+//! The tests that need real servers, in one program.
+#![allow(missing_docs, reason = "tests document themselves by their names")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
+
+mod consumer;
+mod fidelity;
+mod harness;
+mod servers;

@@ -28,7 +28,7 @@ mod sequences;
 mod size;
 mod value;
 
-pub use decode::{Change, Decoded, Ddl, Dml, decode};
+pub use decode::{Change, Ddl, Decoded, Dml, decode};
 pub use entries::{Entry, RedisEntries};
 pub use gotime::{Timestamp, read_rfc3339};
 pub use position::{ReadAs, read_position};

@@ -21,6 +21,7 @@
 pub mod binary;
 pub mod consumer;
 pub mod dumpdiff;
+pub mod fidelity;
 pub mod fixtures;
 pub mod pgwire;
 pub mod proxy;

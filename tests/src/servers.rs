@@ -41,6 +41,7 @@ pub fn wait_until(limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
 
 /// Sends a signal (`"TERM"`, `"STOP"`, `"CONT"`, …) to one process of ours.
 pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().expect("run kill");
+    let status =
+        Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().expect("run kill");
     assert!(status.success(), "kill -{name} {pid}: {status}");
 }

@@ -22,8 +22,10 @@ pub(crate) fn parse(url: &str) -> Result<Target, &'static str> {
         "rediss-sentinel" => sentinel(rest, true),
         "redis-cluster" => Ok(Target::Cluster(servers("redis", rest)?.0)),
         "rediss-cluster" => Ok(Target::Cluster(servers("rediss", rest)?.0)),
-        _ => Err("the scheme must be redis, rediss, redis+unix, redis-sentinel, rediss-sentinel, redis-cluster \
-                  or rediss-cluster"),
+        _ => Err(
+            "the scheme must be redis, rediss, redis+unix, redis-sentinel, rediss-sentinel, redis-cluster \
+                  or rediss-cluster",
+        ),
     }
 }
 
@@ -44,7 +46,9 @@ pub(crate) fn redact(url: &str) -> String {
     };
     match query {
         None => format!("{scheme}://{location}"),
-        Some(query) if query.contains('@') => format!("{scheme}://***{}", query.rsplit_once('@').map_or("", |q| q.1)),
+        Some(query) if query.contains('@') => {
+            format!("{scheme}://***{}", query.rsplit_once('@').map_or("", |q| q.1))
+        }
         Some(query) => format!("{scheme}://{location}?{}", redact_query(query)),
     }
 }

@@ -98,9 +98,8 @@ fn io_kind(error: &RedisError) -> ErrorKind {
 
 fn is_tls(error: &RedisError) -> bool {
     let direct = inner(error).is_some_and(|inner| inner.is::<rustls::Error>());
-    let wrapped = io_error(error)
-        .and_then(io::Error::get_ref)
-        .is_some_and(|inner| inner.is::<rustls::Error>());
+    let wrapped =
+        io_error(error).and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>());
     direct || wrapped
 }
 

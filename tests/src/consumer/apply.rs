@@ -45,7 +45,8 @@ pub(super) fn run(
         on_wire: 0,
         rows_since_sync: 0,
     };
-    for entry in entries.take(options.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))) {
+    for entry in entries.take(options.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX)))
+    {
         let entry = entry?;
         run.report.entries += 1;
         if run.report.fatal.is_some() {
@@ -185,7 +186,9 @@ impl Run<'_> {
             message,
         };
         let (error, gone) = match outcome {
-            Ok(outcome) if outcome.copy => (Some(refused("FATAL", "COPY killed the connection".into())), true),
+            Ok(outcome) if outcome.copy => {
+                (Some(refused("FATAL", "COPY killed the connection".into())), true)
+            }
             Ok(outcome) => {
                 if outcome.transaction == b'T' || outcome.transaction == b'E' {
                     self.report.note(&sent.position, "left its transaction open".into());
@@ -218,7 +221,11 @@ fn breaks_the_stream(change: &Change) -> Option<String> {
     }
     let Decoded::Dml(dml) = &change.data else { return None };
     if dml.values.len() < dml.names.len() {
-        return Some(format!("{} values for {} columns crash the consumer", dml.values.len(), dml.names.len()));
+        return Some(format!(
+            "{} values for {} columns crash the consumer",
+            dml.values.len(),
+            dml.names.len()
+        ));
     }
     // The crash needs more than that (a short text in `users.password`), but no writer may come near it.
     if !dml.table.contains('.') {

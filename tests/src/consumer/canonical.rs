@@ -34,7 +34,8 @@ pub(super) fn check(score: f64, member: &[u8], change: &Change) -> Option<String
             )
         }
         Decoded::Dml(dml) => {
-            let (table, names) = (quoted(&dml.table, false), list(dml.names.iter().map(|name| quoted(name, false))));
+            let (table, names) =
+                (quoted(&dml.table, false), list(dml.names.iter().map(|name| quoted(name, false))));
             let values = match raw_values(member) {
                 Ok(values) => list(values.into_iter()),
                 Err(error) => return Some(error),
@@ -80,7 +81,9 @@ fn quoted(text: &str, shielded: bool) -> String {
     json.push('"');
     for (at, c) in text.char_indices() {
         let _ = match c {
-            '0'..='9' if at == 0 && shielded && looks_like_timestamp(text.as_bytes()) => write!(json, "\\u003{c}"),
+            '0'..='9' if at == 0 && shielded && looks_like_timestamp(text.as_bytes()) => {
+                write!(json, "\\u003{c}")
+            }
             '"' => write!(json, "\\\""),
             '\\' => write!(json, "\\\\"),
             '\u{8}' => write!(json, "\\b"),

@@ -7,7 +7,7 @@ use crate::resp::RedisClient;
 use crate::zset::{KEY, parse_score};
 
 /// What one page of the real consumer holds.
-pub const PAGE: u64 = 1000;
+const PAGE: u64 = 1000;
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,11 +66,12 @@ impl Iterator for RedisEntries {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.page.is_empty() && !self.last {
-            if let Err(error) = self.read_page() {
-                self.last = true;
-                return Some(Err(error));
-            }
+        if self.page.is_empty()
+            && !self.last
+            && let Err(error) = self.read_page()
+        {
+            self.last = true;
+            return Some(Err(error));
         }
         self.page.pop_front().map(Ok)
     }

@@ -73,7 +73,8 @@ pub(super) fn string(raw: &[u8]) -> Option<String> {
             b'u' => {
                 let first = hex4(rest)?;
                 rest = &rest[4..];
-                let low = rest.strip_prefix(b"\\u").and_then(hex4).filter(|low| (0xDC00..0xE000).contains(low));
+                let low =
+                    rest.strip_prefix(b"\\u").and_then(hex4).filter(|low| (0xDC00..0xE000).contains(low));
                 match (first, low) {
                     (0xD800..0xDC00, Some(low)) => {
                         rest = &rest[6..];
@@ -258,12 +259,26 @@ mod tests {
 
     #[test]
     fn grammar_is_strict() {
-        for good in ["null", " [1, -0.5e+3 ,\"a\\u0041\"] ", "{}", "[]", "{\"a\":{\"b\":[]}}", "\"\u{7f}é\""] {
+        for good in ["null", " [1, -0.5e+3 ,\"a\\u0041\"] ", "{}", "[]", "{\"a\":{\"b\":[]}}", "\"\u{7f}é\""]
+        {
             assert!(check(good.as_bytes()).is_ok(), "{good}");
         }
-        for bad in
-            ["", "NaN", "01", "1.", ".5", "+1", "[1,]", "{\"a\"}", "{a:1}", "\"\t\"", "\"\\x\"", "\"\\u12\"", "1 2", "nul"]
-        {
+        for bad in [
+            "",
+            "NaN",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "[1,]",
+            "{\"a\"}",
+            "{a:1}",
+            "\"\t\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "1 2",
+            "nul",
+        ] {
             assert!(check(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -26,8 +26,14 @@ pub(super) struct Pool<'a> {
 impl<'a> Pool<'a> {
     pub(super) fn new(target: &'a Target, options: &Options) -> io::Result<Self> {
         let rng = Rng::new(options.seed);
-        let mut pool =
-            Self { target, rng, replace_every: options.replace_every, current: None, idle: Vec::new(), opened: 0 };
+        let mut pool = Self {
+            target,
+            rng,
+            replace_every: options.replace_every,
+            current: None,
+            idle: Vec::new(),
+            opened: 0,
+        };
         if options.role == ReplicaRole::FirstSession {
             pool.current()?.query("SET session_replication_role = 'replica'")?;
         }

@@ -156,7 +156,11 @@ impl fmt::Display for Report {
             writeln!(f, "  broken at {}: {}", fatal.position, fatal.reason)?;
         }
         for failure in self.failures.iter().take(20) {
-            writeln!(f, "  failed {} {:?}: {} in {}", failure.position, failure.kind, failure.error, failure.statement)?;
+            writeln!(
+                f,
+                "  failed {} {:?}: {} in {}",
+                failure.position, failure.kind, failure.error, failure.statement
+            )?;
         }
         for lost in self.losses.iter().take(20) {
             writeln!(f, "  lost at {}: {} in {}", lost.score, lost.reason, lost.member)?;

@@ -22,6 +22,7 @@ const STATEMENTS: &str = "\
 /// Sets them all; gives the errors, which the real one only logs.
 pub(super) fn sync(connection: &mut Connection) -> io::Result<Vec<String>> {
     let statements: Vec<String> = connection.query(STATEMENTS)?.into_iter().flatten().flatten().collect();
-    let errors = statements.iter().filter_map(|sql| connection.query(sql).err().map(|e| format!("{sql}: {e}")));
+    let errors =
+        statements.iter().filter_map(|sql| connection.query(sql).err().map(|e| format!("{sql}: {e}")));
     Ok(errors.collect())
 }

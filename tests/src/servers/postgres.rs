@@ -86,7 +86,8 @@ impl PostgresServer {
         }
         let reaper = Reaper::watch(folder.path());
         let next_database = AtomicU32::new(1);
-        let mut server = Self { options, bin_dir, owner, port: 0, next_database, child: None, reaper, folder };
+        let mut server =
+            Self { options, bin_dir, owner, port: 0, next_database, child: None, reaper, folder };
         server.init();
         for _ in 0..5 {
             server.port = free_port();
@@ -134,9 +135,11 @@ impl PostgresServer {
 
     /// The major version of the programs.
     pub fn major_version(&self) -> u32 {
-        let out = Command::new(self.bin_dir.join("postgres")).arg("--version").output().expect("run postgres");
+        let out =
+            Command::new(self.bin_dir.join("postgres")).arg("--version").output().expect("run postgres");
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
-        let digits: String = text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let digits: String =
+            text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         digits.parse().expect("a version of PostgreSQL")
     }
 
@@ -260,6 +263,7 @@ impl PostgresServer {
             ("listen_addresses", "127.0.0.1"),
             ("fsync", "off"),
             ("full_page_writes", "off"),
+            ("synchronous_commit", "off"),
             ("wal_level", "logical"),
             ("max_wal_size", "4GB"),
             ("jit", "off"),
@@ -292,7 +296,8 @@ impl PostgresServer {
     /// `postmaster.pid` stays in use until then and would refuse a restart.
     fn wait_for_children(&self) {
         let data = self.data_folder();
-        let uses_data = |entry: std::fs::DirEntry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|c| c == data);
+        let uses_data =
+            |entry: std::fs::DirEntry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|c| c == data);
         wait_until(Duration::from_secs(10), || {
             !std::fs::read_dir("/proc").into_iter().flatten().flatten().any(uses_data)
         });

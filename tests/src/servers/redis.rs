@@ -155,7 +155,9 @@ impl RedisServer {
         self.kill();
         if data == Data::Wipe {
             let folder = self.data_folder();
-            std::fs::remove_dir_all(&folder).and_then(|()| std::fs::create_dir(&folder)).expect("empty the folder");
+            std::fs::remove_dir_all(&folder)
+                .and_then(|()| std::fs::create_dir(&folder))
+                .expect("empty the folder");
         }
         // The port may be in use for a moment by somebody's outgoing connection.
         assert!((0..5).any(|_| self.launch()), "redis-server does not start again: {}", self.log());
@@ -194,9 +196,11 @@ impl RedisServer {
         }
         if let Some(files) = &self.certificates {
             command.args(["--tls-port", &self.tls_port.to_string(), "--tls-auth-clients", "optional"]);
-            for (name, file) in
-                [("--tls-ca-cert-file", &files.ca), ("--tls-cert-file", &files.cert), ("--tls-key-file", &files.key)]
-            {
+            for (name, file) in [
+                ("--tls-ca-cert-file", &files.ca),
+                ("--tls-cert-file", &files.cert),
+                ("--tls-key-file", &files.key),
+            ] {
                 command.arg(name).arg(file);
             }
         }
@@ -205,7 +209,8 @@ impl RedisServer {
         }
         command.args(&self.options.extra);
         let errors = log.try_clone().expect("share the log");
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("start redis-server");
+        let child =
+            command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("start redis-server");
         self.reaper.process(Some(child.id()));
         let child = self.child.insert(child);
         let pid = child.id();

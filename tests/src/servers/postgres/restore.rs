@@ -45,10 +45,11 @@ impl PostgresServer {
         Restore { errors: errors(&stderr, file), stderr }
     }
 
-    /// Runs statements through psql and stops at the first error, which is a panic.
+    /// Runs statements (in UTF-8, whatever the database has) through psql; an error is a panic.
     pub fn run_sql(&self, database: &Database, sql: &str) {
         let file = tempfile::NamedTempFile::new().expect("make a file");
-        std::fs::write(file.path(), sql).expect("write the statements");
+        std::fs::write(file.path(), format!("SET client_encoding = 'UTF8';\n{sql}"))
+            .expect("write the statements");
         self.psql(database, file.path()).expect_clean();
     }
 }
@@ -58,7 +59,9 @@ fn errors(stderr: &str, file: &Path) -> Vec<RestoreError> {
     let prefix = format!("psql:{}:", file.display());
     let mut found = Vec::new();
     for line in stderr.lines() {
-        let Some((number, rest)) = line.strip_prefix(&prefix).and_then(|rest| rest.split_once(": ")) else { continue };
+        let Some((number, rest)) = line.strip_prefix(&prefix).and_then(|rest| rest.split_once(": ")) else {
+            continue;
+        };
         let Ok(number) = number.parse() else { continue };
         let (severity, message) = rest.split_once(":  ").unwrap_or(("psql", rest));
         match severity {

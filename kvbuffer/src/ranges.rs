@@ -1,0 +1,354 @@
+//! Who writes which sequences: a registry beside the set.
+//!
+//! Two bootstraps into one buffer must not interleave, and a second one must know where the first one ended. So
+//! every run registers before it writes:
+//!
+//! ```text
+//! {set}:bootstrap:ranges     a hash: run id ─▶ Range (JSON), and a generation
+//! {set}:bootstrap:run:<id>   a hash: token, sequence, checkpoint    (every batch checks and moves these)
+//!
+//! acquire ─▶ lease ─▶ renew … renew ─▶ finish    the range is done
+//!                                   └▶ release   it stays open for the next attempt
+//! ```
+//!
+//! # Guarantees
+//!
+//! - One lease at a time in a buffer, whatever run it is for. Every change is a compare-and-set on the registry's
+//!   generation, so of two that try at once one wins and the other sees it.
+//! - A lease that is taken over is revoked in the same step: its old holder's next batch is refused.
+//! - Time is Redis' own; clocks of clients do not matter.
+//! - Ranges do not overlap: a new one begins behind everything that is registered or lies behind it.
+//!
+//! # Assumptions
+//!
+//! - The holder renews its lease well before it ends, and stops when that fails.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::position::{Lsn, Sequence};
+use crate::redis::Buffer;
+
+mod entry;
+mod identity;
+mod registry;
+mod run;
+
+pub use entry::{Holder, Lease, Range, State};
+pub use identity::Identity;
+pub use run::RunState;
+
+pub(crate) use run::load_run;
+
+use registry::{Action, Operation, Snapshot};
+
+/// How many times a change of the registry is tried when others change it at the same time.
+const ATTEMPTS: usize = 64;
+
+/// The registry of one buffer.
+#[derive(Clone, Debug)]
+pub struct Ranges {
+    buffer: Buffer,
+}
+
+/// What a run asks for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The run's id: 1 to 200 visible characters, no `#` in front.
+    pub run: String,
+    /// Whose run it is.
+    pub owner: String,
+    /// A hash of everything in the configuration that shapes changes.
+    pub config: String,
+    /// The identity of the source.
+    pub source: String,
+    /// The first sequence to use, if this run is not registered yet.
+    pub first: Option<Sequence>,
+    /// Sequences to leave free behind the range before.
+    pub gap: u64,
+    /// How long the lease lasts without being renewed.
+    pub lease: Duration,
+    /// Who asks.
+    pub identity: Identity,
+    /// The snapshot's position, if known.
+    pub snapshot_lsn: Option<Lsn>,
+    /// The lease's token. Asking again with the same one, because an answer was lost, gives the same lease.
+    pub token: String,
+}
+
+/// A lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acquired {
+    /// Shown with every write.
+    pub token: String,
+    /// The run's first sequence.
+    pub first: Sequence,
+    /// The run's entry as it was before: whether it matches this source and configuration is for the caller to
+    /// see (see [`Ranges::reset_run`]). `None` for a new run.
+    pub previous: Option<Range>,
+}
+
+impl Request {
+    /// A token that nobody else has: 128 random bits.
+    pub fn new_token() -> String {
+        let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        format!("{:016x}{:016x}", half(), half())
+    }
+}
+
+impl Ranges {
+    /// The registry beside this buffer's set.
+    pub fn new(buffer: Buffer) -> Self {
+        Self { buffer }
+    }
+
+    /// All registered ranges, by their first sequence.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors; [`ErrorKind::Unsupported`] and [`ErrorKind::Protocol`] for entries of other versions and
+    /// for what is no entry.
+    pub async fn list(&self) -> Result<Vec<Range>, Error> {
+        Ok(registry::load(&self.buffer, "list the ranges").await?.ranges)
+    }
+
+    /// Takes the lease for a run, registering it where it is new.
+    ///
+    /// A new run begins at `first`, else `gap` behind everything before it, else at 1. A run that is registered
+    /// keeps its entry, whatever the request says of source and configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::LeaseHeld`] while another process writes to this buffer, to this run or any other. A lease
+    /// that has ended, or whose process is known to be gone, is revoked and stands in nobody's way.
+    pub async fn acquire(&self, request: &Request) -> Result<Acquired, Error> {
+        const ACTION: &str = "register the run";
+        self.check_id(&request.run, ACTION)?;
+        for _ in 0..ATTEMPTS {
+            let snapshot = registry::load(&self.buffer, ACTION).await?;
+            if let Some(holder) = holder(&snapshot, request) {
+                return Err(self.buffer.error(ACTION, ErrorKind::LeaseHeld { holder: Box::new(holder) }));
+            }
+            let previous = snapshot.range(&request.run).cloned();
+            let range = match previous.clone() {
+                Some(range) => range,
+                None => Range::open(request, self.free_sequence(&snapshot, request).await?),
+            };
+            let first = range.first;
+            let mut operations = revocations(&snapshot, &request.run);
+            operations.push(granted(&snapshot, request, range));
+            if registry::swap(&self.buffer, ACTION, &snapshot, &operations).await? {
+                return Ok(Acquired { token: request.token.clone(), first, previous });
+            }
+        }
+        Err(self.buffer.error(ACTION, ErrorKind::TryAgain))
+    }
+
+    /// Prolongs the lease, notes how far the run has come, and renews the time to live of everything.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::LeaseLost`] when the lease is not ours any more: stop writing.
+    pub async fn renew(&self, run: &str, token: &str, next: Sequence, lease: Duration) -> Result<(), Error> {
+        self.change("renew the lease", run, token, |snapshot, mut range| {
+            range.next = range.next.max(Some(next));
+            if let Some(held) = &mut range.lease {
+                held.until_ms = ends_at(snapshot, lease);
+            }
+            (range, Action::Keep)
+        })
+        .await
+    }
+
+    /// Marks the run as done, `last` being its last sequence, and gives the lease back.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ranges::renew`].
+    pub async fn finish(&self, run: &str, token: &str, last: Option<Sequence>) -> Result<(), Error> {
+        self.change("finish the run", run, token, |_, mut range| {
+            range.last = last;
+            range.next = last.and_then(|last| last.checked_add(1));
+            range.state = State::Done;
+            range.lease = None;
+            (range, Action::Revoke)
+        })
+        .await
+    }
+
+    /// Gives the lease back; the run stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ranges::renew`].
+    pub async fn release(&self, run: &str, token: &str) -> Result<(), Error> {
+        self.change("release the lease", run, token, |_, mut range| {
+            range.lease = None;
+            (range, Action::Revoke)
+        })
+        .await
+    }
+
+    /// Makes the run new again: the request's owner, source and configuration, no checkpoint, the same first
+    /// sequence. Whoever calls this has deleted its entries (see [`Buffer::delete_own_range`]).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ranges::renew`].
+    pub async fn reset_run(&self, request: &Request) -> Result<(), Error> {
+        self.change("reset the run", &request.run, &request.token, |_, range| {
+            let fresh = Range { lease: range.lease, ..Range::open(request, range.first) };
+            (fresh, Action::Reset(request.token.clone()))
+        })
+        .await
+    }
+
+    /// Removes the run's entry and its key, as the last step of a purge.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ranges::renew`]: purging needs the lease, too.
+    pub async fn remove(&self, run: &str, token: &str) -> Result<(), Error> {
+        const ACTION: &str = "remove the run";
+        for _ in 0..ATTEMPTS {
+            let snapshot = registry::load(&self.buffer, ACTION).await?;
+            self.held(&snapshot, ACTION, run, token)?;
+            let operation = Operation { run: run.to_owned(), range: None, action: Action::Drop };
+            if registry::swap(&self.buffer, ACTION, &snapshot, &[operation]).await? {
+                return Ok(());
+            }
+        }
+        Err(self.buffer.error(ACTION, ErrorKind::TryAgain))
+    }
+
+    /// How far a run has come; `None` when Redis knows nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors.
+    pub async fn load_run(&self, run: &str) -> Result<Option<RunState>, Error> {
+        load_run(&self.buffer, run).await
+    }
+
+    /// The first sequence at or behind `from` that no bootstrap entry reaches.
+    ///
+    /// A writer that died may have left entries behind its last checkpoint: no more than it had in flight.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::read_after`].
+    pub async fn end_of_entries(&self, from: Sequence) -> Result<Sequence, Error> {
+        let mut end = from;
+        let mut after = from.checked_sub(1).map(Sequence::score);
+        loop {
+            let page = self.buffer.read_after_score(after, 1000).await?;
+            let sequences = page.iter().filter_map(|entry| entry.change().ok()?.position.sequence());
+            let behind = sequences.max().and_then(|last| last.checked_add(1));
+            match (behind, page.last()) {
+                (Some(behind), Some(last)) => {
+                    end = end.max(behind);
+                    after = Some(last.score);
+                }
+                _ => return Ok(end),
+            }
+        }
+    }
+
+    /// Where a new run begins.
+    async fn free_sequence(&self, snapshot: &Snapshot, request: &Request) -> Result<Sequence, Error> {
+        const ACTION: &str = "register the run";
+        if let Some(first) = request.first {
+            return Ok(first);
+        }
+        let mut end = None;
+        for range in &snapshot.ranges {
+            let checkpoint = match range.state {
+                State::Done => None,
+                State::Open => load_run(&self.buffer, &range.run).await?.and_then(|run| run.sequence),
+            };
+            end = end.max(Some(range.end())).max(checkpoint);
+        }
+        let Some(end) = end else { return Ok(Sequence::FIRST) };
+        let end = self.end_of_entries(end).await?;
+        end.checked_add(request.gap).ok_or_else(|| self.buffer.error(ACTION, ErrorKind::Unsupported))
+    }
+
+    /// Changes the entry of a run whose lease is ours.
+    async fn change(
+        &self,
+        action: &'static str,
+        run: &str,
+        token: &str,
+        edit: impl Fn(&Snapshot, Range) -> (Range, Action),
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let snapshot = registry::load(&self.buffer, action).await?;
+            let range = self.held(&snapshot, action, run, token)?.clone();
+            let (range, run_action) = edit(&snapshot, range);
+            let operation = Operation { run: run.to_owned(), range: Some(range), action: run_action };
+            if registry::swap(&self.buffer, action, &snapshot, &[operation]).await? {
+                return Ok(());
+            }
+        }
+        Err(self.buffer.error(action, ErrorKind::TryAgain))
+    }
+
+    fn held<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        action: &'static str,
+        run: &str,
+        token: &str,
+    ) -> Result<&'a Range, Error> {
+        snapshot
+            .range(run)
+            .filter(|range| range.lease.as_ref().is_some_and(|lease| lease.token == token))
+            .ok_or_else(|| self.buffer.error(action, ErrorKind::LeaseLost))
+    }
+
+    fn check_id(&self, run: &str, action: &'static str) -> Result<(), Error> {
+        let valid = (1..=200).contains(&run.chars().count())
+            && !run.starts_with('#')
+            && !run.chars().any(|character| character.is_control() || character.is_whitespace());
+        if valid { Ok(()) } else { Err(self.buffer.error(action, ErrorKind::InvalidRun)) }
+    }
+}
+
+/// Who else may write right now.
+fn holder(snapshot: &Snapshot, request: &Request) -> Option<Holder> {
+    snapshot.ranges.iter().find_map(|range| {
+        let lease = range.lease.as_ref()?;
+        let ours = range.run == request.run && lease.token == request.token;
+        let remaining_ms = lease.until_ms.saturating_sub(snapshot.now_ms());
+        if ours || remaining_ms == 0 || request.identity.knows_dead(&lease.holder) {
+            return None;
+        }
+        let (run, owner) = (range.run.clone(), range.owner.clone());
+        Some(Holder { run, owner, process: lease.holder.clone(), remaining_ms })
+    })
+}
+
+/// Takes the leases away that stand in nobody's way any more. Their processes may yet wake up.
+fn revocations(snapshot: &Snapshot, except: &str) -> Vec<Operation> {
+    let others = snapshot.ranges.iter().filter(|range| range.run != except && range.lease.is_some());
+    let revoke = |range: &Range| Operation {
+        run: range.run.clone(),
+        range: Some(Range { lease: None, ..range.clone() }),
+        action: Action::Revoke,
+    };
+    others.map(revoke).collect()
+}
+
+fn granted(snapshot: &Snapshot, request: &Request, mut range: Range) -> Operation {
+    range.lease = Some(Lease {
+        token: request.token.clone(),
+        until_ms: ends_at(snapshot, request.lease),
+        holder: request.identity.clone(),
+    });
+    Operation { run: request.run.clone(), range: Some(range), action: Action::Grant(request.token.clone()) }
+}
+
+fn ends_at(snapshot: &Snapshot, lease: Duration) -> u64 {
+    snapshot.now_ms().saturating_add(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX))
+}

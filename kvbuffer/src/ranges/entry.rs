@@ -1,0 +1,169 @@
+//! What the registry knows of a run.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Identity;
+use crate::position::{Lsn, Sequence};
+
+/// The version of an entry's form.
+const VERSION: u32 = 1;
+
+/// One run's range of sequences in the buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    /// The version of this form; 1.
+    pub(crate) v: u32,
+    /// Whose run it is: stays the same over restarts and resumed attempts.
+    pub owner: String,
+    /// The run's id.
+    pub run: String,
+    /// Its first sequence.
+    #[serde(with = "number")]
+    pub first: Sequence,
+    /// The next sequence, as of the last renewal of its lease.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_number")]
+    pub next: Option<Sequence>,
+    /// The last sequence, once it is done. `None` for a run without changes, too.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_number")]
+    pub last: Option<Sequence>,
+    /// Whether it is done.
+    pub state: State,
+    /// Who writes it right now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// A hash of everything in the configuration that shapes changes.
+    pub config: String,
+    /// The identity of the source.
+    pub source: String,
+    /// The snapshot's position, if it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "lsn")]
+    pub snapshot_lsn: Option<Lsn>,
+}
+
+impl Range {
+    pub(super) fn open(request: &super::Request, first: Sequence) -> Self {
+        Self {
+            v: VERSION,
+            owner: request.owner.clone(),
+            run: request.run.clone(),
+            first,
+            next: None,
+            last: None,
+            state: State::Open,
+            lease: None,
+            config: request.config.clone(),
+            source: request.source.clone(),
+            snapshot_lsn: request.snapshot_lsn,
+        }
+    }
+
+    pub(super) fn is_known_version(&self) -> bool {
+        self.v == VERSION
+    }
+
+    /// The first sequence behind what this entry says of itself.
+    pub(super) fn end(&self) -> Sequence {
+        let behind_last = self.last.and_then(|last| last.checked_add(1));
+        [Some(self.first), self.next, behind_last].into_iter().flatten().max().unwrap_or(self.first)
+    }
+}
+
+/// Whether a run is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// More may come.
+    Open,
+    /// It is complete.
+    Done,
+}
+
+/// The right of one process to write a run, for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Known to its holder and to Redis; every write shows it.
+    pub token: String,
+    /// When it ends, by Redis' clock: milliseconds since 1970.
+    pub until_ms: u64,
+    /// The process that holds it.
+    #[serde(flatten)]
+    pub holder: Identity,
+}
+
+/// Who stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The run's id.
+    pub run: String,
+    /// Its owner.
+    pub owner: String,
+    /// Its process.
+    pub process: Identity,
+    /// How long its lease still lasts, in milliseconds.
+    pub remaining_ms: u64,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, owner, process, remaining_ms } = self;
+        write!(
+            f,
+            "run {run} of {owner} is writing (process {} on {}); wait until it ends, or {} s after it died",
+            process.pid,
+            process.host,
+            remaining_ms.div_ceil(1000)
+        )
+    }
+}
+
+mod number {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::position::Sequence;
+
+    pub(super) fn serialize<S: Serializer>(sequence: &Sequence, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(sequence.get())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sequence, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        Sequence::new(number).ok_or_else(|| D::Error::custom("a sequence out of range"))
+    }
+}
+
+mod optional_number {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::position::Sequence;
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Sequence>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.map(Sequence::get).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Sequence>, D::Error> {
+        let number = Option::<u64>::deserialize(d)?;
+        let sequence =
+            |number| Sequence::new(number).ok_or_else(|| D::Error::custom("a sequence out of range"));
+        number.map(sequence).transpose()
+    }
+}
+
+mod lsn {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    use crate::position::Lsn;
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Lsn>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(|lsn| lsn.to_string()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Lsn>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse::<Lsn>().map_err(D::Error::custom)).transpose()
+    }
+}

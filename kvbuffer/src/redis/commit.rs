@@ -1,0 +1,139 @@
+//! One batch as one MULTI, and what its answer means.
+//!
+//! ```text
+//! MULTI
+//!   ZADD set …                          the members
+//!   PEXPIRE set, ranges, run            every write renews the time to live
+//!   PUBLISH channel member, …           only when asked
+//!   EVAL commit.lua                     token ours? sequence as expected? range complete? then the checkpoint
+//! EXEC
+//! ```
+//!
+//! Redis runs the rest of a transaction when one of its commands fails. The script, being last and checking what
+//! is really there, is why a failed ZADD cannot leave a checkpoint behind that promises its members.
+
+use redis::{Cmd, Pipeline, RedisError, Value};
+
+use super::{Batch, Buffer, Keys, exec_replies};
+use crate::error::{Cause, Error, ErrorKind};
+use crate::position::Sequence;
+
+const ACTION: &str = "write a batch";
+const SCRIPT: &str = include_str!("commit.lua");
+
+/// A batch as it is sent, any number of times.
+#[derive(Debug)]
+pub(super) struct Request {
+    pipeline: Pipeline,
+    members: usize,
+    range: Option<(Sequence, Sequence)>,
+    /// The run's sequence before and after.
+    pub(super) expected: Sequence,
+    pub(super) next: Sequence,
+}
+
+/// Who writes.
+pub(super) struct Author<'a> {
+    pub(super) run: &'a str,
+    pub(super) token: &'a str,
+    pub(super) publish: bool,
+}
+
+impl Request {
+    pub(super) fn new(
+        buffer: &Buffer,
+        author: &Author<'_>,
+        batch: Batch,
+        checkpoint: &[u8],
+        (expected, next): (Sequence, Sequence),
+    ) -> Self {
+        let keys = buffer.keys();
+        let (members, range) = (batch.len(), batch.first().zip(batch.last()));
+        let mut pipeline = Pipeline::new();
+        pipeline.atomic();
+        let published = if author.publish { publications(keys, &batch) } else { Vec::new() };
+        if members > 0 {
+            pipeline.add_command(batch.into_command());
+        }
+        for key in [keys.set(), &keys.ranges(), &keys.run(author.run)] {
+            pipeline.cmd("PEXPIRE").arg(key).arg(buffer.ttl_ms());
+        }
+        for command in published {
+            pipeline.add_command(command);
+        }
+        let (first, last) = range.unwrap_or((expected, expected));
+        pipeline
+            .cmd("EVAL")
+            .arg(SCRIPT)
+            .arg(2)
+            .arg(keys.set())
+            .arg(keys.run(author.run))
+            .arg(author.token)
+            .arg(expected.get())
+            .arg(first.score().get())
+            .arg(last.score().get())
+            .arg(members)
+            .arg(next.get())
+            .arg(checkpoint);
+        Self { pipeline, members, range, expected, next }
+    }
+
+    pub(super) fn range(&self) -> Option<(Sequence, Sequence)> {
+        self.range
+    }
+
+    pub(super) fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Sends it and waits for the answer. Sent when first polled.
+    pub(super) async fn send(&self, buffer: &Buffer) -> Result<Vec<Value>, RedisError> {
+        // Not `query_async`, which makes an unreadable answer of a refused EXEC.
+        buffer.connection().send_packed_commands(&self.pipeline, self.pipeline.len() + 1, 1).await
+    }
+
+    /// What the answer says: whether the batch and its checkpoint are there.
+    pub(super) fn verdict(
+        &self,
+        buffer: &Buffer,
+        reply: Result<Vec<Value>, RedisError>,
+    ) -> Result<(), Error> {
+        let replies =
+            exec_replies(reply).map_err(|(kind, cause)| buffer.error(ACTION, kind).because(cause))?;
+        let script = replies.last().and_then(texts).unwrap_or_default();
+        let kind = match script.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["ok"] => return Ok(()),
+            ["gone"] => ErrorKind::CheckpointConflict { expected: self.expected.get(), found: None },
+            ["lease"] => ErrorKind::LeaseLost,
+            ["conflict", found] => {
+                ErrorKind::CheckpointConflict { expected: self.expected.get(), found: found.parse().ok() }
+            }
+            ["count", found] => self.miscount(found.parse().unwrap_or(0)),
+            _ => {
+                let answer = Cause::Reply(format!("the script answered {:?}", replies.last()));
+                return Err(buffer.error(ACTION, ErrorKind::Protocol).because(answer));
+            }
+        };
+        Err(buffer.error(ACTION, kind))
+    }
+
+    fn miscount(&self, found: u64) -> ErrorKind {
+        let (first, last) = self.range.unwrap_or((self.expected, self.expected));
+        ErrorKind::ForeignEntry { first, last, expected: self.members as u64, found }
+    }
+}
+
+fn publications(keys: &Keys, batch: &Batch) -> Vec<Cmd> {
+    let publication = |member| {
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(keys.channel()).arg(member);
+        command
+    };
+    batch.members().map(publication).collect()
+}
+
+/// A list of texts.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    let Value::Array(values) = value else { return None };
+    values.iter().map(|value| redis::from_redis_value_ref(value).ok()).collect()
+}

@@ -1,0 +1,144 @@
+//! Reading the set back.
+
+use std::ops::RangeInclusive;
+
+use redis::Cmd;
+
+use super::Buffer;
+use crate::change::Change;
+use crate::decode::{DecodeError, decode};
+use crate::error::{Cause, Error, ErrorKind};
+use crate::position::{Position, Score};
+
+const ACTION: &str = "read the buffer";
+
+/// One member of the set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place.
+    pub score: Score,
+    /// Its bytes.
+    pub member: Vec<u8>,
+}
+
+impl Entry {
+    /// The change that it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`decode`].
+    pub fn change(&self) -> Result<Change, DecodeError> {
+        decode(&self.member)
+    }
+}
+
+impl Buffer {
+    /// The entries behind `after`, or from the start, in order of score and then of bytes.
+    ///
+    /// At least `limit` entries where there are as many; more when the last ones share their score, because a page
+    /// never ends between two such entries: so the score of the last entry is where the next page begins.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors; [`ErrorKind::Protocol`] for a member whose score is no position's.
+    pub async fn read_after(&self, after: Option<Position>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let after = match after {
+            None => None,
+            Some(position) => Some(position.score().ok_or_else(|| self.error(ACTION, ErrorKind::Protocol))?),
+        };
+        self.read_after_score(after, limit).await
+    }
+
+    /// The same, behind a score.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::read_after`].
+    pub async fn read_after_score(&self, after: Option<Score>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let from = after.map_or_else(|| "-inf".to_owned(), |score| format!("({score}"));
+        self.page(&from, "+inf", limit).await
+    }
+
+    /// The entries of a range of scores, at least `limit` of them where there are as many (see
+    /// [`Buffer::read_after`]).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::read_after`].
+    pub async fn read_range(&self, range: RangeInclusive<Score>, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.page(&range.start().to_string(), &range.end().to_string(), limit).await
+    }
+
+    /// How many entries lie in a range of scores.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors.
+    pub async fn count(&self, range: RangeInclusive<Score>) -> Result<u64, Error> {
+        let mut command = redis::cmd("ZCOUNT");
+        command.arg(self.keys().set()).arg(range.start().get()).arg(range.end().get());
+        self.query("count entries", &command).await
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors; [`ErrorKind::WrongType`] when the key is no sorted set.
+    pub async fn total(&self) -> Result<u64, Error> {
+        self.query("count entries", redis::cmd("ZCARD").arg(self.keys().set())).await
+    }
+
+    /// The first entry at or behind a score.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::read_after`].
+    pub async fn first_at_or_after(&self, score: Score) -> Result<Option<Entry>, Error> {
+        let command = self.range("ZRANGEBYSCORE", &score.to_string(), "+inf", 1);
+        Ok(self.entries(&command).await?.pop())
+    }
+
+    /// The last entry before a score.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::read_after`].
+    pub async fn last_before(&self, score: Score) -> Result<Option<Entry>, Error> {
+        let command = self.range("ZREVRANGEBYSCORE", &format!("({score}"), "-inf", 1);
+        Ok(self.entries(&command).await?.pop())
+    }
+
+    async fn page(&self, from: &str, to: &str, limit: usize) -> Result<Vec<Entry>, Error> {
+        let mut page = self.entries(&self.range("ZRANGEBYSCORE", from, to, limit)).await?;
+        if page.len() < limit {
+            return Ok(page);
+        }
+        // A full page may have cut through entries of one score: these are read again, all of them.
+        if let Some(border) = page.last().map(|entry| entry.score) {
+            page.retain(|entry| entry.score < border);
+            let mut command = redis::cmd("ZRANGEBYSCORE");
+            command.arg(self.keys().set()).arg(border.get()).arg(border.get()).arg("WITHSCORES");
+            page.extend(self.entries(&command).await?);
+        }
+        Ok(page)
+    }
+
+    fn range(&self, command: &str, from: &str, to: &str, limit: usize) -> Cmd {
+        let mut command = redis::cmd(command);
+        command.arg(self.keys().set()).arg(from).arg(to).arg("WITHSCORES").arg("LIMIT").arg(0).arg(limit);
+        command
+    }
+
+    async fn entries(&self, command: &Cmd) -> Result<Vec<Entry>, Error> {
+        let pairs: Vec<(Vec<u8>, f64)> = self.query(ACTION, command).await?;
+        let entry = |(member, score)| match Score::from_f64(score) {
+            Some(score) => Ok(Entry { score, member }),
+            None => {
+                let cause = Cause::Reply(format!("a member has the score {score}"));
+                Err(self.error(ACTION, ErrorKind::Protocol).because(cause))
+            }
+        };
+        pairs.into_iter().map(entry).collect()
+    }
+}

@@ -1,0 +1,109 @@
+//! What the server is and has, for checks before and while writing.
+
+use std::collections::HashMap;
+
+use super::Buffer;
+use crate::error::{Error, ErrorKind};
+
+/// The server's memory, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What it uses.
+    pub used: u64,
+    /// Its limit; `None` without one.
+    pub max: Option<u64>,
+    /// `maxmemory-policy`: anything but `noeviction` may drop the whole set while every write succeeds.
+    pub policy: String,
+}
+
+/// What kind of server this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The version of Redis that it says it is.
+    pub version: String,
+    /// Whether it takes writes.
+    pub role: Role,
+    /// Whether it still reads its data from disk.
+    pub loading: bool,
+}
+
+/// Whether a server takes writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It does.
+    Master,
+    /// It copies another one.
+    Replica,
+}
+
+/// What the set's key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// Nothing.
+    None,
+    /// A sorted set, as it should.
+    SortedSet,
+    /// Something else, as `TYPE` names it.
+    Other(String),
+}
+
+impl Buffer {
+    /// How much memory the server uses, and its limit.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors; [`ErrorKind::Permission`] where INFO is not allowed.
+    pub async fn memory(&self) -> Result<Memory, Error> {
+        const ACTION: &str = "ask for memory";
+        let info = self.info(ACTION, "memory").await?;
+        let number = |name: &str| {
+            let value = info.get(name).and_then(|value| value.parse::<u64>().ok());
+            value.ok_or_else(|| self.error(ACTION, ErrorKind::Protocol))
+        };
+        Ok(Memory {
+            used: number("used_memory")?,
+            max: Some(number("maxmemory")?).filter(|&max| max > 0),
+            policy: info.get("maxmemory_policy").cloned().unwrap_or_default(),
+        })
+    }
+
+    /// Version, role and state of the server.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::memory`].
+    pub async fn server(&self) -> Result<Server, Error> {
+        const ACTION: &str = "ask for the server's state";
+        let mut info = self.info(ACTION, "server").await?;
+        info.extend(self.info(ACTION, "replication").await?);
+        info.extend(self.info(ACTION, "persistence").await?);
+        let version = info.remove("redis_version").ok_or_else(|| self.error(ACTION, ErrorKind::Protocol))?;
+        let role = match info.get("role").map(String::as_str) {
+            Some("slave") => Role::Replica,
+            _ => Role::Master,
+        };
+        Ok(Server { version, role, loading: info.get("loading").is_some_and(|loading| loading != "0") })
+    }
+
+    /// What the set's key holds.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors.
+    pub async fn key_type(&self) -> Result<KeyType, Error> {
+        let name: String =
+            self.query("ask for the key's type", redis::cmd("TYPE").arg(self.keys().set())).await?;
+        Ok(match name.as_str() {
+            "none" => KeyType::None,
+            "zset" => KeyType::SortedSet,
+            _ => KeyType::Other(name),
+        })
+    }
+
+    /// One section at a time: several at once is a feature of Redis 7.
+    async fn info(&self, action: &'static str, section: &str) -> Result<HashMap<String, String>, Error> {
+        let text: String = self.query(action, redis::cmd("INFO").arg(section)).await?;
+        let pairs = text.lines().filter_map(|line| line.split_once(':'));
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
+    }
+}

@@ -1,0 +1,241 @@
+//! The command line as typed. [`crate::config`] makes sense of it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Loads a PostgreSQL dump into the Kasho change buffer in Redis.
+///
+/// Reads a plain dump (pg_dump 13 to 18, COPY data; plain or compressed by gzip, zstd or lz4), turns every
+/// statement and row into a change, and writes the changes to Redis in order. A second call of the same
+/// command goes on where the first one ended, whatever ended it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pg-bootstrap-sync",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; \
+6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: \
+10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full; 130 and 143 stopped by a signal."
+)]
+pub struct Cli {
+    /// A command other than loading.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to load, and how.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
+/// Commands other than loading.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of a load.
+#[derive(Debug, Clone, Args)]
+pub struct LoadArgs {
+    /// The dump: a path, or - for standard input.
+    #[arg(long, env = "PGBOOTSTRAP_DUMP_FILE", required = true, value_name = "PATH", help_heading = "Source")]
+    pub dump_file: Option<String>,
+
+    /// The WAL position of the dump's snapshot, like 16/B374D848. Every change must lie below it. Without it the
+    /// changes must lie below the live entries in the set.
+    #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
+    pub snapshot_lsn: Option<String>,
+
+    /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
+    #[arg(long, env = "PGBOOTSTRAP_KV_URL", hide_env_values = true, value_name = "URL", help_heading = "Redis")]
+    pub kv_url: Option<String>,
+
+    /// User for Redis, if not in the URL.
+    #[arg(long, env = "PGBOOTSTRAP_KV_USERNAME", hide_env_values = true, value_name = "NAME", help_heading = "Redis")]
+    pub kv_username: Option<String>,
+
+    /// File with the password for Redis, if not in the URL.
+    #[arg(long, env = "PGBOOTSTRAP_KV_PASSWORD_FILE", value_name = "FILE", help_heading = "Redis")]
+    pub kv_password_file: Option<PathBuf>,
+
+    /// Certificates (PEM) to trust instead of the system's.
+    #[arg(long, env = "PGBOOTSTRAP_KV_CA_FILE", value_name = "FILE", help_heading = "Redis")]
+    pub kv_ca_file: Option<PathBuf>,
+
+    /// Our certificate (PEM), for a Redis that asks for one.
+    #[arg(long, env = "PGBOOTSTRAP_KV_CERT_FILE", requires = "kv_key_file", value_name = "FILE", help_heading = "Redis")]
+    pub kv_cert_file: Option<PathBuf>,
+
+    /// The key (PEM) of our certificate.
+    #[arg(long, env = "PGBOOTSTRAP_KV_KEY_FILE", requires = "kv_cert_file", value_name = "FILE", help_heading = "Redis")]
+    pub kv_key_file: Option<PathBuf>,
+
+    /// The sorted set; its name is also that of the channel.
+    #[arg(long, env = "PGBOOTSTRAP_KV_KEY", default_value = "kasho:changes", value_name = "KEY", help_heading = "Redis")]
+    pub kv_key: String,
+
+    /// Time to live of the set, renewed by every write and while the run waits.
+    #[arg(long, env = "PGBOOTSTRAP_TTL", default_value = "24h", value_name = "DURATION", help_heading = "Redis")]
+    pub ttl: String,
+
+    /// Also publish each change on the channel: delivered at least once, again after a crash.
+    #[arg(long, env = "PGBOOTSTRAP_PUBLISH", value_enum, default_value_t = Publish::Never, value_name = "WHEN", help_heading = "Redis")]
+    pub publish: Publish,
+
+    /// Load into a Redis whose maxmemory-policy may drop the set without a word.
+    #[arg(long, env = "PGBOOTSTRAP_ALLOW_EVICTION", help_heading = "Redis")]
+    pub allow_eviction: bool,
+
+    /// Wait while Redis uses more than this: bytes (8GiB) or a share of its maxmemory (90%).
+    #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE", help_heading = "Redis")]
+    pub memory_high_water: Option<String>,
+
+    /// How long to try again while Redis is away.
+    #[arg(long, env = "PGBOOTSTRAP_RETRY_TIMEOUT", default_value = "10m", value_name = "DURATION", help_heading = "Redis")]
+    pub retry_timeout: String,
+
+    /// How long to wait while Redis is full.
+    #[arg(long, env = "PGBOOTSTRAP_FULL_TIMEOUT", default_value = "1h", value_name = "DURATION", help_heading = "Redis")]
+    pub full_timeout: String,
+
+    /// Write JSON lines to this file (- for standard output) instead of Redis.
+    #[arg(long, env = "PGBOOTSTRAP_OUTPUT", conflicts_with_all = ["kv_url", "dry_run"], value_name = "PATH", help_heading = "Instead of Redis")]
+    pub output: Option<String>,
+
+    /// Do everything but write.
+    #[arg(long, env = "PGBOOTSTRAP_DRY_RUN", help_heading = "Instead of Redis")]
+    pub dry_run: bool,
+
+    /// The form of rows: one change each.
+    #[arg(long, env = "PGBOOTSTRAP_ROWS", value_enum, default_value_t = Rows::Single, value_name = "FORM", help_heading = "Changes")]
+    pub rows: Rows,
+
+    /// The first sequence number; by default behind everything that lies in the buffer.
+    #[arg(long, env = "PGBOOTSTRAP_FIRST_SEQUENCE", value_name = "NUMBER", help_heading = "Changes")]
+    pub first_sequence: Option<u64>,
+
+    /// Sequence numbers to leave free behind an earlier run.
+    #[arg(long, env = "PGBOOTSTRAP_SEQUENCE_GAP", default_value_t = 1000, value_name = "NUMBER", help_heading = "Changes")]
+    pub sequence_gap: u64,
+
+    /// The time that changes of SQL text carry (RFC 3339).
+    #[arg(long, env = "PGBOOTSTRAP_DDL_TIME", default_value = "2000-01-01T00:00:00Z", value_name = "TIME", help_heading = "Changes")]
+    pub ddl_time: String,
+
+    /// Leave out ALTER … OWNER TO, as pg_restore does.
+    #[arg(long, env = "PGBOOTSTRAP_NO_OWNER", help_heading = "Changes")]
+    pub no_owner: bool,
+
+    /// Leave out GRANT, REVOKE and ALTER DEFAULT PRIVILEGES, as pg_restore does.
+    #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", help_heading = "Changes")]
+    pub no_privileges: bool,
+
+    /// Load objects named kasho_*, which are Kasho's own bookkeeping.
+    #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", help_heading = "Changes")]
+    pub keep_kasho_objects: bool,
+
+    /// What to do with a row that cannot be loaded.
+    #[arg(long, env = "PGBOOTSTRAP_ON_ERROR", value_enum, default_value_t = OnError::Stop, value_name = "WHAT", help_heading = "Errors")]
+    pub on_error: OnError,
+
+    /// Rows that may be set aside before the run ends with an error.
+    #[arg(long, env = "PGBOOTSTRAP_MAX_ERRORS", default_value_t = 100, value_name = "NUMBER", help_heading = "Errors")]
+    pub max_errors: u64,
+
+    /// Where rows are set aside, as JSON lines with their place, the reason and their bytes.
+    #[arg(long, env = "PGBOOTSTRAP_REJECT_FILE", value_name = "FILE", help_heading = "Errors")]
+    pub reject_file: Option<PathBuf>,
+
+    /// The name under which the run is registered in the buffer. One name is one run: called again, it goes on.
+    #[arg(long, env = "PGBOOTSTRAP_RUN_ID", default_value = "default", value_name = "NAME", help_heading = "Resuming")]
+    pub run_id: String,
+
+    /// Write the checkpoint to this file too.
+    #[arg(long, env = "PGBOOTSTRAP_CHECKPOINT", value_name = "FILE", help_heading = "Resuming")]
+    pub checkpoint: Option<PathBuf>,
+
+    /// Go on from the checkpoint in this file, which must be there. Where Redis has a checkpoint of its own, that one counts.
+    #[arg(long, env = "PGBOOTSTRAP_RESUME_FROM", conflicts_with = "restart", value_name = "FILE", help_heading = "Resuming")]
+    pub resume_from: Option<PathBuf>,
+
+    /// Delete what an earlier run of the same name left in its range, and start over.
+    #[arg(long, env = "PGBOOTSTRAP_RESTART", help_heading = "Resuming")]
+    pub restart: bool,
+
+    /// Changes in one transaction with its checkpoint.
+    #[arg(long, env = "PGBOOTSTRAP_BATCH_SIZE", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "NUMBER", help_heading = "Speed")]
+    pub batch_size: u32,
+
+    /// Threads that convert rows; by default one for each processor.
+    #[arg(long, env = "PGBOOTSTRAP_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "NUMBER", help_heading = "Speed")]
+    pub workers: Option<u16>,
+
+    /// At most this many changes a second.
+    #[arg(long, env = "PGBOOTSTRAP_MAX_RATE", value_parser = clap::value_parser!(u64).range(1..), value_name = "NUMBER", help_heading = "Speed")]
+    pub max_rate: Option<u64>,
+
+    /// Log lines as text or JSON.
+    #[arg(long, env = "PGBOOTSTRAP_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub log_format: LogFormat,
+
+    /// Show a progress bar: auto shows it on a terminal.
+    #[arg(long, env = "PGBOOTSTRAP_PROGRESS", value_enum, default_value_t = When::Auto, value_name = "WHEN", help_heading = "Output")]
+    pub progress: When,
+
+    /// Serve Prometheus metrics at this address, like 0.0.0.0:9187.
+    #[arg(long, env = "PGBOOTSTRAP_METRICS_ADDR", value_name = "ADDRESS", help_heading = "Output")]
+    pub metrics_addr: Option<std::net::SocketAddr>,
+
+    /// Say nothing but errors.
+    #[arg(long, short, env = "PGBOOTSTRAP_QUIET", help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// The form of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// A change for each row.
+    Single,
+}
+
+/// When to publish changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Publish {
+    /// Never: the consumer reads the set.
+    Never,
+    /// Each one, as it is added.
+    Always,
+}
+
+/// What to do with a row that cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnError {
+    /// End the run.
+    Stop,
+    /// Set it aside in the reject file and go on.
+    Skip,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// Whether to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where it makes sense.
+    Auto,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
+}

@@ -1,0 +1,159 @@
+//! Compression around a dump, recognised by its first bytes.
+
+use std::io::{self, BufReader, Read};
+
+/// How a dump is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip, any number of members.
+    Gzip,
+    /// Zstandard, any number of frames.
+    Zstd,
+    /// LZ4 frames, any number of them.
+    Lz4,
+}
+
+/// So many bytes are enough to tell.
+pub const ENOUGH: usize = 6;
+
+/// Input is read in pieces of this many bytes.
+const READ: usize = 128 * 1024;
+
+impl Compression {
+    /// Recognises the compression by the first bytes.
+    ///
+    /// # Errors
+    /// The name of a compression that is recognised and not supported.
+    pub fn detect(bytes: &[u8]) -> Result<Self, &'static str> {
+        match bytes {
+            [0x1f, 0x8b, ..] => Ok(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Self::Zstd),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Ok(Self::Lz4),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Err("bzip2"),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Err("xz"),
+            [b'P', b'K', 3, 4, ..] => Err("zip"),
+            [b'7', b'z', 0xbc, 0xaf, ..] => Err("7-Zip"),
+            [0x02, 0x21, 0x4c, 0x18, ..] => Err("LZ4's legacy format"),
+            _ => Ok(Self::None),
+        }
+    }
+
+    /// The name in messages and in the source's identity.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Lz4 => "lz4",
+        }
+    }
+
+    /// A reader of the decompressed bytes. A stream that is cut off is an error, never an end.
+    ///
+    /// # Errors
+    /// When the decompressor cannot be set up.
+    pub fn reader(self, input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+        let buffered = |input| BufReader::with_capacity(READ, input);
+        Ok(match self {
+            Self::None => input,
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(input))),
+            Self::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(input))?),
+            Self::Lz4 => Box::new(Lz4Frames { decoder: Some(lz4_flex::frame::FrameDecoder::new(buffered(input))) }),
+        })
+    }
+}
+
+/// LZ4 frames one after the other; the library's decoder stops after the first, and takes the end of the
+/// input within a frame's head for its end.
+struct Lz4Frames {
+    decoder: Option<lz4_flex::frame::FrameDecoder<BufReader<Box<dyn Read + Send>>>>,
+}
+
+impl Read for Lz4Frames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::io::BufRead;
+        loop {
+            let Some(decoder) = &mut self.decoder else { return Ok(0) };
+            let count = decoder.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(decoder) = self.decoder.take() else { return Ok(0) };
+            let mut input = decoder.into_inner();
+            if input.fill_buf()?.is_empty() {
+                return Ok(0);
+            }
+            self.decoder = Some(lz4_flex::frame::FrameDecoder::new(input));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn compress(compression: Compression, parts: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for part in parts {
+            match compression {
+                Compression::None => out.extend_from_slice(part),
+                Compression::Gzip => {
+                    let mut encoder = flate2::write::GzEncoder::new(&mut out, flate2::Compression::fast());
+                    encoder.write_all(part).unwrap();
+                    encoder.finish().unwrap();
+                }
+                Compression::Zstd => out.extend(zstd::encode_all(*part, 1).unwrap()),
+                Compression::Lz4 => {
+                    let mut encoder = lz4_flex::frame::FrameEncoder::new(&mut out);
+                    encoder.write_all(part).unwrap();
+                    encoder.finish().unwrap();
+                }
+            }
+        }
+        out
+    }
+
+    fn read(compression: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        compression.reader(Box::new(io::Cursor::new(bytes.to_vec())))?.read_to_end(&mut out)?;
+        Ok(out)
+    }
+
+    const ALL: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::Lz4];
+
+    #[test]
+    fn several_members_are_one_stream() {
+        let part = vec![b'x'; 300_000];
+        for compression in ALL {
+            let bytes = compress(compression, &[&part, b"", b"tail"]);
+            assert_eq!(Compression::detect(&bytes), Ok(compression));
+            let read = read(compression, &bytes).unwrap();
+            assert_eq!(read.len(), 300_004, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        for compression in ALL {
+            let first = compress(compression, &[b"first part"]);
+            let mut bytes = first.clone();
+            bytes.extend(compress(compression, &[b"second part, which is longer"]));
+            for length in 1..bytes.len() {
+                let whole_member = length == first.len();
+                assert_eq!(read(compression, &bytes[..length]).is_ok(), whole_member, "{compression:?} cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn others_are_named() {
+        assert_eq!(Compression::detect(b"BZh91AY"), Err("bzip2"));
+        assert_eq!(Compression::detect(b"\xfd7zXZ\0"), Err("xz"));
+        assert_eq!(Compression::detect(b"--\n"), Ok(Compression::None));
+    }
+}

@@ -1,0 +1,265 @@
+//! What can go wrong, what of it may pass, and the exit code that tells.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use dump::{Place, ScanError};
+
+use crate::render::rows::FaultReason;
+
+/// Why a run ended without being done.
+///
+/// Messages name the place (file, offset, table, row, column) and what to do; they never hold values of cells
+/// or secrets.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Options that are wrong, or do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// The dump is not, or not wholly, what it should be.
+    #[error("{source_name}: {error}")]
+    Dump {
+        /// The dump.
+        source_name: String,
+        /// What about it.
+        #[source]
+        error: DumpError,
+    },
+    /// The bootstrap positions do not fit below what limits them.
+    #[error("{0}")]
+    Range(RangeError),
+    /// The checkpoint is of another dump or configuration, or cannot be read.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// More rows were rejected than allowed.
+    #[error("{rejected} rows were rejected, more than --max-errors {allowed}; see the reject file for each of them")]
+    TooManyRejected {
+        /// Rows rejected.
+        rejected: u64,
+        /// Rows allowed.
+        allowed: u64,
+    },
+    /// Redis, for good or for longer than was to be waited.
+    #[error("{context}")]
+    Redis {
+        /// What was done.
+        context: String,
+        /// What Redis, or the way to it, says.
+        #[source]
+        error: Box<kvbuffer::Error>,
+    },
+    /// Another bootstrap writes into the buffer.
+    #[error("another bootstrap is writing into this buffer: {0}; wait for its end, or stop it")]
+    Busy(String),
+    /// Redis lost what it had acknowledged, and the dump cannot be read again from here.
+    #[error("Redis lost data that it had acknowledged: {0}")]
+    Lost(String),
+    /// Redis had no room for too long.
+    #[error("Redis has had no room for {waited} s; nothing frees the set before the consumer may stream: give Redis more memory, then start again")]
+    Full {
+        /// Seconds.
+        waited: u64,
+    },
+    /// What lies in Redis at the end is not what was sent.
+    #[error("verification failed: {0}")]
+    Verification(String),
+    /// The dump could not be read on.
+    #[error("{action} {name}")]
+    Source {
+        /// What was tried.
+        action: &'static str,
+        /// The dump.
+        name: String,
+        /// Why it failed.
+        #[source]
+        error: std::io::Error,
+    },
+    /// A file of this machine cannot be written.
+    #[error("{action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        error: std::io::Error,
+    },
+    /// Stopped by a signal; everything durable is in the checkpoint.
+    #[error("stopped by {0}; a second call of the same command goes on from the checkpoint")]
+    Stopped(Signal),
+    /// A thread of ours panicked.
+    #[error("internal error: {0}")]
+    Panic(String),
+}
+
+/// A signal that ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
+    }
+}
+
+/// What is wrong with a dump.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DumpError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// Its compression cannot be undone.
+    #[error("the {format} stream is cut off or damaged at byte {offset} of the decompressed dump: {reason}; copy it again")]
+    Compression {
+        /// The compression.
+        format: &'static str,
+        /// Bytes that were decompressed before.
+        offset: u64,
+        /// What the decompressor says.
+        reason: String,
+    },
+    /// A compression that is not supported.
+    #[error("it is compressed by {0}, which cannot be read: decompress it into a pipe (`… | pg-bootstrap-sync --dump-file -`)")]
+    UnknownCompression(&'static str),
+    /// Something that is recognised and not supported yet.
+    #[error("{what} at {at} cannot be loaded yet: {advice}")]
+    Unsupported {
+        /// What it is.
+        what: String,
+        /// Where it is.
+        at: Place,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A statement that is larger than a change may be.
+    #[error("the statement at {at} is too large: as a change it has {size} bytes, the change stream carries {limit}")]
+    StatementTooLarge {
+        /// Where it begins.
+        at: Place,
+        /// Its size.
+        size: usize,
+        /// The largest size.
+        limit: usize,
+    },
+    /// A block of rows whose columns are not known.
+    #[error("the rows of {table} at {at} name no columns, and no definition of the table was seen before; dump the table's definition too, or name the columns")]
+    NoColumns {
+        /// The table.
+        table: String,
+        /// Where its COPY statement begins.
+        at: Place,
+    },
+    /// A row that cannot become a change.
+    #[error("row {row} of {table}{}, at {at}: {reason}; --on-error skip with --reject-file sets such rows aside", column_suffix(.column.as_deref()))]
+    Row {
+        /// The table.
+        table: String,
+        /// Its number within its block, 1-based.
+        row: u64,
+        /// The column, where one is at fault.
+        column: Option<String>,
+        /// Where the row begins.
+        at: Place,
+        /// What is wrong.
+        reason: FaultReason,
+    },
+}
+
+fn column_suffix(column: Option<&str>) -> String {
+    column.map_or_else(String::new, |column| format!(", column {column}"))
+}
+
+/// Why a range of positions cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RangeError {
+    /// The changes reach the snapshot LSN.
+    #[error("the dump does not fit below the snapshot LSN: {what}sequence {sequence} has score {score}, the snapshot LSN {lsn} has score {limit}, and every bootstrap change must lie strictly below; take the dump at a later LSN, or start lower with --first-sequence")]
+    SnapshotLsn {
+        /// What reaches it.
+        what: String,
+        /// The first sequence that does not fit.
+        sequence: u64,
+        /// Its score.
+        score: i64,
+        /// The snapshot LSN.
+        lsn: String,
+        /// Its score.
+        limit: i64,
+    },
+    /// The changes reach something else that lies in the set.
+    #[error("the range from sequence {first} on is not free: {other}, at score {limit}; {advice}")]
+    Occupied {
+        /// Our first sequence.
+        first: u64,
+        /// What is there.
+        other: String,
+        /// Where it is.
+        limit: i64,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The highest position was reached.
+    #[error("sequence numbers end at {0}")]
+    Exhausted(u64),
+}
+
+impl Error {
+    /// Whether the same command may succeed later. Everything else needs somebody to change something.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.exit_code(), 10..=13)
+    }
+
+    /// The exit code, as docs/exit-codes.md lists them.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Dump { .. } => 3,
+            Self::Range(_) => 4,
+            Self::Checkpoint(_) => 5,
+            Self::TooManyRejected { .. } => 6,
+            Self::Redis { error, .. } => match error.kind() {
+                kvbuffer::ErrorKind::OutOfMemory => 12,
+                kvbuffer::ErrorKind::LeaseLost => 11,
+                kind if kind.is_retryable() => 11,
+                _ => 7,
+            },
+            Self::Verification(_) => 8,
+            Self::File { .. } => 9,
+            Self::Source { .. } => 10,
+            Self::Busy(_) | Self::Lost(_) => 11,
+            Self::Full { .. } => 12,
+            Self::Panic(_) => 101,
+            Self::Stopped(Signal::Interrupt) => 130,
+            Self::Stopped(Signal::Terminate) => 143,
+        }
+    }
+}
+
+/// An error and everything behind it, on one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

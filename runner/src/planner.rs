@@ -1,0 +1,435 @@
+//! Events of a dump to pieces of work with their numbers.
+//!
+//! ```text
+//! Event::Statement ─▶ Kind ─┬─▶ a change of SQL text, one number (or several changes, or none)
+//!                           └─▶ a setting, a skip: remembered, counted
+//! Event::Rows ─────▶ as many numbers as rows; converted elsewhere
+//! ```
+//!
+//! Numbers are given here, in the dump's order and before any conversion, so that they depend on the dump and
+//! the configuration alone. Everything here is pure: no I/O, no clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dump::identity::{self, AlwaysIdentity};
+use dump::{
+    CopyHeader, Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object,
+};
+use kvbuffer::{MAX_WIRE_SIZE, Sequence};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Shape;
+use crate::error::{DumpError, Error, RangeError};
+use crate::render::TablePlan;
+use settings::Settings;
+
+mod settings;
+
+/// A piece of work, in the dump's order.
+#[derive(Debug)]
+pub enum Work {
+    /// Changes of SQL text, which belong together: the checkpoint moves past all of them or none.
+    Sql(Vec<String>),
+    /// Rows of a table, a number each.
+    Rows {
+        /// What they become.
+        plan: Arc<TablePlan>,
+        /// The rows.
+        slab: Slab,
+    },
+    /// Rows of a table that is left out: only read over.
+    LeftOut(Slab),
+    /// A table's rows are complete.
+    TableEnd,
+}
+
+/// What lies in the dump up to a point, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Rows that became changes or were rejected.
+    pub rows: u64,
+    /// Changes of SQL text.
+    pub statements: u64,
+    /// Statements, commands and rows that were left out, by kind.
+    pub skipped: BTreeMap<String, u64>,
+    /// Statements that no parser understood: passed on as they are.
+    pub not_understood: u64,
+}
+
+/// What the planner must know to go on from a point after the dump's definitions, besides the schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPoint {
+    settings: Settings,
+    database: Option<String>,
+    /// The large object that is open, and how many of its bytes were written.
+    large_object: Option<(u32, u64)>,
+    /// Data was seen, so what follows may be post-data.
+    data_seen: bool,
+    /// The identity columns are GENERATED ALWAYS again.
+    restored: bool,
+    /// Definitions came after the first data: then the schema is only rebuilt by reading everything again.
+    pub late_definitions: bool,
+    /// Where the first data begins, once that was seen: definitions before it rebuild the schema.
+    pub data_begins: Option<u64>,
+    /// The counts.
+    pub counters: Counters,
+}
+
+/// Turns events into work.
+#[derive(Debug)]
+pub struct Planner {
+    shape: Arc<Shape>,
+    name: String,
+    schema: Schema,
+    point: PlanPoint,
+    identities: Vec<AlwaysIdentity>,
+    current: Current,
+    next: Sequence,
+    limit: Option<Limit>,
+    ddl_time: Arc<str>,
+    database: Arc<str>,
+}
+
+/// The block of rows in hand.
+#[derive(Debug, Clone)]
+enum Current {
+    None,
+    Loading(Arc<TablePlan>),
+    LeftOut,
+}
+
+/// What the positions must stay below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Every score must be less than this.
+    pub score: i64,
+    /// The error that a higher one is.
+    pub kind: LimitKind,
+}
+
+/// What sets a limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LimitKind {
+    /// The snapshot LSN.
+    Snapshot(String),
+    /// Something that lies in the set: described, with advice.
+    Occupied(String, &'static str),
+}
+
+impl Limit {
+    /// The error that sequence `sequence` is when it reaches this limit.
+    #[must_use]
+    pub fn error(&self, what: &str, first: Sequence, sequence: Sequence) -> RangeError {
+        match &self.kind {
+            LimitKind::Snapshot(lsn) => RangeError::SnapshotLsn {
+                what: what.to_owned(),
+                sequence: sequence.get(),
+                score: sequence.score().get(),
+                lsn: lsn.clone(),
+                limit: self.score,
+            },
+            LimitKind::Occupied(other, advice) => {
+                RangeError::Occupied { first: first.get(), other: other.clone(), limit: self.score, advice }
+            }
+        }
+    }
+}
+
+impl Planner {
+    /// A planner at the start of the dump called `name`, whose first change gets the number `first`.
+    #[must_use]
+    pub fn new(shape: Arc<Shape>, name: &str, first: Sequence, limit: Option<Limit>) -> Self {
+        let ddl_time = Arc::from(shape.ddl_time.as_str());
+        Self {
+            shape,
+            name: name.to_owned(),
+            schema: Schema::new(),
+            point: PlanPoint::default(),
+            identities: Vec::new(),
+            current: Current::None,
+            next: first,
+            limit,
+            ddl_time,
+            database: Arc::from(""),
+        }
+    }
+
+    /// Puts the planner at a point that a checkpoint holds. The definitions before it were planned already, on
+    /// this planner, and their work was dropped.
+    ///
+    /// # Errors
+    /// As [`Planner::plan`], for the block that the point may lie in.
+    pub fn resume(&mut self, point: PlanPoint, next: Sequence, scanner: &Scanner) -> Result<(), Error> {
+        self.database = Arc::from(point.database.as_deref().unwrap_or(""));
+        self.schema.set_search_path(point.settings.search_path());
+        self.point = point;
+        self.next = next;
+        self.current = match scanner.block() {
+            Some(header) => self.block(&header, scanner)?,
+            None => Current::None,
+        };
+        Ok(())
+    }
+
+    /// The number of the next change.
+    #[must_use]
+    pub fn next(&self) -> Sequence {
+        self.next
+    }
+
+    /// What is to be known to go on from here.
+    #[must_use]
+    pub fn point(&self) -> &PlanPoint {
+        &self.point
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.point.counters
+    }
+
+    /// Plans one event. `scanner` is the one that gave it, and stands after it.
+    ///
+    /// Returns the work and the number of its first change.
+    ///
+    /// # Errors
+    /// [`Error::Dump`] for what cannot be loaded, [`Error::Range`] when the numbers reach their limit.
+    pub fn plan(&mut self, event: Event, scanner: &Scanner) -> Result<Option<(Work, Sequence)>, Error> {
+        let work = match event {
+            Event::Statement(statement) => self.statement(statement, scanner)?.map(Work::Sql),
+            Event::Meta(meta) => {
+                self.meta(meta)?;
+                None
+            }
+            Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
+            Event::Rows(slab) => Some(match &self.current {
+                Current::Loading(plan) => Work::Rows { plan: Arc::clone(plan), slab },
+                Current::LeftOut | Current::None => {
+                    self.skip_many("row_of_kasho_table", slab.rows);
+                    Work::LeftOut(slab)
+                }
+            }),
+            Event::CopyEnd { .. } => Some(Work::TableEnd),
+            Event::End => {
+                let last = self.restore_identities();
+                (!last.is_empty()).then_some(Work::Sql(last))
+            }
+        };
+        work.map(|work| self.number(work)).transpose()
+    }
+
+    fn number(&mut self, work: Work) -> Result<(Work, Sequence), Error> {
+        let first = self.next;
+        let count = match &work {
+            Work::Sql(texts) => {
+                self.point.counters.statements += texts.len() as u64;
+                texts.len() as u64
+            }
+            Work::Rows { slab, .. } => {
+                self.point.counters.rows += slab.rows;
+                slab.rows
+            }
+            Work::LeftOut(_) | Work::TableEnd => 0,
+        };
+        let exhausted = || Error::Range(RangeError::Exhausted(Sequence::MAX.get()));
+        self.next = first.checked_add(count).ok_or_else(exhausted)?;
+        if count > 0
+            && let Some(limit) = &self.limit
+            && self.next.score().get() > limit.score
+        {
+            // The first number whose score is at the limit.
+            let over = first.get().max((limit.score + first.get() as i64 - first.score().get()).max(1) as u64);
+            let sequence = Sequence::new(over).ok_or_else(exhausted)?;
+            return Err(Error::Range(limit.error("", first, sequence)));
+        }
+        Ok((work, first))
+    }
+
+    fn statement(&mut self, statement: Statement, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
+        let standard = scanner.standard_strings();
+        if !self.shape.keep_kasho && object::is_kasho_object(&statement.text, standard) {
+            self.skip("kasho_object");
+            return Ok(None);
+        }
+        let place = statement.place;
+        let text = match &statement.kind {
+            Kind::Setting(setting) => {
+                let skipped = self.point.settings.apply(setting);
+                self.schema.set_search_path(self.point.settings.search_path());
+                if let Some(name) = skipped {
+                    self.skip(&name);
+                }
+                return Ok(None);
+            }
+            Kind::Transaction => {
+                self.skip("transaction");
+                return Ok(None);
+            }
+            Kind::Insert => return Err(self.unsupported("an INSERT statement (pg_dump --inserts)", place, "dump with COPY data, pg_dump's default")),
+            Kind::NotForReplica(skip) => {
+                self.skip(skip.name());
+                return Ok(None);
+            }
+            Kind::Owner if self.shape.no_owner => {
+                self.skip("owner");
+                return Ok(None);
+            }
+            Kind::Privileges if self.shape.no_privileges => {
+                self.skip("privileges");
+                return Ok(None);
+            }
+            Kind::LargeObject(LargeObject::Whole) => statement.text.clone(),
+            Kind::LargeObject(part) => match self.large_object(part, place)? {
+                Some(text) => text,
+                None => return Ok(None),
+            },
+            Kind::Definition => self.definition(&statement, standard),
+            _ => statement.text.clone(),
+        };
+        let mut texts = self.around_data(&statement.kind);
+        texts.push(self.complete(&statement.kind, text, standard, place)?);
+        Ok(Some(texts))
+    }
+
+    /// Shows a definition to the schema, and opens identity columns for rows with values of their own.
+    fn definition(&mut self, statement: &Statement, standard: bool) -> String {
+        let text = if standard { statement.text.clone() } else { dump::standard_strings(&statement.text) };
+        match self.schema.observe(&text) {
+            Learned::Changed => self.point.late_definitions |= self.point.data_seen,
+            Learned::NotUnderstood => self.point.counters.not_understood += 1,
+            Learned::Nothing => {}
+        }
+        let Some((text, columns)) = identity::by_default(&statement.text, standard) else {
+            return statement.text.clone();
+        };
+        self.point.late_definitions |= self.point.data_seen;
+        self.identities.extend(columns);
+        text
+    }
+
+    /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
+    fn around_data(&mut self, kind: &Kind) -> Vec<String> {
+        let data = matches!(kind, Kind::LargeObject(_) | Kind::SequenceValue);
+        if data {
+            self.data_begins(None);
+            return Vec::new();
+        }
+        let about_large_objects = matches!(kind, Kind::Owner | Kind::Privileges);
+        if !self.point.data_seen || about_large_objects { Vec::new() } else { self.restore_identities() }
+    }
+
+    fn restore_identities(&mut self) -> Vec<String> {
+        if self.point.restored || self.identities.is_empty() {
+            return Vec::new();
+        }
+        self.point.restored = true;
+        self.identities.iter().map(AlwaysIdentity::set_always).collect()
+    }
+
+    fn data_begins(&mut self, at: Option<u64>) {
+        self.point.data_seen = true;
+        if self.point.data_begins.is_none() {
+            self.point.data_begins = at;
+        }
+    }
+
+    fn large_object(&mut self, part: &LargeObject, place: Place) -> Result<Option<String>, Error> {
+        match part {
+            LargeObject::Open(oid) => self.point.large_object = Some((*oid, 0)),
+            LargeObject::Close => self.point.large_object = None,
+            LargeObject::Whole => {}
+            LargeObject::Write { literal, bytes } => {
+                let Some((oid, offset)) = self.point.large_object else {
+                    return Err(self.unsupported("lowrite outside of lo_open and lo_close", place, "dump with pg_dump 13 or later"));
+                };
+                self.point.large_object = Some((oid, offset + bytes));
+                return Ok(Some(format!("SELECT pg_catalog.lo_put({oid}, {offset}, {literal});")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The change's text: what the statement relies on in front of it, literals in the form that needs no
+    /// setting.
+    fn complete(&self, kind: &Kind, text: String, standard: bool, at: Place) -> Result<String, Error> {
+        let text = if standard { text } else { dump::standard_strings(&text) };
+        let prefix = self.point.settings.prefix(kind, &text, self.shape.no_owner);
+        let text = if prefix.is_empty() { text } else { format!("{prefix}{text}") };
+        let size = text.len() + self.database.len() + self.ddl_time.len() + 100;
+        if size > MAX_WIRE_SIZE {
+            return Err(self.dump_error(DumpError::StatementTooLarge { at, size, limit: MAX_WIRE_SIZE }));
+        }
+        Ok(text)
+    }
+
+    fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
+        self.current = self.block(header, scanner)?;
+        self.data_begins(Some(header.place.offset));
+        if self.point.restored {
+            // Data after what looked like its end: open the columns once more.
+            self.point.restored = false;
+            return Ok(Some(self.identities.iter().map(AlwaysIdentity::set_by_default).collect()));
+        }
+        Ok(None)
+    }
+
+    fn block(&self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
+        if !self.shape.keep_kasho && object::is_kasho_name(&header.table.name) {
+            return Ok(Current::LeftOut);
+        }
+        let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
+        match TablePlan::new(header, &self.schema, *scanner.encoding(), time, database) {
+            Some(plan) => Ok(Current::Loading(Arc::new(plan))),
+            None => {
+                let (table, at) = (header.table.to_string(), header.place);
+                Err(self.dump_error(DumpError::NoColumns { table, at }))
+            }
+        }
+    }
+
+    fn meta(&mut self, meta: Meta) -> Result<(), Error> {
+        match meta {
+            Meta::Connect { database } => {
+                self.skip("psql_connect");
+                let Some(database) = database else { return Ok(()) };
+                let counters = &self.point.counters;
+                let begun = counters.statements + counters.rows > 0;
+                if begun && self.point.database.as_ref() != Some(&database) {
+                    let what = "a second database (pg_dumpall, or several dumps in one file)";
+                    return Err(self.unsupported(what, Place::default(), "dump each database by itself with pg_dump"));
+                }
+                self.database = Arc::from(database.as_str());
+                self.point.database = Some(database);
+            }
+            Meta::Encoding(_) => self.skip("psql_encoding"),
+            Meta::Other(name) => self.skip(&format!("psql_{name}")),
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, kind: &str) {
+        self.skip_many(kind, 1);
+    }
+
+    fn skip_many(&mut self, kind: &str, count: u64) {
+        *self.point.counters.skipped.entry(kind.to_owned()).or_default() += count;
+    }
+
+    fn unsupported(&self, what: &str, at: Place, advice: &'static str) -> Error {
+        self.dump_error(DumpError::Unsupported { what: what.to_owned(), at, advice })
+    }
+
+    fn dump_error(&self, error: DumpError) -> Error {
+        Error::Dump { source_name: self.name.clone(), error }
+    }
+
+    /// Appends the change of one of the texts of [`Work::Sql`].
+    pub fn encode_sql(&self, out: &mut Vec<u8>, sequence: Sequence, text: &str) {
+        kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,462 @@
+//! One change for each row: the fields of COPY's text form to JSON values, by the types of their columns.
+
+use dump::TypeClass;
+use dump::copy::{self, FieldError};
+use kvbuffer::{MAX_WIRE_SIZE, ROW_TAIL, RowHead, Sequence, looks_like_timestamp, push_string, wire_size_bound};
+
+use super::TablePlan;
+use scan::find_special;
+
+mod scan;
+
+/// The changes of a slab.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    /// The members, one after the other.
+    pub bytes: Vec<u8>,
+    /// Where each member ends, and which row it is.
+    pub members: Vec<Member>,
+    /// Rows that became no change.
+    pub faults: Vec<RowFault>,
+}
+
+impl Rendered {
+    /// Says that what was appended last is the member of row `row`, which ends at `row_end` of the slab.
+    pub fn ends_member(&mut self, row: u32, row_end: u32) {
+        self.members.push(Member { row, end: self.bytes.len() as u32, row_end });
+    }
+
+    /// The member at `index`.
+    #[must_use]
+    pub fn member(&self, index: usize) -> &[u8] {
+        let start = index.checked_sub(1).map_or(0, |before| self.members[before].end as usize);
+        &self.bytes[start..self.members[index].end as usize]
+    }
+}
+
+/// One member of a [`Rendered`] slab. Offsets are 32 bits: a slab is bounded, and a row that large is no change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The row's index in the slab.
+    pub row: u32,
+    /// Index in [`Rendered::bytes`] after the member.
+    pub end: u32,
+    /// Index in the slab after the row and its line end.
+    pub row_end: u32,
+}
+
+/// A row that cannot become a change: which, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFault {
+    /// The row's index in the slab.
+    pub row: u32,
+    /// Index in the slab of its first byte.
+    pub start: usize,
+    /// Index in the slab after its line end.
+    pub end: usize,
+    /// The column, where one is at fault.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub reason: FaultReason,
+}
+
+/// Why a row cannot become a change. Says nothing of the values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultReason {
+    /// Another number of fields than columns.
+    #[error("the row has {found} fields, the table has {expected} columns")]
+    FieldCount {
+        /// Columns of the block.
+        expected: usize,
+        /// Fields of the row.
+        found: usize,
+    },
+    /// Bytes that are not text in the dump's encoding.
+    #[error("the bytes at offset {offset} of the row are not {encoding}; dump with `pg_dump --encoding=UTF8`")]
+    Undecodable {
+        /// Offset in the row.
+        offset: usize,
+        /// `client_encoding`.
+        encoding: &'static str,
+    },
+    /// A field that PostgreSQL would not read either.
+    #[error("the field cannot be read: {0}")]
+    Field(FieldError),
+    /// A field with a NUL character, which no PostgreSQL text can hold.
+    #[error("the field holds a NUL character")]
+    Nul,
+    /// The line does not end as the others of the block.
+    #[error("the row ends in another way than the head of its block")]
+    LineEnd,
+    /// More than the change stream carries.
+    #[error("the row is too large: as a change it has {size} bytes, the change stream carries {MAX_WIRE_SIZE}")]
+    TooLarge {
+        /// Bytes of the change, or of the row where that is certainly too large.
+        size: usize,
+    },
+}
+
+/// A row longer than this in the dump is too large whatever its escapes stand for (four bytes at most).
+const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
+
+/// Turns the rows of `slab` into changes numbered from `first`, one number a row, appending to `out`.
+///
+/// A row at fault leaves a hole in the numbers. `slab` holds whole rows with their line ends; `crlf` says that
+/// these are `\r\n`.
+pub fn render(slab: &[u8], crlf: bool, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
+    let columns: Vec<&str> = plan.columns.iter().map(String::as_str).collect();
+    let mut writer = Writer {
+        plan,
+        crlf,
+        head: RowHead::new(&plan.table, &columns, first),
+        first,
+        // One look at the whole slab; only where it fails is each row looked at by itself.
+        trusted: plan.encoding.is_utf8_compatible() && std::str::from_utf8(slab).is_ok(),
+        scratch: Vec::new(),
+    };
+    let mut start = 0;
+    let mut row = 0;
+    while start < slab.len() {
+        match writer.row(&slab[start..], row, out) {
+            Ok(length) => {
+                start += length;
+                out.ends_member(row, start as u32);
+            }
+            Err(fault) => {
+                let keep = out.members.last().map_or(0, |member| member.end as usize);
+                out.bytes.truncate(keep);
+                let end = memchr::memchr(b'\n', &slab[start..]).map_or(slab.len(), |at| start + at + 1);
+                out.faults.push(RowFault { row, start, end, column: fault.column, reason: fault.reason });
+                start = end;
+                writer.skip(row);
+            }
+        }
+        row += 1;
+    }
+}
+
+/// What is wrong with the row in hand.
+struct Fault {
+    column: Option<String>,
+    reason: FaultReason,
+}
+
+impl From<FaultReason> for Fault {
+    fn from(reason: FaultReason) -> Self {
+        Self { column: None, reason }
+    }
+}
+
+struct Writer<'a> {
+    plan: &'a TablePlan,
+    crlf: bool,
+    head: RowHead,
+    first: Sequence,
+    trusted: bool,
+    scratch: Vec<u8>,
+}
+
+impl Writer<'_> {
+    /// Writes the row at the start of `rest` and returns its length with the line end.
+    #[inline]
+    fn row(&mut self, rest: &[u8], row: u32, out: &mut Rendered) -> Result<usize, Fault> {
+        if !self.trusted || self.crlf || self.plan.columns.is_empty() {
+            return self.careful(rest, row, out);
+        }
+        let from = out.bytes.len();
+        let length = self.values(rest, &mut out.bytes)?;
+        self.check_size(&out.bytes[from..], length)?;
+        Ok(length)
+    }
+
+    /// Leaves out the number of a row, whatever the head has counted so far.
+    fn skip(&mut self, row: u32) {
+        if let Some(next) = self.first.checked_add(u64::from(row) + 1) {
+            self.head.set(next);
+        }
+    }
+
+    /// The same for rows that are not known to be UTF-8, that end in `\r\n`, or that have no columns.
+    #[cold]
+    fn careful(&mut self, rest: &[u8], row: u32, out: &mut Rendered) -> Result<usize, Fault> {
+        let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let line = rest[..length].strip_suffix(b"\n").unwrap_or(&rest[..length]);
+        let line = if self.crlf { line.strip_suffix(b"\r").ok_or(FaultReason::LineEnd)? } else { line };
+        if line.len() > HOPELESS {
+            return Err(FaultReason::TooLarge { size: line.len() }.into());
+        }
+        let encoding = &self.plan.encoding;
+        let text = match encoding.to_utf8(line) {
+            Ok(text) => text.into_owned() + "\n",
+            Err(error) => return Err(self.undecodable(line, error.offset)),
+        };
+        let from = out.bytes.len();
+        if self.plan.columns.is_empty() {
+            self.row_without_columns(&text, row, &mut out.bytes)?;
+        } else {
+            self.values(text.as_bytes(), &mut out.bytes)?;
+        }
+        self.check_size(&out.bytes[from..], length)?;
+        Ok(length)
+    }
+
+    /// A row of a table without columns is an empty line, and an INSERT that SQL has a form of its own for.
+    fn row_without_columns(&self, text: &str, row: u32, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if text != "\n" {
+            let found = text.split('\t').count();
+            return Err(FaultReason::FieldCount { expected: 0, found }.into());
+        }
+        let sql = format!("INSERT INTO {} DEFAULT VALUES;", self.plan.table);
+        if let Some(sequence) = self.first.checked_add(u64::from(row)) {
+            kvbuffer::encode_ddl(out, sequence, &self.plan.ddl_time, &self.plan.database, &sql);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn values(&mut self, rest: &[u8], out: &mut Vec<u8>) -> Result<usize, Fault> {
+        self.head.push(out);
+        let plan = self.plan;
+        let last = plan.classes.len() - 1;
+        let mut at = 0;
+        for (column, class) in plan.classes.iter().enumerate() {
+            if column > 0 {
+                out.push(b',');
+            }
+            at += match self.value(*class, &rest[at..], out) {
+                Ok(length) => length,
+                Err(reason) => return Err(Fault { column: Some(plan.columns[column].clone()), reason }),
+            };
+            // A line feed is certain to come: the slab holds whole rows.
+            let end_of_row = rest[at] == b'\n';
+            if end_of_row != (column == last) {
+                return Err(self.field_count(rest));
+            }
+            at += 1;
+        }
+        out.extend_from_slice(ROW_TAIL);
+        Ok(at)
+    }
+
+    /// Writes the field at the start of `rest` and returns its length, without the tab or line feed after it.
+    #[inline]
+    fn value(&mut self, class: TypeClass, rest: &[u8], out: &mut Vec<u8>) -> Result<usize, FaultReason> {
+        if rest[0] == b'\\' && rest[1] == b'N' && matches!(rest[2], b'\t' | b'\n') {
+            out.extend_from_slice(b"null");
+            return Ok(2);
+        }
+        let end = find_special(rest);
+        // Where anything needs a closer look, so does the value: numbers have no escapes.
+        if matches!(rest[end], b'\t' | b'\n') {
+            let field = &rest[..end];
+            let plain = match class {
+                TypeClass::Text => false,
+                TypeClass::Integer => is_integer(field),
+                TypeClass::Float => is_exact_float(field),
+                TypeClass::Boolean => false,
+            };
+            if plain {
+                out.extend_from_slice(field);
+            } else if class == TypeClass::Boolean && matches!(field, b"t" | b"f") {
+                out.extend_from_slice(if field == b"t" { b"true" } else { b"false" });
+            } else if looks_like_timestamp(field) {
+                push_string(out, field);
+            } else {
+                out.push(b'"');
+                out.extend_from_slice(field);
+                out.push(b'"');
+            }
+            return Ok(end);
+        }
+        self.escaped(rest, end, out)
+    }
+
+    /// A field with characters that COPY or JSON escapes; the first of them is at `special`.
+    fn escaped(&mut self, rest: &[u8], special: usize, out: &mut Vec<u8>) -> Result<usize, FaultReason> {
+        let open = out.len();
+        out.push(b'"');
+        let mut at = 0;
+        let mut end = special;
+        loop {
+            out.extend_from_slice(&rest[at..end]);
+            at = end;
+            match rest[at] {
+                b'\t' | b'\n' => break,
+                b'\\' => match escape(rest[at + 1]) {
+                    Some(replacement) => {
+                        out.extend_from_slice(replacement);
+                        at += 2;
+                    }
+                    None => {
+                        out.truncate(open);
+                        return self.unusual(rest, out);
+                    }
+                },
+                0 => return Err(FaultReason::Nul),
+                b'\r' => return Err(FaultReason::Field(FieldError::CarriageReturn)),
+                byte => {
+                    push_escape(out, byte);
+                    at += 1;
+                }
+            }
+            end = at + find_special(&rest[at..]);
+        }
+        hide_timestamp(out, open);
+        out.push(b'"');
+        Ok(at)
+    }
+
+    /// A field with escapes that pg_dump does not write: octal, hexadecimal, or of any other character.
+    #[cold]
+    fn unusual(&mut self, rest: &[u8], out: &mut Vec<u8>) -> Result<usize, FaultReason> {
+        let end = memchr::memchr2(b'\t', b'\n', rest).unwrap_or(rest.len());
+        self.scratch.clear();
+        copy::unescape(&rest[..end], &mut self.scratch).map_err(FaultReason::Field)?;
+        if self.scratch.contains(&0) {
+            return Err(FaultReason::Nul);
+        }
+        if let Err(error) = std::str::from_utf8(&self.scratch) {
+            return Err(FaultReason::Undecodable { offset: error.valid_up_to(), encoding: "UTF8" });
+        }
+        push_string(out, &self.scratch);
+        Ok(end)
+    }
+
+    #[cold]
+    fn field_count(&self, rest: &[u8]) -> Fault {
+        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        let found = memchr::memchr_iter(b'\t', line).count() + 1;
+        FaultReason::FieldCount { expected: self.plan.columns.len(), found }.into()
+    }
+
+    fn undecodable(&self, line: &[u8], offset: usize) -> Fault {
+        let column = memchr::memchr_iter(b'\t', &line[..offset.min(line.len())]).count();
+        let reason = match line.get(offset) {
+            Some(0) => FaultReason::Nul,
+            _ => FaultReason::Undecodable { offset, encoding: self.plan.encoding.name() },
+        };
+        Fault { column: self.plan.columns.get(column).cloned(), reason }
+    }
+
+    /// The exact size is worth its cost only where the bound does not do.
+    #[inline]
+    fn check_size(&self, member: &[u8], row: usize) -> Result<(), Fault> {
+        if wire_size_bound(member.len(), self.plan.columns.len()) <= MAX_WIRE_SIZE {
+            return Ok(());
+        }
+        self.exact_size(member, row)
+    }
+
+    #[cold]
+    fn exact_size(&self, member: &[u8], row: usize) -> Result<(), Fault> {
+        let size = kvbuffer::decode(member).map_or(row, |change| change.wire_size());
+        if size > MAX_WIRE_SIZE { Err(FaultReason::TooLarge { size }.into()) } else { Ok(()) }
+    }
+}
+
+/// The text that JSON has for an escape of COPY that pg_dump writes; its two bytes become these.
+#[inline]
+fn escape(letter: u8) -> Option<&'static [u8]> {
+    Some(match letter {
+        b'\\' => b"\\\\",
+        b'n' => b"\\n",
+        b't' => b"\\t",
+        b'r' => b"\\r",
+        b'b' => b"\\b",
+        b'f' => b"\\f",
+        b'v' => b"\\u000b",
+        _ => return None,
+    })
+}
+
+/// A quote, or a control character that COPY leaves as it is.
+fn push_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        _ => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+}
+
+/// Gives the string that begins at `open` an escape for its first character, if it would be read as a
+/// timestamp. The pattern holds no character that has an escape, so the written form tells.
+fn hide_timestamp(out: &mut Vec<u8>, open: usize) {
+    if looks_like_timestamp(&out[open + 1..]) {
+        out.splice(open + 1..open + 1, *b"\\u003");
+    }
+}
+
+/// Whether the text is a JSON number that fits 64 bits: then the consumer prints the same digits.
+#[inline]
+fn is_integer(field: &[u8]) -> bool {
+    let digits = field.strip_prefix(b"-").unwrap_or(field);
+    match digits {
+        [] => false,
+        [b'0'] => field.len() == 1,
+        [b'0', ..] => false,
+        _ if digits.len() < 19 => digits.iter().all(u8::is_ascii_digit),
+        _ => std::str::from_utf8(field).is_ok_and(|text| digits[0] != b'+' && text.parse::<i64>().is_ok()),
+    }
+}
+
+/// Whether the consumer, which prints six decimals, arrives at the same number.
+fn is_exact_float(field: &[u8]) -> bool {
+    let Some(shape) = decimal_shape(field) else { return false };
+    match shape {
+        // At most 15 significant digits with the six decimals: they are printed back as they are.
+        Shape::Plain { integer, decimals } if integer <= 9 && decimals <= 6 => !is_negative_zero(field),
+        _ => prints_back(field),
+    }
+}
+
+enum Shape {
+    Plain { integer: usize, decimals: usize },
+    Exponent,
+}
+
+/// The shape of a JSON number, or `None` for anything else.
+fn decimal_shape(field: &[u8]) -> Option<Shape> {
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let unsigned = field.strip_prefix(b"-").unwrap_or(field);
+    let integer = digits(unsigned);
+    if integer == 0 || (integer > 1 && unsigned[0] == b'0') {
+        return None;
+    }
+    let mut rest = &unsigned[integer..];
+    let mut decimals = 0;
+    if let [b'.', fraction @ ..] = rest {
+        decimals = digits(fraction);
+        rest = &fraction[decimals..];
+        if decimals == 0 {
+            return None;
+        }
+    }
+    match rest {
+        [] => Some(Shape::Plain { integer, decimals }),
+        [b'e' | b'E', exponent @ ..] => {
+            let power = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
+            (!power.is_empty() && digits(power) == power.len()).then_some(Shape::Exponent)
+        }
+        _ => None,
+    }
+}
+
+fn is_negative_zero(field: &[u8]) -> bool {
+    field.starts_with(b"-") && !field.iter().any(|b| (b'1'..=b'9').contains(b))
+}
+
+fn prints_back(field: &[u8]) -> bool {
+    let Some(value) = std::str::from_utf8(field).ok().and_then(|text| text.parse::<f64>().ok()) else {
+        return false;
+    };
+    let negative_zero = value == 0.0 && value.is_sign_negative();
+    value.is_finite() && !negative_zero && format!("{value:.6}").parse::<f64>().is_ok_and(|back| back == value)
+}
+
+#[cfg(test)]
+mod tests;

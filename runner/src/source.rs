@@ -1,0 +1,379 @@
+//! Where the bytes of a dump come from, and which dump it is.
+
+use std::fs::File;
+use std::hash::Hasher;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
+
+use crate::decompress::{self, Compression};
+use crate::error::{DumpError, Error};
+
+/// Where a dump is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file, which can be read again.
+    File(PathBuf),
+    /// Standard input, or anything else that can be read once.
+    Pipe(PipeFrom),
+}
+
+/// What can be read once only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PipeFrom {
+    /// Standard input.
+    Stdin,
+    /// A named pipe or a device.
+    Path(PathBuf),
+}
+
+/// Which dump it is. Compared on resume: another one is refused by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Identity {
+    /// A file: two files are the same dump if all of this is the same. Its path does not matter.
+    File {
+        /// Bytes.
+        size: u64,
+        /// Modification time, nanoseconds since 1970.
+        mtime: u64,
+        /// XXH3 of the first [`HEAD`] bytes, in hexadecimal.
+        head: String,
+    },
+    /// A pipe: its bytes up to an offset of the decompressed dump are known.
+    Pipe {
+        /// How many bytes the hash is of.
+        hashed: u64,
+        /// XXH3 of them, in hexadecimal.
+        hash: String,
+    },
+}
+
+/// So many bytes of a file are part of its identity.
+pub const HEAD: usize = 64 * 1024;
+
+impl Location {
+    /// What the user calls it: a path, or `-`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what is not there, not readable, or a directory.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        if name == "-" {
+            return Ok(Self::Pipe(PipeFrom::Stdin));
+        }
+        let path = PathBuf::from(name);
+        let metadata = path.metadata().map_err(|error| usage(&path, &error))?;
+        if metadata.is_dir() {
+            let advice = "a directory archive (pg_dump --format=directory) cannot be read yet";
+            return Err(Error::Usage(format!("--dump-file {name} is a directory; {advice}")));
+        }
+        if metadata.is_file() {
+            File::open(&path).map_err(|error| usage(&path, &error))?;
+            return Ok(Self::File(path));
+        }
+        Ok(Self::Pipe(PipeFrom::Path(path)))
+    }
+
+    /// The name in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) | Self::Pipe(PipeFrom::Path(path)) => path.display().to_string(),
+            Self::Pipe(PipeFrom::Stdin) => "standard input".to_owned(),
+        }
+    }
+
+    /// Whether it can be read again from the start.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// Opens it at its start.
+    ///
+    /// # Errors
+    /// [`Error::Source`] when it cannot be opened or read, [`Error::Dump`] for a compression that is not
+    /// supported.
+    pub fn open(&self) -> Result<Source, Error> {
+        Source::open(self).map_err(|error| match error {
+            OpenError::Io(action, error) => Error::Source { action, name: self.name(), error },
+            OpenError::Compression(name) => {
+                Error::Dump { source_name: self.name(), error: DumpError::UnknownCompression(name) }
+            }
+        })
+    }
+}
+
+fn usage(path: &Path, error: &io::Error) -> Error {
+    Error::Usage(format!("--dump-file {} cannot be read: {error}", path.display()))
+}
+
+enum OpenError {
+    Io(&'static str, io::Error),
+    Compression(&'static str),
+}
+
+/// An open dump: its decompressed bytes, one after the other.
+pub struct Source {
+    reader: Box<dyn Read + Send>,
+    compression: Compression,
+    /// The plain file itself, where offsets of the dump are offsets of the file.
+    seekable: Option<File>,
+    size: Option<u64>,
+    raw: Arc<AtomicU64>,
+    offset: u64,
+    identity: Option<Identity>,
+    trail: Option<Trail>,
+}
+
+impl Source {
+    fn open(location: &Location) -> Result<Self, OpenError> {
+        let io = |action| move |error| OpenError::Io(action, error);
+        match location {
+            Location::File(path) => {
+                let file = File::open(path).map_err(io("open"))?;
+                Self::file(file).map_err(io("read"))?.decompressed()
+            }
+            Location::Pipe(PipeFrom::Path(path)) => {
+                let file = File::open(path).map_err(io("open"))?;
+                Self::pipe(Box::new(file)).decompressed()
+            }
+            Location::Pipe(PipeFrom::Stdin) => Self::pipe(Box::new(io::stdin())).decompressed(),
+        }
+    }
+
+    fn file(mut file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+        let mut head = vec![0; HEAD];
+        let length = read_up_to(&mut file, &mut head)?;
+        file.seek(SeekFrom::Start(0))?;
+        let head = hex(XxHash3_64::oneshot(&head[..length]));
+        let seekable = Some(file.try_clone()?);
+        let raw = Arc::new(AtomicU64::new(0));
+        let reader = Counted { inner: Box::new(file), count: Arc::clone(&raw) };
+        Ok(Self {
+            reader: Box::new(reader),
+            compression: Compression::None,
+            seekable,
+            size: Some(metadata.len()),
+            raw,
+            offset: 0,
+            identity: Some(Identity::File { size: metadata.len(), mtime, head }),
+            trail: None,
+        })
+    }
+
+    fn pipe(inner: Box<dyn Read + Send>) -> Self {
+        let raw = Arc::new(AtomicU64::new(0));
+        Self {
+            reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
+            compression: Compression::None,
+            seekable: None,
+            size: None,
+            raw,
+            offset: 0,
+            identity: None,
+            trail: Some(Trail::default()),
+        }
+    }
+
+    fn decompressed(mut self) -> Result<Self, OpenError> {
+        let mut first = [0; decompress::ENOUGH];
+        let length = read_up_to(&mut self.reader, &mut first).map_err(|error| OpenError::Io("read", error))?;
+        let compression = Compression::detect(&first[..length]).map_err(OpenError::Compression)?;
+        let input: Box<dyn Read + Send> = match (compression, &mut self.seekable) {
+            (Compression::None, Some(file)) => {
+                file.seek(SeekFrom::Start(0)).map_err(|error| OpenError::Io("seek in", error))?;
+                self.raw.store(0, Ordering::Relaxed);
+                self.reader
+            }
+            _ => {
+                self.seekable = None;
+                Box::new(io::Cursor::new(first[..length].to_vec()).chain(self.reader))
+            }
+        };
+        self.compression = compression;
+        self.reader = compression.reader(input).map_err(|error| OpenError::Io("decompress", error))?;
+        Ok(self)
+    }
+
+    /// Reads on. An end is an end: what is cut off within a compressed stream is an error.
+    ///
+    /// # Errors
+    /// What the file or the decompressor says; [`Source::error`] makes an [`Error`] of it.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.reader.read(buffer) {
+                Ok(count) => {
+                    self.offset += count as u64;
+                    if let Some(trail) = &mut self.trail {
+                        trail.extend(&buffer[..count]);
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking in a plain file, else by
+    /// reading up to there.
+    ///
+    /// # Errors
+    /// As [`Source::read`]; an end before `offset` is [`io::ErrorKind::UnexpectedEof`].
+    pub fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+        if let Some(file) = &mut self.seekable {
+            file.seek(SeekFrom::Start(offset))?;
+            self.raw.store(offset, Ordering::Relaxed);
+            self.offset = offset;
+            return Ok(());
+        }
+        let mut buffer = vec![0; 128 * 1024];
+        while self.offset < offset {
+            let most = (offset - self.offset).min(buffer.len() as u64) as usize;
+            if self.read(&mut buffer[..most])? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The offset of the next byte in the decompressed dump.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes that were read so far, as they lie in the file or come from the pipe, counted also while others
+    /// read on.
+    #[must_use]
+    pub fn raw_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.raw)
+    }
+
+    /// The size of the file, compressed as it is; a pipe has none.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The compression around it.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The dump's identity for a checkpoint at `offset`, which was read already.
+    ///
+    /// For a pipe the hash is of the bytes up to a place at or shortly before `offset`.
+    pub fn identity_at(&mut self, offset: u64) -> Identity {
+        match (&self.identity, &mut self.trail) {
+            (Some(identity), _) => identity.clone(),
+            (None, Some(trail)) => trail.at(offset),
+            (None, None) => Identity::Pipe { hashed: 0, hash: String::new() },
+        }
+    }
+
+    /// Makes an [`Error`] of what went wrong in reading: the dump's fault, or the way to it.
+    #[must_use]
+    pub fn error(&self, name: &str, error: io::Error) -> Error {
+        let damaged = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
+            && error.raw_os_error().is_none();
+        if self.compression != Compression::None && damaged {
+            let (format, offset, reason) = (self.compression.name(), self.offset, error.to_string());
+            return Error::Dump { source_name: name.to_owned(), error: DumpError::Compression { format, offset, reason } };
+        }
+        Error::Source { action: "read", name: name.to_owned(), error }
+    }
+}
+
+/// Checks that a pipe brings the same bytes again.
+///
+/// Reads `source`, which is at its start, up to the offset that `identity` has a hash for.
+///
+/// # Errors
+/// [`Error::Checkpoint`] when the bytes are others.
+pub fn check_pipe(source: &mut Source, name: &str, hashed: u64, hash: &str) -> Result<(), Error> {
+    let other = || {
+        Error::Checkpoint(format!(
+            "the checkpoint is of another dump: the first {hashed} bytes of {name} are not those that were loaded; use --restart to delete what was loaded and start over"
+        ))
+    };
+    match source.skip_to(hashed) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && source.compression == Compression::None => {
+            return Err(other());
+        }
+        Err(error) => return Err(source.error(name, error)),
+    }
+    let now = source.trail.as_ref().map_or_else(String::new, |trail| hex(trail.hasher.finish()));
+    if now == hash { Ok(()) } else { Err(other()) }
+}
+
+/// The hash of everything that was read, remembered at each read until a checkpoint has passed it.
+#[derive(Default)]
+struct Trail {
+    hasher: XxHash3_64,
+    read: u64,
+    marks: std::collections::VecDeque<(u64, u64)>,
+    passed: (u64, u64),
+}
+
+impl Trail {
+    fn extend(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.hasher.write(bytes);
+        self.read += bytes.len() as u64;
+        self.marks.push_back((self.read, self.hasher.finish()));
+    }
+
+    /// Offsets only grow from call to call, so what lies before can be forgotten.
+    fn at(&mut self, offset: u64) -> Identity {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.0 <= offset) {
+            self.passed = *mark;
+            self.marks.pop_front();
+        }
+        let (hashed, hash) = self.passed;
+        let hash = if hashed == 0 { XxHash3_64::oneshot(&[]) } else { hash };
+        Identity::Pipe { hashed, hash: hex(hash) }
+    }
+}
+
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+fn read_up_to(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn hex(hash: u64) -> String {
+    format!("{hash:016x}")
+}

@@ -1,0 +1,81 @@
+//! The replica is what psql makes of the same dump.
+
+use pg_bootstrap_tests::consumer::{Consumer, Options};
+use pg_bootstrap_tests::dumpdiff::RowOrder;
+use pg_bootstrap_tests::fidelity::{
+    Reference, Source, compare, compare_after_sync, expect_same_errors, load, replicate, strict_options,
+};
+use pg_bootstrap_tests::fixtures::Packing;
+use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
+
+const REGRESSION: &str = "corpora/regression-15.sql.zst";
+const REGRESSION_INSERTS: &str = "corpora/regression-15-inserts.sql.zst";
+
+/// With one session for the whole load the rows lie in the heap exactly as psql puts them.
+const SESSIONS_MOVE_ROWS: RowOrder = RowOrder::AnyWithinTable(
+    "a new session asks the free space map where to go on, so the order in the heap depends on when the consumer's \
+     pool replaces its sessions",
+);
+
+/// One dump through the whole chain. `reference` may be another dump of the same database.
+fn try_out(source: &Source, reference: &Source, packing: Packing, options: &Options) {
+    let server = PostgresServer::shared();
+    let reference = Reference::restore(server, reference);
+    let redis = RedisServer::start();
+    load(&redis, &source.packed(packing), &[]);
+    let (replica, report) = replicate(server, &redis, options.clone());
+    drop(redis);
+
+    let order = if options.replace_every == 0 { RowOrder::Exact } else { SESSIONS_MOVE_ROWS };
+    expect_same_errors(&reference, &report, &[]);
+    compare(server, &reference, &replica, order).expect_same();
+
+    // What the consumer does next changes the sequences, and nothing else.
+    let errors = Consumer::new(server, &replica, options.clone()).sync_sequences().unwrap();
+    assert_eq!(errors, [""; 0], "{}", source.name);
+    compare_after_sync(server, &reference, &replica, order).expect_same();
+    server.drop_database(&replica);
+    server.drop_database(&reference.database);
+}
+
+#[test]
+fn regression_database_over_changing_sessions() {
+    let source = Source::of_fixture(REGRESSION);
+    try_out(&source, &source, Packing::Zstd, &strict_options(7));
+}
+
+#[test]
+fn regression_database_as_inserts_in_one_session() {
+    let options = Options { replace_every: 0, ..strict_options(1) };
+    let reference = Source::of_fixture(REGRESSION);
+    try_out(&Source::of_fixture(REGRESSION_INSERTS), &reference, Packing::Gzip, &options);
+}
+
+/// The project's own fixture, in each form and packing that a plain dump comes in.
+fn our_database(without: &[&str], pg_dump_args: &[&str], packing: Packing) {
+    let source = Source::of_database(PostgresServer::shared(), "database", without, pg_dump_args)
+        .expect("the fixture database");
+    // Sessions change every few statements: nothing may depend on which one a statement gets.
+    try_out(&source, &source, packing, &Options { replace_every: 5, ..strict_options(3) });
+}
+
+#[test]
+fn our_database_as_copy() {
+    our_database(&[], &[], Packing::Plain);
+}
+
+#[test]
+fn our_database_as_inserts() {
+    // Without column names such a dump cannot be restored where columns change places under inheritance.
+    our_database(&["27-column-order.sql"], &["--inserts"], Packing::GzipMembers);
+}
+
+#[test]
+fn our_database_as_multirow_inserts() {
+    our_database(&[], &["--column-inserts", "--rows-per-insert=3"], Packing::Lz4);
+}
+
+#[test]
+fn our_database_with_clean() {
+    our_database(&[], &["--clean", "--if-exists"], Packing::Zstd);
+}
