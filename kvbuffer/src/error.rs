@@ -22,9 +22,9 @@ pub struct Error {
 /// What lies beneath an [`Error`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
-    /// What the Redis client reported.
-    #[error(transparent)]
-    Redis(#[from] redis::RedisError),
+    /// What the Redis client reported. The end of the chain: its own cause says the same again.
+    #[error("{0}")]
+    Redis(redis::RedisError),
     /// A file that could not be read.
     #[error("read {path}")]
     File { path: String, source: std::io::Error },
@@ -34,6 +34,12 @@ pub(crate) enum Cause {
     /// What the server answered, where the client took it for a result.
     #[error("{0}")]
     Reply(String),
+}
+
+impl From<redis::RedisError> for Cause {
+    fn from(error: redis::RedisError) -> Self {
+        Self::Redis(error)
+    }
 }
 
 impl Error {

@@ -18,6 +18,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The word in front of a sequence in a bootstrap position.
 pub(crate) const BOOTSTRAP_PREFIX: &str = "0/BOOTSTRAP";
 
@@ -31,8 +33,23 @@ const EXACT_LIMIT: i64 = 1 << 53;
 ///
 /// Bounded by [`Sequence::MAX`], so that its score is exact in a float64 and the number has no more than the 16
 /// digits that Kasho reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Sequence(u64);
+
+impl From<Sequence> for u64 {
+    fn from(sequence: Sequence) -> Self {
+        sequence.0
+    }
+}
+
+impl TryFrom<u64> for Sequence {
+    type Error = &'static str;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        Self::new(number).ok_or("not a sequence number: it must be between 1 and 16 digits")
+    }
+}
 
 impl Sequence {
     /// The first sequence.

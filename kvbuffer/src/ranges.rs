@@ -17,7 +17,8 @@
 //!   generation, so of two that try at once one wins and the other sees it.
 //! - A lease that is taken over is revoked in the same step: its old holder's next batch is refused.
 //! - Time is Redis' own; clocks of clients do not matter.
-//! - Ranges do not overlap: a new one begins behind everything that is registered or lies behind it.
+//! - Ranges do not overlap: a new one begins behind everything that is registered or lies behind it, unless the
+//!   request names its first sequence, which is taken as it is.
 //!
 //! # Assumptions
 //!

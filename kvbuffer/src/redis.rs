@@ -44,7 +44,7 @@ pub(crate) use reply::exec_replies;
 /// | `redis://user:password@host:6379/0` | one server |
 /// | `rediss://…` | the same with TLS; the certificate is verified by the system's roots or `ca_file` |
 /// | `redis+unix:///path/to/socket?db=0&user=…&pass=…`, `unix://…` | a socket on this machine |
-/// | `redis-sentinel://user:password@sentinel1:26379,sentinel2:26379/master?db=0` | the master of that name; the login is the servers', sentinels are asked without one |
+/// | `redis-sentinel://user:password@sentinel1:26379,sentinel2:26379/master?db=0` | the master of that name; the login is the servers'; that of the sentinels has options of its own |
 /// | `redis-cluster://user:password@node1:6379,node2:6379` | the node that serves the set's slot; there is only database 0 |
 /// | `rediss-sentinel://…`, `rediss-cluster://…` | the same with TLS |
 #[derive(Clone)]
@@ -55,6 +55,10 @@ pub struct ConnectOptions {
     pub username: Option<String>,
     /// The password, if not in the URL.
     pub password: Option<String>,
+    /// The user for sentinels, where they ask for a login.
+    pub sentinel_username: Option<String>,
+    /// The password for sentinels.
+    pub sentinel_password: Option<String>,
     /// PEM file with the certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// PEM file with our certificate, for servers that ask for one.
@@ -74,6 +78,8 @@ impl ConnectOptions {
             url: url.into(),
             username: None,
             password: None,
+            sentinel_username: None,
+            sentinel_password: None,
             ca_file: None,
             client_cert_file: None,
             client_key_file: None,

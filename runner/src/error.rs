@@ -49,6 +49,14 @@ pub enum Error {
         #[source]
         error: Box<kvbuffer::Error>,
     },
+    /// Redis is there, and not fit for the buffer.
+    #[error("Redis at {address} cannot hold the buffer: {what}")]
+    Refused {
+        /// Its address, without secrets.
+        address: String,
+        /// Why not, and what to do.
+        what: String,
+    },
     /// Another bootstrap writes into the buffer.
     #[error("another bootstrap is writing into this buffer: {0}; wait for its end, or stop it")]
     Busy(String),
@@ -236,6 +244,7 @@ impl Error {
                 kind if kind.is_retryable() => 11,
                 _ => 7,
             },
+            Self::Refused { .. } => 7,
             Self::Verification(_) => 8,
             Self::File { .. } => 9,
             Self::Source { .. } => 10,

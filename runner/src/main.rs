@@ -1,1 +1,15 @@
-fn main() {}
+//! `pg-bootstrap-sync`: see the library `runner`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = runner::cli::Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let Ok(runtime) = runtime else { return ExitCode::from(101) };
+    let code = runtime.block_on(runner::run(cli));
+    // Threads that read a pipe cannot be ended; the process can.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

@@ -51,6 +51,8 @@ pub enum Start {
         plan: Box<PlanPoint>,
         /// The next number.
         next: Sequence,
+        /// Which dump it was.
+        identity: Identity,
     },
 }
 
@@ -405,7 +407,8 @@ impl Walk {
         let source = task.location.open()?;
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let mut walk = Self { source, scanner: Scanner::new(), planner, name: name.to_owned() };
-        if let Start::At { scan, plan, next } = &task.start {
+        if let Start::At { scan, plan, next, identity } = &task.start {
+            walk.source.expect(identity);
             walk.go_to(scan, plan, *next)?;
         }
         Ok(walk)
@@ -417,25 +420,37 @@ impl Walk {
             _ => scan.offset,
         };
         let (slabs, stop) = (Spares::default(), AtomicBool::new(false));
+        // The end of a slab over the point, where everything is read again.
+        let mut ahead = Vec::new();
         while self.scanner.point().offset < rebuilt {
             match self.event(&slabs, &stop)? {
                 Some(Event::CopyStart(_)) if self.scanner.point().offset > rebuilt => break,
                 Some(Event::End) | None => break,
                 Some(event) => {
-                    if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) = self.planner.plan(event, &self.scanner)? {
-                        slabs.put(slab.into_buffer());
+                    if let Event::Rows(slab) = &event {
+                        let over = slab.end_offset().saturating_sub(scan.offset) as usize;
+                        ahead = slab.bytes()[slab.bytes().len() - over.min(slab.bytes().len())..].to_vec();
                     }
+                    self.pass(event, &slabs)?;
                 }
             }
         }
-        // Bytes that the scanner has read ahead are read again by the new one; a pipe cannot do that.
-        let ahead = self.scanner.read_ahead(scan.offset);
+        ahead.extend(self.scanner.read_ahead(scan.offset.max(self.scanner.point().offset)).unwrap_or_default());
         self.scanner = Scanner::resume(scan).map_err(|error| self.dump_error(error))?;
-        match ahead {
-            Some(bytes) if self.source.offset() >= scan.offset => self.scanner.push(&bytes),
-            _ => self.source.skip_to(scan.offset).map_err(|error| self.source.error(&self.name, error))?,
+        if scan.offset > self.source.offset() {
+            self.source.skip_to(scan.offset).map_err(|error| self.source.error(&self.name, error))?;
+        } else {
+            self.scanner.push(&ahead);
         }
         self.planner.resume(plan.clone(), next, &self.scanner)
+    }
+
+    /// Plans an event whose work nobody wants.
+    fn pass(&mut self, event: Event, slabs: &Spares<Vec<u8>>) -> Result<(), Error> {
+        if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) = self.planner.plan(event, &self.scanner)? {
+            slabs.put(slab.into_buffer());
+        }
+        Ok(())
     }
 
     /// The next event; `None` when told to stop.
@@ -467,9 +482,7 @@ impl Walk {
         let (slabs, stop) = (Spares::default(), AtomicBool::new(false));
         while let Some(event) = self.event(&slabs, &stop)? {
             let end = matches!(event, Event::End);
-            if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) = self.planner.plan(event, &self.scanner)? {
-                slabs.put(slab.into_buffer());
-            }
+            self.pass(event, &slabs)?;
             if end {
                 break;
             }

@@ -76,6 +76,19 @@ pub struct PlanPoint {
     pub counters: Counters,
 }
 
+impl PlanPoint {
+    /// The counts up to the point.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Says how many rows lie before the point, where that is inside a block.
+    pub fn set_rows(&mut self, rows: u64) {
+        self.counters.rows = rows;
+    }
+}
+
 /// Turns events into work.
 #[derive(Debug)]
 pub struct Planner {
@@ -430,6 +443,3 @@ impl Planner {
         kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -203,6 +203,13 @@ impl Source {
         Ok(self)
     }
 
+    /// Says what a checkpoint knows of this pipe: reading past that place fails where the bytes are others.
+    pub fn expect(&mut self, identity: &Identity) {
+        if let (Identity::Pipe { hashed, hash }, Some(trail)) = (identity, &mut self.trail) {
+            trail.expected = Some((*hashed, hash.clone())).filter(|_| *hashed > 0);
+        }
+    }
+
     /// Reads on. An end is an end: what is cut off within a compressed stream is an error.
     ///
     /// # Errors
@@ -212,8 +219,10 @@ impl Source {
             match self.reader.read(buffer) {
                 Ok(count) => {
                     self.offset += count as u64;
-                    if let Some(trail) = &mut self.trail {
-                        trail.extend(&buffer[..count]);
+                    if let Some(trail) = &mut self.trail
+                        && !trail.extend(&buffer[..count])
+                    {
+                        return Err(io::Error::other(OtherPipe));
                     }
                     return Ok(count);
                 }
@@ -270,6 +279,12 @@ impl Source {
         self.compression
     }
 
+    /// The identity of a file; a pipe has one only as far as it was read.
+    #[must_use]
+    pub fn file_identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
     /// The dump's identity for a checkpoint at `offset`, which was read already.
     ///
     /// For a pipe the hash is of the bytes up to a place at or shortly before `offset`.
@@ -284,6 +299,11 @@ impl Source {
     /// Makes an [`Error`] of what went wrong in reading: the dump's fault, or the way to it.
     #[must_use]
     pub fn error(&self, name: &str, error: io::Error) -> Error {
+        if error.get_ref().is_some_and(|inner| inner.is::<OtherPipe>()) {
+            return Error::Checkpoint(format!(
+                "the checkpoint is of another dump: what {name} brings is not what was loaded up to there; bring the same dump, or use --restart to delete what was loaded and start over"
+            ));
+        }
         let damaged = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
             && error.raw_os_error().is_none();
         if self.compression != Compression::None && damaged {
@@ -294,29 +314,6 @@ impl Source {
     }
 }
 
-/// Checks that a pipe brings the same bytes again.
-///
-/// Reads `source`, which is at its start, up to the offset that `identity` has a hash for.
-///
-/// # Errors
-/// [`Error::Checkpoint`] when the bytes are others.
-pub fn check_pipe(source: &mut Source, name: &str, hashed: u64, hash: &str) -> Result<(), Error> {
-    let other = || {
-        Error::Checkpoint(format!(
-            "the checkpoint is of another dump: the first {hashed} bytes of {name} are not those that were loaded; use --restart to delete what was loaded and start over"
-        ))
-    };
-    match source.skip_to(hashed) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && source.compression == Compression::None => {
-            return Err(other());
-        }
-        Err(error) => return Err(source.error(name, error)),
-    }
-    let now = source.trail.as_ref().map_or_else(String::new, |trail| hex(trail.hasher.finish()));
-    if now == hash { Ok(()) } else { Err(other()) }
-}
-
 /// The hash of everything that was read, remembered at each read until a checkpoint has passed it.
 #[derive(Default)]
 struct Trail {
@@ -324,16 +321,34 @@ struct Trail {
     read: u64,
     marks: std::collections::VecDeque<(u64, u64)>,
     passed: (u64, u64),
+    /// A place that is still ahead, and what the hash must be there.
+    expected: Option<(u64, String)>,
 }
 
+/// The bytes of a pipe are not those that a checkpoint knows.
+#[derive(Debug, thiserror::Error)]
+#[error("the bytes are not those of the checkpoint")]
+struct OtherPipe;
+
 impl Trail {
-    fn extend(&mut self, bytes: &[u8]) {
+    /// Takes bytes in, none at the end of the pipe; false where they are not what is expected.
+    fn extend(&mut self, bytes: &[u8]) -> bool {
         if bytes.is_empty() {
-            return;
+            return self.expected.is_none();
         }
-        self.hasher.write(bytes);
+        let mut rest = bytes;
+        if let Some((at, hash)) = self.expected.take_if(|(at, _)| *at <= self.read + bytes.len() as u64) {
+            let (before, after) = bytes.split_at((at - self.read) as usize);
+            self.hasher.write(before);
+            if hex(self.hasher.finish()) != hash {
+                return false;
+            }
+            rest = after;
+        }
+        self.hasher.write(rest);
         self.read += bytes.len() as u64;
         self.marks.push_back((self.read, self.hasher.finish()));
+        true
     }
 
     /// Offsets only grow from call to call, so what lies before can be forgotten.

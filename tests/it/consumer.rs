@@ -245,12 +245,19 @@ fn state_left_in_a_session_is_odd_and_is_not_there_for_the_next_one() {
     );
     assert_eq!(report.failed, 0);
     assert!(report.anomalies.iter().any(|a| a.what.contains("search_path=s")), "{report}");
-    assert_eq!(report.anomalies.len(), 1, "{report}");
+    assert_eq!(report.anomalies.len(), 2, "once for the bare SET: {report}");
+
+    let database = PostgresServer::shared().fresh_database();
+    for (number, set) in ["SET SESSION AUTHORIZATION pg_monitor", "SET ROLE pg_monitor"].iter().enumerate() {
+        let report = apply(&database, Options::default(), vec![ddl(1, set)]);
+        assert!(report.anomalies.iter().any(|a| a.what.contains("left behind")), "{number}: {report}");
+    }
 
     let database = PostgresServer::shared().fresh_database();
     let begin = vec![ddl(1, "BEGIN"), ddl(2, "CREATE TABLE public.t ()"), ddl(3, "COMMIT")];
     let report = apply(&database, Options::default(), begin);
-    assert_eq!(report.anomalies.len(), 2, "{report}");
+    let open = report.anomalies.iter().filter(|a| a.what.contains("transaction open")).count();
+    assert_eq!((open, report.anomalies.len()), (2, 4), "{report}");
 }
 
 #[test]

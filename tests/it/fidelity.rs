@@ -17,10 +17,10 @@ const SESSIONS_MOVE_ROWS: RowOrder = RowOrder::AnyWithinTable(
      pool replaces its sessions",
 );
 
-/// One dump through the whole chain. `reference` may be another dump of the same database.
-fn try_out(source: &Source, reference: &Source, packing: Packing, options: &Options) {
+/// One dump through the whole chain.
+fn try_out(source: &Source, packing: Packing, options: &Options) {
     let server = PostgresServer::shared();
-    let reference = Reference::restore(server, reference);
+    let reference = Reference::restore(server, source);
     let redis = RedisServer::start();
     load(&redis, &source.packed(packing), &[]);
     let (replica, report) = replicate(server, &redis, options.clone());
@@ -41,22 +41,23 @@ fn try_out(source: &Source, reference: &Source, packing: Packing, options: &Opti
 #[test]
 fn regression_database_over_changing_sessions() {
     let source = Source::of_fixture(REGRESSION);
-    try_out(&source, &source, Packing::Zstd, &strict_options(7));
+    try_out(&source, Packing::Zstd, &strict_options(7));
 }
 
+/// Where columns change places under inheritance, this dump cannot be restored in full: the rows that psql refuses
+/// have to be refused in the replica too.
 #[test]
 fn regression_database_as_inserts_in_one_session() {
     let options = Options { replace_every: 0, ..strict_options(1) };
-    let reference = Source::of_fixture(REGRESSION);
-    try_out(&Source::of_fixture(REGRESSION_INSERTS), &reference, Packing::Gzip, &options);
+    try_out(&Source::of_fixture(REGRESSION_INSERTS), Packing::Gzip, &options);
 }
 
 /// The project's own fixture, in each form and packing that a plain dump comes in.
 fn our_database(without: &[&str], pg_dump_args: &[&str], packing: Packing) {
     let source = Source::of_database(PostgresServer::shared(), "database", without, pg_dump_args)
         .expect("the fixture database");
-    // Sessions change every few statements: nothing may depend on which one a statement gets.
-    try_out(&source, &source, packing, &Options { replace_every: 5, ..strict_options(3) });
+    // Sessions change all the time: nothing may depend on which one a statement gets.
+    try_out(&source, packing, &Options { replace_every: 25, ..strict_options(3) });
 }
 
 #[test]

@@ -97,6 +97,8 @@ fn postgres_clusters_are_independent_and_come_back() {
     server.run_sql(&database, "CREATE TABLE t (a text); INSERT INTO t VALUES ('é')");
     assert_eq!(server.connect(&database).value("SELECT a FROM t").unwrap().as_deref(), Some("é"));
     assert_eq!(server.connect(&database).value("SHOW max_connections").unwrap().as_deref(), Some("20"));
+    // What psql has committed may still be on its way to the log.
+    server.connect(&database).query("CHECKPOINT").unwrap();
     server.kill();
     server.restart();
     assert_eq!(server.connect(&database).value("SELECT a FROM t").unwrap().as_deref(), Some("é"));

@@ -20,13 +20,12 @@ pub struct Range {
     /// The run's id.
     pub run: String,
     /// Its first sequence.
-    #[serde(with = "number")]
     pub first: Sequence,
     /// The next sequence, as of the last renewal of its lease.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_number")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Sequence>,
     /// The last sequence, once it is done. `None` for a run without changes, too.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_number")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Sequence>,
     /// Whether it is done.
     pub state: State,
@@ -115,41 +114,6 @@ impl fmt::Display for Holder {
             process.host,
             remaining_ms.div_ceil(1000)
         )
-    }
-}
-
-mod number {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::position::Sequence;
-
-    pub(super) fn serialize<S: Serializer>(sequence: &Sequence, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(sequence.get())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sequence, D::Error> {
-        let number = u64::deserialize(deserializer)?;
-        Sequence::new(number).ok_or_else(|| D::Error::custom("a sequence out of range"))
-    }
-}
-
-mod optional_number {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-
-    use crate::position::Sequence;
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Sequence>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.map(Sequence::get).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Sequence>, D::Error> {
-        let number = Option::<u64>::deserialize(d)?;
-        let sequence =
-            |number| Sequence::new(number).ok_or_else(|| D::Error::custom("a sequence out of range"));
-        number.map(sequence).transpose()
     }
 }
 

@@ -70,9 +70,19 @@ impl<'a> Connector<'a> {
         login: &RedisConnectionInfo,
         tls: bool,
     ) -> Result<Connected, Error> {
-        let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)
+        let builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)
             .map_err(|error| self.failed(error))?
             .set_client_to_redis_db(login.db());
+        let mut sentinel =
+            self.logins(self.secured(builder, tls), login).build().map_err(|error| self.failed(error))?;
+        let client = self.in_time(sentinel.async_get_client()).await?;
+        let connection = self.open(&client).await?;
+        let address = self.at_node(client.get_connection_info());
+        Ok(Connected { client, connection, address })
+    }
+
+    /// The same certificates for sentinels and servers.
+    fn secured(&self, mut builder: SentinelClientBuilder, tls: bool) -> SentinelClientBuilder {
         if tls {
             builder = builder
                 .set_client_to_redis_tls_mode(TlsMode::Secure)
@@ -83,17 +93,28 @@ impl<'a> Connector<'a> {
                 .set_client_to_redis_certificates(certificates.clone())
                 .set_client_to_sentinel_certificates(certificates.clone());
         }
+        builder
+    }
+
+    /// The servers' login is that of the URL unless the options have another; the sentinels' is in the options.
+    fn logins(
+        &self,
+        mut builder: SentinelClientBuilder,
+        login: &RedisConnectionInfo,
+    ) -> SentinelClientBuilder {
         if let Some(username) = self.options.username.as_deref().or(login.username()) {
             builder = builder.set_client_to_redis_username(username);
         }
         if let Some(password) = self.options.password.as_deref().or(login.password()) {
             builder = builder.set_client_to_redis_password(password);
         }
-        let mut sentinel = builder.build().map_err(|error| self.failed(error))?;
-        let client = self.in_time(sentinel.async_get_client()).await?;
-        let connection = self.open(&client).await?;
-        let address = self.at_node(client.get_connection_info());
-        Ok(Connected { client, connection, address })
+        if let Some(username) = &self.options.sentinel_username {
+            builder = builder.set_client_to_sentinel_username(username);
+        }
+        if let Some(password) = &self.options.sentinel_password {
+            builder = builder.set_client_to_sentinel_password(password);
+        }
+        builder
     }
 
     /// Asks the cluster's nodes in turn which of them serves our slot. One connection to that one is all it takes:

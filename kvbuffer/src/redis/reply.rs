@@ -68,7 +68,7 @@ fn code_kind(code: &str, detail: Option<&str>) -> ErrorKind {
 
 /// Errors that hide behind ERR or EXECABORT: `Transaction discarded because of: OOM command not allowed …`.
 fn text_kind(text: &str) -> ErrorKind {
-    const SIGNS: [(&str, ErrorKind); 11] = [
+    const SIGNS: [(&str, ErrorKind); 12] = [
         ("OOM ", ErrorKind::OutOfMemory),
         ("WRONGTYPE", ErrorKind::WrongType),
         ("READONLY", ErrorKind::ReadOnly),
@@ -79,6 +79,7 @@ fn text_kind(text: &str) -> ErrorKind {
         ("CLUSTERDOWN", ErrorKind::ClusterDown),
         ("max number of clients", ErrorKind::Unreachable),
         ("unknown command", ErrorKind::Unsupported),
+        ("cluster support disabled", ErrorKind::Unsupported),
         ("DB index is out of range", ErrorKind::Unsupported),
     ];
     let found = SIGNS.iter().find(|(sign, _)| text.contains(sign));
@@ -129,5 +130,59 @@ fn server_error(value: &Value) -> Option<&ServerError> {
     match value {
         Value::ServerError(error) => Some(error),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(reply: &str) -> Value {
+        redis::parse_redis_value(format!("{reply}\r\n").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn errors_are_known_by_their_words() {
+        let cases = [
+            ("-OOM command not allowed when used memory > 'maxmemory'.", ErrorKind::OutOfMemory),
+            (
+                "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory",
+                ErrorKind::OutOfMemory,
+            ),
+            ("-LOADING Redis is loading the dataset in memory", ErrorKind::Loading),
+            ("-READONLY You can't write against a read only replica.", ErrorKind::ReadOnly),
+            ("-CLUSTERDOWN The cluster is down", ErrorKind::ClusterDown),
+            ("-MOVED 8617 127.0.0.1:7001", ErrorKind::TryAgain),
+            ("-ASK 8617 127.0.0.1:7001", ErrorKind::TryAgain),
+            ("-TRYAGAIN Multiple keys request during rehashing of slot", ErrorKind::TryAgain),
+            ("-MASTERDOWN Link with MASTER is down", ErrorKind::TryAgain),
+            ("-MISCONF Redis is configured to save RDB snapshots", ErrorKind::TryAgain),
+            ("-NOREPLICAS Not enough good replicas to write.", ErrorKind::TryAgain),
+            ("-BUSY Redis is busy running a script.", ErrorKind::TryAgain),
+            ("-NOAUTH Authentication required.", ErrorKind::Auth),
+            ("-WRONGPASS invalid username-password pair", ErrorKind::Auth),
+            ("-NOPERM this user has no permissions to run the 'eval' command", ErrorKind::Permission),
+            ("-WRONGTYPE Operation against a key holding the wrong kind of value", ErrorKind::WrongType),
+            ("-ERR max number of clients reached", ErrorKind::Unreachable),
+            ("-ERR unknown command 'EVAL'", ErrorKind::Unsupported),
+            ("-CROSSSLOT Keys in request don't hash to the same slot", ErrorKind::Unsupported),
+            ("-ERR something else", ErrorKind::Protocol),
+        ];
+        for (reply, kind) in cases {
+            let (found, _) = exec_replies(Ok(vec![parsed(reply)])).unwrap_err();
+            assert_eq!(found, kind, "as EXEC's answer: {reply}");
+            let among = Value::Array(vec![parsed("+OK"), parsed(reply), parsed(":1")]);
+            let (found, cause) = exec_replies(Ok(vec![among])).unwrap_err();
+            assert_eq!(found, kind, "within EXEC's answer: {reply}");
+            assert!(!cause.to_string().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_transaction_without_answers_makes_no_sense() {
+        for reply in [vec![], vec![Value::Nil], vec![parsed("+OK")]] {
+            assert_eq!(exec_replies(Ok(reply)).unwrap_err().0, ErrorKind::Protocol);
+        }
+        assert_eq!(exec_replies(Ok(vec![Value::Array(vec![parsed(":1")])])).unwrap().len(), 1);
     }
 }

@@ -5,7 +5,8 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use super::ConnectOptions;
 use crate::error::Cause;
 
-/// Makes sure that rustls has a provider: the redis crate takes the process's default and panics without one.
+/// Makes sure that rustls has a provider: the redis crate takes the process's default, and without one it panics
+/// wherever the application happens to have compiled in more than one.
 ///
 /// A default that the application has chosen stays.
 pub(crate) fn ensure_provider() {

@@ -236,6 +236,9 @@ async fn a_cluster_is_one_node_to_us() {
         ack.unwrap();
     }
     assert_eq!(nodes[owner].cli(&["ZCARD", "kasho:changes"]), "100");
+    let alone = RedisServer::start();
+    let (kind, text) = kind_of(options(&alone.url().replace("redis:", "redis-cluster:"))).await;
+    assert_eq!(kind, ErrorKind::Unsupported, "{text}");
     // The wrong node says where the right one is: worth a new look at the cluster.
     let stray = connect(&nodes[1 - owner].url(), &Keys::default()).await.unwrap();
     let error = stray.total().await.unwrap_err();
@@ -249,7 +252,7 @@ async fn sentinels_name_the_master() {
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
     let config = format!(
-        "port {port}\nbind 127.0.0.1\nsentinel monitor the-master 127.0.0.1 {} 1\nsentinel auth-pass the-master pw\n",
+        "port {port}\nbind 127.0.0.1\nrequirepass spw\nsentinel monitor the-master 127.0.0.1 {} 1\nsentinel auth-pass the-master pw\n",
         master.port
     );
     std::fs::write(dir.path().join("sentinel.conf"), config).unwrap();
@@ -260,16 +263,19 @@ async fn sentinels_name_the_master() {
         .spawn()
         .unwrap();
     let url = format!("redis-sentinel://:pw@127.0.0.1:{port}/the-master?db=2");
+    let with_login = |url: &str| ConnectOptions { sentinel_password: Some("spw".into()), ..options(url) };
+    let connect = |options| Buffer::connect(options, Keys::default(), TTL);
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     let result = loop {
-        match connect(&url, &Keys::default()).await {
+        match connect(with_login(&url)).await {
             Err(error) if error.is_retryable() && std::time::Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             result => break result,
         }
     };
-    let unknown = connect(&url.replace("the-master", "nobody"), &Keys::default()).await;
+    let unknown = connect(with_login(&url.replace("the-master", "nobody"))).await;
+    let stranger = connect(options(&url)).await;
     sentinel.kill().unwrap();
     sentinel.wait().unwrap();
     let buffer = result.unwrap();
@@ -283,4 +289,5 @@ async fn sentinels_name_the_master() {
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&run.stdout).trim(), "1");
     assert_eq!(*unknown.unwrap_err().kind(), ErrorKind::Unreachable);
+    assert_eq!(*stranger.unwrap_err().kind(), ErrorKind::Auth);
 }

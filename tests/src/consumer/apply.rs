@@ -114,6 +114,9 @@ impl Run<'_> {
 
     fn ddl(&mut self, position: String, sql: String) -> io::Result<()> {
         self.drain()?;
+        if let Some(what) = relies_on_session(&sql) {
+            self.report.note(&position, format!("{what} has no place in a change of its own"));
+        }
         let session = self.pool.current()?;
         session.send(sql.as_bytes());
         let outcome = session.flush().and_then(|()| session.receive());
@@ -232,6 +235,29 @@ fn breaks_the_stream(change: &Change) -> Option<String> {
         return Some(format!("the table {:?} has no schema, which can crash the consumer", dml.table));
     }
     None
+}
+
+/// Whether a text begins with a statement that only has a sense for what follows in the same session: with luck it
+/// works, so it must be told even when nothing failed.
+fn relies_on_session(sql: &str) -> Option<&'static str> {
+    const NEVER: [&str; 9] = [
+        "SET",
+        "RESET",
+        "BEGIN",
+        "START TRANSACTION",
+        "COMMIT",
+        "END",
+        "ROLLBACK",
+        "DISCARD",
+        "SELECT pg_catalog.set_config",
+    ];
+    let starts = |word: &str| {
+        let sql = sql.trim_start();
+        let (head, rest) = sql.split_at_checked(word.len())?;
+        (head.eq_ignore_ascii_case(word) && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+            .then_some(())
+    };
+    NEVER.into_iter().find(|word| starts(word).is_some() && starts("SET LOCAL").is_none())
 }
 
 fn head(bytes: &[u8]) -> String {

@@ -10,8 +10,13 @@ use crate::rng::Rng;
 const IDLE: usize = 2;
 
 /// Settings that a statement left behind in its session, which a later statement would meet or miss by luck.
-const LEFT_BEHIND: &str = "SELECT string_agg(name || '=' || setting, ', ' ORDER BY name) FROM pg_catalog.pg_settings \
-                           WHERE source = 'session' AND name <> 'session_replication_role'";
+/// `pg_settings` does not show who one is.
+const LEFT_BEHIND: &str = "\
+    SELECT NULLIF(pg_catalog.concat_ws(', ',
+        (SELECT pg_catalog.string_agg(name || '=' || setting, ', ' ORDER BY name) FROM pg_catalog.pg_settings
+         WHERE source = 'session' AND name <> 'session_replication_role'),
+        'session_authorization=' || NULLIF(session_user, $$USER$$),
+        'role=' || NULLIF(current_user, session_user)), '')";
 
 #[derive(Debug)]
 pub(super) struct Pool<'a> {
@@ -63,7 +68,7 @@ impl<'a> Pool<'a> {
     /// way. Gives the settings that statements have left behind.
     pub(super) fn replace(&mut self) -> io::Result<Option<String>> {
         let Some(mut old) = self.current.take() else { return Ok(None) };
-        let left = old.value(LEFT_BEHIND)?;
+        let left = old.value(&LEFT_BEHIND.replace("$$USER$$", &format!("'{}'", self.target.user)))?;
         if self.idle.len() < IDLE && self.rng.one_in(2) {
             self.idle.insert(0, old);
         }

@@ -263,7 +263,6 @@ impl PostgresServer {
             ("listen_addresses", "127.0.0.1"),
             ("fsync", "off"),
             ("full_page_writes", "off"),
-            ("synchronous_commit", "off"),
             ("wal_level", "logical"),
             ("max_wal_size", "4GB"),
             ("jit", "off"),

@@ -39,6 +39,7 @@ impl PostgresServer {
     pub fn psql(&self, database: &Database, file: &Path) -> Restore {
         let mut command = self.program("psql");
         command.args(["--no-psqlrc", "--quiet", "--dbname", &database.name, "--file"]).arg(file);
+        command.env("PGOPTIONS", "-c synchronous_commit=off");
         let out = command.stdout(Stdio::null()).output().expect("run psql");
         let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(out.status.success(), "psql could not run: {}\n{stderr}", out.status);

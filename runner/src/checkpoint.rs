@@ -1,0 +1,154 @@
+//! How far a run has come, in a form that survives it.
+//!
+//! The checkpoint that counts lies beside the data: in the run's key in Redis, written in the same transaction as
+//! each batch. Files are mirrors of it; only with `--output FILE` the file is what counts.
+
+use std::collections::BTreeMap;
+
+use dump::ScanPoint;
+use kvbuffer::Sequence;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::pipeline::Start;
+use crate::planner::PlanPoint;
+use crate::source::Identity;
+
+pub mod file;
+
+/// The version of the form; another one is refused.
+pub const VERSION: u32 = 1;
+
+/// Everything that is needed to go on, and to know that it is the same dump and configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The dump is done.
+    pub complete: bool,
+    /// The position of the last change before it, for people. Nothing in the set before the first one.
+    pub lsn: Option<String>,
+    /// The number of the dump's first change.
+    pub first: Sequence,
+    /// The number of the next one: every change before it is durable.
+    pub next: Sequence,
+    /// The table in whose rows it lies, for people.
+    pub table: Option<String>,
+    /// Rows that were set aside; each is a hole in the numbers.
+    pub rejected: u64,
+    /// The length of the reject file.
+    pub reject_bytes: u64,
+    /// The length of the output, where that is a file.
+    pub output_bytes: Option<u64>,
+    /// The dump's name, for people.
+    pub source_name: String,
+    /// Which dump it is.
+    pub source: Identity,
+    /// The configuration, part by part.
+    pub config: BTreeMap<String, String>,
+    /// Where the scanner stands.
+    pub scan: ScanPoint,
+    /// What the planner knows.
+    pub plan: PlanPoint,
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint; `whence` says where it lay.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is none, or of a version that this program does not know.
+    pub fn parse(bytes: &[u8], whence: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let corrupt = |error: serde_json::Error| {
+            Error::Checkpoint(format!(
+                "{whence} is not a checkpoint, or is damaged ({error}); use --restart to start over"
+            ))
+        };
+        let Version { version } = serde_json::from_slice(bytes).map_err(corrupt)?;
+        if version != VERSION {
+            return Err(Error::Checkpoint(format!(
+                "{whence} has version {version}, this program knows version {VERSION}: go on with the program that wrote it, or use --restart to start over"
+            )));
+        }
+        serde_json::from_slice(bytes).map_err(corrupt)
+    }
+
+    /// The checkpoint as it is kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // A structure of strings, numbers and maps with text keys: there is nothing that could fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Checks that the checkpoint is of this dump and configuration. A pipe's bytes are checked as they come.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] that names what differs.
+    pub fn check(&self, source: Option<&Identity>, config: &BTreeMap<String, String>) -> Result<(), Error> {
+        check_source(&self.source, &self.source_name, source)?;
+        check_config(&self.config, config)
+    }
+
+    /// Where to go on.
+    #[must_use]
+    pub fn start(&self) -> Start {
+        Start::At {
+            scan: Box::new(self.scan.clone()),
+            plan: Box::new(self.plan.clone()),
+            next: self.next,
+            identity: self.source.clone(),
+        }
+    }
+
+    /// How many changes lie between the first and the next number.
+    #[must_use]
+    pub fn members(&self) -> u64 {
+        self.next.get() - self.first.get() - self.rejected
+    }
+}
+
+const START_OVER: &str = "use --restart to delete what was loaded and start over";
+
+fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(), Error> {
+    let differs = match (ours, now) {
+        (Identity::Pipe { .. }, None) => return Ok(()),
+        (ours, Some(now)) if ours == now => return Ok(()),
+        (Identity::File { size, mtime, .. }, Some(Identity::File { size: size_now, mtime: mtime_now, .. })) => {
+            if size != size_now {
+                format!("it had {size} bytes, now it has {size_now}")
+            } else if mtime != mtime_now {
+                "its modification time is another".to_owned()
+            } else {
+                "its first bytes are others".to_owned()
+            }
+        }
+        (Identity::Pipe { .. }, _) => "it came from a pipe, now it is a file".to_owned(),
+        (Identity::File { .. }, _) => "it was a file, now it comes from a pipe".to_owned(),
+    };
+    Err(Error::Checkpoint(format!("the checkpoint is of another dump, {name}: {differs}; {START_OVER}")))
+}
+
+/// Checks a configuration against the one that was loaded with.
+///
+/// # Errors
+/// [`Error::Checkpoint`] that names what differs.
+pub fn check_config(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Result<(), Error> {
+    let none = String::new();
+    let names: std::collections::BTreeSet<_> = then.keys().chain(now.keys()).collect();
+    let differences: Vec<_> = names
+        .into_iter()
+        .map(|name| (name, then.get(name).unwrap_or(&none), now.get(name).unwrap_or(&none)))
+        .filter(|(_, then, now)| then != now)
+        .map(|(name, then, now)| format!("{name} was {then:?}, now it is {now:?}"))
+        .collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Checkpoint(format!(
+        "the checkpoint is of another configuration, which made other changes: {}; call it as before, or {START_OVER}",
+        differences.join("; ")
+    )))
+}

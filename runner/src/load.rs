@@ -1,0 +1,324 @@
+//! A load from its beginning to its end.
+//!
+//! ```text
+//! begin: what is there already? ─▶ Pipeline ─▶ Loader ─▶ Sink ─▶ durable ─▶ progress, checkpoint file
+//!   ▲                                                     │
+//!   └──────────── Redis lost data, the dump is a file ────┘
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kvbuffer::{Position, Sequence};
+
+use crate::checkpoint::{Checkpoint, file};
+use crate::config::{Config, RedisTarget, Target};
+use crate::error::Error;
+use crate::pipeline::{Pipeline, Start, Task, Walk};
+use crate::planner::{Limit, LimitKind};
+use crate::progress::Progress;
+use crate::progress::summary::Ending;
+use crate::reject::RejectFile;
+use crate::sink::file::FileSink;
+use crate::sink::null::NullSink;
+use crate::sink::redis::RedisSink;
+use crate::sink::redis::session::{Run, Session};
+use crate::sink::Sink;
+use crate::source::Identity;
+use crate::stop::Stop;
+use writer::Loader;
+
+mod writer;
+
+/// How a load ended, and where its range begins.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The first sequence.
+    pub first: u64,
+}
+
+/// Times that a run goes back to what Redis holds before it gives up.
+const REWINDS: u32 = 20;
+
+/// Loads the dump.
+///
+/// # Errors
+/// [`Error`]; whatever it is, what is durable is in the checkpoint.
+pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    let file = resume_file(config)?;
+    for _ in 0..REWINDS {
+        match attempt(config, file.as_ref(), progress, stop).await {
+            Err(Error::Lost(what)) if config.location.is_file() => {
+                tracing::warn!("Redis lost data that it had acknowledged ({what}); going back to what it holds");
+                progress.retried();
+            }
+            Err(Error::Lost(what)) => {
+                return Err(Error::Lost(format!(
+                    "{what}; the dump comes from a pipe: call the same command again with the dump from its start"
+                )));
+            }
+            result => return result,
+        }
+    }
+    Err(Error::Lost(format!("{REWINDS} times in a row")))
+}
+
+/// The checkpoint of `--resume-from`, which must be there.
+fn resume_file(config: &Config) -> Result<Option<Checkpoint>, Error> {
+    let Some(path) = &config.resume.from else { return Ok(None) };
+    let missing = || Error::Checkpoint(format!("--resume-from {}: there is no such file", path.display()));
+    let checkpoint = file::read(path)?.ok_or_else(missing)?;
+    let identity = identity(config)?;
+    checkpoint.check(identity.as_ref(), &config.shape.parts())?;
+    Ok(Some(checkpoint))
+}
+
+/// The identity of a file.
+fn identity(config: &Config) -> Result<Option<Identity>, Error> {
+    if !config.location.is_file() {
+        return Ok(None);
+    }
+    Ok(config.location.open()?.file_identity().cloned())
+}
+
+/// Everything that an attempt begins with.
+struct Beginning {
+    sink: Sink,
+    checkpoint: Option<Checkpoint>,
+    first: Sequence,
+    limit: Option<Limit>,
+}
+
+async fn attempt(
+    config: &Config,
+    resume: Option<&Checkpoint>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
+    let identity = identity(config)?;
+    let mut beginning = match &config.target {
+        Target::Redis(target) => redis(config, target, resume, identity.as_ref(), progress, stop).await?,
+        Target::File(path) => output(config, path.clone(), identity.as_ref())?,
+        Target::Stdout => alone(config, Sink::File(FileSink::stdout())),
+        Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
+    };
+    let first = beginning.first;
+    let size = match &identity {
+        Some(Identity::File { size, .. }) => Some(*size),
+        _ => None,
+    };
+    let checkpoint = beginning.checkpoint.take();
+    // Offsets are those of the file only where it is not compressed; elsewhere the reader counts from its start.
+    let bytes = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
+    progress.begin(checkpoint.as_ref(), bytes, size);
+    if let Some(done) = checkpoint.as_ref().filter(|checkpoint| checkpoint.complete) {
+        beginning.sink.finish(done).await?;
+        mirror(config, done)?;
+        return Ok(Outcome { ending: Ending::AlreadyDone, first: first.get() });
+    }
+    let result = run(config, beginning, checkpoint, progress, stop).await;
+    result.map(|()| Outcome { ending: Ending::Done, first: first.get() })
+}
+
+async fn run(
+    config: &Config,
+    beginning: Beginning,
+    checkpoint: Option<Checkpoint>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let Beginning { mut sink, first, limit, .. } = beginning;
+    if let Some(checkpoint) = &checkpoint {
+        tracing::info!(
+            offset = checkpoint.scan.offset,
+            next = checkpoint.next.get(),
+            lsn = checkpoint.lsn,
+            "going on from the checkpoint"
+        );
+    }
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::clone(&config.shape),
+        start: checkpoint.as_ref().map_or(Start::Fresh, Checkpoint::start),
+        first,
+        limit,
+        workers: config.workers,
+    };
+    let result = match fits(config, &task, checkpoint.is_some()) {
+        Ok(()) => drive(config, task, checkpoint, &mut sink, progress, stop).await,
+        Err(error) => Err(error),
+    };
+    if result.is_err() {
+        sink.release().await;
+    }
+    result
+}
+
+async fn drive(
+    config: &Config,
+    task: Task,
+    checkpoint: Option<Checkpoint>,
+    sink: &mut Sink,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let rejects = match &config.rejects.file {
+        Some(path) => Some(RejectFile::open(path, checkpoint.as_ref().map_or(0, |c| c.reject_bytes))?),
+        None => None,
+    };
+    let first = task.first;
+    let pipeline = Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+    let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
+    let (result, pipeline) = loader.run(pipeline, sink).await;
+    let ended = match (&result, stop.requested()) {
+        // The scan thread may be deep in a read; the process ends anyway.
+        (Err(_), Some(_)) => {
+            pipeline.stop();
+            Ok(())
+        }
+        _ => tokio::task::spawn_blocking(|| pipeline.join())
+            .await
+            .unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+    };
+    ended?;
+    result
+}
+
+/// Before anything is written: where the number of changes can be known cheaply, checks that they fit.
+fn fits(config: &Config, task: &Task, resumed: bool) -> Result<(), Error> {
+    let Some(limit) = &task.limit else { return Ok(()) };
+    let source = task.location.open()?;
+    let Some(size) = source.size().filter(|_| config.location.is_file() && !resumed) else { return Ok(()) };
+    if source.compression() != crate::decompress::Compression::None {
+        return Ok(());
+    }
+    // A row or a statement takes two bytes at the very least (but for empty rows: one).
+    let most = i64::try_from(size).unwrap_or(i64::MAX);
+    if task.first.score().get().saturating_add(most) < limit.score {
+        return Ok(());
+    }
+    tracing::info!("counting the dump's rows first: they may not fit below the limit");
+    let unlimited = Task { limit: None, ..task.clone() };
+    let end = Walk::begin(&unlimited, &config.location.name())?.count()?;
+    if end.score().get() <= limit.score {
+        return Ok(());
+    }
+    let what = format!("it takes {} changes; ", end.get() - task.first.get());
+    let over = Sequence::new((limit.score + 1_000_000).max(1) as u64).unwrap_or(end);
+    Err(Error::Range(limit.error(&what, task.first, over.max(task.first))))
+}
+
+async fn redis(
+    config: &Config,
+    target: &RedisTarget,
+    resume: Option<&Checkpoint>,
+    source: Option<&Identity>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Beginning, Error> {
+    let run = Run { config, target, source, file: resume, stop };
+    let session: Session = run.begin().await?;
+    let (first, limit, adopted) = (session.first, session.limit.clone(), session.checkpoint.clone());
+    let at = session.sequence;
+    let mut sink = RedisSink::new(session, target, at, Arc::clone(progress), stop.clone());
+    if let Some(checkpoint) = adopted.as_ref().filter(|checkpoint| checkpoint.next != at) {
+        // From the file: Redis' own checkpoint moves there first.
+        sink.adopt(checkpoint.clone()).await?;
+    }
+    Ok(Beginning { sink: Sink::Redis(Box::new(sink)), checkpoint: adopted, first, limit })
+}
+
+fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<Beginning, Error> {
+    let at = checkpoint_of_output(config, &path);
+    let wanted = config.resume.from.as_ref().unwrap_or(&at);
+    let checkpoint = if config.resume.restart { None } else { file::read(wanted)? };
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.check(source, &config.shape.parts())?;
+    }
+    let length = checkpoint.as_ref().and_then(|checkpoint| checkpoint.output_bytes).unwrap_or(0);
+    let first = config.first.unwrap_or(Sequence::FIRST);
+    if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.first != first) {
+        return Err(Error::Checkpoint(format!(
+            "the checkpoint begins at sequence {}, this call at {first}; call it as before, or use --restart",
+            checkpoint.first
+        )));
+    }
+    let sink = Sink::File(FileSink::open(&path, at, length)?);
+    Ok(Beginning { sink, checkpoint, first, limit: snapshot(config) })
+}
+
+/// Beside the output, unless it was said where.
+fn checkpoint_of_output(config: &Config, path: &std::path::Path) -> PathBuf {
+    config.resume.write.clone().unwrap_or_else(|| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".checkpoint");
+        name.into()
+    })
+}
+
+fn alone(config: &Config, sink: Sink) -> Beginning {
+    let first = config.first.unwrap_or(Sequence::FIRST);
+    Beginning { sink, checkpoint: None, first, limit: snapshot(config) }
+}
+
+fn snapshot(config: &Config) -> Option<Limit> {
+    let lsn = config.snapshot_lsn?;
+    Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
+}
+
+/// Writes the checkpoint to the file that was asked for.
+fn mirror(config: &Config, checkpoint: &Checkpoint) -> Result<(), Error> {
+    match (&config.target, &config.resume.write) {
+        (Target::Redis(_), Some(path)) => file::write(path, checkpoint),
+        _ => Ok(()),
+    }
+}
+
+/// The position of the change before `next`, if there is one from `first` on.
+fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
+    let last = next.checked_sub(1).filter(|last| *last >= first)?;
+    Some(Position::Bootstrap(last).to_string())
+}
+
+/// What every checkpoint of a run has in common.
+#[derive(Debug)]
+struct Common {
+    first: Sequence,
+    source_name: String,
+    config: BTreeMap<String, String>,
+}
+
+/// When the checkpoint's file is written.
+const MIRROR_EVERY: Duration = Duration::from_secs(1);
+
+/// The file that mirrors the checkpoint in Redis.
+#[derive(Debug)]
+struct Mirror {
+    path: Option<PathBuf>,
+    written: Option<Instant>,
+}
+
+impl Mirror {
+    fn new(config: &Config) -> Self {
+        let path = match config.target {
+            Target::Redis(_) => config.resume.write.clone(),
+            _ => None,
+        };
+        Self { path, written: None }
+    }
+
+    /// Writes, but not too often; `now` says that it must be.
+    fn write(&mut self, checkpoint: &Checkpoint, now: bool) -> Result<(), Error> {
+        let Some(path) = &self.path else { return Ok(()) };
+        if !now && self.written.is_some_and(|at| at.elapsed() < MIRROR_EVERY) {
+            return Ok(());
+        }
+        file::write(path, checkpoint)?;
+        self.written = Some(Instant::now());
+        Ok(())
+    }
+}

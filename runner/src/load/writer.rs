@@ -1,0 +1,389 @@
+//! The writer's loop: items in, batches out, what is durable noted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dump::Place;
+use kvbuffer::Sequence;
+
+use super::{Common, Mirror, lsn_before};
+use crate::checkpoint::{Checkpoint, VERSION};
+use crate::config::Config;
+use crate::error::{DumpError, Error};
+use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
+use crate::progress::Progress;
+use crate::reject::RejectFile;
+use crate::render::rows::Rendered;
+use crate::sink::Sink;
+use crate::stop::Stop;
+
+/// A batch is sent when it has so many bytes, however few changes these are.
+const BATCH_BYTES: usize = 1 << 20;
+/// A batch that is not full is sent when nothing more came for so long.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// Moves items into a sink.
+pub(super) struct Loader<'a> {
+    common: Common,
+    batch_size: usize,
+    max_errors: u64,
+    max_rate: Option<u64>,
+    rejects: Option<RejectFile>,
+    progress: &'a Arc<Progress>,
+    stop: &'a Stop,
+    mirror: Mirror,
+    /// Rows set aside up to the mark, and the reject file's length there.
+    rejected: u64,
+    reject_bytes: u64,
+    /// Changes and bytes in the batch, and the point after them.
+    members: usize,
+    bytes: usize,
+    mark: Option<Box<Mark>>,
+    /// The table in hand, and its rows that progress was not told of.
+    table: Option<Arc<str>>,
+    /// Bytes of the file that were read for the checkpoints in flight.
+    raw: BTreeMap<u64, u64>,
+    /// The last one that is durable.
+    last: Option<Checkpoint>,
+    sent: u64,
+    began: Instant,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        first: Sequence,
+        checkpoint: Option<&Checkpoint>,
+        rejects: Option<RejectFile>,
+        progress: &'a Arc<Progress>,
+        stop: &'a Stop,
+    ) -> Self {
+        Self {
+            common: Common { first, source_name: config.location.name(), config: config.shape.parts() },
+            batch_size: config.batch_size,
+            max_errors: config.rejects.most,
+            max_rate: config.max_rate,
+            rejects,
+            progress,
+            stop,
+            mirror: Mirror::new(config),
+            rejected: checkpoint.map_or(0, |checkpoint| checkpoint.rejected),
+            reject_bytes: checkpoint.map_or(0, |checkpoint| checkpoint.reject_bytes),
+            members: 0,
+            bytes: 0,
+            mark: None,
+            table: None,
+            raw: BTreeMap::new(),
+            last: None,
+            sent: 0,
+            began: Instant::now(),
+        }
+    }
+
+    /// Runs until the dump's end, an error, or a signal; then everything that was sent is waited for.
+    pub(super) async fn run(&mut self, mut pipeline: Pipeline, sink: &mut Sink) -> (Result<(), Error>, Pipeline) {
+        let ended = self.feed(&mut pipeline, sink).await;
+        pipeline.stop();
+        let result = match ended {
+            Ok(end) => self.finish(end, sink).await,
+            Err(error) => {
+                self.settle(&error, sink).await;
+                Err(error)
+            }
+        };
+        (result, pipeline)
+    }
+
+    /// Takes items in until the end of the dump.
+    async fn feed(&mut self, pipeline: &mut Pipeline, sink: &mut Sink) -> Result<Box<Mark>, Error> {
+        loop {
+            let waits = !sink.is_idle();
+            tokio::select! {
+                biased;
+                signal = self.stop.wait() => return Err(Error::Stopped(signal)),
+                item = pipeline.items.recv() => match item {
+                    Some(Item::End { after }) => return Ok(after),
+                    Some(item) => self.item(item, pipeline, sink).await?,
+                    None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                },
+                durable = sink.durable(), if waits => self.durable(durable?)?,
+                () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
+            }
+            // Acknowledgements that are there already cost nothing to take.
+            self.take_durable(sink).await?;
+        }
+    }
+
+    async fn item(&mut self, item: Item, pipeline: &Pipeline, sink: &mut Sink) -> Result<(), Error> {
+        match item {
+            Item::Sql { members, first, after } => {
+                let count = members.members.len();
+                let bytes = members.bytes.len();
+                sink.push(first, &members, 0..count);
+                self.count(count, bytes, after);
+                self.flush_full(sink).await
+            }
+            Item::Rows { rows, count, first, table, before, share } => {
+                let converted = rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                self.table = Some(Arc::clone(&table));
+                let result = self.rows(&converted, count, first, before, sink).await;
+                pipeline.recycle(converted.rendered);
+                drop(share);
+                result
+            }
+            Item::Passed { after, table_end } => {
+                if table_end {
+                    self.table = None;
+                }
+                self.mark = Some(after);
+                Ok(())
+            }
+            Item::Failed(error) => Err(*error),
+            Item::End { .. } => Ok(()),
+        }
+    }
+
+    /// Puts a slab's changes into batches. Each batch's checkpoint is the point after its last row.
+    async fn rows(
+        &mut self,
+        converted: &Converted,
+        count: u64,
+        first: Sequence,
+        before: Box<Mark>,
+        sink: &mut Sink,
+    ) -> Result<(), Error> {
+        let Converted { rendered, rejects } = converted;
+        let lengths = self.set_aside(rejects, &before, sink).await?;
+        let stop_at = self.first_fatal(rejects);
+        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
+        let mut from = 0;
+        let mut passed = 0;
+        let limit = stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
+        while from < limit {
+            let to = self.fill(rendered, from, limit);
+            sink.push(first, rendered, from..to);
+            let last = rendered.members[to - 1];
+            let whole = to == rendered.members.len() && stop_at.is_none();
+            let row = if whole { count } else { u64::from(last.row) + 1 };
+            while passed < rejects.len() && u64::from(rejects[passed].row) < row {
+                self.reject(lengths.get(passed));
+                passed += 1;
+            }
+            let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
+            let mark = if whole { after_slab(&before, count, rendered, rejects) } else { after_row(&before, row, last.row_end) };
+            self.count(to - from, (last.end - start) as usize, mark);
+            self.progress.loaded(&table, (to - from) as u64);
+            from = to;
+            self.flush_full(sink).await?;
+        }
+        if rendered.members.is_empty() && stop_at.is_none() {
+            lengths.iter().for_each(|length| self.reject(Some(length)));
+            self.mark = Some(after_slab(&before, count, rendered, rejects));
+        }
+        match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
+            Some(reject) => Err(self.fault(reject, &before)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the slab's bad rows to the reject file, before anything that says it is past them.
+    async fn set_aside(&mut self, rejects: &[Reject], before: &Mark, sink: &mut Sink) -> Result<Vec<u64>, Error> {
+        if rejects.is_empty() || self.rejects.is_none() {
+            return Ok(Vec::new());
+        }
+        self.flush(sink).await?;
+        let Some(file) = &mut self.rejects else { return Ok(Vec::new()) };
+        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
+        let place = Place { offset: before.scan.offset, line: before.scan.line };
+        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
+        tracing::warn!(table = %table, rows = rejects.len(), first = %rejects[0].reason, "setting rows aside");
+        file.append(&table, place, first_row, rejects)
+    }
+
+    /// The row at which the run ends, if there is one: the first bad one, or the first beyond what is allowed.
+    fn first_fatal(&self, rejects: &[Reject]) -> Option<u32> {
+        let allowed = match self.rejects {
+            Some(_) => usize::try_from(self.max_errors.saturating_sub(self.rejected)).unwrap_or(usize::MAX),
+            None => 0,
+        };
+        rejects.get(allowed).map(|reject| reject.row)
+    }
+
+    fn fault(&self, reject: &Reject, before: &Mark) -> Error {
+        if self.rejects.is_some() {
+            return Error::TooManyRejected { rejected: self.rejected + 1, allowed: self.max_errors };
+        }
+        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
+        let error = DumpError::Row {
+            table: self.table.as_deref().unwrap_or("").to_owned(),
+            row: first_row + u64::from(reject.row) + 1,
+            column: reject.column.clone(),
+            at: Place {
+                offset: before.scan.offset + reject.start,
+                line: before.scan.line + u64::from(reject.row),
+            },
+            reason: reject.reason.clone(),
+        };
+        Error::Dump { source_name: self.common.source_name.clone(), error }
+    }
+
+    fn reject(&mut self, length: Option<&u64>) {
+        self.rejected += 1;
+        if let Some(length) = length {
+            self.reject_bytes = *length;
+        }
+    }
+
+    /// How far the batch reaches into the slab.
+    fn fill(&self, rendered: &Rendered, from: usize, limit: usize) -> usize {
+        let most = limit.min(from + self.batch_size.saturating_sub(self.members).max(1));
+        let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end as usize);
+        let room = start + BATCH_BYTES.saturating_sub(self.bytes);
+        let fits = rendered.members[from..most].partition_point(|member| member.end as usize <= room);
+        from + fits.max(1)
+    }
+
+    fn count(&mut self, members: usize, bytes: usize, mark: Box<Mark>) {
+        self.members += members;
+        self.bytes += bytes;
+        self.mark = Some(mark);
+    }
+
+    async fn flush_full(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        if self.members >= self.batch_size || self.bytes >= BATCH_BYTES { self.flush(sink).await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        let Some(mark) = self.mark.take() else { return Ok(()) };
+        self.raw.insert(mark.scan.offset, mark.raw);
+        let checkpoint = self.checkpoint(&mark, false);
+        self.sent += self.members as u64;
+        (self.members, self.bytes) = (0, 0);
+        sink.flush(checkpoint).await?;
+        self.pace().await
+    }
+
+    /// Waits where --max-rate says so.
+    async fn pace(&self) -> Result<(), Error> {
+        let Some(rate) = self.max_rate else { return Ok(()) };
+        let due = Duration::from_secs_f64(self.sent as f64 / rate as f64);
+        match due.checked_sub(self.began.elapsed()) {
+            Some(early) => self.stop.sleep(early).await,
+            None => Ok(()),
+        }
+    }
+
+    fn checkpoint(&self, mark: &Mark, complete: bool) -> Checkpoint {
+        let mut plan = (*mark.plan).clone();
+        plan.set_rows(mark.rows);
+        Checkpoint {
+            version: VERSION,
+            complete,
+            lsn: lsn_before(self.common.first, mark.next),
+            first: self.common.first,
+            next: mark.next,
+            table: self.table.as_deref().map(str::to_owned),
+            rejected: self.rejected,
+            reject_bytes: self.reject_bytes,
+            output_bytes: None,
+            source_name: self.common.source_name.clone(),
+            source: mark.identity.clone(),
+            config: self.common.config.clone(),
+            scan: mark.scan.clone(),
+            plan,
+        }
+    }
+
+    async fn take_durable(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        use futures_util::FutureExt as _;
+        while !sink.is_idle() {
+            match sink.durable().now_or_never() {
+                Some(durable) => self.durable(durable?)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
+        let Some(checkpoint) = checkpoint else { return Ok(()) };
+        let later = self.raw.split_off(&(checkpoint.scan.offset + 1));
+        let raw = self.raw.values().next_back().copied().unwrap_or(checkpoint.scan.offset);
+        self.raw = later;
+        self.progress.durable(&checkpoint, raw);
+        self.mirror.write(&checkpoint, false)?;
+        self.last = Some(checkpoint);
+        Ok(())
+    }
+
+    async fn drain(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        while !sink.is_idle() {
+            let durable = sink.durable().await?;
+            let nothing = durable.is_none();
+            self.durable(durable)?;
+            if nothing {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The dump's end: everything is written, waited for and verified.
+    async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
+        self.table = None;
+        self.raw.insert(end.scan.offset, end.raw);
+        let last = self.checkpoint(&end, true);
+        self.sent += self.members as u64;
+        sink.flush(last.clone()).await?;
+        self.drain(sink).await?;
+        sink.finish(&last).await?;
+        self.progress.durable(&last, end.raw);
+        self.mirror.write(&last, true)
+    }
+
+    /// After an error or a signal: what was sent still counts where it arrives.
+    async fn settle(&mut self, error: &Error, sink: &mut Sink) {
+        let passes = matches!(
+            error,
+            Error::Stopped(_) | Error::Dump { .. } | Error::Range(_) | Error::TooManyRejected { .. } | Error::Source { .. }
+        );
+        if passes {
+            let settled = async {
+                self.flush(sink).await?;
+                self.drain(sink).await?;
+                if let Sink::File(file) = sink {
+                    let durable = file.settle()?;
+                    self.durable(durable)?;
+                }
+                Ok::<(), Error>(())
+            };
+            if let Err(error) = settled.await {
+                tracing::warn!(error = %crate::error::chain(&error), "what was in flight did not all arrive");
+            }
+        }
+        if let Some(last) = self.last.take()
+            && let Err(error) = self.mirror.write(&last, true)
+        {
+            tracing::warn!(error = %crate::error::chain(&error), "the checkpoint file is behind");
+        }
+    }
+}
+
+/// The point after row `row` (counted from 1) of the slab, which ends at `bytes` of it.
+fn after_row(before: &Mark, row: u64, bytes: u32) -> Box<Mark> {
+    let mut mark = before.clone();
+    mark.scan = before.scan.after_rows(row, u64::from(bytes));
+    mark.rows += row;
+    if let Some(next) = before.next.checked_add(row) {
+        mark.next = next;
+    }
+    Box::new(mark)
+}
+
+/// The point after the slab, whose last rows may have been set aside.
+fn after_slab(before: &Mark, count: u64, rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
+    let last_member = rendered.members.last().map_or(0, |member| u64::from(member.row_end));
+    let last_reject = rejects.last().map_or(0, |reject| reject.start + reject.bytes.len() as u64);
+    after_row(before, count, last_member.max(last_reject) as u32)
+}

@@ -1,0 +1,91 @@
+//! The file in which rows are set aside: nothing that was read is lost.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::pipeline::Reject;
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    table: &'a str,
+    /// Within its block, from 1.
+    row: u64,
+    offset: u64,
+    line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    reason: String,
+    /// The row as the dump has it, in base64.
+    bytes: String,
+}
+
+/// The reject file, open for appending.
+#[derive(Debug)]
+pub struct RejectFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+}
+
+impl RejectFile {
+    /// Opens the file and cuts it to `length`: what lies behind was written after the checkpoint, and comes
+    /// again.
+    ///
+    /// # Errors
+    /// [`Error::File`]; [`Error::Checkpoint`] when it is shorter than the checkpoint says.
+    pub fn open(path: &Path, length: u64) -> Result<Self, Error> {
+        let failed = |error| Error::File { action: "open the reject file", path: path.to_owned(), error };
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        let there = file.metadata().map_err(failed)?.len();
+        if there < length {
+            return Err(Error::Checkpoint(format!(
+                "the reject file {} has {there} bytes, the checkpoint knows of {length}: bring the file back, or use --restart",
+                path.display()
+            )));
+        }
+        file.set_len(length).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file, length })
+    }
+
+    /// Appends rows and syncs them. `place` and `first_row` are those of the slab. Returns the file's length
+    /// after each row.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn append(
+        &mut self,
+        table: &str,
+        place: dump::Place,
+        first_row: u64,
+        rejects: &[Reject],
+    ) -> Result<Vec<u64>, Error> {
+        let mut text = Vec::new();
+        let mut lengths = Vec::with_capacity(rejects.len());
+        for reject in rejects {
+            let line = Line {
+                table,
+                row: first_row + u64::from(reject.row) + 1,
+                offset: place.offset + reject.start,
+                line: place.line + u64::from(reject.row),
+                column: reject.column.as_deref(),
+                reason: reject.reason.to_string(),
+                bytes: base64::engine::general_purpose::STANDARD.encode(&reject.bytes),
+            };
+            text.extend(serde_json::to_vec(&line).unwrap_or_default());
+            text.push(b'\n');
+            lengths.push(self.length + text.len() as u64);
+        }
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        written.map_err(|error| Error::File { action: "write to the reject file", path: self.path.clone(), error })?;
+        self.length += text.len() as u64;
+        Ok(lengths)
+    }
+}

@@ -1,0 +1,381 @@
+//! The beginning of a run at Redis: is it fit, is the buffer free, what is there already.
+
+use std::future::Future;
+use std::time::Duration;
+
+use kvbuffer::{
+    Acquired, Buffer, ErrorKind, Identity as Process, KeyType, Position, Ranges, Request, Role, Score, Sequence,
+    State,
+};
+
+use super::watch::LEASE;
+use super::{passing, redis};
+use crate::checkpoint::Checkpoint;
+use crate::config::{Config, RedisTarget};
+use crate::error::Error;
+use crate::planner::{Limit, LimitKind};
+use crate::retry::Backoff;
+use crate::source::Identity;
+use crate::stop::Stop;
+
+/// The oldest Redis that has what is used here.
+const OLDEST: (u32, u32) = (6, 2);
+
+/// A run that was begun: the buffer is ours until the lease ends.
+pub struct Session {
+    /// The connection.
+    pub buffer: Buffer,
+    /// The lease's token.
+    pub token: String,
+    /// The number of the dump's first change.
+    pub first: Sequence,
+    /// Where to go on.
+    pub checkpoint: Option<Checkpoint>,
+    /// The next sequence by Redis' own checkpoint.
+    pub sequence: Sequence,
+    /// What the numbers must stay below.
+    pub limit: Option<Limit>,
+}
+
+/// What a run is, for the registry.
+pub struct Run<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Redis.
+    pub target: &'a RedisTarget,
+    /// The file's identity; a pipe has none before it is read.
+    pub source: Option<&'a Identity>,
+    /// A checkpoint from a file, for a run that Redis knows nothing of.
+    pub file: Option<&'a Checkpoint>,
+    /// For waiting.
+    pub stop: &'a Stop,
+}
+
+impl Run<'_> {
+    /// Connects, looks whether Redis is fit, takes the lease, and finds out where to go on.
+    ///
+    /// # Errors
+    /// What stops the run; what may pass is tried again as long as the configuration says.
+    pub async fn begin(&self) -> Result<Session, Error> {
+        let buffer = self.retry("connect to Redis", || self.connect()).await?;
+        self.retry("look at Redis", || self.preflight(&buffer)).await??;
+        let (token, acquired) = self.acquire(&buffer).await?;
+        let ranges = Ranges::new(buffer.clone());
+        let begun = self.settle(&buffer, &ranges, &token, &acquired).await;
+        let begun = match begun {
+            Ok(checkpoint) => {
+                let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
+                let resumed = checkpoint.is_some();
+                self.limit(&buffer, acquired.first, next, resumed).await.map(|limit| (checkpoint, limit))
+            }
+            Err(error) => Err(error),
+        };
+        match begun {
+            Ok((checkpoint, limit)) => {
+                let state = self.retry("read the checkpoint", || ranges.load_run(&self.target.run)).await?;
+                let sequence = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
+                Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit })
+            }
+            Err(error) => {
+                // Nothing was written: leave no trace that would make others wait, and none of a new run.
+                let _ = match acquired.previous {
+                    None => ranges.remove(&self.target.run, &token).await,
+                    Some(_) => ranges.release(&self.target.run, &token).await,
+                };
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Buffer, kvbuffer::Error> {
+        Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl).await
+    }
+
+    /// Tries again while it may pass.
+    async fn retry<T, F>(&self, action: &str, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, kvbuffer::Error>>,
+    {
+        let mut backoff = Backoff::default();
+        loop {
+            let result = tokio::select! {
+                result = attempt() => result,
+                signal = self.stop.wait() => return Err(Error::Stopped(signal)),
+            };
+            let error = match result {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let error = passing(error, self.target, action)?;
+            if backoff.elapsed() > self.target.retry {
+                return Err(redis(format!("{action}, tried for {} s", backoff.elapsed().as_secs()), error));
+            }
+            tracing::warn!(error = %crate::error::chain(&error), "{action} failed, trying again");
+            self.stop.sleep(backoff.pause()).await?;
+        }
+    }
+
+    /// Whether Redis can hold the buffer at all. The outer error may pass, the inner one is for good.
+    async fn preflight(&self, buffer: &Buffer) -> Result<Result<(), Error>, kvbuffer::Error> {
+        let server = buffer.server().await?;
+        let key = buffer.key_type().await?;
+        let memory = buffer.memory().await?;
+        let refuse = |what: String| Ok(Err(refusal(buffer, what)));
+        if version(&server.version) < OLDEST {
+            let (major, minor) = OLDEST;
+            return refuse(format!("it has version {}, at least {major}.{minor} is needed", server.version));
+        }
+        if let KeyType::Other(name) = key {
+            return refuse(format!(
+                "key {} holds a {name}, not a sorted set: it is not Kasho's; look at --kv-key and at the database in --kv-url",
+                buffer.keys().set()
+            ));
+        }
+        if memory.policy != "noeviction" && !self.target.allow_eviction {
+            return refuse(format!(
+                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or say --allow-eviction",
+                memory.policy
+            ));
+        }
+        if server.role == Role::Replica {
+            tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
+        }
+        self.advise_on_memory(&memory);
+        Ok(Ok(()))
+    }
+
+    /// A dump takes about two and a half times its COPY text, depending on its rows.
+    fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
+        let (Some(max), Some(Identity::File { size, .. })) = (memory.max, self.source) else { return };
+        let needed = size.saturating_mul(5) / 2;
+        let free = max.saturating_sub(memory.used);
+        if needed > free {
+            tracing::warn!(
+                needed,
+                free,
+                "Redis may have too little memory for this dump: about so many bytes are needed, so many are free"
+            );
+        }
+    }
+
+    async fn acquire(&self, buffer: &Buffer) -> Result<(String, Acquired), Error> {
+        let ranges = Ranges::new(buffer.clone());
+        let request = self.request(Request::new_token());
+        let mut patience = Duration::ZERO;
+        loop {
+            let result = ranges.acquire(&request).await;
+            let error = match result {
+                Ok(acquired) => return Ok((request.token, acquired)),
+                Err(error) => error,
+            };
+            if let ErrorKind::LeaseHeld { holder } = error.kind() {
+                // A holder that is alive renews its lease; one that is not lets it end.
+                if patience > LEASE + Duration::from_secs(1) {
+                    return Err(Error::Busy(holder.to_string()));
+                }
+                if patience.is_zero() {
+                    tracing::info!(%holder, "another process holds the buffer; waiting to see whether it is alive");
+                }
+                let pause = Duration::from_millis(500);
+                patience += pause;
+                self.stop.sleep(pause).await?;
+                continue;
+            }
+            passing(error, self.target, "register the run")?;
+            self.retry("connect to Redis", || self.connect()).await?;
+            self.stop.sleep(Duration::from_millis(500)).await?;
+        }
+    }
+
+    fn request(&self, token: String) -> Request {
+        Request {
+            run: self.target.run.clone(),
+            owner: self.target.run.clone(),
+            config: serde_json::to_string(&self.config.shape.parts()).unwrap_or_default(),
+            source: self.source_text(),
+            first: self.config.first.or(self.file.map(|checkpoint| checkpoint.first)),
+            gap: self.config.gap,
+            lease: LEASE,
+            identity: Process::current(),
+            snapshot_lsn: self.config.snapshot_lsn,
+            token,
+        }
+    }
+
+    fn source_text(&self) -> String {
+        match self.source {
+            Some(identity) => serde_json::to_string(identity).unwrap_or_default(),
+            None => "pipe".to_owned(),
+        }
+    }
+
+    /// What an earlier attempt left: go on from it, delete it, or refuse.
+    async fn settle(
+        &self,
+        buffer: &Buffer,
+        ranges: &Ranges,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<Option<Checkpoint>, Error> {
+        let Some(previous) = &acquired.previous else { return self.adopt(buffer, acquired).await };
+        if self.config.resume.restart {
+            return self.start_over(buffer, ranges, token, acquired).await;
+        }
+        if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
+            return Err(Error::Checkpoint(format!(
+                "run {:?} is registered with first sequence {}, --first-sequence says {first}; use --restart with another --run-id, or leave the option out",
+                self.target.run, acquired.first
+            )));
+        }
+        let state = self.retry("read the checkpoint", || ranges.load_run(&self.target.run)).await?;
+        let kept = state.and_then(|state| state.checkpoint);
+        let Some(kept) = kept else {
+            if let Some(adopted) = self.adopt(buffer, acquired).await? {
+                return Ok(Some(adopted));
+            }
+            // Nothing of it is durable: whatever it was, this begins anew in the same place.
+            if previous.state == State::Open {
+                return self.start_over(buffer, ranges, token, acquired).await;
+            }
+            return Ok(None);
+        };
+        let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
+        checkpoint.check(self.source, &self.config.shape.parts())?;
+        let found = match checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) {
+            Some(end) => {
+                let range = checkpoint.first.score()..=end.score();
+                self.retry("count what is in Redis", || buffer.count(range.clone())).await?
+            }
+            None => 0,
+        };
+        if found > checkpoint.members() {
+            return Err(Error::Verification(format!(
+                "the range {} to {} holds {found} entries in Redis, the checkpoint knows of {}: something else wrote into it; find out what, then use --restart",
+                checkpoint.first,
+                checkpoint.next,
+                checkpoint.members()
+            )));
+        }
+        if found < checkpoint.members() {
+            tracing::warn!(
+                found,
+                expected = checkpoint.members(),
+                "Redis lost entries that its checkpoint promises; loading all of them again"
+            );
+            return self.start_over(buffer, ranges, token, acquired).await;
+        }
+        Ok(Some(checkpoint))
+    }
+
+    /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
+    async fn adopt(&self, buffer: &Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
+        let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else { return Ok(None) };
+        let Some(end) = checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) else { return Ok(None) };
+        let range = checkpoint.first.score()..=end.score();
+        let found = self.retry("count what is in Redis", || buffer.count(range.clone())).await?;
+        if found == checkpoint.members() {
+            return Ok(Some(checkpoint.clone()));
+        }
+        tracing::warn!(found, expected = checkpoint.members(), "Redis does not hold what the checkpoint file promises; loading all of it again");
+        Ok(None)
+    }
+
+    /// Deletes the own range and makes the run new.
+    async fn start_over(
+        &self,
+        buffer: &Buffer,
+        ranges: &Ranges,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<Option<Checkpoint>, Error> {
+        let run = &self.target.run;
+        let last = self.last_own(ranges, acquired).await?;
+        let deleted = self
+            .retry("delete the own range", || buffer.delete_own_range(run, token, acquired.first, last))
+            .await?;
+        let request = self.request(token.to_owned());
+        self.retry("reset the run", || ranges.reset_run(&request)).await?;
+        if deleted > 0 {
+            tracing::info!(deleted, first = acquired.first.get(), "deleted what an earlier attempt of this run left");
+        }
+        Ok(None)
+    }
+
+    /// Where the own range ends at most: before the next run's, or where no bootstrap entry is left.
+    async fn last_own(&self, ranges: &Ranges, acquired: &Acquired) -> Result<Sequence, Error> {
+        let all = self.retry("list the ranges", || ranges.list()).await?;
+        let next_run = all.iter().map(|range| range.first).filter(|first| *first > acquired.first).min();
+        if let Some(before) = next_run.and_then(|first| first.checked_sub(1)) {
+            return Ok(before);
+        }
+        let previous = acquired.previous.as_ref();
+        let known = previous.and_then(|range| range.last.or(range.next)).unwrap_or(acquired.first);
+        let end = self.retry("find the end of the range", || ranges.end_of_entries(known)).await?;
+        Ok(end)
+    }
+
+    /// What the numbers from `next` on must stay below.
+    async fn limit(
+        &self,
+        buffer: &Buffer,
+        first: Sequence,
+        next: Sequence,
+        resumed: bool,
+    ) -> Result<Option<Limit>, Error> {
+        let snapshot = self.config.snapshot_lsn.and_then(|lsn| {
+            Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
+        });
+        let ranges = Ranges::new(buffer.clone());
+        let all = self.retry("list the ranges", || ranges.list()).await?;
+        let run = all.iter().filter(|range| range.run != self.target.run && range.first > first).min_by_key(|range| range.first);
+        let other_run = run.map(|range| Limit {
+            score: range.first.score().get(),
+            kind: LimitKind::Occupied(format!("run {:?} begins", range.run), "choose another --first-sequence"),
+        });
+        let live = self.live_entry(buffer, next, resumed).await?;
+        if snapshot.is_none() {
+            match &live {
+                Some(limit) => tracing::warn!(limit = limit.score, "--snapshot-lsn is missing: the changes are only held against the live entries in the set"),
+                None => tracing::warn!("--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"),
+            }
+        }
+        let limit = [snapshot, other_run, live].into_iter().flatten().min_by_key(|limit| limit.score);
+        if let Some(limit) = limit.as_ref().filter(|limit| next.score().get() >= limit.score) {
+            return Err(Error::Range(limit.error("", first, next)));
+        }
+        Ok(limit)
+    }
+
+    /// The first entry at or behind `next` that is not ours.
+    async fn live_entry(&self, buffer: &Buffer, next: Sequence, resumed: bool) -> Result<Option<Limit>, Error> {
+        let mut from = next.score();
+        loop {
+            let entry = self.retry("look at the set", || buffer.first_at_or_after(from)).await?;
+            let Some(entry) = entry else { return Ok(None) };
+            let score = entry.score.get();
+            let occupied = |other: String, advice| Some(Limit { score, kind: LimitKind::Occupied(other, advice) });
+            match entry.change().map(|change| change.position) {
+                Ok(Position::Wal(lsn)) => {
+                    return Ok(occupied(format!("a live change at {lsn} lies in the set"), "take the dump at a later LSN, or start lower"));
+                }
+                // Sent and not acknowledged by an earlier attempt of this run: the same will be written again.
+                Ok(Position::Bootstrap(_)) if resumed => match Score::new(score + 1) {
+                    Some(behind) => from = behind,
+                    None => return Ok(None),
+                },
+                _ => {
+                    return Ok(occupied("entries that no registered run owns lie in the set".to_owned(), "start behind them with --first-sequence, or empty the buffer"));
+                }
+            }
+        }
+    }
+}
+
+fn refusal(buffer: &Buffer, what: String) -> Error {
+    Error::Refused { address: buffer.address().to_owned(), what }
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
