@@ -29,8 +29,8 @@ const STATEMENT_LIMIT: usize = 256 << 20;
 pub enum Event {
     /// A statement of SQL, whole.
     Statement(Statement),
-    /// A command to psql.
-    Meta(Meta),
+    /// A command to psql, and where its line begins.
+    Meta(Meta, Place),
     /// The rows of a table begin.
     CopyStart(Arc<CopyHeader>),
     /// Rows of the block that began last.
@@ -420,9 +420,10 @@ impl Scanner {
             let name = name.clone();
             self.set_encoding(&name)?;
         }
+        let place = self.place();
         self.advance(end);
         self.statements += 1;
-        Ok(Some(Event::Meta(meta)))
+        Ok(Some(Event::Meta(meta, place)))
     }
 
     fn end(&mut self) -> Result<Event, ScanError> {

@@ -162,20 +162,30 @@ impl Ranges {
         .await
     }
 
-    /// Marks the run as done, `last` being its last sequence, and gives the lease back.
+    /// Marks the run as done, `last` being its last sequence, and gives the lease back. Asking again, because an
+    /// answer was lost, changes nothing.
     ///
     /// # Errors
     ///
     /// As for [`Ranges::renew`].
     pub async fn finish(&self, run: &str, token: &str, last: Option<Sequence>) -> Result<(), Error> {
-        self.change("finish the run", run, token, |_, mut range| {
+        let edit = |_: &Snapshot, mut range: Range| {
             range.last = last;
             range.next = last.and_then(|last| last.checked_add(1));
             range.state = State::Done;
             range.lease = None;
             (range, Action::Revoke)
-        })
-        .await
+        };
+        match self.change("finish the run", run, token, edit).await {
+            Err(error) if *error.kind() == ErrorKind::LeaseLost && self.is_done(run, last).await? => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn is_done(&self, run: &str, last: Option<Sequence>) -> Result<bool, Error> {
+        let snapshot = registry::load(&self.buffer, "finish the run").await?;
+        let done = |range: &Range| range.state == State::Done && range.lease.is_none() && range.last == last;
+        Ok(snapshot.range(run).is_some_and(done))
     }
 
     /// Gives the lease back; the run stays as it is.

@@ -2,7 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What the variable of a flag may hold: true or false, 1 or 0, yes or no, on or off.
+fn flag() -> BoolishValueParser {
+    BoolishValueParser::new()
+}
 
 /// Loads a PostgreSQL dump into the Kasho change buffer in Redis.
 ///
@@ -15,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    max_term_width = 80,
     after_help = "Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; \
 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: \
 10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full; 130 and 143 stopped by a signal."
@@ -87,7 +94,7 @@ pub struct LoadArgs {
     pub publish: Publish,
 
     /// Load into a Redis whose maxmemory-policy may drop the set without a word.
-    #[arg(long, env = "PGBOOTSTRAP_ALLOW_EVICTION", help_heading = "Redis")]
+    #[arg(long, env = "PGBOOTSTRAP_ALLOW_EVICTION", value_parser = flag(), help_heading = "Redis")]
     pub allow_eviction: bool,
 
     /// Wait while Redis uses more than this: bytes (8GiB) or a share of its maxmemory (90%).
@@ -107,7 +114,7 @@ pub struct LoadArgs {
     pub output: Option<String>,
 
     /// Do everything but write.
-    #[arg(long, env = "PGBOOTSTRAP_DRY_RUN", help_heading = "Instead of Redis")]
+    #[arg(long, env = "PGBOOTSTRAP_DRY_RUN", value_parser = flag(), help_heading = "Instead of Redis")]
     pub dry_run: bool,
 
     /// The form of rows: one change each.
@@ -127,15 +134,15 @@ pub struct LoadArgs {
     pub ddl_time: String,
 
     /// Leave out ALTER … OWNER TO, as pg_restore does.
-    #[arg(long, env = "PGBOOTSTRAP_NO_OWNER", help_heading = "Changes")]
+    #[arg(long, env = "PGBOOTSTRAP_NO_OWNER", value_parser = flag(), help_heading = "Changes")]
     pub no_owner: bool,
 
     /// Leave out GRANT, REVOKE and ALTER DEFAULT PRIVILEGES, as pg_restore does.
-    #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", help_heading = "Changes")]
+    #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
 
     /// Load objects named kasho_*, which are Kasho's own bookkeeping.
-    #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", help_heading = "Changes")]
+    #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
     pub keep_kasho_objects: bool,
 
     /// What to do with a row that cannot be loaded.
@@ -163,7 +170,7 @@ pub struct LoadArgs {
     pub resume_from: Option<PathBuf>,
 
     /// Delete what an earlier run of the same name left in its range, and start over.
-    #[arg(long, env = "PGBOOTSTRAP_RESTART", help_heading = "Resuming")]
+    #[arg(long, env = "PGBOOTSTRAP_RESTART", value_parser = flag(), help_heading = "Resuming")]
     pub restart: bool,
 
     /// Changes in one transaction with its checkpoint.
@@ -191,7 +198,7 @@ pub struct LoadArgs {
     pub metrics_addr: Option<std::net::SocketAddr>,
 
     /// Say nothing but errors.
-    #[arg(long, short, env = "PGBOOTSTRAP_QUIET", help_heading = "Output")]
+    #[arg(long, short, env = "PGBOOTSTRAP_QUIET", value_parser = flag(), help_heading = "Output")]
     pub quiet: bool,
 }
 

@@ -11,6 +11,8 @@ use crate::cli::{LoadArgs, OnError, Publish, Rows};
 use crate::error::Error;
 use crate::source::Location;
 
+mod files;
+
 /// A load.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -167,8 +169,10 @@ impl Config {
             || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             usize::from,
         );
+        let location = Location::parse(name)?;
+        files::check(args, &location)?;
         Ok(Self {
-            location: Location::parse(name)?,
+            location,
             snapshot_lsn,
             target,
             shape: Arc::new(shape),
@@ -186,6 +190,9 @@ impl Config {
         })
     }
 }
+
+/// Renewed every few seconds, by a process that may have to wait for its turn.
+const SHORTEST_TTL: Duration = Duration::from_secs(60);
 
 fn usage(message: impl Into<String>) -> Error {
     Error::Usage(message.into())
@@ -215,7 +222,7 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
     Ok(Target::Redis(Box::new(RedisTarget {
         connect,
         keys: Keys::new(&args.kv_key),
-        ttl: duration("--ttl", &args.ttl)?,
+        ttl: ttl(&args.ttl)?,
         run: args.run_id.clone(),
         publish: args.publish == Publish::Always,
         allow_eviction: args.allow_eviction,
@@ -280,6 +287,13 @@ fn duration(option: &str, text: &str) -> Result<Duration, Error> {
         .ok_or_else(|| usage(format!("{option} {text} is not a duration, like 500ms, 30s, 10m, 24h or 7d")))
 }
 
+/// A shorter one lets the set expire, everybody's entries with it, before it is renewed.
+fn ttl(text: &str) -> Result<Duration, Error> {
+    let ttl = duration("--ttl", text)?;
+    let long_enough = Some(ttl).filter(|ttl| *ttl >= SHORTEST_TTL);
+    long_enough.ok_or_else(|| usage(format!("--ttl {text} is too short: the set expires after it, so give at least 1m")))
+}
+
 fn high_water(text: &str) -> Result<HighWater, Error> {
     let (number, unit) = split_unit(text);
     let scale = match unit {
@@ -325,6 +339,9 @@ mod tests {
         assert_eq!(high_water("1.5GiB").unwrap(), HighWater::Bytes(3 << 29));
         assert!(high_water("120%").is_err());
         assert!(high_water("12 apples").is_err());
+        assert!(ttl("1m").is_ok());
+        assert!(ttl("59s").is_err());
+        assert!(ttl("0.1ms").is_err());
     }
 
     #[test]

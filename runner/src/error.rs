@@ -239,6 +239,7 @@ impl Error {
             Self::Checkpoint(_) => 5,
             Self::TooManyRejected { .. } => 6,
             Self::Redis { error, .. } => match error.kind() {
+                kvbuffer::ErrorKind::InvalidUrl { .. } | kvbuffer::ErrorKind::InvalidRun => 2,
                 kvbuffer::ErrorKind::OutOfMemory => 12,
                 kvbuffer::ErrorKind::LeaseLost => 11,
                 kind if kind.is_retryable() => 11,

@@ -58,7 +58,7 @@ use std::sync::Arc;
 
 use clap::CommandFactory;
 
-use cli::{Cli, Command, LoadArgs};
+use cli::{Cli, Command, LoadArgs, LogFormat};
 use config::{Config, Target};
 use error::Error;
 use progress::Progress;
@@ -107,13 +107,17 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
             Ok(outcome) => (Some(outcome.first), outcome.ending),
             Err(_) => (None, Ending::Stopped),
         };
-        show_summary(&config, &summary::text(&progress, first, ending));
+        show_summary(&config, args.log_format, &summary::text(&progress, first, ending));
     }
     result.map(|_| ())
 }
 
-/// To standard output, unless that is where the changes go.
-fn show_summary(config: &Config, text: &str) {
+/// To standard output, unless that is where the changes go. Standard error holds nothing but JSON where that was
+/// asked for.
+fn show_summary(config: &Config, format: LogFormat, text: &str) {
+    if matches!((&config.target, format), (Target::Stdout, LogFormat::Json)) {
+        return tracing::info!("{text}");
+    }
     // A reader that went away misses it; nothing else depends on it.
     let _ = match config.target {
         Target::Stdout => std::io::stderr().write_all(text.as_bytes()),

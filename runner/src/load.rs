@@ -9,12 +9,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kvbuffer::{Position, Sequence};
 
 use crate::checkpoint::{Checkpoint, file};
-use crate::config::{Config, RedisTarget, Target};
+use crate::config::{Config, Target};
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Start, Task, Walk};
 use crate::planner::{Limit, LimitKind};
@@ -50,13 +51,16 @@ const REWINDS: u32 = 20;
 /// [`Error`]; whatever it is, what is durable is in the checkpoint.
 pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     let file = resume_file(config)?;
+    let mut lost = false;
     for _ in 0..REWINDS {
-        match attempt(config, file.as_ref(), progress, stop).await {
+        match attempt(config, file.as_ref(), lost, progress, stop).await {
             Err(Error::Lost(what)) if config.location.is_file() => {
                 tracing::warn!("Redis lost data that it had acknowledged ({what}); going back to what it holds");
                 progress.retried();
+                lost = true;
             }
             Err(Error::Lost(what)) => {
+                clear(config, stop).await;
                 return Err(Error::Lost(format!(
                     "{what}; the dump comes from a pipe: call the same command again with the dump from its start"
                 )));
@@ -65,6 +69,16 @@ pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
         }
     }
     Err(Error::Lost(format!("{REWINDS} times in a row")))
+}
+
+/// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
+async fn clear(config: &Config, stop: &Stop) {
+    let Target::Redis(target) = &config.target else { return };
+    let run = Run { config, target, source: None, file: None, lost: true, stop };
+    match run.begin().await {
+        Ok(session) => session.leave(&target.run).await,
+        Err(error) => tracing::warn!(error = %crate::error::chain(&error), "what was in flight is still there"),
+    }
 }
 
 /// The checkpoint of `--resume-from`, which must be there.
@@ -91,17 +105,23 @@ struct Beginning {
     checkpoint: Option<Checkpoint>,
     first: Sequence,
     limit: Option<Limit>,
+    /// The run is registered and has written nothing.
+    fresh: bool,
 }
 
 async fn attempt(
     config: &Config,
     resume: Option<&Checkpoint>,
+    lost: bool,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let identity = identity(config)?;
     let mut beginning = match &config.target {
-        Target::Redis(target) => redis(config, target, resume, identity.as_ref(), progress, stop).await?,
+        Target::Redis(target) => {
+            let run = Run { config, target, source: identity.as_ref(), file: resume, lost, stop };
+            redis(&run, progress).await?
+        }
         Target::File(path) => output(config, path.clone(), identity.as_ref())?,
         Target::Stdout => alone(config, Sink::File(FileSink::stdout())),
         Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
@@ -116,6 +136,10 @@ async fn attempt(
     let bytes = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
     progress.begin(checkpoint.as_ref(), bytes, size);
     if let Some(done) = checkpoint.as_ref().filter(|checkpoint| checkpoint.complete) {
+        if let Err(error) = same_pipe(config, done, stop).await {
+            beginning.sink.release().await;
+            return Err(error);
+        }
         beginning.sink.finish(done).await?;
         mirror(config, done)?;
         return Ok(Outcome { ending: Ending::AlreadyDone, first: first.get() });
@@ -131,7 +155,7 @@ async fn run(
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<(), Error> {
-    let Beginning { mut sink, first, limit, .. } = beginning;
+    let Beginning { mut sink, first, limit, fresh, .. } = beginning;
     if let Some(checkpoint) = &checkpoint {
         tracing::info!(
             offset = checkpoint.scan.offset,
@@ -148,14 +172,48 @@ async fn run(
         limit,
         workers: config.workers,
     };
-    let result = match fits(config, &task, checkpoint.is_some()) {
-        Ok(()) => drive(config, task, checkpoint, &mut sink, progress, stop).await,
-        Err(error) => Err(error),
-    };
+    if let Err(error) = fits(config, &task, checkpoint.is_some(), stop).await {
+        // Nothing was written, so a new run leaves nothing behind that others would have to go around.
+        if fresh { sink.forget().await } else { sink.release().await }
+        return Err(error);
+    }
+    let result = drive(config, task, checkpoint, &mut sink, progress, stop).await;
     if result.is_err() {
         sink.release().await;
     }
     result
+}
+
+/// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
+async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<(), Error> {
+    if config.location.is_file() {
+        return Ok(());
+    }
+    tracing::info!("the run is done; reading the pipe to see whether it brings the same dump");
+    let (location, identity, end) = (config.location.clone(), done.source.clone(), done.scan.offset);
+    let reading = move |_: &AtomicBool| {
+        let mut source = location.open()?;
+        source.expect(&identity);
+        source.read_through(end).map_err(|error| source.error(&location.name(), error))
+    };
+    aside(reading, stop).await
+}
+
+/// Runs what blocks on a thread of its own. A signal does not wait for it; the flag asks it to end.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
+    stop: &Stop,
+) -> Result<T, Error> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stopped);
+    let working = tokio::task::spawn_blocking(move || work(&flag));
+    tokio::select! {
+        done = working => done.unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+        signal = stop.wait() => {
+            stopped.store(true, Ordering::Relaxed);
+            Err(Error::Stopped(signal))
+        }
+    }
 }
 
 async fn drive(
@@ -189,10 +247,13 @@ async fn drive(
 }
 
 /// Before anything is written: where the number of changes can be known cheaply, checks that they fit.
-fn fits(config: &Config, task: &Task, resumed: bool) -> Result<(), Error> {
-    let Some(limit) = &task.limit else { return Ok(()) };
+async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Result<(), Error> {
+    // Opening a pipe would take its first bytes away.
+    let Some(limit) = task.limit.as_ref().filter(|_| config.location.is_file() && !resumed) else {
+        return Ok(());
+    };
     let source = task.location.open()?;
-    let Some(size) = source.size().filter(|_| config.location.is_file() && !resumed) else { return Ok(()) };
+    let Some(size) = source.size() else { return Ok(()) };
     if source.compression() != crate::decompress::Compression::None {
         return Ok(());
     }
@@ -203,7 +264,8 @@ fn fits(config: &Config, task: &Task, resumed: bool) -> Result<(), Error> {
     }
     tracing::info!("counting the dump's rows first: they may not fit below the limit");
     let unlimited = Task { limit: None, ..task.clone() };
-    let end = Walk::begin(&unlimited, &config.location.name())?.count()?;
+    let name = config.location.name();
+    let end = aside(move |stopped| Walk::begin(&unlimited, &name)?.count(stopped), stop).await?;
     if end.score().get() <= limit.score {
         return Ok(());
     }
@@ -212,24 +274,17 @@ fn fits(config: &Config, task: &Task, resumed: bool) -> Result<(), Error> {
     Err(Error::Range(limit.error(&what, task.first, over.max(task.first))))
 }
 
-async fn redis(
-    config: &Config,
-    target: &RedisTarget,
-    resume: Option<&Checkpoint>,
-    source: Option<&Identity>,
-    progress: &Arc<Progress>,
-    stop: &Stop,
-) -> Result<Beginning, Error> {
-    let run = Run { config, target, source, file: resume, stop };
+async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Error> {
     let session: Session = run.begin().await?;
-    let (first, limit, adopted) = (session.first, session.limit.clone(), session.checkpoint.clone());
+    let (first, limit, fresh) = (session.first, session.limit.clone(), session.fresh);
+    let adopted = session.checkpoint.clone();
     let at = session.sequence;
-    let mut sink = RedisSink::new(session, target, at, Arc::clone(progress), stop.clone());
+    let mut sink = RedisSink::new(session, run.target, at, Arc::clone(progress), run.stop.clone());
     if let Some(checkpoint) = adopted.as_ref().filter(|checkpoint| checkpoint.next != at) {
         // From the file: Redis' own checkpoint moves there first.
         sink.adopt(checkpoint.clone()).await?;
     }
-    Ok(Beginning { sink: Sink::Redis(Box::new(sink)), checkpoint: adopted, first, limit })
+    Ok(Beginning { sink: Sink::Redis(Box::new(sink)), checkpoint: adopted, first, limit, fresh })
 }
 
 fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<Beginning, Error> {
@@ -248,7 +303,7 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
         )));
     }
     let sink = Sink::File(FileSink::open(&path, at, length)?);
-    Ok(Beginning { sink, checkpoint, first, limit: snapshot(config) })
+    Ok(Beginning { sink, checkpoint, first, limit: snapshot(config), fresh: false })
 }
 
 /// Beside the output, unless it was said where.
@@ -262,7 +317,7 @@ fn checkpoint_of_output(config: &Config, path: &std::path::Path) -> PathBuf {
 
 fn alone(config: &Config, sink: Sink) -> Beginning {
     let first = config.first.unwrap_or(Sequence::FIRST);
-    Beginning { sink, checkpoint: None, first, limit: snapshot(config) }
+    Beginning { sink, checkpoint: None, first, limit: snapshot(config), fresh: false }
 }
 
 fn snapshot(config: &Config) -> Option<Limit> {

@@ -474,13 +474,13 @@ impl Walk {
         }
     }
 
-    /// Reads to the end and returns the number after the last change.
+    /// Reads to the end, or until told to stop, and returns the number after the last change.
     ///
     /// # Errors
     /// As reading and planning.
-    pub fn count(mut self) -> Result<Sequence, Error> {
-        let (slabs, stop) = (Spares::default(), AtomicBool::new(false));
-        while let Some(event) = self.event(&slabs, &stop)? {
+    pub fn count(mut self, stop: &AtomicBool) -> Result<Sequence, Error> {
+        let slabs = Spares::default();
+        while let Some(event) = self.event(&slabs, stop)? {
             let end = matches!(event, Event::End);
             self.pass(event, &slabs)?;
             if end {

@@ -66,8 +66,8 @@ pub struct PlanPoint {
     large_object: Option<(u32, u64)>,
     /// Data was seen, so what follows may be post-data.
     data_seen: bool,
-    /// The identity columns are GENERATED ALWAYS again.
-    restored: bool,
+    /// So many of the identity columns, in the order of their definitions, are GENERATED ALWAYS again.
+    restored: usize,
     /// Definitions came after the first data: then the schema is only rebuilt by reading everything again.
     pub late_definitions: bool,
     /// Where the first data begins, once that was seen: definitions before it rebuild the schema.
@@ -212,8 +212,8 @@ impl Planner {
     pub fn plan(&mut self, event: Event, scanner: &Scanner) -> Result<Option<(Work, Sequence)>, Error> {
         let work = match event {
             Event::Statement(statement) => self.statement(statement, scanner)?.map(Work::Sql),
-            Event::Meta(meta) => {
-                self.meta(meta)?;
+            Event::Meta(meta, place) => {
+                self.meta(meta, place)?;
                 None
             }
             Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
@@ -267,6 +267,7 @@ impl Planner {
             return Ok(None);
         }
         let place = statement.place;
+        let mut texts = self.around_data(&statement.kind);
         let text = match &statement.kind {
             Kind::Setting(setting) => {
                 let skipped = self.point.settings.apply(setting);
@@ -301,7 +302,6 @@ impl Planner {
             Kind::Definition => self.definition(&statement, standard),
             _ => statement.text.clone(),
         };
-        let mut texts = self.around_data(&statement.kind);
         texts.push(self.complete(&statement.kind, text, standard, place)?);
         Ok(Some(texts))
     }
@@ -324,21 +324,24 @@ impl Planner {
 
     /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
     fn around_data(&mut self, kind: &Kind) -> Vec<String> {
-        let data = matches!(kind, Kind::LargeObject(_) | Kind::SequenceValue);
-        if data {
-            self.data_begins(None);
-            return Vec::new();
+        match kind {
+            Kind::SequenceValue | Kind::LargeObject(LargeObject::Write { .. }) => {
+                self.data_begins(None);
+                Vec::new()
+            }
+            // Large objects are made before the data and filled within it, with their owners and privileges.
+            Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
+            // These come anywhere, and become no change.
+            Kind::Setting(_) | Kind::Transaction | Kind::NotForReplica(_) | Kind::Insert => Vec::new(),
+            _ if self.point.data_seen => self.restore_identities(),
+            _ => Vec::new(),
         }
-        let about_large_objects = matches!(kind, Kind::Owner | Kind::Privileges);
-        if !self.point.data_seen || about_large_objects { Vec::new() } else { self.restore_identities() }
     }
 
     fn restore_identities(&mut self) -> Vec<String> {
-        if self.point.restored || self.identities.is_empty() {
-            return Vec::new();
-        }
-        self.point.restored = true;
-        self.identities.iter().map(AlwaysIdentity::set_always).collect()
+        let open = self.identities.get(self.point.restored..).unwrap_or_default();
+        self.point.restored = self.identities.len();
+        open.iter().map(AlwaysIdentity::set_always).collect()
     }
 
     fn data_begins(&mut self, at: Option<u64>) {
@@ -380,12 +383,11 @@ impl Planner {
     fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
         self.current = self.block(header, scanner)?;
         self.data_begins(Some(header.place.offset));
-        if self.point.restored {
-            // Data after what looked like its end: open the columns once more.
-            self.point.restored = false;
-            return Ok(Some(self.identities.iter().map(AlwaysIdentity::set_by_default).collect()));
-        }
-        Ok(None)
+        // Data after what looked like its end: open the columns once more.
+        let closed = self.identities.get(..self.point.restored).unwrap_or_default();
+        let texts: Vec<_> = closed.iter().map(AlwaysIdentity::set_by_default).collect();
+        self.point.restored = 0;
+        Ok((!texts.is_empty()).then_some(texts))
     }
 
     fn block(&self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
@@ -402,7 +404,7 @@ impl Planner {
         }
     }
 
-    fn meta(&mut self, meta: Meta) -> Result<(), Error> {
+    fn meta(&mut self, meta: Meta, place: Place) -> Result<(), Error> {
         match meta {
             Meta::Connect { database } => {
                 self.skip("psql_connect");
@@ -411,12 +413,15 @@ impl Planner {
                 let begun = counters.statements + counters.rows > 0;
                 if begun && self.point.database.as_ref() != Some(&database) {
                     let what = "a second database (pg_dumpall, or several dumps in one file)";
-                    return Err(self.unsupported(what, Place::default(), "dump each database by itself with pg_dump"));
+                    return Err(self.unsupported(what, place, "dump each database by itself with pg_dump"));
                 }
                 self.database = Arc::from(database.as_str());
                 self.point.database = Some(database);
             }
             Meta::Encoding(_) => self.skip("psql_encoding"),
+            Meta::Other(name) if brings_more(&name) => {
+                return Err(self.unsupported(&format!("psql's \\{name}"), place, "it brings what is not in this file: dump with pg_dump, into one file"));
+            }
             Meta::Other(name) => self.skip(&format!("psql_{name}")),
         }
         Ok(())
@@ -442,4 +447,10 @@ impl Planner {
     pub fn encode_sql(&self, out: &mut Vec<u8>, sequence: Sequence, text: &str) {
         kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
     }
+}
+
+/// Commands of psql that read rows or statements from elsewhere, and the end of rows where none were begun: to pass
+/// over them would lose what they bring.
+fn brings_more(command: &str) -> bool {
+    matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
 }

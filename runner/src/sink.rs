@@ -86,6 +86,13 @@ impl Sink {
         }
     }
 
+    /// Takes the run's registration back: it has written nothing.
+    pub async fn forget(&mut self) {
+        if let Self::Redis(sink) = self {
+            sink.forget().await;
+        }
+    }
+
     /// Gives up the run's exclusive right, so that the next attempt need not wait for it to end.
     pub async fn release(&mut self) {
         if let Self::Redis(sink) = self {

@@ -254,6 +254,15 @@ impl Source {
         Ok(())
     }
 
+    /// Reads to the end, which must lie at `end` of the decompressed dump.
+    ///
+    /// # Errors
+    /// As [`Source::skip_to`]; also where more follows.
+    pub fn read_through(&mut self, end: u64) -> io::Result<()> {
+        self.skip_to(end)?;
+        if self.read(&mut [0])? > 0 { Err(io::Error::other(OtherPipe)) } else { Ok(()) }
+    }
+
     /// The offset of the next byte in the decompressed dump.
     #[must_use]
     pub fn offset(&self) -> u64 {

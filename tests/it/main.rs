@@ -2,7 +2,13 @@
 #![allow(missing_docs, reason = "tests document themselves by their names")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod cli;
 mod consumer;
+mod crash;
+mod determinism;
+mod faults;
 mod fidelity;
 mod harness;
+mod input;
+mod kit;
 mod servers;

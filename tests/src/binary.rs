@@ -196,6 +196,14 @@ impl Running {
         signal(self.pid(), name);
     }
 
+    /// Sends a signal, unless it has ended by itself.
+    pub fn signal_if_running(&mut self, name: &str) {
+        // Its id stays taken until it is waited for, so the signal can meet nobody else.
+        if self.is_running() {
+            let _ = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        }
+    }
+
     /// Whether it has not ended yet.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

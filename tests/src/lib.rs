@@ -21,8 +21,11 @@
 pub mod binary;
 pub mod consumer;
 pub mod dumpdiff;
+pub mod dumpgen;
 pub mod fidelity;
 pub mod fixtures;
+pub mod loads;
+pub mod meter;
 pub mod pgwire;
 pub mod proxy;
 pub mod resp;

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::meter::Meter;
+
 const POLL: Duration = Duration::from_millis(2);
 /// Of `budget`: no limit.
 const UNLIMITED: i64 = i64::MAX;
@@ -52,6 +54,7 @@ struct Shared {
     cuts: AtomicU64,
     open: AtomicBool,
     ended: AtomicBool,
+    meter: Option<Meter>,
 }
 
 /// A listening proxy. Dropping it cuts everything.
@@ -65,6 +68,15 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy on a port of its own in front of a port of 127.0.0.1.
     pub fn start(upstream_port: u16) -> Self {
+        Self::start_with(upstream_port, None)
+    }
+
+    /// The same in front of a Redis, counting what is written into sorted sets.
+    pub fn metered(upstream_port: u16, meter: &Meter) -> Self {
+        Self::start_with(upstream_port, Some(meter.clone()))
+    }
+
+    fn start_with(upstream_port: u16, meter: Option<Meter>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind the proxy");
         let address = listener.local_addr().expect("the proxy's address");
         let shared = Arc::new(Shared {
@@ -75,6 +87,7 @@ impl Proxy {
             cuts: AtomicU64::new(0),
             open: AtomicBool::new(true),
             ended: AtomicBool::new(false),
+            meter,
         });
         let acceptor = std::thread::spawn({
             let shared = Arc::clone(&shared);
@@ -221,6 +234,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
 fn pump(shared: &Shared, direction: Direction, mut from: TcpStream, mut to: TcpStream) {
     let lane = &shared.lanes[direction as usize];
     let mut buffer = vec![0; 1 << 16];
+    let meter = shared.meter.as_ref().filter(|_| direction == Direction::Up);
+    let mut commands = meter.map(Meter::reader);
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         std::thread::sleep(Duration::from_millis(lane.delay_ms.load(SeqCst)));
         while lane.held.load(SeqCst) && !shared.ended.load(SeqCst) {
@@ -229,6 +244,9 @@ fn pump(shared: &Shared, direction: Direction, mut from: TcpStream, mut to: TcpS
         let (allowed, spent) = take_budget(lane, length);
         let written = to.write_all(&buffer[..allowed]);
         lane.passed.fetch_add(allowed as u64, SeqCst);
+        if let Some(commands) = &mut commands {
+            commands.pass(&buffer[..allowed]);
+        }
         if spent {
             shared.cut();
         }

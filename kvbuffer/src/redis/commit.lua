@@ -1,7 +1,13 @@
 -- The last command of a batch's MULTI: moves the checkpoint if everything before it is as it should be.
--- KEYS: the set, the run.
+-- A batch that must not be written is taken out again, by putting the set back that guard.lua moved away.
+-- KEYS: the set, the run, where the set waits.
 -- ARGV: our token, the run's sequence as we know it, first and last score, members, the new sequence, the checkpoint.
 -- Sequences are compared as text: Lua's numbers print with 14 digits.
+local waits = redis.call('TYPE', KEYS[3]).ok
+if waits ~= 'none' then
+  redis.call('DEL', KEYS[1])
+  if waits == 'string' then redis.call('DEL', KEYS[3]) else redis.call('RENAME', KEYS[3], KEYS[1]) end
+end
 if redis.call('EXISTS', KEYS[2]) == 0 then return {'gone'} end
 local run = redis.call('HMGET', KEYS[2], 'token', 'sequence')
 if run[1] ~= ARGV[1] then return {'lease'} end

@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! MULTI
+//!   EVAL guard.lua                      token ours? sequence as expected? else the set is put aside
 //!   ZADD set …                          the members
 //!   PEXPIRE set, ranges, run            every write renews the time to live
 //!   PUBLISH channel member, …           only when asked
-//!   EVAL commit.lua                     token ours? sequence as expected? range complete? then the checkpoint
+//!   EVAL commit.lua                     puts it back; token, sequence, range complete? then the checkpoint
 //! EXEC
 //! ```
 //!
-//! Redis runs the rest of a transaction when one of its commands fails. The script, being last and checking what
-//! is really there, is why a failed ZADD cannot leave a checkpoint behind that promises its members.
+//! Redis runs the rest of a transaction when one of its commands fails. The last script, checking what is really
+//! there, is why a failed ZADD cannot leave a checkpoint behind that promises its members. The first one is why the
+//! members of a process that was taken over, or that does not know of a flush yet, never lie in the set: they go
+//! into an empty one, which is dropped before anybody can see it.
 
 use redis::{Cmd, Pipeline, RedisError, Value};
 
@@ -19,6 +22,7 @@ use crate::error::{Cause, Error, ErrorKind};
 use crate::position::Sequence;
 
 const ACTION: &str = "write a batch";
+const GUARD: &str = include_str!("guard.lua");
 const SCRIPT: &str = include_str!("commit.lua");
 
 /// A batch as it is sent, any number of times.
@@ -52,10 +56,13 @@ impl Request {
         let mut pipeline = Pipeline::new();
         pipeline.atomic();
         let published = if author.publish { publications(keys, &batch) } else { Vec::new() };
+        let (run, aside) = (keys.run(author.run), keys.aside());
+        let places = [keys.set(), &run, &aside];
+        pipeline.cmd("EVAL").arg(GUARD).arg(places.len()).arg(&places).arg(author.token).arg(expected.get());
         if members > 0 {
             pipeline.add_command(batch.into_command());
         }
-        for key in [keys.set(), &keys.ranges(), &keys.run(author.run)] {
+        for key in [keys.set(), &keys.ranges(), &run] {
             pipeline.cmd("PEXPIRE").arg(key).arg(buffer.ttl_ms());
         }
         for command in published {
@@ -65,9 +72,8 @@ impl Request {
         pipeline
             .cmd("EVAL")
             .arg(SCRIPT)
-            .arg(2)
-            .arg(keys.set())
-            .arg(keys.run(author.run))
+            .arg(places.len())
+            .arg(&places)
             .arg(author.token)
             .arg(expected.get())
             .arg(first.score().get())

@@ -37,6 +37,11 @@ impl Keys {
         format!("{}:bootstrap:run:{id}", self.prefix)
     }
 
+    /// Where the set waits while a batch that must not be written passes; it is there within a transaction only.
+    pub(crate) fn aside(&self) -> String {
+        format!("{}:bootstrap:aside", self.prefix)
+    }
+
     /// The channel on which changes are published: named like the set.
     pub fn channel(&self) -> &str {
         &self.set

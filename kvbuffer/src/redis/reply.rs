@@ -28,8 +28,14 @@ pub(crate) fn kind(error: &RedisError) -> ErrorKind {
         | redis::ErrorKind::NoValidReplicasFoundBySentinel
         | redis::ErrorKind::ClusterConnectionNotFound => ErrorKind::Unreachable,
         redis::ErrorKind::Server(kind) => known_kind(kind, error.detail()),
+        _ if is_cut_off(error) => ErrorKind::Unreachable,
         _ => ErrorKind::Protocol,
     }
+}
+
+/// A connection that ends in the middle of an answer: the client's parser says that more was to come.
+fn is_cut_off(error: &RedisError) -> bool {
+    error.to_string().contains("Unexpected end of input")
 }
 
 /// The kind of an error that the server answered with.
@@ -68,12 +74,15 @@ fn code_kind(code: &str, detail: Option<&str>) -> ErrorKind {
 
 /// Errors that hide behind ERR or EXECABORT: `Transaction discarded because of: OOM command not allowed …`.
 fn text_kind(text: &str) -> ErrorKind {
-    const SIGNS: [(&str, ErrorKind); 12] = [
+    const SIGNS: [(&str, ErrorKind); 14] = [
         ("OOM ", ErrorKind::OutOfMemory),
         ("WRONGTYPE", ErrorKind::WrongType),
         ("READONLY", ErrorKind::ReadOnly),
         ("LOADING", ErrorKind::Loading),
         ("NOPERM", ErrorKind::Permission),
+        // What a script of ours may not do.
+        ("executing the script can't", ErrorKind::Permission),
+        ("ACL failure in script", ErrorKind::Permission),
         ("NOREPLICAS", ErrorKind::TryAgain),
         ("MISCONF", ErrorKind::TryAgain),
         ("CLUSTERDOWN", ErrorKind::ClusterDown),
@@ -162,6 +171,11 @@ mod tests {
             ("-NOAUTH Authentication required.", ErrorKind::Auth),
             ("-WRONGPASS invalid username-password pair", ErrorKind::Auth),
             ("-NOPERM this user has no permissions to run the 'eval' command", ErrorKind::Permission),
+            (
+                "-ERR The user executing the script can't run this command or subcommand script: 0, on @user_script:10.",
+                ErrorKind::Permission,
+            ),
+            ("-ERR ACL failure in script: User x has no permissions to run the 'hset' command", ErrorKind::Permission),
             ("-WRONGTYPE Operation against a key holding the wrong kind of value", ErrorKind::WrongType),
             ("-ERR max number of clients reached", ErrorKind::Unreachable),
             ("-ERR unknown command 'EVAL'", ErrorKind::Unsupported),
@@ -176,6 +190,16 @@ mod tests {
             assert_eq!(found, kind, "within EXEC's answer: {reply}");
             assert!(!cause.to_string().is_empty());
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_off_is_a_lost_connection() {
+        for part in ["*3\r\n$4\r\ntoken", "$10\r\n123", ":12"] {
+            let error = RedisError::from(redis::parse_redis_value(part.as_bytes()).unwrap_err());
+            assert_eq!(kind(&error), ErrorKind::Unreachable, "{part:?}: {error}");
+        }
+        let error = RedisError::from(redis::parse_redis_value(b"HTTP/1.1 400\r\n").unwrap_err());
+        assert_eq!(kind(&error), ErrorKind::Protocol, "{error}");
     }
 
     #[test]

@@ -111,6 +111,7 @@ async fn a_flush_breaks_the_chain() {
     let error = writer.resume(buffer.clone()).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::CheckpointConflict { expected: 21, found: None });
     assert_eq!(Ranges::new(buffer).load_run("r1").await.unwrap(), None);
+    assert_eq!(server.cli(&["DBSIZE"]), "0", "what was under way leaves nothing behind");
 }
 
 #[tokio::test]
@@ -138,9 +139,14 @@ async fn another_token_loses_the_lease() {
     let buffer = server.buffer().await;
     let mut writer = writer(&buffer, 4).await;
     server.cli(&["HSET", "{kasho:changes}:bootstrap:run:r1", "token", "another"]);
+    server.cli(&["ZADD", "kasho:changes", "-999990", "another"]);
+    server.cli(&["EXPIRE", "kasho:changes", "1000"]);
     send(&mut writer, buffer.keys(), 1, 11).await;
     assert_eq!(acks(&mut writer).await.1, Some(ErrorKind::LeaseLost));
     assert_eq!(checkpoint(&buffer).await, (Some(1), None));
+    assert_eq!(server.cli(&["ZRANGE", "kasho:changes", "0", "-1"]), "another", "the set is as it was");
+    assert!(server.cli(&["TTL", "kasho:changes"]).parse::<u64>().unwrap() <= 1000);
+    assert_eq!(server.cli(&["EXISTS", "{kasho:changes}:bootstrap:aside"]), "0");
     let error = writer.resume(buffer).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::LeaseLost);
     assert!(!error.is_retryable());

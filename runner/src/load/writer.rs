@@ -212,7 +212,8 @@ impl<'a> Loader<'a> {
 
     fn fault(&self, reject: &Reject, before: &Mark) -> Error {
         if self.rejects.is_some() {
-            return Error::TooManyRejected { rejected: self.rejected + 1, allowed: self.max_errors };
+            let rejected = self.rejected.max(self.max_errors) + 1;
+            return Error::TooManyRejected { rejected, allowed: self.max_errors };
         }
         let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
         let error = DumpError::Row {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The settings in force that are not PostgreSQL's defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Settings(BTreeMap<String, Value>);
+pub(super) struct Settings(BTreeMap<String, Value>);
 
 /// How a setting is dealt with.
 enum Role {

@@ -241,6 +241,13 @@ impl RedisSink {
         }
     }
 
+    pub(super) async fn forget(&mut self) {
+        let ranges = Ranges::new(self.buffer.clone());
+        let removed = ranges.remove(&self.target.run, &self.token);
+        // Best effort: an empty range that stays only costs its numbers.
+        let _ = tokio::time::timeout(Duration::from_secs(2), removed).await;
+    }
+
     pub(super) async fn release(&mut self) {
         let ranges = Ranges::new(self.buffer.clone());
         let released = ranges.release(&self.target.run, &self.token);

@@ -7,32 +7,41 @@ const HIGHS: u64 = ONES << 7;
 /// backslash; the length of `text` if there is none.
 #[inline]
 pub(super) fn find_special(text: &[u8]) -> usize {
-    // Most fields of most tables end within the first words.
-    let (words, _) = text.as_chunks::<8>();
-    for (index, word) in words.iter().take(4).enumerate() {
-        let found = special_bits(u64::from_le_bytes(*word));
-        if found != 0 {
-            return index * 8 + (found.trailing_zeros() / 8) as usize;
-        }
+    // Most fields of most tables end within the first word; the rest stays out of the caller's way.
+    match text.first_chunk::<8>() {
+        Some(word) => match special_bits(u64::from_le_bytes(*word)) {
+            0 => 8 + find_in_long(&text[8..]),
+            found => (found.trailing_zeros() / 8) as usize,
+        },
+        None => find_in_words(text),
     }
-    let from = 8 * words.len().min(4);
-    from + find_in_long(&text[from..])
 }
 
 /// Blocks whose bytes the compiler compares all at once.
+#[inline(never)]
 fn find_in_long(text: &[u8]) -> usize {
     let (blocks, _) = text.as_chunks::<32>();
-    let clean = blocks.iter().take_while(|block| !any_special(block)).count() * 32;
-    let tail = &text[clean..];
-    let (words, rest) = tail.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+    let mut clean = 0;
+    for block in blocks {
+        if any_special(block) {
+            break;
+        }
+        clean += 32;
+    }
+    clean + find_in_words(&text[clean..])
+}
+
+fn find_in_words(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut clean = 0;
+    for word in words {
         let found = special_bits(u64::from_le_bytes(*word));
         if found != 0 {
-            return clean + index * 8 + (found.trailing_zeros() / 8) as usize;
+            return clean + (found.trailing_zeros() / 8) as usize;
         }
+        clean += 8;
     }
-    let last = rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len());
-    clean + words.len() * 8 + last
+    clean + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
 }
 
 #[inline]

@@ -1,17 +1,17 @@
 //! The beginning of a run at Redis: is it fit, is the buffer free, what is there already.
 
-use std::future::Future;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Identity as Process, KeyType, Position, Ranges, Request, Role, Score, Sequence,
-    State,
+    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Position, Ranges, Request, Role, RunState,
+    Score, Sequence, State,
 };
 
 use super::watch::LEASE;
 use super::{passing, redis};
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, RedisTarget};
+use crate::config::{Config, HighWater, RedisTarget};
 use crate::error::Error;
 use crate::planner::{Limit, LimitKind};
 use crate::retry::Backoff;
@@ -35,6 +35,8 @@ pub struct Session {
     pub sequence: Sequence,
     /// What the numbers must stay below.
     pub limit: Option<Limit>,
+    /// The run is new, or was made new: nothing of it lies in the set.
+    pub fresh: bool,
 }
 
 /// What a run is, for the registry.
@@ -47,8 +49,19 @@ pub struct Run<'a> {
     pub source: Option<&'a Identity>,
     /// A checkpoint from a file, for a run that Redis knows nothing of.
     pub file: Option<&'a Checkpoint>,
+    /// Redis lost what this process had written, while more of it was on its way.
+    pub lost: bool,
     /// For waiting.
     pub stop: &'a Stop,
+}
+
+impl Session {
+    /// Ends the session before anything is written: a new run leaves nothing behind.
+    pub async fn leave(self, run: &str) {
+        let ranges = Ranges::new(self.buffer);
+        // Best effort: a lease that is not given back ends by itself.
+        let _ = if self.fresh { ranges.remove(run, &self.token).await } else { ranges.release(run, &self.token).await };
+    }
 }
 
 impl Run<'_> {
@@ -57,27 +70,18 @@ impl Run<'_> {
     /// # Errors
     /// What stops the run; what may pass is tried again as long as the configuration says.
     pub async fn begin(&self) -> Result<Session, Error> {
-        let buffer = self.retry("connect to Redis", || self.connect()).await?;
-        self.retry("look at Redis", || self.preflight(&buffer)).await??;
-        let (token, acquired) = self.acquire(&buffer).await?;
-        let ranges = Ranges::new(buffer.clone());
-        let begun = self.settle(&buffer, &ranges, &token, &acquired).await;
-        let begun = match begun {
-            Ok(checkpoint) => {
-                let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
-                let resumed = checkpoint.is_some();
-                self.limit(&buffer, acquired.first, next, resumed).await.map(|limit| (checkpoint, limit))
-            }
-            Err(error) => Err(error),
-        };
-        match begun {
-            Ok((checkpoint, limit)) => {
-                let state = self.retry("read the checkpoint", || ranges.load_run(&self.target.run)).await?;
-                let sequence = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
-                Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit })
+        let connect = || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
+        let mut buffer = self.again("connect to Redis", async || connect().await).await?;
+        self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
+        let (token, acquired) = self.acquire(&mut buffer).await?;
+        match self.settled(&mut buffer, &token, &acquired).await {
+            Ok((checkpoint, limit, sequence)) => {
+                let fresh = checkpoint.is_none() && self.is_fresh(&acquired);
+                Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
             }
             Err(error) => {
                 // Nothing was written: leave no trace that would make others wait, and none of a new run.
+                let ranges = Ranges::new(buffer);
                 let _ = match acquired.previous {
                     None => ranges.remove(&self.target.run, &token).await,
                     Some(_) => ranges.release(&self.target.run, &token).await,
@@ -87,15 +91,50 @@ impl Run<'_> {
         }
     }
 
-    async fn connect(&self) -> Result<Buffer, kvbuffer::Error> {
-        Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl).await
+    /// Whether the run is new, or was made new.
+    fn is_fresh(&self, acquired: &Acquired) -> bool {
+        let open = |previous: &kvbuffer::Range| previous.state == State::Open;
+        self.config.resume.restart || acquired.previous.as_ref().is_none_or(open)
+    }
+
+    /// Where to go on, what the numbers must stay below, and the next sequence by Redis' own checkpoint.
+    async fn settled(
+        &self,
+        buffer: &mut Buffer,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<(Option<Checkpoint>, Option<Limit>, Sequence), Error> {
+        let checkpoint = self.settle(buffer, token, acquired).await?;
+        let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
+        let limit = self.limit(buffer, acquired.first, next, checkpoint.is_some()).await?;
+        let state = self.load_run(buffer).await?;
+        let sequence = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
+        Ok((checkpoint, limit, sequence))
+    }
+
+    /// Tries again on a new connection while it may pass: a lost connection stays lost.
+    async fn retry<T>(
+        &self,
+        buffer: &mut Buffer,
+        action: &str,
+        attempt: impl AsyncFn(&Buffer) -> Result<T, kvbuffer::Error>,
+    ) -> Result<T, Error> {
+        let mut failed = false;
+        self.again(action, async || {
+            if std::mem::replace(&mut failed, true) {
+                *buffer = buffer.reconnect().await?;
+            }
+            attempt(buffer).await
+        })
+        .await
     }
 
     /// Tries again while it may pass.
-    async fn retry<T, F>(&self, action: &str, mut attempt: impl FnMut() -> F) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, kvbuffer::Error>>,
-    {
+    async fn again<T>(
+        &self,
+        action: &str,
+        mut attempt: impl AsyncFnMut() -> Result<T, kvbuffer::Error>,
+    ) -> Result<T, Error> {
         let mut backoff = Backoff::default();
         loop {
             let result = tokio::select! {
@@ -107,12 +146,29 @@ impl Run<'_> {
                 Err(error) => error,
             };
             let error = passing(error, self.target, action)?;
-            if backoff.elapsed() > self.target.retry {
-                return Err(redis(format!("{action}, tried for {} s", backoff.elapsed().as_secs()), error));
+            let full = *error.kind() == ErrorKind::OutOfMemory;
+            let allowed = if full { self.target.full } else { self.target.retry };
+            let waited = backoff.elapsed().as_secs();
+            if backoff.elapsed() > allowed {
+                return Err(if full { Error::Full { waited } } else { redis(format!("{action}, tried for {waited} s"), error) });
             }
             tracing::warn!(error = %crate::error::chain(&error), "{action} failed, trying again");
             self.stop.sleep(backoff.pause()).await?;
         }
+    }
+
+    async fn load_run(&self, buffer: &mut Buffer) -> Result<Option<RunState>, Error> {
+        let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(&self.target.run).await;
+        self.retry(buffer, "read the checkpoint", load).await
+    }
+
+    async fn list(&self, buffer: &mut Buffer) -> Result<Vec<kvbuffer::Range>, Error> {
+        let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
+        self.retry(buffer, "list the ranges", list).await
+    }
+
+    async fn count(&self, buffer: &mut Buffer, range: RangeInclusive<Score>) -> Result<u64, Error> {
+        self.retry(buffer, "count what is in Redis", async |buffer| buffer.count(range.clone()).await).await
     }
 
     /// Whether Redis can hold the buffer at all. The outer error may pass, the inner one is for good.
@@ -140,6 +196,9 @@ impl Run<'_> {
         if server.role == Role::Replica {
             tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
         }
+        if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
+            tracing::warn!("Redis has no maxmemory, so a share of it in --memory-high-water has no meaning: give bytes, like 8GiB");
+        }
         self.advise_on_memory(&memory);
         Ok(Ok(()))
     }
@@ -158,32 +217,24 @@ impl Run<'_> {
         }
     }
 
-    async fn acquire(&self, buffer: &Buffer) -> Result<(String, Acquired), Error> {
-        let ranges = Ranges::new(buffer.clone());
+    async fn acquire(&self, buffer: &mut Buffer) -> Result<(String, Acquired), Error> {
         let request = self.request(Request::new_token());
         let mut patience = Duration::ZERO;
         loop {
-            let result = ranges.acquire(&request).await;
-            let error = match result {
+            let holder = match self.retry(buffer, "register the run", async |buffer| ask(buffer, &request).await).await? {
                 Ok(acquired) => return Ok((request.token, acquired)),
-                Err(error) => error,
+                Err(holder) => holder,
             };
-            if let ErrorKind::LeaseHeld { holder } = error.kind() {
-                // A holder that is alive renews its lease; one that is not lets it end.
-                if patience > LEASE + Duration::from_secs(1) {
-                    return Err(Error::Busy(holder.to_string()));
-                }
-                if patience.is_zero() {
-                    tracing::info!(%holder, "another process holds the buffer; waiting to see whether it is alive");
-                }
-                let pause = Duration::from_millis(500);
-                patience += pause;
-                self.stop.sleep(pause).await?;
-                continue;
+            // A holder that is alive renews its lease; one that is not lets it end.
+            if patience > LEASE + Duration::from_secs(1) {
+                return Err(Error::Busy(holder.to_string()));
             }
-            passing(error, self.target, "register the run")?;
-            self.retry("connect to Redis", || self.connect()).await?;
-            self.stop.sleep(Duration::from_millis(500)).await?;
+            if patience.is_zero() {
+                tracing::info!(%holder, "another process holds the buffer; waiting to see whether it is alive");
+            }
+            let pause = Duration::from_millis(500);
+            patience += pause;
+            self.stop.sleep(pause).await?;
         }
     }
 
@@ -212,14 +263,19 @@ impl Run<'_> {
     /// What an earlier attempt left: go on from it, delete it, or refuse.
     async fn settle(
         &self,
-        buffer: &Buffer,
-        ranges: &Ranges,
+        buffer: &mut Buffer,
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
-        let Some(previous) = &acquired.previous else { return self.adopt(buffer, acquired).await };
+        let Some(previous) = &acquired.previous else {
+            if self.lost {
+                // What was in flight came behind the loss: entries that no checkpoint knows of.
+                return self.start_over(buffer, token, acquired).await;
+            }
+            return self.adopt(buffer, acquired).await;
+        };
         if self.config.resume.restart {
-            return self.start_over(buffer, ranges, token, acquired).await;
+            return self.start_over(buffer, token, acquired).await;
         }
         if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
             return Err(Error::Checkpoint(format!(
@@ -227,7 +283,7 @@ impl Run<'_> {
                 self.target.run, acquired.first
             )));
         }
-        let state = self.retry("read the checkpoint", || ranges.load_run(&self.target.run)).await?;
+        let state = self.load_run(buffer).await?;
         let kept = state.and_then(|state| state.checkpoint);
         let Some(kept) = kept else {
             if let Some(adopted) = self.adopt(buffer, acquired).await? {
@@ -235,7 +291,7 @@ impl Run<'_> {
             }
             // Nothing of it is durable: whatever it was, this begins anew in the same place.
             if previous.state == State::Open {
-                return self.start_over(buffer, ranges, token, acquired).await;
+                return self.start_over(buffer, token, acquired).await;
             }
             return Ok(None);
         };
@@ -244,7 +300,7 @@ impl Run<'_> {
         let found = match checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) {
             Some(end) => {
                 let range = checkpoint.first.score()..=end.score();
-                self.retry("count what is in Redis", || buffer.count(range.clone())).await?
+                self.count(buffer, range).await?
             }
             None => 0,
         };
@@ -262,17 +318,17 @@ impl Run<'_> {
                 expected = checkpoint.members(),
                 "Redis lost entries that its checkpoint promises; loading all of them again"
             );
-            return self.start_over(buffer, ranges, token, acquired).await;
+            return self.start_over(buffer, token, acquired).await;
         }
         Ok(Some(checkpoint))
     }
 
     /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
-    async fn adopt(&self, buffer: &Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
+    async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
         let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else { return Ok(None) };
         let Some(end) = checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) else { return Ok(None) };
         let range = checkpoint.first.score()..=end.score();
-        let found = self.retry("count what is in Redis", || buffer.count(range.clone())).await?;
+        let found = self.count(buffer, range).await?;
         if found == checkpoint.members() {
             return Ok(Some(checkpoint.clone()));
         }
@@ -283,41 +339,44 @@ impl Run<'_> {
     /// Deletes the own range and makes the run new.
     async fn start_over(
         &self,
-        buffer: &Buffer,
-        ranges: &Ranges,
+        buffer: &mut Buffer,
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
         let run = &self.target.run;
-        let last = self.last_own(ranges, acquired).await?;
-        let deleted = self
-            .retry("delete the own range", || buffer.delete_own_range(run, token, acquired.first, last))
-            .await?;
+        let last = self.last_own(buffer, acquired).await?;
+        let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;
+        let deleted = self.retry(buffer, "delete the own range", delete).await?;
         let request = self.request(token.to_owned());
-        self.retry("reset the run", || ranges.reset_run(&request)).await?;
+        let reset = async |buffer: &Buffer| Ranges::new(buffer.clone()).reset_run(&request).await;
+        self.retry(buffer, "reset the run", reset).await?;
         if deleted > 0 {
             tracing::info!(deleted, first = acquired.first.get(), "deleted what an earlier attempt of this run left");
         }
         Ok(None)
     }
 
-    /// Where the own range ends at most: before the next run's, or where no bootstrap entry is left.
-    async fn last_own(&self, ranges: &Ranges, acquired: &Acquired) -> Result<Sequence, Error> {
-        let all = self.retry("list the ranges", || ranges.list()).await?;
+    /// Where the own range ends at most: where the run ended, before the next run's, or where no bootstrap entry
+    /// is left.
+    async fn last_own(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Sequence, Error> {
+        let previous = acquired.previous.as_ref();
+        if let Some(last) = previous.filter(|range| range.state == State::Done).and_then(|range| range.last) {
+            return Ok(last);
+        }
+        let all = self.list(buffer).await?;
         let next_run = all.iter().map(|range| range.first).filter(|first| *first > acquired.first).min();
         if let Some(before) = next_run.and_then(|first| first.checked_sub(1)) {
             return Ok(before);
         }
-        let previous = acquired.previous.as_ref();
         let known = previous.and_then(|range| range.last.or(range.next)).unwrap_or(acquired.first);
-        let end = self.retry("find the end of the range", || ranges.end_of_entries(known)).await?;
-        Ok(end)
+        let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).end_of_entries(known).await;
+        self.retry(buffer, "find the end of the range", find).await
     }
 
     /// What the numbers from `next` on must stay below.
     async fn limit(
         &self,
-        buffer: &Buffer,
+        buffer: &mut Buffer,
         first: Sequence,
         next: Sequence,
         resumed: bool,
@@ -325,8 +384,7 @@ impl Run<'_> {
         let snapshot = self.config.snapshot_lsn.and_then(|lsn| {
             Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
         });
-        let ranges = Ranges::new(buffer.clone());
-        let all = self.retry("list the ranges", || ranges.list()).await?;
+        let all = self.list(buffer).await?;
         let run = all.iter().filter(|range| range.run != self.target.run && range.first > first).min_by_key(|range| range.first);
         let other_run = run.map(|range| Limit {
             score: range.first.score().get(),
@@ -347,10 +405,11 @@ impl Run<'_> {
     }
 
     /// The first entry at or behind `next` that is not ours.
-    async fn live_entry(&self, buffer: &Buffer, next: Sequence, resumed: bool) -> Result<Option<Limit>, Error> {
+    async fn live_entry(&self, buffer: &mut Buffer, next: Sequence, resumed: bool) -> Result<Option<Limit>, Error> {
         let mut from = next.score();
         loop {
-            let entry = self.retry("look at the set", || buffer.first_at_or_after(from)).await?;
+            let look = async |buffer: &Buffer| buffer.first_at_or_after(from).await;
+            let entry = self.retry(buffer, "look at the set", look).await?;
             let Some(entry) = entry else { return Ok(None) };
             let score = entry.score.get();
             let occupied = |other: String, advice| Some(Limit { score, kind: LimitKind::Occupied(other, advice) });
@@ -368,6 +427,17 @@ impl Run<'_> {
                 }
             }
         }
+    }
+}
+
+/// Asks for the lease once. A holder is an answer, not a failure.
+async fn ask(buffer: &Buffer, request: &Request) -> Result<Result<Acquired, Holder>, kvbuffer::Error> {
+    match Ranges::new(buffer.clone()).acquire(request).await {
+        Ok(acquired) => Ok(Ok(acquired)),
+        Err(error) => match error.kind() {
+            ErrorKind::LeaseHeld { holder } => Ok(Err((**holder).clone())),
+            _ => Err(error),
+        },
     }
 }
 

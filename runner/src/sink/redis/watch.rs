@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use kvbuffer::{Buffer, Ranges, Sequence};
+use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
 use tokio::task::JoinHandle;
 
 use crate::config::{HighWater, RedisTarget};
@@ -87,7 +87,14 @@ impl Run {
 
     async fn renew(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
         let Some(next) = Sequence::new(self.shared.next.load(Ordering::Relaxed)) else { return Ok(()) };
-        Ranges::new(buffer.clone()).renew(&self.target.run, &self.token, next, LEASE).await
+        let renewed = Ranges::new(buffer.clone()).renew(&self.target.run, &self.token, next, LEASE).await;
+        match renewed {
+            // A full Redis takes no entry, but a time to live: the set must outlive the waiting.
+            Err(error) if *error.kind() == ErrorKind::OutOfMemory => {
+                buffer.touch(&self.target.run).await.map(|_| ())
+            }
+            renewed => renewed,
+        }
     }
 
     async fn look(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {

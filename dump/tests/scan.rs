@@ -1,0 +1,186 @@
+//! The scanner gives the same events for any cutting of the bytes, and from any point on.
+
+use dump::{Event, ScanError, ScanPoint, Scanner};
+use proptest::prelude::*;
+
+/// What an event says, without the buffers.
+#[derive(Debug, Clone, PartialEq)]
+enum Seen {
+    Statement(String),
+    Meta(String),
+    CopyStart(String),
+    Rows { offset: u64, line: u64, first: u64, rows: u64, bytes: Vec<u8> },
+    CopyEnd(u64),
+    End,
+    Failed(ScanError),
+}
+
+fn seen(event: Event) -> Seen {
+    match event {
+        Event::Statement(statement) => Seen::Statement(format!("{:?} {}", statement.place, statement.text)),
+        Event::Meta(meta, place) => Seen::Meta(format!("{place:?} {meta:?}")),
+        Event::CopyStart(header) => Seen::CopyStart(format!("{header:?}")),
+        Event::Rows(slab) => Seen::Rows {
+            offset: slab.place.offset,
+            line: slab.place.line,
+            first: slab.first_row,
+            rows: slab.rows,
+            bytes: slab.bytes().to_vec(),
+        },
+        Event::CopyEnd { rows } => Seen::CopyEnd(rows),
+        Event::End => Seen::End,
+    }
+}
+
+/// All events of `dump` from the scanner's place on, fed in pieces of `step` bytes, with the point after each.
+fn events(mut scanner: Scanner, dump: &[u8], step: usize) -> Vec<(Seen, ScanPoint)> {
+    let mut rest = &dump[(scanner.point().offset as usize).min(dump.len())..];
+    let mut all = Vec::new();
+    loop {
+        match scanner.next() {
+            Ok(Some(event)) => {
+                let seen = seen(event);
+                let end = seen == Seen::End;
+                all.push((seen, scanner.point()));
+                if end {
+                    return all;
+                }
+            }
+            Ok(None) if rest.is_empty() => scanner.finish(),
+            Ok(None) => {
+                let count = step.min(rest.len());
+                scanner.push(&rest[..count]);
+                rest = &rest[count..];
+            }
+            Err(error) => {
+                all.push((Seen::Failed(error), scanner.point()));
+                return all;
+            }
+        }
+    }
+}
+
+fn whole(dump: &[u8]) -> Vec<(Seen, ScanPoint)> {
+    events(Scanner::new(), dump, usize::MAX)
+}
+
+/// The row events of one block are one piece where only their content matters.
+fn content(events: &[(Seen, ScanPoint)]) -> Vec<Seen> {
+    let mut out: Vec<Seen> = Vec::new();
+    for (seen, _) in events {
+        if let (Some(Seen::Rows { rows, bytes, .. }), Seen::Rows { rows: more, bytes: next, .. }) = (out.last_mut(), seen) {
+            *rows += more;
+            bytes.extend(next);
+        } else {
+            out.push(seen.clone());
+        }
+    }
+    out
+}
+
+const PIECES: &[&str] = &[
+    "--\n-- PostgreSQL database dump\n--\n\n",
+    "--\n-- PostgreSQL database dump complete\n--\n\n",
+    "\\restrict abc\n",
+    "SET client_encoding = 'UTF8';\n",
+    "SET client_encoding = 'LATIN1';\n",
+    "SET standard_conforming_strings = off;\n",
+    "SET standard_conforming_strings = on;\n",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN ';' END; END;\n",
+    "COMMENT ON TABLE t IS 'it''s \\';\n",
+    "COMMENT ON TABLE t IS E'it\\'s';\n",
+    "CREATE FUNCTION g() RETURNS int LANGUAGE sql AS $_$ SELECT $1; -- ' $_$;\n",
+    "/* a /* nested; */ comment */\n",
+    "COPY public.t (a, b) FROM stdin;\n1\tx\n2\t\\N\n\\.\n",
+    "COPY public.t (a) FROM stdin;\n\n\\\\.\n--\nCOPY x FROM stdin;\n\\.\n",
+    "COPY public.z  FROM stdin;\n\n\n\\.\n",
+    "COPY public.t (a) FROM stdin;\r\n1\r\n2\r\n\\.\r\n",
+    "COPY public.t (a) FROM stdin;\nno end\n",
+    "SELECT 1",
+    ";",
+    "\n",
+    "'",
+    "$$",
+    "\\.\n",
+    "é",
+];
+
+/// A block that takes several slabs, by bytes and by rows.
+fn large_block(rows: usize, width: usize) -> String {
+    let mut text = String::from("COPY public.big (a) FROM stdin;\n");
+    for row in 0..rows {
+        text.push_str(&format!("{row}{}\n", "x".repeat((row * 7) % (width + 1))));
+    }
+    text + "\\.\n"
+}
+
+#[test]
+fn slabs_end_where_the_dump_says() {
+    let dump = large_block(20_000, 300);
+    let all = whole(dump.as_bytes());
+    let slabs: Vec<_> = all.iter().filter(|(seen, _)| matches!(seen, Seen::Rows { .. })).collect();
+    assert!(slabs.len() > 10, "{}", slabs.len());
+    for step in [1usize, 1000, 131_072, 131_073] {
+        assert_eq!(events(Scanner::new(), dump.as_bytes(), step), all, "pieces of {step} bytes");
+    }
+    // Short rows are bounded by their number.
+    let short = large_block(20_000, 0);
+    for (seen, _) in whole(short.as_bytes()) {
+        if let Seen::Rows { rows, .. } = seen {
+            assert!(rows <= dump::SLAB_ROWS);
+        }
+    }
+}
+
+#[test]
+fn goes_on_after_any_row_of_a_block() {
+    let dump = large_block(9_000, 40);
+    let all = whole(dump.as_bytes());
+    let (Seen::Rows { offset, line, bytes, .. }, after) = &all[1] else { panic!("{:?}", all[1]) };
+    let mut before = after.clone();
+    before.offset = *offset;
+    before.line = *line;
+    before.block.as_mut().unwrap().rows = 0;
+    let mut length = 0;
+    for (row, text) in bytes.split_inclusive(|&b| b == b'\n').enumerate().take(50) {
+        length += text.len();
+        let point = before.after_rows(row as u64 + 1, length as u64);
+        let rest = events(Scanner::resume(&point).unwrap(), dump.as_bytes(), 4096);
+        let mut rows = 0;
+        let mut read = Vec::new();
+        for (seen, _) in &rest {
+            if let Seen::Rows { rows: more, bytes, .. } = seen {
+                rows += more;
+                read.extend_from_slice(bytes);
+            }
+        }
+        assert_eq!(rows, 9_000 - row as u64 - 1);
+        assert!(dump.as_bytes()[point.offset as usize..].starts_with(&read));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_cutting_gives_the_same(parts in prop::collection::vec(prop::sample::select(PIECES), 0..12), step in 1usize..9) {
+        let dump = parts.concat().into_bytes();
+        prop_assert_eq!(events(Scanner::new(), &dump, step), whole(&dump));
+    }
+
+    #[test]
+    fn any_point_goes_on_the_same(parts in prop::collection::vec(prop::sample::select(PIECES), 0..12), step in 1usize..9) {
+        let dump = parts.concat().into_bytes();
+        let all = whole(&dump);
+        for index in 0..all.len().saturating_sub(1) {
+            let point = &all[index].1;
+            let text = serde_json::to_string(point).unwrap();
+            let point: ScanPoint = serde_json::from_str(&text).unwrap();
+            let rest = events(Scanner::resume(&point).unwrap(), &dump, step);
+            prop_assert_eq!(content(&rest), content(&all[index + 1..]));
+        }
+    }
+
+    #[test]
+    fn noise_never_panics(noise in prop::collection::vec(any::<u8>(), 0..600), step in 1usize..64) {
+        prop_assert_eq!(events(Scanner::new(), &noise, step), whole(&noise));
+    }
+}

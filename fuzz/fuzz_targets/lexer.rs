@@ -1,0 +1,30 @@
+//! A statement ends at the same place however its bytes arrive, and reading it never panics.
+
+#![no_main]
+
+use dump::{Boundary, classify, identity, object, standard_strings};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (&[u8], bool, u8)| {
+    let (text, standard, step) = input;
+    let whole = Boundary::default().find(text, true, standard);
+    let mut boundary = Boundary::default();
+    let (mut end, mut found) = (0, None);
+    while end < text.len() && found.is_none() {
+        end = (end + usize::from(step % 16) + 1).min(text.len());
+        found = boundary.find(&text[..end], end == text.len(), standard);
+    }
+    assert_eq!(found, whole);
+
+    let Ok(text) = std::str::from_utf8(&text[..whole.unwrap_or(text.len())]) else { return };
+    let _ = classify(text, standard);
+    let _ = object::is_kasho_object(text, standard);
+    if let Some((rewritten, columns)) = identity::by_default(text, standard) {
+        assert!(!columns.is_empty() && rewritten != text);
+    }
+    if !standard {
+        // In the form that needs no setting nothing is left to rewrite.
+        let once = standard_strings(text);
+        assert_eq!(standard_strings(&once), once);
+    }
+});

@@ -1,0 +1,107 @@
+//! What the tests of bad input, faults and the command line have in common.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pg_bootstrap_tests::binary::{Finished, Runner};
+use pg_bootstrap_tests::fidelity::SNAPSHOT_LSN;
+use pg_bootstrap_tests::servers::RedisServer;
+use pg_bootstrap_tests::zset::{self, Snapshot};
+use tempfile::TempDir;
+
+/// Longer than anything takes that ends at all.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// Part of every text cell, and of nothing else: must never be said.
+pub(crate) const CELL: &str = "Cell-4711-Value";
+/// The password of every server that has one: must never be said either.
+pub(crate) const SECRET: &str = "s3cr3t-0f-R3dis";
+
+const HEAD: &str = "--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\n\nCREATE TABLE public.items (\n    id integer NOT NULL,\n    name text\n);\n\n";
+const TAIL: &str = "ALTER TABLE ONLY public.items\n    ADD CONSTRAINT items_pkey PRIMARY KEY (id);\n\n\n--\n-- PostgreSQL database dump complete\n--\n\n";
+
+/// The head of a dump's block of rows.
+pub(crate) const COPY: &str = "COPY public.items (id, name) FROM stdin;\n";
+
+/// A dump with these bytes between its head and its tail.
+pub(crate) fn dump_of(middle: &[u8]) -> Vec<u8> {
+    [HEAD.as_bytes(), middle, TAIL.as_bytes()].concat()
+}
+
+/// A dump with so many rows.
+pub(crate) fn dump(rows: usize) -> Vec<u8> {
+    let rows: String = (1..=rows).map(|row| format!("{row}\t{CELL} {row}\n")).collect();
+    dump_of(format!("{COPY}{rows}\\.\n\n\n").as_bytes())
+}
+
+/// Changes of [`dump`].
+pub(crate) fn changes(rows: usize) -> u64 {
+    rows as u64 + 2
+}
+
+/// A folder with one file in it.
+pub(crate) struct Input {
+    pub(crate) folder: TempDir,
+    pub(crate) file: PathBuf,
+}
+
+impl Input {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dump.sql");
+        std::fs::write(&file, bytes).unwrap();
+        Self { folder, file }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// The program with a dump and a Redis.
+pub(crate) fn runner(redis: &RedisServer, dump: &Path) -> Runner {
+    at(&redis.url(), dump)
+}
+
+/// The same by URL.
+pub(crate) fn at(url: &str, dump: &Path) -> Runner {
+    Runner::new().arg("--dump-file").arg(dump).args(["--kv-url", url, "--snapshot-lsn", SNAPSHOT_LSN])
+}
+
+pub(crate) fn snapshot(redis: &RedisServer) -> Snapshot {
+    Snapshot::take(&mut redis.client()).unwrap()
+}
+
+/// What a run writes that nothing disturbs.
+pub(crate) fn undisturbed(dump: &[u8]) -> Snapshot {
+    let (redis, input) = (RedisServer::start(), Input::of(dump));
+    runner(&redis, &input.file).run(LIMIT).expect_code(0);
+    snapshot(&redis)
+}
+
+/// Checks code and message, and that no secret and no cell was said.
+#[track_caller]
+pub(crate) fn expect(finished: Finished, code: i32, said: &[&str]) -> Finished {
+    let finished = finished.expect_code(code);
+    for text in said {
+        assert!(finished.stderr.contains(text), "no {text:?} in:\n{}", finished.stderr);
+    }
+    expect_discreet(&finished);
+    finished
+}
+
+#[track_caller]
+pub(crate) fn expect_discreet(finished: &Finished) {
+    let stdout = String::from_utf8_lossy(&finished.stdout);
+    for text in [finished.stderr.as_str(), &stdout] {
+        assert!(!text.contains(CELL) && !text.contains(SECRET), "says too much:\n{text}");
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+/// Nothing in the set, and nobody registered.
+#[track_caller]
+pub(crate) fn expect_untouched(redis: &RedisServer) {
+    assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "0");
+    let runs = redis.cli(&["HKEYS", "{kasho:changes}:bootstrap:ranges"]);
+    assert!(runs.lines().all(|run| run == "#generation"), "registered: {runs}");
+}
