@@ -461,7 +461,8 @@ impl Scanner {
         }
         if kind == Kind::CopyFromStdin {
             let Place { offset, line } = place;
-            let point = BlockPoint { statement: Arc::from(text), offset, line, data: 0, rows: 0, crlf: false };
+            let point =
+                BlockPoint { statement: Arc::from(text), offset, line, data: 0, rows: 0, crlf: false };
             self.state = State::CopyLine(Box::new(point));
             return self.next();
         }

@@ -68,7 +68,9 @@ fn whole(dump: &[u8]) -> Vec<(Seen, ScanPoint)> {
 fn content(events: &[(Seen, ScanPoint)]) -> Vec<Seen> {
     let mut out: Vec<Seen> = Vec::new();
     for (seen, _) in events {
-        if let (Some(Seen::Rows { rows, bytes, .. }), Seen::Rows { rows: more, bytes: next, .. }) = (out.last_mut(), seen) {
+        if let (Some(Seen::Rows { rows, bytes, .. }), Seen::Rows { rows: more, bytes: next, .. }) =
+            (out.last_mut(), seen)
+        {
             *rows += more;
             bytes.extend(next);
         } else {

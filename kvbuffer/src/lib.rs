@@ -81,7 +81,7 @@
 //!
 //! - Kasho from 0.6.0 on. Older releases use another key and another field name and cannot tell NULL from an empty
 //!   text; they are not supported.
-//! - One Redis (by itself, named by sentinels, or one node of a cluster: all keys are in one slot), version 6.0 or
+//! - One Redis (by itself, named by sentinels, or one node of a cluster: all keys are in one slot), version 6.2 or
 //!   newer, that evicts nothing: with another `maxmemory-policy` than `noeviction` the whole set may be dropped
 //!   while every write succeeds. [`Buffer::memory`] tells; refusing is for the caller.
 //! - Every write renews the keys' time to live. A writer that pauses for longer renews it by [`Buffer::touch`] or

@@ -116,7 +116,10 @@ fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(
     let differs = match (ours, now) {
         (Identity::Pipe { .. }, None) => return Ok(()),
         (ours, Some(now)) if ours == now => return Ok(()),
-        (Identity::File { size, mtime, .. }, Some(Identity::File { size: size_now, mtime: mtime_now, .. })) => {
+        (
+            Identity::File { size, mtime, .. },
+            Some(Identity::File { size: size_now, mtime: mtime_now, .. }),
+        ) => {
             if size != size_now {
                 format!("it had {size} bytes, now it has {size_now}")
             } else if mtime != mtime_now {

@@ -49,7 +49,13 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
     /// The dump: a path, or - for standard input.
-    #[arg(long, env = "PGBOOTSTRAP_DUMP_FILE", required = true, value_name = "PATH", help_heading = "Source")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_DUMP_FILE",
+        required = true,
+        value_name = "PATH",
+        help_heading = "Source"
+    )]
     pub dump_file: Option<String>,
 
     /// The WAL position of the dump's snapshot, like 16/B374D848. Every change must lie below it. Without it the
@@ -58,11 +64,23 @@ pub struct LoadArgs {
     pub snapshot_lsn: Option<String>,
 
     /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
-    #[arg(long, env = "PGBOOTSTRAP_KV_URL", hide_env_values = true, value_name = "URL", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Redis"
+    )]
     pub kv_url: Option<String>,
 
     /// User for Redis, if not in the URL.
-    #[arg(long, env = "PGBOOTSTRAP_KV_USERNAME", hide_env_values = true, value_name = "NAME", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_USERNAME",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Redis"
+    )]
     pub kv_username: Option<String>,
 
     /// File with the password for Redis, if not in the URL.
@@ -74,19 +92,43 @@ pub struct LoadArgs {
     pub kv_ca_file: Option<PathBuf>,
 
     /// Our certificate (PEM), for a Redis that asks for one.
-    #[arg(long, env = "PGBOOTSTRAP_KV_CERT_FILE", requires = "kv_key_file", value_name = "FILE", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_CERT_FILE",
+        requires = "kv_key_file",
+        value_name = "FILE",
+        help_heading = "Redis"
+    )]
     pub kv_cert_file: Option<PathBuf>,
 
     /// The key (PEM) of our certificate.
-    #[arg(long, env = "PGBOOTSTRAP_KV_KEY_FILE", requires = "kv_cert_file", value_name = "FILE", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_KEY_FILE",
+        requires = "kv_cert_file",
+        value_name = "FILE",
+        help_heading = "Redis"
+    )]
     pub kv_key_file: Option<PathBuf>,
 
     /// The sorted set; its name is also that of the channel.
-    #[arg(long, env = "PGBOOTSTRAP_KV_KEY", default_value = "kasho:changes", value_name = "KEY", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_KEY",
+        default_value = "kasho:changes",
+        value_name = "KEY",
+        help_heading = "Redis"
+    )]
     pub kv_key: String,
 
     /// Time to live of the set, renewed by every write and while the run waits.
-    #[arg(long, env = "PGBOOTSTRAP_TTL", default_value = "24h", value_name = "DURATION", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_TTL",
+        default_value = "24h",
+        value_name = "DURATION",
+        help_heading = "Redis"
+    )]
     pub ttl: String,
 
     /// Also publish each change on the channel: delivered at least once, again after a crash.
@@ -102,11 +144,23 @@ pub struct LoadArgs {
     pub memory_high_water: Option<String>,
 
     /// How long to try again while Redis is away.
-    #[arg(long, env = "PGBOOTSTRAP_RETRY_TIMEOUT", default_value = "10m", value_name = "DURATION", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RETRY_TIMEOUT",
+        default_value = "10m",
+        value_name = "DURATION",
+        help_heading = "Redis"
+    )]
     pub retry_timeout: String,
 
     /// How long to wait while Redis is full.
-    #[arg(long, env = "PGBOOTSTRAP_FULL_TIMEOUT", default_value = "1h", value_name = "DURATION", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_FULL_TIMEOUT",
+        default_value = "1h",
+        value_name = "DURATION",
+        help_heading = "Redis"
+    )]
     pub full_timeout: String,
 
     /// Write JSON lines to this file (- for standard output) instead of Redis.
@@ -126,11 +180,23 @@ pub struct LoadArgs {
     pub first_sequence: Option<u64>,
 
     /// Sequence numbers to leave free behind an earlier run.
-    #[arg(long, env = "PGBOOTSTRAP_SEQUENCE_GAP", default_value_t = 1000, value_name = "NUMBER", help_heading = "Changes")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SEQUENCE_GAP",
+        default_value_t = 1000,
+        value_name = "NUMBER",
+        help_heading = "Changes"
+    )]
     pub sequence_gap: u64,
 
     /// The time that changes of SQL text carry (RFC 3339).
-    #[arg(long, env = "PGBOOTSTRAP_DDL_TIME", default_value = "2000-01-01T00:00:00Z", value_name = "TIME", help_heading = "Changes")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_DDL_TIME",
+        default_value = "2000-01-01T00:00:00Z",
+        value_name = "TIME",
+        help_heading = "Changes"
+    )]
     pub ddl_time: String,
 
     /// Leave out ALTER … OWNER TO, as pg_restore does.
@@ -150,7 +216,13 @@ pub struct LoadArgs {
     pub on_error: OnError,
 
     /// Rows that may be set aside before the run ends with an error.
-    #[arg(long, env = "PGBOOTSTRAP_MAX_ERRORS", default_value_t = 100, value_name = "NUMBER", help_heading = "Errors")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_MAX_ERRORS",
+        default_value_t = 100,
+        value_name = "NUMBER",
+        help_heading = "Errors"
+    )]
     pub max_errors: u64,
 
     /// Where rows are set aside, as JSON lines with their place, the reason and their bytes.
@@ -158,7 +230,13 @@ pub struct LoadArgs {
     pub reject_file: Option<PathBuf>,
 
     /// The name under which the run is registered in the buffer. One name is one run: called again, it goes on.
-    #[arg(long, env = "PGBOOTSTRAP_RUN_ID", default_value = "default", value_name = "NAME", help_heading = "Resuming")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RUN_ID",
+        default_value = "default",
+        value_name = "NAME",
+        help_heading = "Resuming"
+    )]
     pub run_id: String,
 
     /// Write the checkpoint to this file too.
@@ -166,7 +244,13 @@ pub struct LoadArgs {
     pub checkpoint: Option<PathBuf>,
 
     /// Go on from the checkpoint in this file, which must be there. Where Redis has a checkpoint of its own, that one counts.
-    #[arg(long, env = "PGBOOTSTRAP_RESUME_FROM", conflicts_with = "restart", value_name = "FILE", help_heading = "Resuming")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RESUME_FROM",
+        conflicts_with = "restart",
+        value_name = "FILE",
+        help_heading = "Resuming"
+    )]
     pub resume_from: Option<PathBuf>,
 
     /// Delete what an earlier run of the same name left in its range, and start over.

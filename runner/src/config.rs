@@ -204,7 +204,9 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
     }
     match args.output.as_deref() {
         Some("-") if args.checkpoint.is_some() || args.resume_from.is_some() => {
-            return Err(usage("--output - cannot be resumed: --checkpoint and --resume-from need --output FILE or Redis"));
+            return Err(usage(
+                "--output - cannot be resumed: --checkpoint and --resume-from need --output FILE or Redis",
+            ));
         }
         Some("-") => return Ok(Target::Stdout),
         Some(path) => return Ok(Target::File(path.into())),
@@ -259,14 +261,19 @@ fn snapshot_lsn(text: &str) -> Result<Lsn, Error> {
 }
 
 fn first_sequence(number: u64) -> Result<Sequence, Error> {
-    Sequence::new(number)
-        .ok_or_else(|| usage(format!("--first-sequence {number} is not between 1 and {}", Sequence::MAX.get())))
+    Sequence::new(number).ok_or_else(|| {
+        usage(format!("--first-sequence {number} is not between 1 and {}", Sequence::MAX.get()))
+    })
 }
 
 /// RFC 3339, checked by its shape and its ranges: a time that the consumer cannot read loses the entry.
 fn ddl_time(text: &str) -> Result<String, Error> {
     let readable = kvbuffer::Timestamp::parse(text).is_some();
-    if readable { Ok(text.to_owned()) } else { Err(usage(format!("--ddl-time {text} is not RFC 3339, like 2026-01-02T03:04:05Z"))) }
+    if readable {
+        Ok(text.to_owned())
+    } else {
+        Err(usage(format!("--ddl-time {text} is not RFC 3339, like 2026-01-02T03:04:05Z")))
+    }
 }
 
 /// A number with a unit: `500ms`, `30s`, `10m`, `24h`, `7d`.
@@ -291,7 +298,9 @@ fn duration(option: &str, text: &str) -> Result<Duration, Error> {
 fn ttl(text: &str) -> Result<Duration, Error> {
     let ttl = duration("--ttl", text)?;
     let long_enough = Some(ttl).filter(|ttl| *ttl >= SHORTEST_TTL);
-    long_enough.ok_or_else(|| usage(format!("--ttl {text} is too short: the set expires after it, so give at least 1m")))
+    long_enough.ok_or_else(|| {
+        usage(format!("--ttl {text} is too short: the set expires after it, so give at least 1m"))
+    })
 }
 
 fn high_water(text: &str) -> Result<HighWater, Error> {
@@ -314,7 +323,9 @@ fn high_water(text: &str) -> Result<HighWater, Error> {
         .map(|number| number * scale)
         .filter(|bytes| *bytes >= 1.0)
         .map(|bytes| HighWater::Bytes(bytes as u64))
-        .ok_or_else(|| usage(format!("--memory-high-water {text} is not a size, like 8GiB, or a share, like 90%")))
+        .ok_or_else(|| {
+            usage(format!("--memory-high-water {text} is not a size, like 8GiB, or a share, like 90%"))
+        })
 }
 
 fn split_unit(text: &str) -> (Option<f64>, &str) {

@@ -1,6 +1,6 @@
 //! Compression around a dump, recognised by its first bytes.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// How a dump is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,33 +61,54 @@ impl Compression {
             Self::None => input,
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(input))),
             Self::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(input))?),
-            Self::Lz4 => Box::new(Lz4Frames { decoder: Some(lz4_flex::frame::FrameDecoder::new(buffered(input))) }),
+            Self::Lz4 => Box::new(Lz4Frames { frame: Some(lz4_frame(buffered(input))) }),
         })
     }
 }
 
-/// LZ4 frames one after the other; the library's decoder stops after the first, and takes the end of the
-/// input within a frame's head for its end.
+/// LZ4 frames one after the other; the library's decoder stops after the first.
+///
+/// The decoder takes an end of the input between two blocks, and after a frame's head, for the end of the frame.
+/// One that has really ended never asks for more than there is: so whether it did tells the two apart.
 struct Lz4Frames {
-    decoder: Option<lz4_flex::frame::FrameDecoder<BufReader<Box<dyn Read + Send>>>>,
+    frame: Option<lz4_flex::frame::FrameDecoder<Asked>>,
+}
+
+/// Knows whether more was asked for than there is.
+struct Asked {
+    input: BufReader<Box<dyn Read + Send>>,
+    too_much: bool,
+}
+
+impl Read for Asked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.too_much |= count == 0 && !buffer.is_empty();
+        Ok(count)
+    }
+}
+
+fn lz4_frame(input: BufReader<Box<dyn Read + Send>>) -> lz4_flex::frame::FrameDecoder<Asked> {
+    lz4_flex::frame::FrameDecoder::new(Asked { input, too_much: false })
 }
 
 impl Read for Lz4Frames {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use std::io::BufRead;
-        loop {
-            let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            let count = decoder.read(buffer)?;
+        while let Some(frame) = &mut self.frame {
+            let count = frame.read(buffer)?;
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            let Some(decoder) = self.decoder.take() else { return Ok(0) };
-            let mut input = decoder.into_inner();
-            if input.fill_buf()?.is_empty() {
-                return Ok(0);
+            let Some(frame) = self.frame.take() else { break };
+            let Asked { mut input, too_much } = frame.into_inner();
+            if too_much {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the frame does not end"));
             }
-            self.decoder = Some(lz4_flex::frame::FrameDecoder::new(input));
+            if !input.fill_buf()?.is_empty() {
+                self.frame = Some(lz4_frame(input));
+            }
         }
+        Ok(0)
     }
 }
 
@@ -141,13 +162,39 @@ mod tests {
     fn every_cut_is_an_error() {
         for compression in ALL {
             let first = compress(compression, &[b"first part"]);
+            // Several blocks, so that cuts fall between them too.
+            let blocks: Vec<u8> =
+                (0..200_000u32).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
+            let long = compress(compression, &[&blocks]);
+            for length in (first.len() + 1..long.len()).step_by(997).chain(block_ends(&long, compression)) {
+                assert!(
+                    read(compression, &long[..length]).is_err(),
+                    "{compression:?} cut at {length} of {}",
+                    long.len()
+                );
+            }
             let mut bytes = first.clone();
             bytes.extend(compress(compression, &[b"second part, which is longer"]));
             for length in 1..bytes.len() {
                 let whole_member = length == first.len();
-                assert_eq!(read(compression, &bytes[..length]).is_ok(), whole_member, "{compression:?} cut at {length}");
+                assert_eq!(
+                    read(compression, &bytes[..length]).is_ok(),
+                    whole_member,
+                    "{compression:?} cut at {length}"
+                );
             }
         }
+    }
+
+    /// Where the blocks of an LZ4 frame end: each begins with its length.
+    fn block_ends(frame: &[u8], compression: Compression) -> Vec<usize> {
+        let (mut ends, mut at) = (Vec::new(), 7);
+        while compression == Compression::Lz4 && at + 4 < frame.len() {
+            let length = u32::from_le_bytes(frame[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+            ends.push(at);
+            at += 4 + length as usize;
+        }
+        ends
     }
 
     #[test]

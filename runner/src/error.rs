@@ -33,7 +33,9 @@ pub enum Error {
     #[error("{0}")]
     Checkpoint(String),
     /// More rows were rejected than allowed.
-    #[error("{rejected} rows were rejected, more than --max-errors {allowed}; see the reject file for each of them")]
+    #[error(
+        "{rejected} rows were rejected, more than --max-errors {allowed}; see the reject file for each of them"
+    )]
     TooManyRejected {
         /// Rows rejected.
         rejected: u64,
@@ -64,7 +66,9 @@ pub enum Error {
     #[error("Redis lost data that it had acknowledged: {0}")]
     Lost(String),
     /// Redis had no room for too long.
-    #[error("Redis has had no room for {waited} s; nothing frees the set before the consumer may stream: give Redis more memory, then start again")]
+    #[error(
+        "Redis has had no room for {waited} s; nothing frees the set before the consumer may stream: give Redis more memory, then start again"
+    )]
     Full {
         /// Seconds.
         waited: u64,
@@ -128,7 +132,9 @@ pub enum DumpError {
     #[error(transparent)]
     Scan(#[from] ScanError),
     /// Its compression cannot be undone.
-    #[error("the {format} stream is cut off or damaged at byte {offset} of the decompressed dump: {reason}; copy it again")]
+    #[error(
+        "the {format} stream is cut off or damaged at byte {offset} of the decompressed dump: {reason}; copy it again"
+    )]
     Compression {
         /// The compression.
         format: &'static str,
@@ -138,7 +144,9 @@ pub enum DumpError {
         reason: String,
     },
     /// A compression that is not supported.
-    #[error("it is compressed by {0}, which cannot be read: decompress it into a pipe (`… | pg-bootstrap-sync --dump-file -`)")]
+    #[error(
+        "it is compressed by {0}, which cannot be read: decompress it into a pipe (`… | pg-bootstrap-sync --dump-file -`)"
+    )]
     UnknownCompression(&'static str),
     /// Something that is recognised and not supported yet.
     #[error("{what} at {at} cannot be loaded yet: {advice}")]
@@ -151,7 +159,9 @@ pub enum DumpError {
         advice: &'static str,
     },
     /// A statement that is larger than a change may be.
-    #[error("the statement at {at} is too large: as a change it has {size} bytes, the change stream carries {limit}")]
+    #[error(
+        "the statement at {at} is too large: as a change it has {size} bytes, the change stream carries {limit}"
+    )]
     StatementTooLarge {
         /// Where it begins.
         at: Place,
@@ -161,7 +171,9 @@ pub enum DumpError {
         limit: usize,
     },
     /// A block of rows whose columns are not known.
-    #[error("the rows of {table} at {at} name no columns, and no definition of the table was seen before; dump the table's definition too, or name the columns")]
+    #[error(
+        "the rows of {table} at {at} name no columns, and no definition of the table was seen before; dump the table's definition too, or name the columns"
+    )]
     NoColumns {
         /// The table.
         table: String,
@@ -192,7 +204,9 @@ fn column_suffix(column: Option<&str>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RangeError {
     /// The changes reach the snapshot LSN.
-    #[error("the dump does not fit below the snapshot LSN: {what}sequence {sequence} has score {score}, the snapshot LSN {lsn} has score {limit}, and every bootstrap change must lie strictly below; take the dump at a later LSN, or start lower with --first-sequence")]
+    #[error(
+        "the dump does not fit below the snapshot LSN: {what}sequence {sequence} has score {score}, the snapshot LSN {lsn} has score {limit}, and every bootstrap change must lie strictly below; take the dump at a later LSN, or start lower with --first-sequence"
+    )]
     SnapshotLsn {
         /// What reaches it.
         what: String,

@@ -22,11 +22,11 @@ use crate::planner::{Limit, LimitKind};
 use crate::progress::Progress;
 use crate::progress::summary::Ending;
 use crate::reject::RejectFile;
+use crate::sink::Sink;
 use crate::sink::file::FileSink;
 use crate::sink::null::NullSink;
 use crate::sink::redis::RedisSink;
 use crate::sink::redis::session::{Run, Session};
-use crate::sink::Sink;
 use crate::source::Identity;
 use crate::stop::Stop;
 use writer::Loader;
@@ -55,7 +55,9 @@ pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
     for _ in 0..REWINDS {
         match attempt(config, file.as_ref(), lost, progress, stop).await {
             Err(Error::Lost(what)) if config.location.is_file() => {
-                tracing::warn!("Redis lost data that it had acknowledged ({what}); going back to what it holds");
+                tracing::warn!(
+                    "Redis lost data that it had acknowledged ({what}); going back to what it holds"
+                );
                 progress.retried();
                 lost = true;
             }
@@ -77,7 +79,9 @@ async fn clear(config: &Config, stop: &Stop) {
     let run = Run { config, target, source: None, file: None, lost: true, stop };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
-        Err(error) => tracing::warn!(error = %crate::error::chain(&error), "what was in flight is still there"),
+        Err(error) => {
+            tracing::warn!(error = %crate::error::chain(&error), "what was in flight is still there")
+        }
     }
 }
 
@@ -133,7 +137,8 @@ async fn attempt(
     };
     let checkpoint = beginning.checkpoint.take();
     // Offsets are those of the file only where it is not compressed; elsewhere the reader counts from its start.
-    let bytes = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
+    let bytes =
+        checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
     progress.begin(checkpoint.as_ref(), bytes, size);
     if let Some(done) = checkpoint.as_ref().filter(|checkpoint| checkpoint.complete) {
         if let Err(error) = same_pipe(config, done, stop).await {
@@ -174,7 +179,11 @@ async fn run(
     };
     if let Err(error) = fits(config, &task, checkpoint.is_some(), stop).await {
         // Nothing was written, so a new run leaves nothing behind that others would have to go around.
-        if fresh { sink.forget().await } else { sink.release().await }
+        if fresh {
+            sink.forget().await
+        } else {
+            sink.release().await
+        }
         return Err(error);
     }
     let result = drive(config, task, checkpoint, &mut sink, progress, stop).await;

@@ -64,24 +64,44 @@ pub fn render(progress: &Progress) -> String {
     let details = progress.details();
     let (used, max) = progress.redis_memory_seen();
     let mut out = String::new();
-    let mut gauge = |name: &str, help: &str, value: &dyn Display| metric(&mut out, name, "gauge", help, value);
+    let mut gauge =
+        |name: &str, help: &str, value: &dyn Display| metric(&mut out, name, "gauge", help, value);
     gauge("source_bytes", "Bytes of the dump up to what is durable", &details.bytes);
     gauge("source_size_bytes", "Size of the dump, 0 if unknown", &details.bytes_total.unwrap_or(0));
     gauge("rows", "Rows of the dump up to what is durable", &details.rows);
     gauge("changes", "Changes in Redis", &details.changes);
     gauge("rejected_rows", "Rows set aside", &details.rejected);
     gauge("next_sequence", "The next sequence number", &details.next);
-    gauge("waiting", "1 while nothing moves because Redis is away or full", &u8::from(details.waiting.is_some()));
+    gauge(
+        "waiting",
+        "1 while nothing moves because Redis is away or full",
+        &u8::from(details.waiting.is_some()),
+    );
     gauge("redis_used_memory_bytes", "Memory that Redis uses", &used);
     gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", &max);
-    metric(&mut out, "retries_total", "counter", "Attempts that failed and were repeated", &progress.retries());
-    metric(&mut out, "elapsed_seconds", "gauge", "Time since the start of this process", &progress.elapsed().as_secs_f64());
+    metric(
+        &mut out,
+        "retries_total",
+        "counter",
+        "Attempts that failed and were repeated",
+        &progress.retries(),
+    );
+    metric(
+        &mut out,
+        "elapsed_seconds",
+        "gauge",
+        "Time since the start of this process",
+        &progress.elapsed().as_secs_f64(),
+    );
     skipped(&mut out, &details.skipped);
     out
 }
 
 fn metric(out: &mut String, name: &str, kind: &str, help: &str, value: &dyn Display) {
-    let _ = writeln!(out, "# HELP pg_bootstrap_{name} {help}\n# TYPE pg_bootstrap_{name} {kind}\npg_bootstrap_{name} {value}");
+    let _ = writeln!(
+        out,
+        "# HELP pg_bootstrap_{name} {help}\n# TYPE pg_bootstrap_{name} {kind}\npg_bootstrap_{name} {value}"
+    );
 }
 
 fn skipped(out: &mut String, skipped: &std::collections::BTreeMap<String, u64>) {

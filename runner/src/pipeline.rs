@@ -192,7 +192,8 @@ impl Pipeline {
             let body = move || convert(&work, &used, &slabs);
             threads.push(thread::Builder::new().name(format!("convert-{index}")).spawn(body)?);
         }
-        let reader = Reader { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
+        let reader =
+            Reader { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
         // PostgreSQL's parser recurses.
         let builder = thread::Builder::new().name("scan".to_owned()).stack_size(16 << 20);
         threads.push(builder.spawn(move || reader.run(&task))?);
@@ -336,7 +337,13 @@ impl Reader {
         Err(Ended::Unwanted)
     }
 
-    fn dispatch(&mut self, work: Work, first: Sequence, walk: &mut Walk, raw: &AtomicU64) -> Result<(), Ended> {
+    fn dispatch(
+        &mut self,
+        work: Work,
+        first: Sequence,
+        walk: &mut Walk,
+        raw: &AtomicU64,
+    ) -> Result<(), Ended> {
         let after = self.mark(walk, raw);
         let item = match work {
             Work::Sql(texts) => Item::Sql { members: walk.sql(&texts, first), first, after: Box::new(after) },
@@ -435,7 +442,9 @@ impl Walk {
                 }
             }
         }
-        ahead.extend(self.scanner.read_ahead(scan.offset.max(self.scanner.point().offset)).unwrap_or_default());
+        ahead.extend(
+            self.scanner.read_ahead(scan.offset.max(self.scanner.point().offset)).unwrap_or_default(),
+        );
         self.scanner = Scanner::resume(scan).map_err(|error| self.dump_error(error))?;
         if scan.offset > self.source.offset() {
             self.source.skip_to(scan.offset).map_err(|error| self.source.error(&self.name, error))?;
@@ -447,7 +456,9 @@ impl Walk {
 
     /// Plans an event whose work nobody wants.
     fn pass(&mut self, event: Event, slabs: &Spares<Vec<u8>>) -> Result<(), Error> {
-        if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) = self.planner.plan(event, &self.scanner)? {
+        if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) =
+            self.planner.plan(event, &self.scanner)?
+        {
             slabs.put(slab.into_buffer());
         }
         Ok(())
@@ -465,8 +476,10 @@ impl Walk {
             while let Some(buffer) = slabs.get() {
                 self.scanner.recycle(buffer);
             }
-            let count =
-                self.source.read(self.scanner.room()).map_err(|error| self.source.error(&self.name, error))?;
+            let count = self
+                .source
+                .read(self.scanner.room())
+                .map_err(|error| self.source.error(&self.name, error))?;
             match count {
                 0 => self.scanner.finish(),
                 count => self.scanner.fill(count),

@@ -253,7 +253,8 @@ impl Planner {
             && self.next.score().get() > limit.score
         {
             // The first number whose score is at the limit.
-            let over = first.get().max((limit.score + first.get() as i64 - first.score().get()).max(1) as u64);
+            let over =
+                first.get().max((limit.score + first.get() as i64 - first.score().get()).max(1) as u64);
             let sequence = Sequence::new(over).ok_or_else(exhausted)?;
             return Err(Error::Range(limit.error("", first, sequence)));
         }
@@ -281,7 +282,13 @@ impl Planner {
                 self.skip("transaction");
                 return Ok(None);
             }
-            Kind::Insert => return Err(self.unsupported("an INSERT statement (pg_dump --inserts)", place, "dump with COPY data, pg_dump's default")),
+            Kind::Insert => {
+                return Err(self.unsupported(
+                    "an INSERT statement (pg_dump --inserts)",
+                    place,
+                    "dump with COPY data, pg_dump's default",
+                ));
+            }
             Kind::NotForReplica(skip) => {
                 self.skip(skip.name());
                 return Ok(None);
@@ -358,7 +365,11 @@ impl Planner {
             LargeObject::Whole => {}
             LargeObject::Write { literal, bytes } => {
                 let Some((oid, offset)) = self.point.large_object else {
-                    return Err(self.unsupported("lowrite outside of lo_open and lo_close", place, "dump with pg_dump 13 or later"));
+                    return Err(self.unsupported(
+                        "lowrite outside of lo_open and lo_close",
+                        place,
+                        "dump with pg_dump 13 or later",
+                    ));
                 };
                 self.point.large_object = Some((oid, offset + bytes));
                 return Ok(Some(format!("SELECT pg_catalog.lo_put({oid}, {offset}, {literal});")));
@@ -420,7 +431,11 @@ impl Planner {
             }
             Meta::Encoding(_) => self.skip("psql_encoding"),
             Meta::Other(name) if brings_more(&name) => {
-                return Err(self.unsupported(&format!("psql's \\{name}"), place, "it brings what is not in this file: dump with pg_dump, into one file"));
+                return Err(self.unsupported(
+                    &format!("psql's \\{name}"),
+                    place,
+                    "it brings what is not in this file: dump with pg_dump, into one file",
+                ));
             }
             Meta::Other(name) => self.skip(&format!("psql_{name}")),
         }
@@ -454,3 +469,6 @@ impl Planner {
 fn brings_more(command: &str) -> bool {
     matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,11 @@ impl RejectFile {
             lengths.push(self.length + text.len() as u64);
         }
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
-        written.map_err(|error| Error::File { action: "write to the reject file", path: self.path.clone(), error })?;
+        written.map_err(|error| Error::File {
+            action: "write to the reject file",
+            path: self.path.clone(),
+            error,
+        })?;
         self.length += text.len() as u64;
         Ok(lengths)
     }

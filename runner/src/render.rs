@@ -41,9 +41,12 @@ impl TablePlan {
         let known = schema.table(&header.table);
         let names: Vec<String> = match (&header.columns, known) {
             (dump::CopyColumns::Listed(names), _) => names.clone(),
-            (_, Some(table)) => {
-                table.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect()
-            }
+            (_, Some(table)) => table
+                .columns
+                .iter()
+                .filter(|column| !column.generated)
+                .map(|column| column.name.clone())
+                .collect(),
             (dump::CopyColumns::Zero, None) => Vec::new(),
             (dump::CopyColumns::All, None) => return None,
         };

@@ -185,7 +185,8 @@ impl Source {
 
     fn decompressed(mut self) -> Result<Self, OpenError> {
         let mut first = [0; decompress::ENOUGH];
-        let length = read_up_to(&mut self.reader, &mut first).map_err(|error| OpenError::Io("read", error))?;
+        let length =
+            read_up_to(&mut self.reader, &mut first).map_err(|error| OpenError::Io("read", error))?;
         let compression = Compression::detect(&first[..length]).map_err(OpenError::Compression)?;
         let input: Box<dyn Read + Send> = match (compression, &mut self.seekable) {
             (Compression::None, Some(file)) => {
@@ -313,11 +314,19 @@ impl Source {
                 "the checkpoint is of another dump: what {name} brings is not what was loaded up to there; bring the same dump, or use --restart to delete what was loaded and start over"
             ));
         }
-        let damaged = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other)
-            && error.raw_os_error().is_none();
+        let damaged = matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Other
+        ) && error.raw_os_error().is_none();
         if self.compression != Compression::None && damaged {
             let (format, offset, reason) = (self.compression.name(), self.offset, error.to_string());
-            return Error::Dump { source_name: name.to_owned(), error: DumpError::Compression { format, offset, reason } };
+            return Error::Dump {
+                source_name: name.to_owned(),
+                error: DumpError::Compression { format, offset, reason },
+            };
         }
         Error::Source { action: "read", name: name.to_owned(), error }
     }

@@ -36,7 +36,11 @@ fn wrong_options() {
     expect(with(&["--ddl-time", "yesterday"]), 2, &["--ddl-time yesterday", "RFC 3339"]);
     expect(with(&["--metrics-addr", "nowhere"]), 2, &["--metrics-addr"]);
     expect(bare(&["--dump-file", &file, "--output", "-", "--checkpoint", "x"]), 2, &["cannot be resumed"]);
-    expect(bare(&["--dump-file", &file, "--output", "-", "--kv-url", "redis://x"]), 2, &["cannot be used with"]);
+    expect(
+        bare(&["--dump-file", &file, "--output", "-", "--kv-url", "redis://x"]),
+        2,
+        &["cannot be used with"],
+    );
     let redis = ["--dump-file", file.as_str(), "--kv-url", "redis://127.0.0.1"];
     for (option, value) in [
         ("--ttl", "soon"),
@@ -64,11 +68,20 @@ fn variables() {
         let variable = format!("PGBOOTSTRAP_{}", option.to_uppercase().replace('-', "_"));
         assert!(help.contains(&format!("[env: {variable}")), "--{option} has no variable in the help");
         // That it is read: a value that fits nothing is refused (paths and names take anything).
-        let out = Runner::new().arg("--dump-file").arg(&input.file).arg("--dry-run").env(&variable, "\u{1}").run(LIMIT);
+        let out = Runner::new()
+            .arg("--dump-file")
+            .arg(&input.file)
+            .arg("--dry-run")
+            .env(&variable, "\u{1}")
+            .run(LIMIT);
         let free = ["PATH", "FILE", "URL", "NAME", "KEY"];
-        let takes = help.lines().find(|line| line.trim().starts_with(&format!("--{option} <"))).unwrap_or("<flag>");
+        let takes =
+            help.lines().find(|line| line.trim().starts_with(&format!("--{option} <"))).unwrap_or("<flag>");
         let late = ["snapshot-lsn", "ttl", "retry-timeout", "full-timeout", "memory-high-water", "ddl-time"];
-        if !free.iter().any(|name| takes.contains(&format!("<{name}>"))) && !late.contains(&option) && option != "dry-run" {
+        if !free.iter().any(|name| takes.contains(&format!("<{name}>")))
+            && !late.contains(&option)
+            && option != "dry-run"
+        {
             expect(out, 2, &[&format!("--{option}")]);
         }
     }
@@ -96,7 +109,10 @@ fn variables() {
     // The command line counts before the environment.
     let both = runner(&redis, &input.file).env("PGBOOTSTRAP_KV_KEY", "third").args(["--kv-key", "fourth"]);
     both.run(LIMIT).expect_code(0);
-    assert_eq!((redis.cli(&["ZCARD", "third"]), redis.cli(&["ZCARD", "fourth"])), ("0".into(), changes(3).to_string()));
+    assert_eq!(
+        (redis.cli(&["ZCARD", "third"]), redis.cli(&["ZCARD", "fourth"])),
+        ("0".into(), changes(3).to_string())
+    );
 }
 
 #[test]
@@ -112,7 +128,8 @@ fn help_version_and_completions() {
     let version = stdout(&bare(&["--version"]).expect_code(0));
     assert!(version.starts_with("pg-bootstrap-sync ") && version.trim().split('.').count() == 3, "{version}");
     // The environment is not printed: it may hold a password.
-    let help = Runner::new().arg("--help").env("PGBOOTSTRAP_KV_URL", format!("redis://:{SECRET}@h")).run(LIMIT);
+    let help =
+        Runner::new().arg("--help").env("PGBOOTSTRAP_KV_URL", format!("redis://:{SECRET}@h")).run(LIMIT);
     expect_discreet(&help);
     for shell in ["bash", "zsh", "fish"] {
         let script = stdout(&bare(&["completions", shell]).expect_code(0));
@@ -139,15 +156,25 @@ fn what_is_said_where() {
     let text = expect(run().env("NO_COLOR", "1").run(LIMIT), 0, &[]);
     assert!(!text.stderr.contains('\u{1b}'));
     let summary = stdout(&text);
-    assert!(summary.contains("done: 5002 changes, 5000 rows") && summary.contains("5000  public.items"), "{summary}");
+    assert!(
+        summary.contains("done: 5002 changes, 5000 rows") && summary.contains("5000  public.items"),
+        "{summary}"
+    );
     redis.cli(&["FLUSHALL"]);
 
     let json = |stderr: &str| -> Vec<serde_json::Value> {
-        stderr.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line:?}: {e}"))).collect()
+        stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line:?}: {e}")))
+            .collect()
     };
-    let logged = expect(runner(&redis, &input.path("missing")).args(["--log-format", "json"]).run(LIMIT), 2, &[]);
+    let logged =
+        expect(runner(&redis, &input.path("missing")).args(["--log-format", "json"]).run(LIMIT), 2, &[]);
     let lines = json(&logged.stderr);
-    assert_eq!((lines[0]["level"].as_str(), lines[0]["exit_code"].as_u64(), lines[0]["retryable"].as_bool()), (Some("ERROR"), Some(2), Some(false)));
+    assert_eq!(
+        (lines[0]["level"].as_str(), lines[0]["exit_code"].as_u64(), lines[0]["retryable"].as_bool()),
+        (Some("ERROR"), Some(2), Some(false))
+    );
     let slow = run().args(["--log-format", "json", "--max-rate", "800", "--batch-size", "100"]);
     let logged = expect(slow.run(LIMIT), 0, &[]);
     let progress = json(&logged.stderr).into_iter().find(|line| line["message"] == "progress").unwrap();
@@ -166,7 +193,8 @@ fn what_is_said_where() {
     assert_eq!(logged.stdout, text.stdout);
     json(&logged.stderr);
     let members = redis.client().command(&["ZRANGE", zset::KEY, "0", "-1"]).unwrap().array();
-    let members: Vec<u8> = members.into_iter().flat_map(|member| [member.bytes(), b"\n".to_vec()].concat()).collect();
+    let members: Vec<u8> =
+        members.into_iter().flat_map(|member| [member.bytes(), b"\n".to_vec()].concat()).collect();
     assert!(members == text.stdout, "the set and the output hold the same bytes");
 
     redis.cli(&["FLUSHALL"]);
@@ -182,7 +210,14 @@ fn metrics_while_it_runs() {
     let redis = RedisServer::start();
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
-    let slow = runner(&redis, &input.file).args(["--max-rate", "1000", "--batch-size", "100", "--metrics-addr", &address]);
+    let slow = runner(&redis, &input.file).args([
+        "--max-rate",
+        "1000",
+        "--batch-size",
+        "100",
+        "--metrics-addr",
+        &address,
+    ]);
     let mut running = slow.spawn();
     running.wait_for_stderr("metrics at", LIMIT);
     let get = |path: &str| {
@@ -201,7 +236,11 @@ fn metrics_while_it_runs() {
     assert!(wait_until(LIMIT, || value(&get("/metrics"), "changes") > 100.0));
     let text = get("/metrics");
     assert!(text.starts_with("HTTP/1.1 200 OK") && text.contains("text/plain"));
-    assert!(value(&text, "rows") < 5000.0 && value(&text, "source_size_bytes") > 0.0 && value(&text, "next_sequence") > 1.0);
+    assert!(
+        value(&text, "rows") < 5000.0
+            && value(&text, "source_size_bytes") > 0.0
+            && value(&text, "next_sequence") > 1.0
+    );
     assert!(!text.contains(CELL));
     // What is said to be written is there.
     let written = value(&text, "changes");
@@ -221,6 +260,7 @@ fn metrics_while_it_runs() {
 fn a_reader_that_goes_away() {
     let input = Input::of(&dump(50_000));
     let script = "set -o pipefail; \"$0\" --dump-file \"$1\" --output - | head -c 100 > /dev/null; exit ${PIPESTATUS[0]}";
-    let out = Command::new("bash").args(["-c", script]).arg(pg_bootstrap_sync()).arg(&input.file).output().unwrap();
+    let out =
+        Command::new("bash").args(["-c", script]).arg(pg_bootstrap_sync()).arg(&input.file).output().unwrap();
     assert_eq!(out.status.code(), Some(9), "{}", String::from_utf8_lossy(&out.stderr));
 }

@@ -1,8 +1,8 @@
 //! Whatever ends or disturbs a load, the next call makes the set complete: the same bytes as an undisturbed load,
 //! or a refusal that says why.
 //!
-//! The short form runs by default; `PGBOOTSTRAP_LONG=1` kills at more than two hundred moments. No time is
-//! asserted: moments are positions in the run, where that can be, and only the outcome counts.
+//! The short form runs by default; `PGBOOTSTRAP_LONG=1` takes 200,000 rows and kills at more than two hundred
+//! moments. No time is asserted: moments are positions in the run, where that can be, and only the outcome counts.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use pg_bootstrap_tests::binary::{Finished, Runner, Running};
 use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::loads::{
-    Dump, IN_FLIGHT, Input, LIMIT, Lab, expect_refused, run_key, runner, seeded, sequence, times,
+    Dump, IN_FLIGHT, Input, LIMIT, Lab, expect_refused, long, run_key, runner, seeded, sequence, times,
 };
 use pg_bootstrap_tests::proxy::Direction;
 use pg_bootstrap_tests::resp::{RedisClient, Reply};
@@ -18,16 +18,19 @@ use pg_bootstrap_tests::rng::Rng;
 use pg_bootstrap_tests::servers::{Data, RedisOptions, RedisServer, wait_until};
 use pg_bootstrap_tests::zset::{KEY, Snapshot};
 
-const ROWS: u64 = 200_000;
 /// Sequences at the start and the end of the dump that are statements.
 const STATEMENTS: u64 = 240;
 const RUN: &str = "default";
 const RESUMED: &str = "going on from the checkpoint";
 const WENT_BACK: &str = "going back to what it holds";
 
+fn rows() -> u64 {
+    if long() { 200_000 } else { 60_000 }
+}
+
 fn bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| dumpgen::dump(ROWS))
+    BYTES.get_or_init(|| dumpgen::dump(rows()))
 }
 
 fn dump() -> Dump {
@@ -39,7 +42,7 @@ fn undisturbed() -> &'static Snapshot {
     static SNAPSHOT: OnceLock<Snapshot> = OnceLock::new();
     SNAPSHOT.get_or_init(|| {
         let snapshot = dump().undisturbed();
-        assert!(snapshot.count >= ROWS + 2 * STATEMENTS, "{snapshot:?}");
+        assert!(snapshot.count >= rows() + 2 * STATEMENTS, "{snapshot:?}");
         let last = (snapshot.count as i64 - 1_000_000).to_string();
         assert_eq!(snapshot.range, Some(("-999999".to_owned(), last)), "no holes");
         snapshot
@@ -114,7 +117,10 @@ fn kill_and_resume(input: Input, rounds: usize, name: &str) {
         check(&lab, finished, resumed, &mut tally);
         dump.expect_same(&mut lab.redis.client(), undisturbed(), &format!("{name}, round {round}"));
         let resent = lab.meter.resent();
-        assert!(resent <= allowed, "round {round}: {resent} members were sent again, {allowed} could be in flight");
+        assert!(
+            resent <= allowed,
+            "round {round}: {resent} members were sent again, {allowed} could be in flight"
+        );
         tally.resent += resent;
         tally.allowed += allowed;
     }
@@ -140,7 +146,11 @@ fn durable(lab: &Lab) -> u64 {
 /// arrive after the look at Redis: then it went on further behind.)
 fn check(lab: &Lab, finished: Finished, durable: u64, tally: &mut Tally) {
     if let Some(lowest) = lab.meter.take_lowest() {
-        assert!(lowest >= durable as i64 - 1_000_000, "{durable} is next, {lowest} was sent:\n{}", finished.stderr);
+        assert!(
+            lowest >= durable as i64 - 1_000_000,
+            "{durable} is next, {lowest} was sent:\n{}",
+            finished.stderr
+        );
     }
     if finished.stderr.contains(RESUMED) {
         tally.resumes += 1;
@@ -148,7 +158,11 @@ fn check(lab: &Lab, finished: Finished, durable: u64, tally: &mut Tally) {
         let next = next.and_then(|number| number.parse().ok());
         assert!(next >= Some(durable), "not from {durable}:\n{}", finished.stderr);
     } else if finished.code() == Some(0) {
-        assert!(durable == 1 || finished.stdout.starts_with(b"done already"), "{durable}:\n{}", finished.stderr);
+        assert!(
+            durable == 1 || finished.stdout.starts_with(b"done already"),
+            "{durable}:\n{}",
+            finished.stderr
+        );
     }
 }
 
@@ -170,16 +184,18 @@ fn killed_at_any_moment_from_a_pipe() {
 /// The tests can fail: what they compare by sees one byte, one entry more, one entry less, one score.
 #[test]
 fn a_tampered_set_is_seen() {
-    let (dump, lab) = (dump(), Lab::new());
+    let (dump, lab) = (Dump::new(&dumpgen::dump(5000)), Lab::new());
+    let expected = dump.undisturbed();
     dump.give(lab.runner(), Input::Plain).run(LIMIT).expect_code(0);
     let same = |what: &str| {
-        let compare = || dump.expect_same(&mut lab.redis.client(), undisturbed(), what);
+        let compare = || dump.expect_same(&mut lab.redis.client(), &expected, what);
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(compare)).is_ok()
     };
     assert!(same("as it is"));
     let mut client = lab.redis.client();
-    let member = client.command(&["ZRANGE", KEY, "100000", "100000"]).unwrap().array().remove(0).bytes();
-    let score = String::from_utf8(client.command(&[b"ZSCORE", KEY.as_bytes(), &member]).unwrap().bytes()).unwrap();
+    let member = client.command(&["ZRANGE", KEY, "3000", "3000"]).unwrap().array().remove(0).bytes();
+    let score =
+        String::from_utf8(client.command(&[b"ZSCORE", KEY.as_bytes(), &member]).unwrap().bytes()).unwrap();
     let mut other = member.clone();
     *other.last_mut().unwrap() = b' ';
     client.command(&[b"ZREM", KEY.as_bytes(), &member]).unwrap();
@@ -193,9 +209,9 @@ fn a_tampered_set_is_seen() {
     client.add_change("0.5", &member).unwrap();
     assert!(!same("one score"));
     // The meter too: nothing was sent twice, until it was.
-    assert_eq!((lab.meter.members(), lab.meter.resent()), (undisturbed().count, 0));
+    assert_eq!((lab.meter.members(), lab.meter.resent()), (expected.count, 0));
     RedisClient::connect(lab.proxy.port(), None).unwrap().add_change(&score, &member).unwrap();
-    assert_eq!((lab.meter.members(), lab.meter.resent()), (undisturbed().count + 1, 1));
+    assert_eq!((lab.meter.members(), lab.meter.resent()), (expected.count + 1, 1));
 }
 
 #[test]
@@ -232,7 +248,11 @@ fn again_where_it_is_a_pipe(running: Running, lab: &Lab, dump: &Dump, input: Inp
         assert!(finished.stderr.contains(WENT_BACK), "{}", finished.stderr);
         return finished;
     }
-    expect_refused(finished, 11, &["Redis lost data", "call the same command again with the dump from its start"]);
+    expect_refused(
+        finished,
+        11,
+        &["Redis lost data", "call the same command again with the dump from its start"],
+    );
     dump.give(lab.runner(), input).run(LIMIT).expect_code(0)
 }
 
@@ -271,11 +291,11 @@ fn redis_flushed_in_the_middle() {
 /// A range that did not begin at 1 leaves nothing behind it.
 #[test]
 fn a_second_run_flushed_in_the_middle() {
-    let (dump, lab) = (Dump::new(&dumpgen::dump(50_000)), Lab::new());
+    let (dump, lab) = (dump(), Lab::new());
     dump.give(lab.runner(), Input::Plain).run(LIMIT).expect_code(0);
     let other = dump.give(lab.runner(), Input::Plain).args(["--run-id", "second"]);
     let mut running = slowly(other).spawn();
-    assert!(lab.reaches(&mut running, "second", 75_000));
+    assert!(lab.reaches(&mut running, "second", undisturbed().count * 3 / 2));
     lab.redis.client().command(&["FLUSHALL"]).unwrap();
     running.wait(LIMIT).expect_code(0);
     let found = Snapshot::take(&mut lab.redis.client()).unwrap();
@@ -441,7 +461,7 @@ fn wakes_after_its_lease(args: &[&str], run: &str) {
     let (dump, lab) = (dump(), Lab::new());
     let slow = dump.give(lab.runner(), Input::Plain).args(["--max-rate", "100000", "--batch-size", "2000"]);
     let mut first = slow.spawn();
-    assert!(lab.reaches(&mut first, RUN, 50_000));
+    assert!(lab.reaches(&mut first, RUN, undisturbed().count / 4));
     first.signal("STOP");
     let second = dump.give(lab.runner(), Input::Plain).args(args);
     second.run(LIMIT).expect_code(0);
@@ -508,7 +528,11 @@ fn another_encoder_or_configuration_is_refused() {
     let other = ["--ddl-time", "2026-01-02T03:04:05Z"];
     stopped_midway(&lab, &dump, Input::Plain, &other, undisturbed().count / 2);
     let refused = dump.give(lab.runner(), Input::Plain).run(LIMIT);
-    expect_refused(refused, 5, &["--ddl-time was \"2026-01-02T03:04:05Z\", now it is \"2000-01-01T00:00:00Z\""]);
+    expect_refused(
+        refused,
+        5,
+        &["--ddl-time was \"2026-01-02T03:04:05Z\", now it is \"2000-01-01T00:00:00Z\""],
+    );
     dump.give(lab.runner(), Input::Plain).arg("--restart").run(LIMIT).expect_code(0);
     dump.expect_same(&mut lab.redis.client(), undisturbed(), "started over with another time");
 }
@@ -530,7 +554,11 @@ fn another_dump_is_refused() {
         lab.clear();
         stopped_midway(&lab, &dump, ours, &[], undisturbed().count / 2);
         let held = Snapshot::take(&mut lab.redis.client()).unwrap();
-        expect_refused(other.give(lab.runner(), theirs).run(LIMIT), 5, &["of another dump", says, "--restart"]);
+        expect_refused(
+            other.give(lab.runner(), theirs).run(LIMIT),
+            5,
+            &["of another dump", says, "--restart"],
+        );
         assert_eq!(Snapshot::take(&mut lab.redis.client()).unwrap(), held, "a refusal changes nothing");
         // The right one still goes on.
         let finished = dump.give(lab.runner(), ours).run(LIMIT).expect_code(0);
@@ -565,7 +593,11 @@ fn signals_end_a_run_with_a_checkpoint() {
                 let finished = mirrored(dump.give(lab.runner(), input)).run(LIMIT).expect_code(0);
                 assert!(finished.stderr.contains(RESUMED), "{}", finished.stderr);
                 check(&lab, finished, next, &mut Tally::default());
-                dump.expect_same(&mut lab.redis.client(), undisturbed(), &format!("{signal}, {input:?}, {round}"));
+                dump.expect_same(
+                    &mut lab.redis.client(),
+                    undisturbed(),
+                    &format!("{signal}, {input:?}, {round}"),
+                );
                 assert_eq!(lab.meter.resent(), 0, "nothing was in flight");
                 assert_eq!(next_in(&mirror), undisturbed().count + 1);
             }
@@ -585,7 +617,7 @@ fn next_in(file: &std::path::Path) -> u64 {
 fn signals_end_a_run_that_waits() {
     let (dump, lab) = (dump(), Lab::new());
     let mut running = slowly(dump.give(lab.runner(), Input::Plain)).spawn();
-    assert!(lab.reaches(&mut running, RUN, 20_000));
+    assert!(lab.reaches(&mut running, RUN, undisturbed().count / 8));
     lab.proxy.refuse();
     lab.proxy.cut();
     running.wait_for_stderr("trying again", LIMIT);
@@ -675,7 +707,7 @@ fn the_checkpoint_file_brings_a_run_back() {
 
     // Damaged, or not of this dump.
     lab.clear();
-    stopped_midway(&lab, &dump, Input::Plain, &["--checkpoint", &name], 30_000);
+    stopped_midway(&lab, &dump, Input::Plain, &["--checkpoint", &name], undisturbed().count / 5);
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replacen("\"next\":", "\"next\":1", 1)).unwrap();
     expect_refused(resume(Input::Plain).run(LIMIT), 5, &["is damaged", &name]);
@@ -689,7 +721,8 @@ fn the_checkpoint_file_brings_a_run_back() {
 
 /// Takes the registry and the run away, and leaves the set.
 fn forget_run(lab: &Lab) {
-    let gone = lab.redis.client().command(&["DEL", &run_key(RUN), "{kasho:changes}:bootstrap:ranges"]).unwrap();
+    let gone =
+        lab.redis.client().command(&["DEL", &run_key(RUN), "{kasho:changes}:bootstrap:ranges"]).unwrap();
     assert_eq!(gone, Reply::Int(2));
 }
 
@@ -697,6 +730,8 @@ fn forget_run(lab: &Lab) {
 fn an_output_file_is_gone_on_with() {
     let dump = dump();
     let mut rng = seeded("output");
+    // Slow enough for several checkpoints, of which there is one a second or so.
+    let slow = (rows() / 2).to_string();
     let (whole, part) = (dump.folder().join("whole"), dump.folder().join("part"));
     let load = |input, file: &std::path::Path| {
         dump.give(Runner::new(), input).arg("--output").arg(file).args(["--progress", "never"])
@@ -710,8 +745,8 @@ fn an_output_file_is_gone_on_with() {
             let _ = std::fs::remove_file(part.with_extension("checkpoint"));
             let mut resumes = 0;
             for kill in 0..6 {
-                // Slow enough for several checkpoints, of which there is one a second or so.
-                let mut running = load(input, &part).args(["--max-rate", "100000", "--batch-size", "300"]).spawn();
+                let mut running =
+                    load(input, &part).args(["--max-rate", &slow, "--batch-size", "300"]).spawn();
                 let size = || std::fs::metadata(&part).map_or(0, |metadata| metadata.len());
                 let target = whole.len() as u64 / 6 * (kill + 1) + rng.below(whole.len() as u64 / 6);
                 wait_until(LIMIT, || size() >= target || !running.is_running());
@@ -747,13 +782,17 @@ fn a_killed_run_makes_room_for_another() {
 
     // Its own entries alone, as a run that begins there makes them.
     let floor = format!("({last}");
-    let first = lab.redis.client().command(&["ZRANGEBYSCORE", KEY, &floor, "+inf", "WITHSCORES", "LIMIT", "0", "1"]);
+    let first =
+        lab.redis.client().command(&["ZRANGEBYSCORE", KEY, &floor, "+inf", "WITHSCORES", "LIMIT", "0", "1"]);
     let first: i64 = String::from_utf8(first.unwrap().array().remove(1).bytes()).unwrap().parse().unwrap();
     assert_eq!(first, last + 1001);
     lab.redis.client().command(&["ZREMRANGEBYSCORE", KEY, "-inf", &last.to_string()]).unwrap();
     let kept = Snapshot::take(&mut lab.redis.client()).unwrap();
     let alone = RedisServer::start();
     let first = (first + 1_000_000).to_string();
-    dump.give(runner(&alone.url()), Input::Plain).args(["--first-sequence", &first]).run(LIMIT).expect_code(0);
+    dump.give(runner(&alone.url()), Input::Plain)
+        .args(["--first-sequence", &first])
+        .run(LIMIT)
+        .expect_code(0);
     assert_eq!(Snapshot::take(&mut alone.client()).unwrap(), kept);
 }

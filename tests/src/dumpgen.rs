@@ -33,23 +33,47 @@ macro_rules! put {
 
 fn before(out: &mut String) {
     put!(out, "--\n-- PostgreSQL database dump\n--\n");
-    put!(out, "SET statement_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;");
+    put!(
+        out,
+        "SET statement_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;"
+    );
     put!(out, "SELECT pg_catalog.set_config('search_path', '', false);\nSET check_function_bodies = false;");
-    put!(out, "SET default_table_access_method = heap;\n\nCREATE SCHEMA shop;\nALTER SCHEMA shop OWNER TO postgres;");
+    put!(
+        out,
+        "SET default_table_access_method = heap;\n\nCREATE SCHEMA shop;\nALTER SCHEMA shop OWNER TO postgres;"
+    );
     put!(out, "CREATE TYPE public.mood AS ENUM ('sad', 'it''s \"ok\"', 'glad');");
     for n in 0..STATEMENTS {
         put!(out, "--\n-- Name: f{n}(); Type: FUNCTION\n--\n");
-        put!(out, "CREATE FUNCTION public.f{n}() RETURNS integer\n    LANGUAGE sql\n    AS $$\n  SELECT {n}; -- ;\n$$;\n");
+        put!(
+            out,
+            "CREATE FUNCTION public.f{n}() RETURNS integer\n    LANGUAGE sql\n    AS $$\n  SELECT {n}; -- ;\n$$;\n"
+        );
         put!(out, "COMMENT ON FUNCTION public.f{n}() IS 'the; {n}th\n\\. one';\n");
     }
-    put!(out, "CREATE TABLE public.events (\n    id bigint NOT NULL,\n    kind smallint,\n    at timestamp with time zone DEFAULT now()\n);\n");
-    put!(out, "ALTER TABLE public.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME public.events_id_seq\n    START WITH 1\n    INCREMENT BY 1\n    NO MINVALUE\n    NO MAXVALUE\n    CACHE 1\n);\n");
-    put!(out, "CREATE TABLE shop.\"People\" (\n    id integer NOT NULL,\n    \"Name\" text,\n    email character varying(200),\n    active boolean,\n    mood public.mood,\n    note text\n);\n");
-    put!(out, "CREATE SEQUENCE shop.people_id_seq START WITH 1 INCREMENT BY 1 NO MINVALUE NO MAXVALUE CACHE 1;\n");
+    put!(
+        out,
+        "CREATE TABLE public.events (\n    id bigint NOT NULL,\n    kind smallint,\n    at timestamp with time zone DEFAULT now()\n);\n"
+    );
+    put!(
+        out,
+        "ALTER TABLE public.events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME public.events_id_seq\n    START WITH 1\n    INCREMENT BY 1\n    NO MINVALUE\n    NO MAXVALUE\n    CACHE 1\n);\n"
+    );
+    put!(
+        out,
+        "CREATE TABLE shop.\"People\" (\n    id integer NOT NULL,\n    \"Name\" text,\n    email character varying(200),\n    active boolean,\n    mood public.mood,\n    note text\n);\n"
+    );
+    put!(
+        out,
+        "CREATE SEQUENCE shop.people_id_seq START WITH 1 INCREMENT BY 1 NO MINVALUE NO MAXVALUE CACHE 1;\n"
+    );
     put!(out, "CREATE TABLE public.kasho_ddl_log (\n    id integer,\n    ddl text\n);\n");
     let columns: Vec<_> = (0..40).map(|n| format!("    c{n} text")).collect();
     put!(out, "CREATE TABLE public.wide (\n    id integer NOT NULL,\n{}\n);\n", columns.join(",\n"));
-    put!(out, "CREATE TABLE public.numbers (\n    a integer,\n    b double precision,\n    c numeric(20,5),\n    d real\n);\n");
+    put!(
+        out,
+        "CREATE TABLE public.numbers (\n    a integer,\n    b double precision,\n    c numeric(20,5),\n    d real\n);\n"
+    );
     put!(out, "CREATE TABLE public.empty (\n    a integer\n);\n");
     put!(out, "SELECT pg_catalog.lo_create('16400');\nALTER LARGE OBJECT 16400 OWNER TO postgres;\n");
     put!(out, "SELECT pg_catalog.lo_create('16401');\n");

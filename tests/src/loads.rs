@@ -33,7 +33,8 @@ pub fn times(short: usize, long_form: usize) -> usize {
 
 /// The generator of a test, from `PGBOOTSTRAP_SEED` or a fixed seed, which is printed: a failing test shows it.
 pub fn seeded(name: &str) -> Rng {
-    let seed = std::env::var("PGBOOTSTRAP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);
+    let seed =
+        std::env::var("PGBOOTSTRAP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);
     println!("{name}: PGBOOTSTRAP_SEED={seed}");
     Rng::new(seed ^ name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into())))
 }
@@ -108,11 +109,15 @@ impl Dump {
             return;
         }
         let (wanted, got) = (self.folder().join("wanted"), self.folder().join("got"));
-        let again = Snapshot::take_to_file(&mut self.load_undisturbed().client(), &wanted).expect("read the set");
+        let again =
+            Snapshot::take_to_file(&mut self.load_undisturbed().client(), &wanted).expect("read the set");
         assert_eq!(again, *undisturbed, "two undisturbed loads differ");
         Snapshot::take_to_file(client, &got).expect("read the set");
         let shown = diff(&wanted, &got, 5).expect("compare the sets").into_iter().map(shorten);
-        panic!("{what}: another set\n wanted {undisturbed:?}\n  found {found:?}\n{:#?}", shown.collect::<Vec<_>>());
+        panic!(
+            "{what}: another set\n wanted {undisturbed:?}\n  found {found:?}\n{:#?}",
+            shown.collect::<Vec<_>>()
+        );
     }
 }
 

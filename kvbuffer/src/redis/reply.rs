@@ -175,7 +175,10 @@ mod tests {
                 "-ERR The user executing the script can't run this command or subcommand script: 0, on @user_script:10.",
                 ErrorKind::Permission,
             ),
-            ("-ERR ACL failure in script: User x has no permissions to run the 'hset' command", ErrorKind::Permission),
+            (
+                "-ERR ACL failure in script: User x has no permissions to run the 'hset' command",
+                ErrorKind::Permission,
+            ),
             ("-WRONGTYPE Operation against a key holding the wrong kind of value", ErrorKind::WrongType),
             ("-ERR max number of clients reached", ErrorKind::Unreachable),
             ("-ERR unknown command 'EVAL'", ErrorKind::Unsupported),
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_cut_off_is_a_lost_connection() {
-        for part in ["*3\r\n$4\r\ntoken", "$10\r\n123", ":12"] {
+        for part in ["*3\r\n$5\r\ntoken", "$10\r\n123", ":12"] {
             let error = RedisError::from(redis::parse_redis_value(part.as_bytes()).unwrap_err());
             assert_eq!(kind(&error), ErrorKind::Unreachable, "{part:?}: {error}");
         }

@@ -17,8 +17,11 @@ use crate::error::Error;
 pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
     let body = checkpoint.to_bytes();
     let hash = format!("\nxxh3 {:016x}\n", XxHash3_64::oneshot(&body));
-    replace(path, &[&body, hash.as_bytes()])
-        .map_err(|error| Error::File { action: "write the checkpoint to", path: path.to_owned(), error })
+    replace(path, &[&body, hash.as_bytes()]).map_err(|error| Error::File {
+        action: "write the checkpoint to",
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
@@ -48,7 +51,9 @@ pub fn read(path: &Path) -> Result<Option<Checkpoint>, Error> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::File { action: "read the checkpoint in", path: path.to_owned(), error }),
+        Err(error) => {
+            return Err(Error::File { action: "read the checkpoint in", path: path.to_owned(), error });
+        }
     };
     let whence = format!("{}", path.display());
     let text = String::from_utf8_lossy(&bytes);

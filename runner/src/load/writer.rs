@@ -82,7 +82,11 @@ impl<'a> Loader<'a> {
     }
 
     /// Runs until the dump's end, an error, or a signal; then everything that was sent is waited for.
-    pub(super) async fn run(&mut self, mut pipeline: Pipeline, sink: &mut Sink) -> (Result<(), Error>, Pipeline) {
+    pub(super) async fn run(
+        &mut self,
+        mut pipeline: Pipeline,
+        sink: &mut Sink,
+    ) -> (Result<(), Error>, Pipeline) {
         let ended = self.feed(&mut pipeline, sink).await;
         pipeline.stop();
         let result = match ended {
@@ -125,7 +129,8 @@ impl<'a> Loader<'a> {
                 self.flush_full(sink).await
             }
             Item::Rows { rows, count, first, table, before, share } => {
-                let converted = rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                let converted =
+                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
                 let result = self.rows(&converted, count, first, before, sink).await;
                 pipeline.recycle(converted.rendered);
@@ -159,7 +164,8 @@ impl<'a> Loader<'a> {
         let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
         let mut from = 0;
         let mut passed = 0;
-        let limit = stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
+        let limit =
+            stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
         while from < limit {
             let to = self.fill(rendered, from, limit);
             sink.push(first, rendered, from..to);
@@ -171,7 +177,11 @@ impl<'a> Loader<'a> {
                 passed += 1;
             }
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
-            let mark = if whole { after_slab(&before, count, rendered, rejects) } else { after_row(&before, row, last.row_end) };
+            let mark = if whole {
+                after_slab(&before, count, rendered, rejects)
+            } else {
+                after_row(&before, row, last.row_end)
+            };
             self.count(to - from, (last.end - start) as usize, mark);
             self.progress.loaded(&table, (to - from) as u64);
             from = to;
@@ -188,7 +198,12 @@ impl<'a> Loader<'a> {
     }
 
     /// Writes the slab's bad rows to the reject file, before anything that says it is past them.
-    async fn set_aside(&mut self, rejects: &[Reject], before: &Mark, sink: &mut Sink) -> Result<Vec<u64>, Error> {
+    async fn set_aside(
+        &mut self,
+        rejects: &[Reject],
+        before: &Mark,
+        sink: &mut Sink,
+    ) -> Result<Vec<u64>, Error> {
         if rejects.is_empty() || self.rejects.is_none() {
             return Ok(Vec::new());
         }
@@ -252,7 +267,11 @@ impl<'a> Loader<'a> {
     }
 
     async fn flush_full(&mut self, sink: &mut Sink) -> Result<(), Error> {
-        if self.members >= self.batch_size || self.bytes >= BATCH_BYTES { self.flush(sink).await } else { Ok(()) }
+        if self.members >= self.batch_size || self.bytes >= BATCH_BYTES {
+            self.flush(sink).await
+        } else {
+            Ok(())
+        }
     }
 
     async fn flush(&mut self, sink: &mut Sink) -> Result<(), Error> {
@@ -262,7 +281,9 @@ impl<'a> Loader<'a> {
         self.sent += self.members as u64;
         (self.members, self.bytes) = (0, 0);
         sink.flush(checkpoint).await?;
-        self.pace().await
+        self.pace().await?;
+        // A slab can take long where a rate is set, and progress must not stand still over it.
+        if self.max_rate.is_some() { self.take_durable(sink).await } else { Ok(()) }
     }
 
     /// Waits where --max-rate says so.
@@ -347,7 +368,11 @@ impl<'a> Loader<'a> {
     async fn settle(&mut self, error: &Error, sink: &mut Sink) {
         let passes = matches!(
             error,
-            Error::Stopped(_) | Error::Dump { .. } | Error::Range(_) | Error::TooManyRejected { .. } | Error::Source { .. }
+            Error::Stopped(_)
+                | Error::Dump { .. }
+                | Error::Range(_)
+                | Error::TooManyRejected { .. }
+                | Error::Source { .. }
         );
         if passes {
             let settled = async {

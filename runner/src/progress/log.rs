@@ -18,9 +18,10 @@ pub async fn show(progress: Arc<Progress>) {
         tick.tick().await;
         let details = progress.details();
         let (rows_per_second, eta) = rate.update(&details);
-        let percent = details.bytes_total.filter(|total| *total > 0).map(|total| {
-            (details.bytes as f64 * 100.0 / total as f64 * 10.0).round() / 10.0
-        });
+        let percent = details
+            .bytes_total
+            .filter(|total| *total > 0)
+            .map(|total| (details.bytes as f64 * 100.0 / total as f64 * 10.0).round() / 10.0);
         tracing::info!(
             bytes = details.bytes,
             bytes_total = details.bytes_total,

@@ -42,7 +42,9 @@ pub async fn show(progress: Arc<Progress>) {
             Some(total) => format!("{}/{}", HumanBytes(details.bytes), HumanBytes(total)),
             None => HumanBytes(details.bytes).to_string(),
         };
-        let eta = eta.map_or(String::new(), |eta| format!(", {} left", HumanDuration(Duration::from_secs_f64(eta.min(1e8)))));
+        let eta = eta.map_or(String::new(), |eta| {
+            format!(", {} left", HumanDuration(Duration::from_secs_f64(eta.min(1e8))))
+        });
         let what = details.waiting.map(str::to_owned).or(details.table).unwrap_or_default();
         bar.0.set_message(format!(
             "{read}  {} rows, {}/s{eta}  {what}",

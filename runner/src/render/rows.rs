@@ -2,7 +2,9 @@
 
 use dump::TypeClass;
 use dump::copy::{self, FieldError};
-use kvbuffer::{MAX_WIRE_SIZE, ROW_TAIL, RowHead, Sequence, looks_like_timestamp, push_string, wire_size_bound};
+use kvbuffer::{
+    MAX_WIRE_SIZE, ROW_TAIL, RowHead, Sequence, looks_like_timestamp, push_string, wire_size_bound,
+};
 
 use super::TablePlan;
 use scan::find_special;
@@ -72,7 +74,9 @@ pub enum FaultReason {
         found: usize,
     },
     /// Bytes that are not text in the dump's encoding.
-    #[error("the bytes at offset {offset} of the row are not {encoding}; dump with `pg_dump --encoding=UTF8`")]
+    #[error(
+        "the bytes at offset {offset} of the row are not {encoding}; dump with `pg_dump --encoding=UTF8`"
+    )]
     Undecodable {
         /// Offset in the row.
         offset: usize,
@@ -89,7 +93,9 @@ pub enum FaultReason {
     #[error("the row ends in another way than the head of its block")]
     LineEnd,
     /// More than the change stream carries.
-    #[error("the row is too large: as a change it has {size} bytes, the change stream carries {MAX_WIRE_SIZE}")]
+    #[error(
+        "the row is too large: as a change it has {size} bytes, the change stream carries {MAX_WIRE_SIZE}"
+    )]
     TooLarge {
         /// Bytes of the change, or of the row where that is certainly too large.
         size: usize,
@@ -472,7 +478,9 @@ fn prints_back(field: &[u8]) -> bool {
         return false;
     };
     let negative_zero = value == 0.0 && value.is_sign_negative();
-    value.is_finite() && !negative_zero && format!("{value:.6}").parse::<f64>().is_ok_and(|back| back == value)
+    value.is_finite()
+        && !negative_zero
+        && format!("{value:.6}").parse::<f64>().is_ok_and(|back| back == value)
 }
 
 #[cfg(test)]

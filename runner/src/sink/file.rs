@@ -91,7 +91,11 @@ impl FileSink {
     fn sync(&mut self) -> Result<(), Error> {
         let (Some(checkpoint), Some(path)) = (self.unsynced.take(), &self.checkpoint) else { return Ok(()) };
         if let Some(file) = &self.file {
-            file.sync_data().map_err(|error| Error::File { action: "sync", path: self.path.clone(), error })?;
+            file.sync_data().map_err(|error| Error::File {
+                action: "sync",
+                path: self.path.clone(),
+                error,
+            })?;
         }
         file::write(path, &checkpoint)?;
         self.synced = Instant::now();

@@ -55,9 +55,16 @@ pub struct LostData(pub String);
 impl RedisSink {
     /// A sink for the run that `session` has begun, which goes on at `next`.
     #[must_use]
-    pub fn new(session: Session, target: &RedisTarget, next: Sequence, progress: Arc<Progress>, stop: Stop) -> Self {
+    pub fn new(
+        session: Session,
+        target: &RedisTarget,
+        next: Sequence,
+        progress: Arc<Progress>,
+        stop: Stop,
+    ) -> Self {
         let Session { buffer, token, .. } = session;
-        let writer = Writer::new(buffer.clone(), &target.run, &token, next, IN_FLIGHT).publish(target.publish);
+        let writer =
+            Writer::new(buffer.clone(), &target.run, &token, next, IN_FLIGHT).publish(target.publish);
         let watch = Watch::start(buffer.clone(), target, &token, next, Arc::clone(&progress));
         Self {
             target: target.clone(),
@@ -258,12 +265,20 @@ impl RedisSink {
 
 /// Gives an error that may pass back, and makes of any other the one that ends the run. `action` is what was
 /// tried.
-pub(super) fn passing(error: kvbuffer::Error, target: &RedisTarget, action: &str) -> Result<kvbuffer::Error, Error> {
+pub(super) fn passing(
+    error: kvbuffer::Error,
+    target: &RedisTarget,
+    action: &str,
+) -> Result<kvbuffer::Error, Error> {
     Err(match error.kind() {
         kind if kind.is_retryable() => return Ok(error),
         ErrorKind::CheckpointConflict { expected, found } => Error::Lost(match found {
-            Some(found) => format!("the run was at sequence {expected}, Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"),
-            None => format!("the run was at sequence {expected}, Redis knows nothing of it (flushed, or restarted without its data)"),
+            Some(found) => format!(
+                "the run was at sequence {expected}, Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
+            ),
+            None => format!(
+                "the run was at sequence {expected}, Redis knows nothing of it (flushed, or restarted without its data)"
+            ),
         }),
         ErrorKind::LeaseLost => Error::Busy(format!("run {:?} was taken over", target.run)),
         ErrorKind::ForeignEntry { first, last, expected, found } => Error::Verification(format!(

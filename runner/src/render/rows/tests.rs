@@ -114,7 +114,10 @@ fn faults_name_the_column() {
         (rendered.faults[0].column.clone(), rendered.faults[0].reason.clone())
     };
     let second = Some("c1".to_owned());
-    assert_eq!(fault(b"a\tb\xff\n"), (second.clone(), FaultReason::Undecodable { offset: 3, encoding: "UTF8" }));
+    assert_eq!(
+        fault(b"a\tb\xff\n"),
+        (second.clone(), FaultReason::Undecodable { offset: 3, encoding: "UTF8" })
+    );
     assert_eq!(fault(b"a\tb\\\n"), (second.clone(), FaultReason::Field(FieldError::DanglingBackslash)));
     assert_eq!(fault(b"a\tb\r\n"), (second.clone(), FaultReason::Field(FieldError::CarriageReturn)));
     assert_eq!(fault(b"a\t\0\n"), (second.clone(), FaultReason::Nul));

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Position, Ranges, Request, Role, RunState,
-    Score, Sequence, State,
+    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Position, Ranges, Request, Role,
+    RunState, Score, Sequence, State,
 };
 
 use super::watch::LEASE;
@@ -60,7 +60,11 @@ impl Session {
     pub async fn leave(self, run: &str) {
         let ranges = Ranges::new(self.buffer);
         // Best effort: a lease that is not given back ends by itself.
-        let _ = if self.fresh { ranges.remove(run, &self.token).await } else { ranges.release(run, &self.token).await };
+        let _ = if self.fresh {
+            ranges.remove(run, &self.token).await
+        } else {
+            ranges.release(run, &self.token).await
+        };
     }
 }
 
@@ -70,7 +74,8 @@ impl Run<'_> {
     /// # Errors
     /// What stops the run; what may pass is tried again as long as the configuration says.
     pub async fn begin(&self) -> Result<Session, Error> {
-        let connect = || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
+        let connect =
+            || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
         let mut buffer = self.again("connect to Redis", async || connect().await).await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
         let (token, acquired) = self.acquire(&mut buffer).await?;
@@ -150,7 +155,11 @@ impl Run<'_> {
             let allowed = if full { self.target.full } else { self.target.retry };
             let waited = backoff.elapsed().as_secs();
             if backoff.elapsed() > allowed {
-                return Err(if full { Error::Full { waited } } else { redis(format!("{action}, tried for {waited} s"), error) });
+                return Err(if full {
+                    Error::Full { waited }
+                } else {
+                    redis(format!("{action}, tried for {waited} s"), error)
+                });
             }
             tracing::warn!(error = %crate::error::chain(&error), "{action} failed, trying again");
             self.stop.sleep(backoff.pause()).await?;
@@ -197,7 +206,9 @@ impl Run<'_> {
             tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
         }
         if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
-            tracing::warn!("Redis has no maxmemory, so a share of it in --memory-high-water has no meaning: give bytes, like 8GiB");
+            tracing::warn!(
+                "Redis has no maxmemory, so a share of it in --memory-high-water has no meaning: give bytes, like 8GiB"
+            );
         }
         self.advise_on_memory(&memory);
         Ok(Ok(()))
@@ -221,7 +232,10 @@ impl Run<'_> {
         let request = self.request(Request::new_token());
         let mut patience = Duration::ZERO;
         loop {
-            let holder = match self.retry(buffer, "register the run", async |buffer| ask(buffer, &request).await).await? {
+            let holder = match self
+                .retry(buffer, "register the run", async |buffer| ask(buffer, &request).await)
+                .await?
+            {
                 Ok(acquired) => return Ok((request.token, acquired)),
                 Err(holder) => holder,
             };
@@ -325,14 +339,22 @@ impl Run<'_> {
 
     /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
     async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
-        let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else { return Ok(None) };
-        let Some(end) = checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) else { return Ok(None) };
+        let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else {
+            return Ok(None);
+        };
+        let Some(end) = checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) else {
+            return Ok(None);
+        };
         let range = checkpoint.first.score()..=end.score();
         let found = self.count(buffer, range).await?;
         if found == checkpoint.members() {
             return Ok(Some(checkpoint.clone()));
         }
-        tracing::warn!(found, expected = checkpoint.members(), "Redis does not hold what the checkpoint file promises; loading all of it again");
+        tracing::warn!(
+            found,
+            expected = checkpoint.members(),
+            "Redis does not hold what the checkpoint file promises; loading all of it again"
+        );
         Ok(None)
     }
 
@@ -351,7 +373,11 @@ impl Run<'_> {
         let reset = async |buffer: &Buffer| Ranges::new(buffer.clone()).reset_run(&request).await;
         self.retry(buffer, "reset the run", reset).await?;
         if deleted > 0 {
-            tracing::info!(deleted, first = acquired.first.get(), "deleted what an earlier attempt of this run left");
+            tracing::info!(
+                deleted,
+                first = acquired.first.get(),
+                "deleted what an earlier attempt of this run left"
+            );
         }
         Ok(None)
     }
@@ -385,16 +411,27 @@ impl Run<'_> {
             Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
         });
         let all = self.list(buffer).await?;
-        let run = all.iter().filter(|range| range.run != self.target.run && range.first > first).min_by_key(|range| range.first);
+        let run = all
+            .iter()
+            .filter(|range| range.run != self.target.run && range.first > first)
+            .min_by_key(|range| range.first);
         let other_run = run.map(|range| Limit {
             score: range.first.score().get(),
-            kind: LimitKind::Occupied(format!("run {:?} begins", range.run), "choose another --first-sequence"),
+            kind: LimitKind::Occupied(
+                format!("run {:?} begins", range.run),
+                "choose another --first-sequence",
+            ),
         });
         let live = self.live_entry(buffer, next, resumed).await?;
         if snapshot.is_none() {
             match &live {
-                Some(limit) => tracing::warn!(limit = limit.score, "--snapshot-lsn is missing: the changes are only held against the live entries in the set"),
-                None => tracing::warn!("--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"),
+                Some(limit) => tracing::warn!(
+                    limit = limit.score,
+                    "--snapshot-lsn is missing: the changes are only held against the live entries in the set"
+                ),
+                None => tracing::warn!(
+                    "--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"
+                ),
             }
         }
         let limit = [snapshot, other_run, live].into_iter().flatten().min_by_key(|limit| limit.score);
@@ -405,17 +442,26 @@ impl Run<'_> {
     }
 
     /// The first entry at or behind `next` that is not ours.
-    async fn live_entry(&self, buffer: &mut Buffer, next: Sequence, resumed: bool) -> Result<Option<Limit>, Error> {
+    async fn live_entry(
+        &self,
+        buffer: &mut Buffer,
+        next: Sequence,
+        resumed: bool,
+    ) -> Result<Option<Limit>, Error> {
         let mut from = next.score();
         loop {
             let look = async |buffer: &Buffer| buffer.first_at_or_after(from).await;
             let entry = self.retry(buffer, "look at the set", look).await?;
             let Some(entry) = entry else { return Ok(None) };
             let score = entry.score.get();
-            let occupied = |other: String, advice| Some(Limit { score, kind: LimitKind::Occupied(other, advice) });
+            let occupied =
+                |other: String, advice| Some(Limit { score, kind: LimitKind::Occupied(other, advice) });
             match entry.change().map(|change| change.position) {
                 Ok(Position::Wal(lsn)) => {
-                    return Ok(occupied(format!("a live change at {lsn} lies in the set"), "take the dump at a later LSN, or start lower"));
+                    return Ok(occupied(
+                        format!("a live change at {lsn} lies in the set"),
+                        "take the dump at a later LSN, or start lower",
+                    ));
                 }
                 // Sent and not acknowledged by an earlier attempt of this run: the same will be written again.
                 Ok(Position::Bootstrap(_)) if resumed => match Score::new(score + 1) {
@@ -423,7 +469,10 @@ impl Run<'_> {
                     None => return Ok(None),
                 },
                 _ => {
-                    return Ok(occupied("entries that no registered run owns lie in the set".to_owned(), "start behind them with --first-sequence, or empty the buffer"));
+                    return Ok(occupied(
+                        "entries that no registered run owns lie in the set".to_owned(),
+                        "start behind them with --first-sequence, or empty the buffer",
+                    ));
                 }
             }
         }

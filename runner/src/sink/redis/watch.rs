@@ -37,7 +37,8 @@ impl Watch {
         progress: Arc<Progress>,
     ) -> Self {
         let shared = Arc::new(Shared { next: AtomicU64::new(next.get()), above: AtomicBool::new(false) });
-        let run = Run { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
+        let run =
+            Run { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
     }
 
