@@ -23,7 +23,8 @@ pub fn plain_start(bytes: &[u8]) -> Result<usize, ScanError> {
         )
     } else if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         "it is UTF-16 text, as PowerShell's `>` writes it; dump with `pg_dump --file=NAME`".to_owned()
-    } else if bytes.contains(&0) {
+    } else if bytes.iter().take(ENOUGH).any(|&byte| byte == 0) {
+        // No more than these: what is found must not depend on how many bytes arrived at once.
         "it is binary data of a kind that is not recognised".to_owned()
     } else {
         return Ok(if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 });
@@ -44,6 +45,7 @@ mod tests {
         assert!(say(&tar).contains("tar"));
         assert!(say(b"\xff\xfeS\0E\0").contains("UTF-16"));
         assert!(say(b"abc\0").contains("binary"));
+        assert_eq!(plain_start(&[vec![b'a'; ENOUGH], vec![0]].concat()), Ok(0));
         assert_eq!(plain_start(b""), Err(ScanError::Empty));
         assert_eq!(plain_start(b"--\n"), Ok(0));
         assert_eq!(plain_start(b"\xef\xbb\xbf--\n"), Ok(3));

@@ -42,7 +42,7 @@
 //! scanner.fill(dump.len());
 //! scanner.finish();
 //! let mut rows = 0;
-//! while let Some(event) = scanner.next()? {
+//! while let Some(event) = scanner.next_event()? {
 //!     match event {
 //!         Event::Rows(slab) => rows += slab.rows,
 //!         Event::End => break,

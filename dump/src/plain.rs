@@ -145,7 +145,7 @@ struct Block {
     searched: u64,
 }
 
-/// Reads a plain dump: [`room`](Self::room) and [`fill`](Self::fill) bring bytes in, [`next`](Self::next)
+/// Reads a plain dump: [`room`](Self::room) and [`fill`](Self::fill) bring bytes in, [`next_event`](Self::next_event)
 /// gives events.
 ///
 /// The events are the same for any cutting of the bytes, down to one at a time.
@@ -309,7 +309,7 @@ impl Scanner {
     /// # Errors
     /// [`ScanError`] when the bytes are not, or not wholly, a plain dump. Rows and statements before that
     /// place were given out.
-    pub fn next(&mut self) -> Result<Option<Event>, ScanError> {
+    pub fn next_event(&mut self) -> Result<Option<Event>, ScanError> {
         loop {
             match &mut self.state {
                 State::Start => {
@@ -464,7 +464,7 @@ impl Scanner {
             let point =
                 BlockPoint { statement: Arc::from(text), offset, line, data: 0, rows: 0, crlf: false };
             self.state = State::CopyLine(Box::new(point));
-            return self.next();
+            return self.next_event();
         }
         self.state = State::Between;
         Ok(Some(Event::Statement(Statement { text, place, kind })))

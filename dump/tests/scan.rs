@@ -37,7 +37,7 @@ fn events(mut scanner: Scanner, dump: &[u8], step: usize) -> Vec<(Seen, ScanPoin
     let mut rest = &dump[(scanner.point().offset as usize).min(dump.len())..];
     let mut all = Vec::new();
     loop {
-        match scanner.next() {
+        match scanner.next_event() {
             Ok(Some(event)) => {
                 let seen = seen(event);
                 let end = seen == Seen::End;

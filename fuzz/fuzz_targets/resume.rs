@@ -11,7 +11,7 @@ fn read(mut scanner: Scanner, dump: &[u8], step: usize) -> (Vec<String>, Vec<(us
     let (mut texts, mut points): (Vec<String>, Vec<(usize, ScanPoint)>) = (Vec::new(), Vec::new());
     let mut in_rows = false;
     loop {
-        match scanner.next() {
+        match scanner.next_event() {
             Ok(Some(Event::Rows(slab))) => {
                 let rows = String::from_utf8_lossy(slab.bytes()).into_owned();
                 match texts.last_mut() {

@@ -127,7 +127,7 @@ async fn attempt(
             redis(&run, progress).await?
         }
         Target::File(path) => output(config, path.clone(), identity.as_ref())?,
-        Target::Stdout => alone(config, Sink::File(FileSink::stdout())),
+        Target::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
         Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
     };
     let first = beginning.first;
@@ -311,7 +311,7 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
             checkpoint.first
         )));
     }
-    let sink = Sink::File(FileSink::open(&path, at, length)?);
+    let sink = Sink::File(Box::new(FileSink::open(&path, at, length)?));
     Ok(Beginning { sink, checkpoint, first, limit: snapshot(config), fresh: false })
 }
 

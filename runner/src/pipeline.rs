@@ -467,7 +467,7 @@ impl Walk {
     /// The next event; `None` when told to stop.
     fn event(&mut self, slabs: &Spares<Vec<u8>>, stop: &AtomicBool) -> Result<Option<Event>, Error> {
         loop {
-            if let Some(event) = self.scanner.next().map_err(|error| self.dump_error(error))? {
+            if let Some(event) = self.scanner.next_event().map_err(|error| self.dump_error(error))? {
                 return Ok(Some(event));
             }
             if stop.load(Ordering::Relaxed) {

@@ -168,15 +168,9 @@ fn apply(details: &mut Details, checkpoint: &Checkpoint, bytes: u64) {
 }
 
 /// How fast it goes, over the last seconds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rate {
     seen: std::collections::VecDeque<(Instant, u64, u64)>,
-}
-
-impl Default for Rate {
-    fn default() -> Self {
-        Self { seen: std::collections::VecDeque::new() }
-    }
 }
 
 impl Rate {

@@ -20,7 +20,7 @@ pub enum Sink {
     /// Redis.
     Redis(Box<redis::RedisSink>),
     /// A file, or standard output.
-    File(file::FileSink),
+    File(Box<file::FileSink>),
     /// Nowhere.
     Null(null::NullSink),
 }

@@ -366,7 +366,7 @@ fn every_kind_that_is_left_out_is_described() {
     let mut scanner = Scanner::new();
     scanner.push(LEFT_OUT.as_bytes());
     scanner.finish();
-    while let Some(event) = scanner.next().unwrap() {
+    while let Some(event) = scanner.next_event().unwrap() {
         let end = matches!(event, dump::Event::End);
         assert!(
             planner

@@ -136,10 +136,12 @@ fn start(lab: &Lab, dump: &Dump, input: Input, rng: &mut Rng, way: u64) -> (u64,
     (batch, runner.spawn())
 }
 
-/// The sequence that is next by Redis' checkpoint: from now on nothing before it may be sent.
+/// The sequence that is next by Redis' checkpoint: what is sent from now on may not lie before it.
 fn durable(lab: &Lab) -> u64 {
+    let next = lab.sequence(RUN).unwrap_or(1);
+    // In this order: what a killed process had sent may arrive in between, and then lies behind it.
     lab.meter.take_lowest();
-    lab.sequence(RUN).unwrap_or(1)
+    next
 }
 
 /// It went on where Redis' checkpoint was, and sent nothing before that. (What a killed process had sent may still
@@ -445,9 +447,9 @@ fn a_run_that_lives_is_not_disturbed() {
     let expected = dump.undisturbed();
     let mut slow = dump.give(lab.runner(), Input::Plain).args(["--max-rate", "200"]).spawn();
     assert!(lab.reaches(&mut slow, RUN, 2));
-    for name in [RUN, "other"] {
-        let second = dump.give(lab.runner(), Input::Plain).args(["--run-id", name]).run(LIMIT);
-        expect_refused(second, 11, &["another bootstrap is writing", &slow.pid().to_string()]);
+    let second = |name| dump.give(lab.runner(), Input::Plain).args(["--run-id", name]).spawn();
+    for second in [RUN, "other"].map(second) {
+        expect_refused(second.wait(LIMIT), 11, &["another bootstrap is writing", &slow.pid().to_string()]);
     }
     slow.signal("TERM");
     slow.wait(LIMIT).expect_code(143);
@@ -473,18 +475,14 @@ fn wakes_after_its_lease(args: &[&str], run: &str) {
 }
 
 #[test]
-fn taken_over_by_the_same_run() {
-    wakes_after_its_lease(&[], RUN);
-}
-
-#[test]
-fn taken_over_by_another_run() {
-    wakes_after_its_lease(&["--run-id", "other"], "other");
-}
-
-#[test]
-fn taken_over_by_another_configuration() {
-    wakes_after_its_lease(&["--ddl-time", "2026-01-02T03:04:05Z", "--no-owner", "--restart"], RUN);
+fn taken_over_after_the_lease_has_ended() {
+    let restart = ["--ddl-time", "2026-01-02T03:04:05Z", "--no-owner", "--restart"];
+    // By the same run, by another one, by another configuration. Each waits for the lease, so all at once.
+    std::thread::scope(|scope| {
+        scope.spawn(|| wakes_after_its_lease(&[], RUN));
+        scope.spawn(|| wakes_after_its_lease(&["--run-id", "other"], "other"));
+        scope.spawn(|| wakes_after_its_lease(&restart, RUN));
+    });
 }
 
 /// Stops a load midway by SIGTERM.

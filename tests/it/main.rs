@@ -1,4 +1,6 @@
 //! The tests that need real servers, in one program.
+
+#![allow(clippy::print_stdout, reason = "cargo test shows it with a test that fails")]
 #![allow(missing_docs, reason = "tests document themselves by their names")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 

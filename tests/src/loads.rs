@@ -32,6 +32,7 @@ pub fn times(short: usize, long_form: usize) -> usize {
 }
 
 /// The generator of a test, from `PGBOOTSTRAP_SEED` or a fixed seed, which is printed: a failing test shows it.
+#[expect(clippy::print_stdout, reason = "cargo test shows it with a test that fails")]
 pub fn seeded(name: &str) -> Rng {
     let seed =
         std::env::var("PGBOOTSTRAP_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);

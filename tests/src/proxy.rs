@@ -242,11 +242,12 @@ fn pump(shared: &Shared, direction: Direction, mut from: TcpStream, mut to: TcpS
             std::thread::sleep(POLL);
         }
         let (allowed, spent) = take_budget(lane, length);
-        let written = to.write_all(&buffer[..allowed]);
-        lane.passed.fetch_add(allowed as u64, SeqCst);
+        // First: what the server has done is counted already.
         if let Some(commands) = &mut commands {
             commands.pass(&buffer[..allowed]);
         }
+        let written = to.write_all(&buffer[..allowed]);
+        lane.passed.fetch_add(allowed as u64, SeqCst);
         if spent {
             shared.cut();
         }

@@ -198,10 +198,10 @@ mod tests {
     #[test]
     fn an_answer_that_is_cut_off_is_a_lost_connection() {
         for part in ["*3\r\n$5\r\ntoken", "$10\r\n123", ":12"] {
-            let error = RedisError::from(redis::parse_redis_value(part.as_bytes()).unwrap_err());
+            let error = redis::parse_redis_value(part.as_bytes()).unwrap_err();
             assert_eq!(kind(&error), ErrorKind::Unreachable, "{part:?}: {error}");
         }
-        let error = RedisError::from(redis::parse_redis_value(b"HTTP/1.1 400\r\n").unwrap_err());
+        let error = redis::parse_redis_value(b"HTTP/1.1 400\r\n").unwrap_err();
         assert_eq!(kind(&error), ErrorKind::Protocol, "{error}");
     }
 

@@ -19,7 +19,7 @@ fn plan_with(shape: Shape, dump: &str, limit: Option<Limit>) -> Result<(Vec<Stri
     scanner.finish();
     let mut planner = Planner::new(Arc::new(shape), "a dump", Sequence::FIRST, limit);
     let mut all = Vec::new();
-    while let Some(event) = scanner.next().unwrap() {
+    while let Some(event) = scanner.next_event().unwrap() {
         let end = matches!(event, Event::End);
         if let Some((work, first)) = planner.plan(event, &scanner)? {
             match work {
