@@ -79,22 +79,25 @@ fn compression_changes_nothing() {
     let lab = Lab::new();
     for case in cases() {
         let dump = Dump::new(&case.bytes);
-        let few = [Packing::GzipMembers, Packing::Zstd];
-        let packings = if long() || case.bytes.len() < LARGE { &Packing::ALL[..] } else { &few };
-        for packing in packings {
+        let small = case.bytes.len() < LARGE;
+        for (index, packing) in Packing::ALL.into_iter().enumerate() {
             let packed = packing.pack(&case.bytes).unwrap();
             let file = dump.folder().join("packed");
             std::fs::write(&file, &packed).unwrap();
-            lab.clear();
-            lab.runner().arg("--dump-file").arg(&file).run(LIMIT).expect_code(0);
-            dump.expect_same(&mut lab.redis.client(), &case.set, &format!("{}, {packing:?}", case.name));
-            lab.clear();
-            lab.runner().args(["--dump-file", "-"]).stdin_bytes(packed).run(LIMIT).expect_code(0);
-            dump.expect_same(
-                &mut lab.redis.client(),
-                &case.set,
-                &format!("{}, {packing:?}, piped", case.name),
-            );
+            // In short the larger dump comes once in each packing, by turns from a file and from a pipe.
+            for piped in [false, true] {
+                if !long() && !small && piped == index.is_multiple_of(2) {
+                    continue;
+                }
+                let runner = match piped {
+                    false => lab.runner().arg("--dump-file").arg(&file),
+                    true => lab.runner().args(["--dump-file", "-"]).stdin_file(&file),
+                };
+                lab.clear();
+                runner.run(LIMIT).expect_code(0);
+                let what = format!("{}, {packing:?}, piped: {piped}", case.name);
+                dump.expect_same(&mut lab.redis.client(), &case.set, &what);
+            }
         }
     }
 }
@@ -210,7 +213,7 @@ fn a_file_of_json_lines_has_the_same_members() {
 #[test]
 fn another_configuration_makes_another_set() {
     let lab = Lab::new();
-    for case in cases() {
+    for case in cases().iter().filter(|case| long() || case.bytes.len() < LARGE) {
         let dump = Dump::new(&case.bytes);
         for options in [["--ddl-time", "2000-01-01T00:00:01Z"], ["--first-sequence", "2"]] {
             lab.clear();

@@ -190,7 +190,7 @@ fn statements_that_cannot_be_loaded_are_named_with_their_place() {
 
 #[test]
 fn rows_that_cannot_be_loaded_are_named_with_their_place() {
-    let bench = Bench::new(3);
+    let bench = Bench::new(200);
     let block = |row: &[u8]| {
         let good = format!("{COPY}1\t{CELL}\n");
         dump_of(&[good.as_bytes(), row, b"\n\\.\n"].concat())
