@@ -16,7 +16,7 @@ use crate::servers::{RedisOptions, RedisServer, wait_until};
 use crate::zset::{Difference, Snapshot, diff};
 
 /// No load of these tests takes longer, on any machine.
-pub const LIMIT: Duration = Duration::from_secs(300);
+pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// Batches that the runner has in flight at most.
 pub const IN_FLIGHT: u64 = 6;
@@ -128,9 +128,7 @@ fn shorten(difference: Difference) -> String {
 
 /// The runner with what all loads have in common. The address is not checked by the caller: a proxy's, mostly.
 pub fn runner(url: &str) -> Runner {
-    let runner = Runner::new().args(["--kv-url", url, "--snapshot-lsn", SNAPSHOT_LSN]);
-    // Faults last for moments: what lasts longer is a mistake of the test's.
-    runner.args(["--retry-timeout", "60s", "--progress", "never"])
+    Runner::new().args(["--kv-url", url, "--snapshot-lsn", SNAPSHOT_LSN, "--progress", "never"])
 }
 
 /// Redis behind a proxy that counts what is sent.

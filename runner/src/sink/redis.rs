@@ -124,6 +124,10 @@ impl RedisSink {
             }
         }
         let began = Instant::now();
+        let marked = self.target.high_water.is_some();
+        while marked && !self.watch.has_looked() && began.elapsed() < self.target.retry {
+            self.stop.sleep(Duration::from_millis(5)).await?;
+        }
         while self.watch.above_high_water() {
             let waited = began.elapsed();
             if waited > self.target.full {

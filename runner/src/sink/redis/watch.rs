@@ -26,6 +26,7 @@ pub(super) struct Watch {
 struct Shared {
     next: AtomicU64,
     above: AtomicBool,
+    looked: AtomicBool,
 }
 
 impl Watch {
@@ -36,7 +37,11 @@ impl Watch {
         next: Sequence,
         progress: Arc<Progress>,
     ) -> Self {
-        let shared = Arc::new(Shared { next: AtomicU64::new(next.get()), above: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            next: AtomicU64::new(next.get()),
+            above: AtomicBool::new(false),
+            looked: AtomicBool::new(false),
+        });
         let run =
             Run { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
@@ -45,6 +50,11 @@ impl Watch {
     /// Every change before `next` is durable.
     pub(super) fn reached(&self, next: Sequence) {
         self.shared.next.store(next.get(), Ordering::Relaxed);
+    }
+
+    /// Whether memory was looked at yet: before that nobody knows on which side of the mark it is.
+    pub(super) fn has_looked(&self) -> bool {
+        self.shared.looked.load(Ordering::Relaxed)
     }
 
     pub(super) fn above_high_water(&self) -> bool {
@@ -107,6 +117,7 @@ impl Run {
             (Some(HighWater::Share(_)), None) | (None, _) => false,
         };
         self.shared.above.store(above, Ordering::Relaxed);
+        self.shared.looked.store(true, Ordering::Relaxed);
         Ok(())
     }
 }
