@@ -5,6 +5,29 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// Says what is wrong with a command line and returns the exit code. A URL in the wrong place may hold a password,
+/// which the parser's message would repeat.
+#[must_use]
+pub fn refuse(error: &clap::Error) -> std::process::ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() && text.contains("://") {
+        eprint!("{}", without_passwords(&text));
+    } else {
+        // Nothing is left to do when standard error is closed.
+        let _ = error.print();
+    }
+    std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Everything between `://` and the last `@` of a word is replaced.
+fn without_passwords(text: &str) -> String {
+    let hide = |word: &str| match (word.find("://"), word.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &word[..scheme], &word[at..]),
+        _ => word.to_owned(),
+    };
+    text.split_inclusive(char::is_whitespace).map(hide).collect()
+}
+
 /// What the variable of a flag may hold: true or false, 1 or 0, yes or no, on or off.
 fn flag() -> BoolishValueParser {
     BoolishValueParser::new()

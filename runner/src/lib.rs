@@ -102,7 +102,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     shown.abort();
     // Aborted tasks are dropped when awaited: only then is the bar gone.
     let _ = shown.await;
-    if !args.quiet {
+    if !args.quiet && progress.details().begun {
         let (first, ending) = match &result {
             Ok(outcome) => (Some(outcome.first), outcome.ending),
             Err(_) => (None, Ending::Stopped),

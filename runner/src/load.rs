@@ -299,7 +299,10 @@ async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Err
 fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<Beginning, Error> {
     let at = checkpoint_of_output(config, &path);
     let wanted = config.resume.from.as_ref().unwrap_or(&at);
-    let checkpoint = if config.resume.restart { None } else { file::read(wanted)? };
+    let checkpoint = if config.resume.restart || has_begun(wanted) { None } else { file::read(wanted)? };
+    if checkpoint.is_none() && !config.resume.restart && !has_begun(&at) {
+        not_somebody_elses(&path, &at)?;
+    }
     if let Some(checkpoint) = &checkpoint {
         checkpoint.check(source, &config.shape.parts())?;
     }
@@ -311,8 +314,35 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
             checkpoint.first
         )));
     }
-    let sink = Sink::File(Box::new(FileSink::open(&path, at, length)?));
+    let file = FileSink::open(&path, at.clone(), length)?;
+    if checkpoint.is_none() {
+        begin_file(&at)?;
+    }
+    let sink = Sink::File(Box::new(file));
     Ok(Beginning { sink, checkpoint, first, limit: snapshot(config), fresh: false })
+}
+
+/// An empty checkpoint file: the output is ours, nothing in it is durable.
+fn has_begun(checkpoint: &std::path::Path) -> bool {
+    std::fs::metadata(checkpoint).is_ok_and(|file| file.is_file() && file.len() == 0)
+}
+
+/// A file with something in it and no checkpoint is not written over.
+fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) -> Result<(), Error> {
+    if std::fs::metadata(output).is_ok_and(|file| file.is_file() && file.len() > 0) {
+        return Err(Error::Usage(format!(
+            "{} is not empty and {} does not exist: give another --output, or --restart to write over it",
+            output.display(),
+            checkpoint.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Empties or creates the checkpoint file of an output that begins at its start.
+fn begin_file(checkpoint: &std::path::Path) -> Result<(), Error> {
+    let failed = |error| Error::File { action: "create", path: checkpoint.to_owned(), error };
+    std::fs::File::create(checkpoint).map(drop).map_err(failed)
 }
 
 /// Beside the output, unless it was said where.

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = runner::cli::Cli::parse();
+    let cli = match runner::cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return runner::cli::refuse(&error),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(101) };
     let code = runtime.block_on(runner::run(cli));

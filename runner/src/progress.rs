@@ -26,6 +26,8 @@ pub struct Progress {
 pub struct Details {
     /// Bytes read of the file or pipe up to what is durable.
     pub bytes: u64,
+    /// Reading has begun; before that nothing is known, not even how much was loaded earlier.
+    pub begun: bool,
     /// The file's size; a pipe has none.
     pub bytes_total: Option<u64>,
     /// Rows of the dump up to what is durable.
@@ -88,7 +90,7 @@ impl Progress {
     /// Where the run begins, or begins again.
     pub fn begin(&self, checkpoint: Option<&Checkpoint>, bytes: u64, bytes_total: Option<u64>) {
         let mut details = self.lock();
-        *details = Details { bytes_total, ..Details::default() };
+        *details = Details { begun: true, bytes_total, ..Details::default() };
         if let Some(checkpoint) = checkpoint {
             apply(&mut details, checkpoint, bytes);
             details.resumed_rows = details.rows;

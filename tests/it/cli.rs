@@ -25,6 +25,10 @@ fn wrong_options() {
     expect(bare(&[]), 2, &["--dump-file", "--help"]);
     expect(bare(&["--no-such-flag"]), 2, &["--no-such-flag", "--help"]);
     expect(bare(&["--dump-file", &file]), 2, &["--kv-url", "--output", "--dry-run"]);
+    // A refused command line is not repeated with its password.
+    let misplaced = bare(&["--dump-file", &file, "rediss://user:s3cr@t@redis.example:6380/1"]).expect_code(2);
+    assert!(misplaced.stderr.contains("rediss://***@redis.example:6380/1"), "{}", misplaced.stderr);
+    assert!(!misplaced.stderr.contains("s3cr"), "{}", misplaced.stderr);
     let with = |args: &[&str]| bare(&[&["--dump-file", file.as_str(), "--dry-run"], args].concat());
     expect(with(&["--output", "-"]), 2, &["cannot be used with"]);
     expect(with(&["--resume-from", "x", "--restart"]), 2, &["cannot be used with"]);
@@ -253,6 +257,28 @@ fn metrics_while_it_runs() {
     expect(running.wait(LIMIT), 0, &[]);
     drop(silent);
     assert_eq!(snapshot(&redis).count, changes(5000));
+}
+
+/// A file of somebody else is not written over, one of an earlier call is gone on with.
+#[test]
+fn an_output_that_is_there_already() {
+    let input = Input::of(&dump(3));
+    let file = input.file.display().to_string();
+    let output = input.path("precious");
+    let name = output.display().to_string();
+    std::fs::write(&output, "precious").unwrap();
+    let load =
+        |more: &[&str]| bare(&[&["--dump-file", file.as_str(), "--output", name.as_str()], more].concat());
+    expect(load(&[]), 2, &["precious", "not empty", "--restart"]);
+    assert_eq!(std::fs::read(&output).unwrap(), b"precious");
+    load(&["--restart"]).expect_code(0);
+    let loaded = std::fs::read(&output).unwrap();
+    assert_ne!(loaded, b"precious");
+    assert!(stdout(&load(&[])).contains("done already"));
+    // Killed before its first checkpoint: the empty checkpoint file says whose output it is.
+    std::fs::write(input.path("precious.checkpoint"), "").unwrap();
+    load(&[]).expect_code(0);
+    assert_eq!(std::fs::read(&output).unwrap(), loaded);
 }
 
 /// A reader of standard output that goes away ends the run with an error, not with a lie.

@@ -15,6 +15,8 @@
 //! members of a process that was taken over, or that does not know of a flush yet, never lie in the set: they go
 //! into an empty one, which is dropped before anybody can see it.
 
+use std::sync::LazyLock;
+
 use redis::{Cmd, Pipeline, RedisError, Value};
 
 use super::{Batch, Buffer, Keys, exec_replies};
@@ -22,8 +24,13 @@ use crate::error::{Cause, Error, ErrorKind};
 use crate::position::Sequence;
 
 const ACTION: &str = "write a batch";
-const GUARD: &str = include_str!("guard.lua");
-const SCRIPT: &str = include_str!("commit.lua");
+/// The scripts as they are sent with every batch: Redis hashes each, comments included.
+static GUARD: LazyLock<String> = LazyLock::new(|| bare(include_str!("guard.lua")));
+static SCRIPT: LazyLock<String> = LazyLock::new(|| bare(include_str!("commit.lua")));
+
+fn bare(script: &str) -> String {
+    script.lines().filter(|line| !line.starts_with("--")).flat_map(|line| [line, "\n"]).collect()
+}
 
 /// A batch as it is sent, any number of times.
 #[derive(Debug)]
@@ -58,7 +65,13 @@ impl Request {
         let published = if author.publish { publications(keys, &batch) } else { Vec::new() };
         let (run, aside) = (keys.run(author.run), keys.aside());
         let places = [keys.set(), &run, &aside];
-        pipeline.cmd("EVAL").arg(GUARD).arg(places.len()).arg(&places).arg(author.token).arg(expected.get());
+        pipeline
+            .cmd("EVAL")
+            .arg(GUARD.as_str())
+            .arg(places.len())
+            .arg(&places)
+            .arg(author.token)
+            .arg(expected.get());
         if members > 0 {
             pipeline.add_command(batch.into_command());
         }
@@ -71,7 +84,7 @@ impl Request {
         let (first, last) = range.unwrap_or((expected, expected));
         pipeline
             .cmd("EVAL")
-            .arg(SCRIPT)
+            .arg(SCRIPT.as_str())
             .arg(places.len())
             .arg(&places)
             .arg(author.token)

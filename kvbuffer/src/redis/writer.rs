@@ -186,6 +186,11 @@ impl<T> Writer<T> {
         self.flying.len()
     }
 
+    /// Whether [`Writer::next_ack`] has nothing to give, now or later: nothing in flight, nothing kept, no error.
+    pub fn is_idle(&self) -> bool {
+        self.flying.is_empty() && self.durable.is_empty() && self.waiting.is_empty() && self.error.is_none()
+    }
+
     /// Whether an error has stopped the writer.
     pub fn is_stopped(&self) -> bool {
         self.stopped

@@ -20,6 +20,8 @@ use crate::stop::Stop;
 
 /// A batch is sent when it has so many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
+/// How long a run that ends early waits for what it has sent: well within Kubernetes' grace period of 30 s.
+const SETTLE: Duration = Duration::from_secs(10);
 /// A batch that is not full is sent when nothing more came for so long.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -384,8 +386,15 @@ impl<'a> Loader<'a> {
                 }
                 Ok::<(), Error>(())
             };
-            if let Err(error) = settled.await {
-                tracing::warn!(error = %crate::error::chain(&error), "what was in flight did not all arrive");
+            match tokio::time::timeout(SETTLE, settled).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %crate::error::chain(&error), "what was in flight did not all arrive");
+                }
+                Err(_) => tracing::warn!(
+                    "no answer for {} s: whether what was in flight arrived is for the next call to see",
+                    SETTLE.as_secs()
+                ),
             }
         }
         if let Some(last) = self.last.take()

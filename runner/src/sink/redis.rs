@@ -102,7 +102,9 @@ impl RedisSink {
 
     pub(super) async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         self.wait_for_room().await?;
-        let batch = std::mem::replace(&mut self.batch, Batch::new(self.buffer.keys()));
+        // The next one is likely to be as large: no copies as it grows.
+        let like = Batch::with_capacity(self.buffer.keys(), self.batch.len(), self.batch.bytes());
+        let batch = std::mem::replace(&mut self.batch, like);
         let bytes = batch.bytes();
         self.bytes_in_flight += bytes;
         let next = checkpoint.next;
@@ -147,7 +149,7 @@ impl RedisSink {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.durable.is_empty() && self.writer.in_flight() == 0 && !self.writer.is_stopped()
+        self.durable.is_empty() && self.writer.is_idle()
     }
 
     /// The next acknowledgement, over any number of failures that pass.
