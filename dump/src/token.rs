@@ -258,6 +258,12 @@ pub fn standard_strings(text: &str) -> String {
             _ => continue,
         };
         out.push_str(&text[copied..token.start]);
+        // What touches the word or number before it would become part of it.
+        let touches =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || *byte >= 0x80;
+        if bytes[..token.start].last().is_some_and(touches) {
+            out.push(' ');
+        }
         out.push('E');
         copied = token.start + prefix;
     }
@@ -312,6 +318,10 @@ mod tests {
     #[test]
     fn strings_in_the_form_that_needs_no_setting() {
         let text = r"COMMENT ON TABLE t IS 'a\'b' E'c' n'd' $$'e'$$ x'1f'; -- 'f'";
+        assert_eq!(
+            standard_strings("SELECT date'2000-01-01', é'a', a_'b', 1'c'"),
+            "SELECT date E'2000-01-01', é E'a', a_ E'b', 1 E'c'"
+        );
         assert_eq!(standard_strings(text), r"COMMENT ON TABLE t IS E'a\'b' E'c' E'd' $$'e'$$ x'1f'; -- 'f'");
     }
 

@@ -1,5 +1,6 @@
 //! The command line as typed. [`crate::config`] makes sense of it.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
@@ -11,9 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub fn refuse(error: &clap::Error) -> std::process::ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() && text.contains("://") {
-        eprint!("{}", without_passwords(&text));
+        // Nothing is left to do when standard error is closed; the same below.
+        let _ = std::io::stderr().write_all(without_passwords(&text).as_bytes());
     } else {
-        // Nothing is left to do when standard error is closed.
         let _ = error.print();
     }
     std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
