@@ -298,9 +298,7 @@ impl<'a> Cursor<'a> {
         let raw = self.text(token);
         let part = match token.kind {
             TokenKind::Word => fold(raw),
-            TokenKind::QuotedName if raw.starts_with('"') => {
-                raw[1..raw.len().checked_sub(1)?].replace("\"\"", "\"")
-            }
+            TokenKind::QuotedName => raw.strip_prefix('"')?.strip_suffix('"')?.replace("\"\"", "\""),
             _ => return None,
         };
         self.next();
@@ -343,7 +341,8 @@ fn fold(word: &str) -> String {
 /// The value of a literal as the dump spells it.
 pub(crate) fn literal_value(raw: &str, kind: TokenKind) -> Option<String> {
     match kind {
-        TokenKind::Str if raw.starts_with('\'') => Some(raw[1..raw.len().checked_sub(1)?].replace("''", "'")),
+        // A dump that was cut off may end within a string.
+        TokenKind::Str => Some(raw.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'")),
         TokenKind::EscapeStr => {
             let open = raw.find('\'')?;
             unescape(raw.get(open + 1..raw.len().checked_sub(1)?)?)
@@ -413,5 +412,15 @@ mod tests {
         assert_eq!(read("E'a\\'b\\n'", true).as_deref(), Some("a'b\n"));
         assert_eq!(read("$x$a'b$x$", true).as_deref(), Some("a'b"));
         assert_eq!(read("B'01'", true), None);
+        for cut in ["'", "'a", "'é", "E'", "E'é", "$x$", "$x$é", "$é"] {
+            assert_eq!(read(cut, true), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_cut_off() {
+        for cut in ["\"", "\"a", "\"é", "U&\"é"] {
+            assert_eq!(Cursor::new(cut, true).part(), None, "{cut}");
+        }
     }
 }
