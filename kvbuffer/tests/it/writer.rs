@@ -257,14 +257,13 @@ async fn a_server_that_hangs_is_a_timeout() {
     options.response_timeout = Duration::from_millis(200);
     let buffer = Buffer::connect(options, Keys::default(), crate::support::TTL).await.unwrap();
     let mut writer = writer(&buffer, 4).await;
-    let socket = server.socket();
-    let sleeper = std::thread::spawn(move || {
-        std::process::Command::new("redis-cli").arg("-s").arg(socket).args(["DEBUG", "SLEEP", "1"]).output()
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let info = server.cli(&["INFO", "server"]);
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim().to_owned();
+    let signal = |name: &str| std::process::Command::new("kill").args([name, pid.as_str()]).status().unwrap();
+    assert!(signal("-STOP").success());
     send(&mut writer, buffer.keys(), 1, 11).await;
     let error = writer.next_ack().await.unwrap().unwrap_err();
-    sleeper.join().unwrap().unwrap();
+    assert!(signal("-CONT").success());
     assert_eq!(*error.kind(), ErrorKind::Timeout);
     writer.resume(buffer.reconnect().await.unwrap()).await.unwrap();
     assert_eq!(acks(&mut writer).await, (vec![11], None));
