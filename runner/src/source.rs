@@ -124,6 +124,8 @@ pub struct Source {
     compression: Compression,
     /// The plain file itself, where offsets of the dump are offsets of the file.
     seekable: Option<File>,
+    /// The file, to see at its end whether somebody wrote to it meanwhile.
+    watched: Option<File>,
     size: Option<u64>,
     raw: Arc<AtomicU64>,
     offset: u64,
@@ -148,23 +150,23 @@ impl Source {
     }
 
     fn file(mut file: File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+        let (size, mtime) = size_and_mtime(&file)?;
         let mut head = vec![0; HEAD];
         let length = read_up_to(&mut file, &mut head)?;
         file.seek(SeekFrom::Start(0))?;
         let head = hex(XxHash3_64::oneshot(&head[..length]));
-        let seekable = Some(file.try_clone()?);
+        let (seekable, watched) = (Some(file.try_clone()?), Some(file.try_clone()?));
         let raw = Arc::new(AtomicU64::new(0));
         let reader = Counted { inner: Box::new(file), count: Arc::clone(&raw) };
         Ok(Self {
             reader: Box::new(reader),
             compression: Compression::None,
             seekable,
-            size: Some(metadata.len()),
+            watched,
+            size: Some(size),
             raw,
             offset: 0,
-            identity: Some(Identity::File { size: metadata.len(), mtime, head }),
+            identity: Some(Identity::File { size, mtime, head }),
             trail: None,
         })
     }
@@ -175,6 +177,7 @@ impl Source {
             reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
             compression: Compression::None,
             seekable: None,
+            watched: None,
             size: None,
             raw,
             offset: 0,
@@ -219,6 +222,9 @@ impl Source {
         loop {
             match self.reader.read(buffer) {
                 Ok(count) => {
+                    if count == 0 && !buffer.is_empty() && self.was_changed()? {
+                        return Err(io::Error::other(Changed));
+                    }
                     self.offset += count as u64;
                     if let Some(trail) = &mut self.trail
                         && !trail.extend(&buffer[..count])
@@ -231,6 +237,14 @@ impl Source {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether the file is another one than when it was opened: what was read may be of both.
+    fn was_changed(&self) -> io::Result<bool> {
+        let (Some(file), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity) else {
+            return Ok(false);
+        };
+        Ok(size_and_mtime(file)? != (*size, *mtime))
     }
 
     /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking in a plain file, else by
@@ -314,6 +328,11 @@ impl Source {
                 "the checkpoint is of another dump: what {name} brings is not what was loaded up to there; bring the same dump, or use --restart to delete what was loaded and start over"
             ));
         }
+        if error.get_ref().is_some_and(|inner| inner.is::<Changed>()) {
+            return Error::Checkpoint(format!(
+                "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
+            ));
+        }
         let damaged = matches!(
             error.kind(),
             io::ErrorKind::UnexpectedEof
@@ -341,6 +360,17 @@ struct Trail {
     passed: (u64, u64),
     /// A place that is still ahead, and what the hash must be there.
     expected: Option<(u64, String)>,
+}
+
+/// The file was written to since it was opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the file was written to while it was read")]
+struct Changed;
+
+fn size_and_mtime(file: &File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+    Ok((metadata.len(), mtime))
 }
 
 /// The bytes of a pipe are not those that a checkpoint knows.
