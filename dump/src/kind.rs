@@ -14,6 +14,8 @@ pub enum Kind {
     Setting(Setting),
     /// Begins or ends a transaction.
     Transaction,
+    /// Takes back what came before it, all or some of it.
+    Rollback,
     /// `INSERT INTO …` at top level: data of a table.
     Insert,
     /// `COPY … FROM stdin`.
@@ -100,9 +102,10 @@ pub fn classify(text: &str, standard: bool) -> Kind {
         return Kind::Setting(setting);
     }
     let c = &mut cursor;
-    if c.any_word(&["BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"])
-        || c.words(&["START", "TRANSACTION"])
-    {
+    if c.any_word(&["ROLLBACK", "ABORT"]) {
+        return Kind::Rollback;
+    }
+    if c.any_word(&["BEGIN", "COMMIT", "END", "SAVEPOINT", "RELEASE"]) || c.words(&["START", "TRANSACTION"]) {
         return Kind::Transaction;
     }
     if c.word("INSERT") {
@@ -289,6 +292,7 @@ mod tests {
         let skip = Kind::NotForReplica;
         for (text, kind) in [
             ("BEGIN;", Kind::Transaction),
+            ("/* a */ Rollback TO b;", Kind::Rollback),
             ("COPY public.t (a) FROM stdin;", Kind::CopyFromStdin),
             ("COPY public.\"from\" (\"stdin\") FROM stdin;", Kind::CopyFromStdin),
             ("COPY t TO stdout;", Kind::Other),

@@ -386,6 +386,15 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "pg_query")]
+    fn what_is_too_long_is_not_parsed() {
+        let table =
+            |terms: usize| format!("CREATE TABLE t (a int CHECK (a = 0{}));", " OR a = 1".repeat(terms));
+        assert_eq!(Schema::default().observe(&table(100)), Learned::Changed);
+        assert_eq!(Schema::default().observe(&table(MOST_PARSED / 9)), Learned::NotUnderstood);
+    }
+
+    #[test]
     fn search_path() {
         let mut schema = Schema::new();
         schema.set_search_path("other, pg_catalog");

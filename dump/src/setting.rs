@@ -1,6 +1,6 @@
 //! Parameters of the session that a dump sets.
 
-use crate::name::Cursor;
+use crate::name::{Cursor, quote_name};
 
 /// `SET`, `RESET` or `set_config` of one parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,26 @@ fn set_config(c: &mut Cursor<'_>) -> Option<Setting> {
     }
     let token = c.peek()?;
     let plain = c.literal()?;
-    Some(Setting { name, value: Some(Value { sql: c.text(token).to_owned(), plain }) })
+    // The one list among the parameters of a dump: a literal with all of it is one name to SET.
+    let is_list = name == "search_path" && !plain.trim().is_empty();
+    let sql = if is_list { name_list(&plain) } else { c.text(token).to_owned() };
+    Some(Setting { name, value: Some(Value { sql, plain }) })
+}
+
+/// The names of a list as `set_config` takes it, as SQL spells them: lower case where they are not quoted.
+fn name_list(list: &str) -> String {
+    let (mut names, mut name, mut quoted) = (Vec::new(), String::new(), false);
+    for c in list.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => names.push(std::mem::take(&mut name)),
+            c if !quoted && c.is_ascii_whitespace() => continue,
+            c if quoted => name.push(c),
+            c => name.push(c.to_ascii_lowercase()),
+        }
+    }
+    names.push(name);
+    names.iter().map(|name| quote_name(name)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -124,6 +143,14 @@ mod tests {
         assert_eq!(
             read("SET search_path = public, pg_catalog;"),
             some("search_path", "public, pg_catalog", "public,pg_catalog")
+        );
+        assert_eq!(
+            read("SELECT set_config('search_path', '\"$user\", S3,\"My, own\",my-own', false);")
+                .unwrap()
+                .1
+                .unwrap()
+                .0,
+            "\"$user\", s3, \"My, own\", \"my-own\""
         );
         assert_eq!(
             read("SELECT pg_catalog.set_config('search_path', '', false);"),

@@ -20,13 +20,13 @@ pub fn refuse(error: &clap::Error) -> std::process::ExitCode {
     std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// Everything between `://` and the last `@` of a word is replaced.
+/// Line by line, since a password may hold spaces.
 fn without_passwords(text: &str) -> String {
-    let hide = |word: &str| match (word.find("://"), word.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme < at => format!("{}://***{}", &word[..scheme], &word[at..]),
-        _ => word.to_owned(),
+    let hide = |line: &str| match line.contains("://") {
+        true => kvbuffer::ConnectOptions::new(line).redacted_url(),
+        false => line.to_owned(),
     };
-    text.split_inclusive(char::is_whitespace).map(hide).collect()
+    text.lines().flat_map(|line| [hide(line), "\n".to_owned()]).collect()
 }
 
 /// What the variable of a flag may hold: true or false, 1 or 0, yes or no, on or off.

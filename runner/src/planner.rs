@@ -279,15 +279,15 @@ impl Planner {
                 return Ok(None);
             }
             Kind::Transaction => {
-                if takes_back(&statement.text) {
-                    return Err(self.unsupported(
-                        "a ROLLBACK, which would take back what is loaded",
-                        place,
-                        "pg_dump writes none: remove it together with what it takes back",
-                    ));
-                }
                 self.skip("transaction");
                 return Ok(None);
+            }
+            Kind::Rollback => {
+                return Err(self.unsupported(
+                    "a ROLLBACK, which would take back what is loaded",
+                    place,
+                    "pg_dump writes none: remove it together with what it takes back",
+                ));
             }
             Kind::Insert => {
                 return Err(self.unsupported(
@@ -351,7 +351,9 @@ impl Planner {
             // Large objects are made before the data and filled within it, with their owners and privileges.
             Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
             // These come anywhere, and become no change.
-            Kind::Setting(_) | Kind::Transaction | Kind::NotForReplica(_) | Kind::Insert => Vec::new(),
+            Kind::Setting(_) | Kind::Transaction | Kind::Rollback | Kind::NotForReplica(_) | Kind::Insert => {
+                Vec::new()
+            }
             _ if self.point.data_seen => self.restore_identities(),
             _ => Vec::new(),
         }
@@ -480,12 +482,6 @@ impl Planner {
 /// over them would lose what they bring.
 fn brings_more(command: &str) -> bool {
     matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
-}
-
-/// Whether the statement undoes what came before it. `ROLLBACK PREPARED` and savepoints are not pg_dump's either.
-fn takes_back(text: &str) -> bool {
-    let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
-    word.eq_ignore_ascii_case("ROLLBACK") || word.eq_ignore_ascii_case("ABORT")
 }
 
 #[cfg(test)]

@@ -266,7 +266,10 @@ async fn a_server_that_hangs_is_a_timeout() {
     assert!(signal("-CONT").success());
     assert_eq!(*error.kind(), ErrorKind::Timeout);
     writer.resume(buffer.reconnect().await.unwrap()).await.unwrap();
+    // Whether it had arrived or was sent again: there is an acknowledgement to come.
+    assert!(!writer.is_idle());
     assert_eq!(acks(&mut writer).await, (vec![11], None));
+    assert!(writer.is_idle());
 }
 
 #[tokio::test]

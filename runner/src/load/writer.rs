@@ -20,7 +20,7 @@ use crate::stop::Stop;
 
 /// A batch is sent when it has so many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long a run that ends early waits for what it has sent: well within Kubernetes' grace period of 30 s.
+/// How long a run that a signal ends waits for what it has sent: well within Kubernetes' grace period of 30 s.
 const SETTLE: Duration = Duration::from_secs(10);
 /// A batch that is not full is sent when nothing more came for so long.
 const LINGER: Duration = Duration::from_millis(200);
@@ -386,13 +386,15 @@ impl<'a> Loader<'a> {
                 }
                 Ok::<(), Error>(())
             };
-            match tokio::time::timeout(SETTLE, settled).await {
+            let signalled = matches!(error, Error::Stopped(_));
+            let limit = if signalled { SETTLE } else { Duration::MAX };
+            match tokio::time::timeout(limit, settled).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(error = %crate::error::chain(&error), "what was in flight did not all arrive");
                 }
                 Err(_) => tracing::warn!(
-                    "no answer for {} s: whether what was in flight arrived is for the next call to see",
+                    "no answer for {} s after the signal: whether what was in flight arrived is for the next call to see",
                     SETTLE.as_secs()
                 ),
             }
