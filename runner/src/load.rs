@@ -142,6 +142,7 @@ async fn attempt(
             return Err(error);
         }
         beginning.sink.finish(done).await?;
+        progress.verified();
         mirror(config, done)?;
         return Ok(Outcome { ending: Ending::AlreadyDone, first: first.get() });
     }
