@@ -72,7 +72,7 @@ pub enum Command {
 /// Options of a load.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump: a path, or - for standard input.
+    /// The dump: a path, s3://bucket/key, or - for standard input.
     #[arg(
         long,
         env = "PGBOOTSTRAP_DUMP_FILE",
@@ -86,6 +86,22 @@ pub struct LoadArgs {
     /// changes must lie below the live entries in the set.
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
+
+    /// Where S3 is, if not at AWS, like https://minio.example:9000.
+    #[arg(long, env = "PGBOOTSTRAP_S3_ENDPOINT", value_name = "URL", help_heading = "Source")]
+    pub s3_endpoint: Option<String>,
+
+    /// The bucket's region, if AWS_REGION does not say it.
+    #[arg(long, env = "PGBOOTSTRAP_S3_REGION", value_name = "NAME", help_heading = "Source")]
+    pub s3_region: Option<String>,
+
+    /// Address the bucket by the path, as many services other than AWS want it.
+    #[arg(long, env = "PGBOOTSTRAP_S3_PATH_STYLE", value_parser = flag(), help_heading = "Source")]
+    pub s3_path_style: bool,
+
+    /// Certificates (PEM) to trust for S3 besides the system's.
+    #[arg(long, env = "PGBOOTSTRAP_S3_CA_FILE", value_name = "FILE", help_heading = "Source")]
+    pub s3_ca_file: Option<PathBuf>,
 
     /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
     #[arg(
@@ -167,7 +183,7 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE", help_heading = "Redis")]
     pub memory_high_water: Option<String>,
 
-    /// How long to try again while Redis is away.
+    /// How long to try again while Redis or S3 is away.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RETRY_TIMEOUT",
@@ -280,6 +296,16 @@ pub struct LoadArgs {
     /// Delete what an earlier run of the same name left in its range, and start over.
     #[arg(long, env = "PGBOOTSTRAP_RESTART", value_parser = flag(), help_heading = "Resuming")]
     pub restart: bool,
+
+    /// The same, but only if the run was not begun with this token already: called again, it goes on.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RESTART_ONCE",
+        conflicts_with_all = ["restart", "resume_from"],
+        value_name = "TOKEN",
+        help_heading = "Resuming"
+    )]
+    pub restart_once: Option<String>,
 
     /// Changes in one transaction with its checkpoint.
     #[arg(long, env = "PGBOOTSTRAP_BATCH_SIZE", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "NUMBER", help_heading = "Speed")]

@@ -74,6 +74,8 @@ pub async fn run(cli: Cli) -> u8 {
     }
     let args = cli.load;
     telemetry::init(args.log_format, args.quiet);
+    // One cryptography for Redis, S3 and everything else that speaks TLS. Whoever was first is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match load(&args).await {
         Ok(()) => 0,
         Err(error) => {

@@ -310,6 +310,7 @@ fn every_field_of_the_checkpoint_is_described() {
     let mut there = BTreeSet::new();
     for source in [
         Identity::File { size: 0, mtime: 0, head: String::new() },
+        Identity::Object { uri: String::new(), size: 0, etag: String::new() },
         Identity::Pipe { hashed: 0, hash: String::new() },
     ] {
         fields(&serde_json::from_slice(&checkpoint(source).to_bytes()).unwrap(), "", &mut there);

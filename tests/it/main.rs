@@ -13,4 +13,5 @@ mod fidelity;
 mod harness;
 mod input;
 mod kit;
+mod s3;
 mod servers;

@@ -9,9 +9,11 @@
 mod postgres;
 mod reaper;
 mod redis;
+mod s3;
 mod tls;
 
 pub use postgres::{Database, PostgresOptions, PostgresServer, Restore, RestoreError};
+pub use s3::{ACCESS_KEY, Asked, S3Server, SECRET_KEY};
 pub use redis::{Data, RedisOptions, RedisServer};
 pub use tls::Certificates;
 

@@ -99,7 +99,14 @@ impl Run<'_> {
     /// Whether the run is new, or was made new.
     fn is_fresh(&self, acquired: &Acquired) -> bool {
         let open = |previous: &kvbuffer::Range| previous.state == State::Open;
-        self.config.resume.restart || acquired.previous.as_ref().is_none_or(open)
+        self.restarts(acquired) || acquired.previous.as_ref().is_none_or(open)
+    }
+
+    /// Whether what is there is to be deleted: always, or because it was not begun with the token.
+    fn restarts(&self, acquired: &Acquired) -> bool {
+        let resume = &self.config.resume;
+        let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_ref());
+        resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
     }
 
     /// Where to go on, what the numbers must stay below, and the next sequence by Redis' own checkpoint.
@@ -216,7 +223,7 @@ impl Run<'_> {
 
     /// A dump takes about two and a half times its COPY text, depending on its rows.
     fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
-        let (Some(max), Some(Identity::File { size, .. })) = (memory.max, self.source) else { return };
+        let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
         let needed = size.saturating_mul(5) / 2;
         let free = max.saturating_sub(memory.used);
         if needed > free {
@@ -263,6 +270,7 @@ impl Run<'_> {
             lease: LEASE,
             identity: Process::current(),
             snapshot_lsn: self.config.snapshot_lsn,
+            begin_with: self.config.resume.restart_once.clone(),
             token,
         }
     }
@@ -288,7 +296,7 @@ impl Run<'_> {
             }
             return self.adopt(buffer, acquired).await;
         };
-        if self.config.resume.restart {
+        if self.restarts(acquired) {
             return self.start_over(buffer, token, acquired).await;
         }
         if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
