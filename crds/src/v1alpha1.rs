@@ -106,7 +106,8 @@ pub struct ReplicaBootstrapSpec {
     #[schemars(range(min = 0, max = 1000))]
     pub backoff_limit: i32,
 
-    /// Seconds after which a run that has not ended has failed. Time in suspension does not count.
+    /// Seconds after which a run that has not ended has failed. A run that is suspended and resumed has all of them
+    /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub active_deadline_seconds: Option<i64>,
