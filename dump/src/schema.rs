@@ -7,6 +7,10 @@ use crate::name::QualifiedName;
 #[cfg(feature = "pg_query")]
 mod parse;
 
+/// Longer definitions are not parsed: the tree takes some hundred times the text's size.
+#[cfg(feature = "pg_query")]
+const MOST_PARSED: usize = 256 << 10;
+
 /// What matters of a column's type: which JSON value its text becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeClass {
@@ -138,7 +142,8 @@ impl Schema {
     pub fn observe(&mut self, text: &str) -> Learned {
         #[cfg(feature = "pg_query")]
         {
-            let Some(definitions) = parse::definitions(text) else { return Learned::NotUnderstood };
+            let parsed = if text.len() > MOST_PARSED { None } else { parse::definitions(text) };
+            let Some(definitions) = parsed else { return Learned::NotUnderstood };
             let mut learned = Learned::Nothing;
             for definition in definitions {
                 if self.learn(definition) {

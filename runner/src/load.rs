@@ -292,6 +292,7 @@ async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Err
 }
 
 fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<Beginning, Error> {
+    only_a_file(&path)?;
     let at = checkpoint_of_output(config, &path);
     let wanted = config.resume.from.as_ref().unwrap_or(&at);
     let checkpoint = if config.resume.restart || has_begun(wanted) { None } else { file::read(wanted)? };
@@ -322,9 +323,20 @@ fn has_begun(checkpoint: &std::path::Path) -> bool {
     std::fs::metadata(checkpoint).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
+/// What is no file cannot be gone on with, and opening a pipe would wait where no signal is heard.
+fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
+    if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::Usage(format!(
+            "--output {} is not a regular file: use `-` and a redirection",
+            output.display()
+        )));
+    }
+    Ok(())
+}
+
 /// A file with something in it and no checkpoint is not written over.
 fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) -> Result<(), Error> {
-    if std::fs::metadata(output).is_ok_and(|file| file.is_file() && file.len() > 0) {
+    if std::fs::metadata(output).is_ok_and(|file| file.len() > 0) {
         return Err(Error::Usage(format!(
             "{} is not empty and {} does not exist: give another --output, or --restart to write over it",
             output.display(),

@@ -279,6 +279,13 @@ impl Planner {
                 return Ok(None);
             }
             Kind::Transaction => {
+                if takes_back(&statement.text) {
+                    return Err(self.unsupported(
+                        "a ROLLBACK, which would take back what is loaded",
+                        place,
+                        "pg_dump writes none: remove it together with what it takes back",
+                    ));
+                }
                 self.skip("transaction");
                 return Ok(None);
             }
@@ -325,7 +332,12 @@ impl Planner {
             return statement.text.clone();
         };
         self.point.late_definitions |= self.point.data_seen;
-        self.identities.extend(columns);
+        // Restored after other settings of search_path, perhaps.
+        let qualified = |mut column: AlwaysIdentity| {
+            column.table = self.schema.qualify(&column.table);
+            column
+        };
+        self.identities.extend(columns.into_iter().map(qualified));
         text
     }
 
@@ -468,6 +480,12 @@ impl Planner {
 /// over them would lose what they bring.
 fn brings_more(command: &str) -> bool {
     matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
+}
+
+/// Whether the statement undoes what came before it. `ROLLBACK PREPARED` and savepoints are not pg_dump's either.
+fn takes_back(text: &str) -> bool {
+    let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    word.eq_ignore_ascii_case("ROLLBACK") || word.eq_ignore_ascii_case("ABORT")
 }
 
 #[cfg(test)]

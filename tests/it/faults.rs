@@ -426,7 +426,7 @@ fn checkpoint_and_output_files_that_cannot_be_written() {
     let output = || Runner::new().arg("--dump-file").arg(&input.file);
     expect(output().arg("--output").arg(&nowhere).run(LIMIT), 9, &["open", "no/such/folder"]);
     let full = output().args(["--output", "/dev/full"]).arg("--checkpoint").arg(input.path("cp")).run(LIMIT);
-    expect(full, 9, &["/dev/full"]);
+    expect(full, 2, &["/dev/full", "not a regular file"]);
     let shell = |script: &str| {
         let program = pg_bootstrap_tests::binary::pg_bootstrap_sync();
         Runner::of(Path::new("/bin/bash"))

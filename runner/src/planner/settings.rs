@@ -88,6 +88,14 @@ impl Settings {
         let mut prefix = String::new();
         let creates_table = *kind == Kind::Definition && starts_with(text, "CREATE");
         let stores = creates_table || matches!(kind, Kind::MaterializedView);
+        if let Some(path) = self.0.get("search_path").filter(|path| !path.plain.trim().is_empty()) {
+            // A list in one literal is one name to SET, and a list to set_config.
+            prefix = if path.sql.starts_with('\'') && path.plain.contains(',') {
+                format!("SELECT pg_catalog.set_config('search_path', {}, true);\n", path.sql)
+            } else {
+                format!("SET LOCAL search_path = {};\n", path.sql)
+            };
+        }
         let mut put = |name: &str, spelled: &str, bears: bool| {
             if let Some(value) = self.0.get(name).filter(|_| bears) {
                 prefix.push_str(&format!("SET LOCAL {spelled}{};\n", value.sql));

@@ -328,9 +328,9 @@ impl Run<'_> {
         };
         if found > checkpoint.members() {
             return Err(Error::Verification(format!(
-                "the range {} to {} holds {found} entries in Redis, the checkpoint knows of {}: something else wrote into it; find out what, then use --restart",
+                "the range {} to {} holds {found} entries in Redis, the checkpoint knows of {}: something else wrote into it; find what is not of this run (its position does not belong to its score), remove it with ZREM, and call again",
                 checkpoint.first,
-                checkpoint.next,
+                checkpoint.next.get().saturating_sub(1),
                 checkpoint.members()
             )));
         }
