@@ -37,7 +37,6 @@ pub enum Error {
 
 impl Error {
     /// An [`Error::Api`], with what was tried.
-    #[must_use]
     pub fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
         move |source| Self::Api { what, source: Box::new(source) }
