@@ -8,6 +8,7 @@ use std::time::Duration;
 use crds::v1alpha1::Phase;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -20,6 +21,8 @@ const REQUEST: usize = 8 * 1024;
 #[derive(Debug, Default)]
 pub struct Health {
     watches: Mutex<BTreeMap<String, bool>>,
+    /// Watches whose first list is not in its store yet.
+    unlisted: watch::Sender<usize>,
 }
 
 impl Health {
@@ -30,6 +33,22 @@ impl Health {
         {
             watches.insert(name.to_owned(), alive);
         }
+    }
+
+    /// A watch begins whose first list must be known before anything is done.
+    pub fn expect_list(&self) {
+        self.unlisted.send_modify(|count| *count += 1);
+    }
+
+    /// The first list of such a watch is in its store.
+    pub fn listed(&self) {
+        self.unlisted.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    /// Waits until all first lists are in their stores. A store's own way to wait wakes only one of many.
+    pub async fn all_listed(&self) {
+        // The sender lives as long as this does.
+        let _ = self.unlisted.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// The watches that failed, or have said nothing yet.

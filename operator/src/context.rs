@@ -85,16 +85,6 @@ impl Context {
         }
     }
 
-    /// Waits until every Job and pod is known: what is not known yet could be a runner.
-    pub async fn know_all(&self) {
-        for scope in &self.scopes {
-            // A watch that has ended ends the process; nothing is reconciled after it.
-            let _ = scope.objects.wait_until_ready().await;
-            let _ = scope.jobs.wait_until_ready().await;
-            let _ = scope.pods.wait_until_ready().await;
-        }
-    }
-
     /// How many objects are in each phase.
     #[must_use]
     pub fn phases(&self) -> BTreeMap<Phase, u64> {

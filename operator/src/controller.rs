@@ -54,7 +54,8 @@ pub struct Surroundings {
 /// # Errors
 /// What the API server says: the caller tries again.
 pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>) -> Result<Action, Error> {
-    around.context.know_all().await;
+    // A Job that is not known yet could be a runner.
+    around.context.admin.health.all_listed().await;
     let began = Instant::now();
     let result = act(&object, &around).await;
     let error = result.as_ref().err().map(Error::reason);
@@ -244,7 +245,12 @@ impl One<'_> {
         let edited = plan::outcome(job).is_none() && plan::differs(job, self.wanted);
         let work =
             Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
-        self.report(&Situation::Working(work)).await
+        let done = self.report(&Situation::Working(work)).await?;
+        // The end that has just been written wakes nobody.
+        let stays = self.object.spec.ttl_seconds_after_finished.filter(|_| plan::outcome(job).is_some());
+        Ok(stays.map_or(done, |seconds| {
+            Action::requeue(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(LAG_PAUSE))
+        }))
     }
 }
 

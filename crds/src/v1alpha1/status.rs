@@ -29,7 +29,7 @@ pub struct ReplicaBootstrapStatus {
     /// The run's Job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobReference>,
-    /// Pods that were started for the run.
+    /// Pods that the Job of the run has started; of several Jobs, the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<i32>,
     /// When the run began.

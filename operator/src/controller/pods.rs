@@ -28,6 +28,26 @@ pub fn has_ended(pod: &Pod) -> bool {
     matches!(phase(pod), "Succeeded" | "Failed")
 }
 
+/// Whether the pod has ended without success.
+#[must_use]
+pub fn has_failed(pod: &Pod) -> bool {
+    phase(pod) == "Failed"
+}
+
+/// Whether the newest pod has ended in a way that ends its Job too: with success, or with a fatal code.
+#[must_use]
+pub fn is_decided(pods: &[&Pod]) -> bool {
+    let newest = pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
+    newest.is_some_and(|pod| match phase(pod) {
+        "Succeeded" => true,
+        "Failed" => {
+            disruption(pod).is_none()
+                && failure(pod).exit_code.is_some_and(|code| exit::FATAL.contains(&code))
+        }
+        _ => false,
+    })
+}
+
 /// What the newest pod that has not ended does; none if there is none.
 #[must_use]
 pub fn doing(pods: &[&Pod], mounts: &[&Event]) -> Option<Doing> {

@@ -158,7 +158,11 @@ fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> 
             status.completion_time = Some(ended.unwrap_or_else(|| now.clone()));
             ended_so(status, outcome)
         }
-        None => going_on(status, work, counts.failed.unwrap_or(0)),
+        None => {
+            let seen = work.pods.iter().filter(|pod| pods::has_failed(pod)).count();
+            let failed = counts.failed.unwrap_or(0).max(i32::try_from(seen).unwrap_or(i32::MAX));
+            going_on(status, work, failed)
+        }
     }
 }
 
@@ -230,6 +234,9 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, failed: i32) -> Sa
             (Phase::Running, Reason::Retrying, "the pod is being stopped; another one follows".to_owned())
         }
         Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
+        None if pods::is_decided(&work.pods) => {
+            (Phase::Running, Reason::Running, "the pod has ended, the Job follows".to_owned())
+        }
         None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
             Some(text) => (Phase::Pending, Reason::Forbidden, text),
             None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),

@@ -171,7 +171,9 @@ impl Place<'_> {
         let name =
             self.namespace.map_or_else(|| name.to_owned(), |namespace| format!("{name} in {namespace}"));
         self.admin.health.watch(&name, false);
-        let admin = Arc::clone(self.admin);
+        let (admin, after) = (Arc::clone(self.admin), Arc::clone(self.admin));
+        after.health.expect_list();
+        let mut first = true;
         let stream = watcher(api, config)
             .modify(move |thing| {
                 thing.managed_fields_mut().clear();
@@ -185,6 +187,12 @@ impl Place<'_> {
                 Err(_) => admin.health.watch(&name, false),
             })
             .reflect(writer)
+            .inspect(move |event| {
+                if first && matches!(event, Ok(watcher::Event::InitDone)) {
+                    first = false;
+                    after.health.listed();
+                }
+            })
             .touched_objects();
         (Box::pin(stream), store)
     }

@@ -72,7 +72,10 @@ fn a_job_goes_through_its_phases() {
     let done = stored_job(&object(), done);
     let table = [
         (new, vec![], Phase::Pending, "PodStarting"),
-        (running, vec![pod("p", json!({"phase": "Running"}))], Phase::Running, "Running"),
+        (running.clone(), vec![pod("p", json!({"phase": "Running"}))], Phase::Running, "Running"),
+        (running.clone(), vec![failed_with(3)], Phase::Running, "Running"),
+        (running.clone(), vec![pod("p", json!({"phase": "Succeeded"}))], Phase::Running, "Running"),
+        (running, vec![failed_with(11)], Phase::Pending, "Retrying"),
         (retrying, vec![failed_with(11)], Phase::Pending, "Retrying"),
         (done, vec![], Phase::Succeeded, "Succeeded"),
     ];
