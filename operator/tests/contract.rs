@@ -1,5 +1,7 @@
 //! The operator writes the runner's command line, and the runner's own parser reads it here.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
 use clap::Parser;
 use operator::controller::build::arguments;
 use operator::controller::validate::validate;

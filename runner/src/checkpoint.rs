@@ -132,10 +132,7 @@ pub fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Resu
                 "its first bytes are others".to_owned()
             }
         }
-        (
-            Identity::Object { uri, size, .. },
-            Some(Identity::Object { uri: uri_now, size: size_now, .. }),
-        ) => {
+        (Identity::Object { uri, size, .. }, Some(Identity::Object { uri: uri_now, size: size_now, .. })) => {
             if uri != uri_now {
                 format!("now it is {uri_now}")
             } else if size != size_now {

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use kvbuffer::{ConnectOptions, ENCODER_REVISION, Keys, Lsn, Sequence};
 
+use crate::change_stream::ChangeStream;
 use crate::cli::{LoadArgs, OnError, Publish, Rows};
 use crate::error::Error;
 use crate::source::Location;
 use crate::source::object::Access;
+use crate::status::report as status;
 
 mod files;
+mod kasho;
 
 /// A load.
 #[derive(Debug, Clone)]
@@ -39,6 +42,10 @@ pub struct Config {
     pub workers: usize,
     /// Changes a second, at most.
     pub max_rate: Option<u64>,
+    /// The change stream that is told.
+    pub change_stream: Option<ChangeStream>,
+    /// Whose status is written.
+    pub status: Option<status::Target>,
 }
 
 /// Where changes go.
@@ -191,6 +198,8 @@ impl Config {
             batch_size: args.batch_size as usize,
             workers,
             max_rate: args.max_rate,
+            change_stream: kasho::change_stream(args, snapshot_lsn)?,
+            status: kasho::status(args)?,
         })
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use kvbuffer::{Position, Sequence};
 
+use crate::change_stream::Begun;
 use crate::checkpoint::{Checkpoint, file};
 use crate::config::{Config, Target};
 use crate::decompress::Compression;
@@ -46,15 +47,21 @@ pub struct Outcome {
 /// Times that a run goes back to what Redis holds before it gives up.
 const REWINDS: u32 = 20;
 
-/// Loads the dump.
+/// Loads the dump. `begun` is what the change stream does meanwhile, where that is known.
 ///
 /// # Errors
 /// [`Error`]; whatever it is, what is durable is in the checkpoint.
-pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+pub async fn load(
+    config: &Config,
+    begun: Option<Begun>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
     let file = resume_file(config, stop).await?;
     let mut lost = false;
     for _ in 0..REWINDS {
-        match attempt(config, file.as_ref(), lost, progress, stop).await {
+        let before = Before { file: file.as_ref(), begun, lost };
+        match attempt(config, &before, progress, stop).await {
             Err(Error::Lost(what)) if config.location.is_rereadable() => {
                 tracing::warn!(
                     "Redis lost data that it had acknowledged ({what}); going back to what it holds"
@@ -77,7 +84,7 @@ pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
 /// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
 async fn clear(config: &Config, stop: &Stop) {
     let Target::Redis(target) = &config.target else { return };
-    let run = Run { config, target, source: None, file: None, lost: true, stop };
+    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, stop };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
@@ -112,17 +119,28 @@ struct Beginning {
     fresh: bool,
 }
 
+/// What is known before an attempt.
+struct Before<'a> {
+    /// The checkpoint of `--resume-from`.
+    file: Option<&'a Checkpoint>,
+    /// What the change stream does.
+    begun: Option<Begun>,
+    /// Redis lost what the attempt before had written.
+    lost: bool,
+}
+
 async fn attempt(
     config: &Config,
-    resume: Option<&Checkpoint>,
-    lost: bool,
+    before: &Before<'_>,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let identity = identity(config, stop).await?;
     let mut beginning = match &config.target {
         Target::Redis(target) => {
-            let run = Run { config, target, source: identity.as_ref(), file: resume, lost, stop };
+            let streaming = before.begun == Some(Begun::Streaming);
+            let Before { file, lost, .. } = *before;
+            let run = Run { config, target, source: identity.as_ref(), file, lost, streaming, stop };
             redis(&run, progress).await?
         }
         Target::File(path) => output(config, path.clone(), identity.as_ref())?,

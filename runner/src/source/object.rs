@@ -126,10 +126,8 @@ pub fn open(object: &Object) -> Result<(Reader, Identity), Failure> {
         .spawn(body)
         .map_err(|error| Failure::internal(&error))?;
     let version = told.blocking_recv().map_err(|error| Failure::internal(&error))??;
-    let identity =
-        Identity::Object { uri: object.uri(), size: version.size, etag: version.etag.clone() };
-    let reader =
-        Reader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
+    let identity = Identity::Object { uri: object.uri(), size: version.size, etag: version.etag.clone() };
+    let reader = Reader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
     Ok((reader, identity))
 }
 
@@ -205,7 +203,9 @@ mod tests {
         assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my-bucket", "a/b c.sql.gz"));
         assert_eq!(object.uri(), "s3://my-bucket/a/b c.sql.gz");
         assert_eq!(parse("a/file").unwrap(), None);
-        for wrong in ["s3://", "s3://bucket", "s3://bucket/", "s3:///key", "s3://user@host/key", "s3://b/a//b"] {
+        for wrong in
+            ["s3://", "s3://bucket", "s3://bucket/", "s3:///key", "s3://user@host/key", "s3://b/a//b"]
+        {
             let message = parse(wrong).unwrap_err().to_string();
             assert!(message.contains(wrong), "{message}");
         }

@@ -41,7 +41,7 @@ struct Shared {
     refusals: AtomicU64,
     /// `If-Match` is looked at, as S3 does and not every other service.
     matches: AtomicBool,
-    /// After so many replies to GET one file is moved to another place.
+    /// When a range from so far on is asked for, one file is moved to another place.
     swap: Mutex<Option<(u64, PathBuf, PathBuf)>>,
 }
 
@@ -58,8 +58,7 @@ impl S3Server {
     /// A server without buckets.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("s3-").tempdir().expect("make a folder");
-        let mut builder =
-            S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("serve the folder"));
+        let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("serve the folder"));
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -67,8 +66,7 @@ impl S3Server {
             .enable_all()
             .build()
             .expect("start a runtime");
-        let listener =
-            runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("bind the object store");
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("bind the object store");
         let address = listener.local_addr().expect("its address");
         let shared = Arc::new(Shared { matches: AtomicBool::new(true), ..Shared::default() });
         runtime.spawn(accept(listener, service, Arc::clone(&shared)));
@@ -85,15 +83,17 @@ impl S3Server {
         let path = self.path(bucket, key);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("make the bucket");
         let beside = self.folder.path().join("beside");
-        std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, &path)).expect("put the object");
+        std::fs::write(&beside, bytes)
+            .and_then(|()| std::fs::rename(&beside, &path))
+            .expect("put the object");
     }
 
-    /// Replaces an object, or puts a new one there, after so many further replies to GET.
-    pub fn put_after(&self, replies: u64, bucket: &str, key: &str, bytes: &[u8]) {
+    /// Replaces an object as soon as a range is asked for that begins at `offset` or behind it.
+    pub fn put_before(&self, offset: u64, bucket: &str, key: &str, bytes: &[u8]) {
         let beside = self.folder.path().join("later");
         std::fs::write(&beside, bytes).expect("write the later object");
         *self.shared.swap.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((replies, beside, self.path(bucket, key)));
+            Some((offset, beside, self.path(bucket, key)));
     }
 
     /// Takes an object away.
@@ -138,7 +138,9 @@ async fn accept(listener: TcpListener, service: S3Service, shared: Arc<Shared>) 
     while let Ok((socket, _)) = listener.accept().await {
         let (service, shared) = (service.clone(), Arc::clone(&shared));
         let answering = service_fn(move |request| answer(request, service.clone(), Arc::clone(&shared)));
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), answering));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), answering),
+        );
     }
 }
 
@@ -150,8 +152,9 @@ async fn answer(
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let (range, wanted) = (header(http::header::RANGE), header(http::header::IF_MATCH));
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    if method == "GET" {
-        swap(&shared);
+    let range = range.as_deref().and_then(bounds);
+    if let Some((first, _)) = range {
+        swap(&shared, first);
     }
     let refused = shared.refusals.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
     let reply = if refused {
@@ -164,22 +167,16 @@ async fn answer(
             _ => reply,
         }
     };
-    let range = range.as_deref().and_then(bounds);
     let asked = Asked { method, path, range, status: reply.status().as_u16() };
     shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
     Ok(reply)
 }
 
 /// Moves the later object to its place when it is time.
-fn swap(shared: &Shared) {
+fn swap(shared: &Shared, first: u64) {
     let mut swap = shared.swap.lock().unwrap_or_else(PoisonError::into_inner);
-    match &mut *swap {
-        Some((0, from, to)) => {
-            std::fs::rename(from, to).expect("replace the object");
-            *swap = None;
-        }
-        Some((left, ..)) => *left -= 1,
-        None => {}
+    if let Some((_, from, to)) = swap.take_if(|(offset, ..)| first >= *offset) {
+        std::fs::rename(from, to).expect("replace the object");
     }
 }
 

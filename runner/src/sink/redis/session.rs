@@ -51,6 +51,8 @@ pub struct Run<'a> {
     pub file: Option<&'a Checkpoint>,
     /// Redis lost what this process had written, while more of it was on its way.
     pub lost: bool,
+    /// The set is being streamed: a run that is not done must not write into it, nor delete from it.
+    pub streaming: bool,
     /// For waiting.
     pub stop: &'a Stop,
 }
@@ -289,6 +291,9 @@ impl Run<'_> {
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
+        if self.streaming {
+            self.expect_done(acquired)?;
+        }
         let Some(previous) = &acquired.previous else {
             if self.lost {
                 // What was in flight came behind the loss: entries that no checkpoint knows of.
@@ -345,6 +350,19 @@ impl Run<'_> {
         Ok(Some(checkpoint))
     }
 
+    /// A stream that streams from our position is right only behind a run that is done.
+    fn expect_done(&self, acquired: &Acquired) -> Result<(), Error> {
+        let done = acquired.previous.as_ref().is_some_and(|previous| previous.state == State::Done);
+        if done && !self.restarts(acquired) { Ok(()) } else { Err(self.streams_already()) }
+    }
+
+    fn streams_already(&self) -> Error {
+        Error::ChangeStreamState(format!(
+            "the change stream streams already, and run {:?} is not done: what it would write now would reach the replica late or never; empty the replica and begin a bootstrap anew",
+            self.target.run
+        ))
+    }
+
     /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
     async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
         let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else {
@@ -373,6 +391,9 @@ impl Run<'_> {
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
+        if self.streaming {
+            return Err(self.streams_already());
+        }
         let run = &self.target.run;
         let last = self.last_own(buffer, acquired).await?;
         let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;

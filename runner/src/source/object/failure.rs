@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn what_may_pass() {
-        for (status, passes) in [(503, true), (500, true), (429, true), (403, false), (404, false), (416, false)] {
+        for (status, passes) in
+            [(503, true), (500, true), (429, true), (403, false), (404, false), (416, false)]
+        {
             assert_eq!(matches!(judge_status(status, ""), Trouble::Passing(_)), passes, "{status}");
         }
         assert!(status("error sending request").is_none());
