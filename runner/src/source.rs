@@ -180,6 +180,8 @@ pub struct Source {
     compression: Compression,
     /// What is read itself, where offsets of the dump are its offsets.
     seekable: Option<Seekable>,
+    /// The file, to see at its end whether somebody wrote to it meanwhile.
+    watched: Option<File>,
     size: Option<u64>,
     raw: Arc<AtomicU64>,
     offset: u64,
@@ -242,15 +244,16 @@ impl Source {
     }
 
     fn file(mut file: File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+        let (size, mtime) = size_and_mtime(&file)?;
         let mut head = vec![0; HEAD];
         let length = read_up_to(&mut file, &mut head)?;
         file.seek(SeekFrom::Start(0))?;
         let head = hex(XxHash3_64::oneshot(&head[..length]));
+        let watched = file.try_clone()?;
         let seekable = Seekable::File(file.try_clone()?);
-        let identity = Identity::File { size: metadata.len(), mtime, head };
-        Ok(Self::rereadable(Box::new(file), seekable, identity))
+        let identity = Identity::File { size, mtime, head };
+        let source = Self::rereadable(Box::new(file), seekable, identity);
+        Ok(Self { watched: Some(watched), ..source })
     }
 
     fn object(reader: object::Reader, identity: Identity) -> Self {
@@ -264,6 +267,7 @@ impl Source {
             reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
             compression: Compression::None,
             seekable: Some(seekable),
+            watched: None,
             size: identity.size(),
             raw,
             offset: 0,
@@ -278,6 +282,7 @@ impl Source {
             reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
             compression: Compression::None,
             seekable: None,
+            watched: None,
             size: None,
             raw,
             offset: 0,
@@ -330,6 +335,9 @@ impl Source {
         loop {
             match self.reader.read(buffer) {
                 Ok(count) => {
+                    if count == 0 && !buffer.is_empty() && self.was_changed()? {
+                        return Err(io::Error::other(Changed));
+                    }
                     self.offset += count as u64;
                     if let Some(trail) = &mut self.trail
                         && !trail.extend(&buffer[..count])
@@ -342,6 +350,14 @@ impl Source {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether the file is another one than when it was opened: what was read may be of both.
+    fn was_changed(&self) -> io::Result<bool> {
+        let (Some(file), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity) else {
+            return Ok(false);
+        };
+        Ok(size_and_mtime(file)? != (*size, *mtime))
     }
 
     /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking where it is not compressed, else by
@@ -419,6 +435,11 @@ impl Source {
                 "the checkpoint is of another dump: what {name} brings is not what was loaded up to there; bring the same dump, or use --restart to delete what was loaded and start over"
             ));
         }
+        if error.get_ref().is_some_and(|inner| inner.is::<Changed>()) {
+            return Error::Checkpoint(format!(
+                "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
+            ));
+        }
         let error = match error.downcast::<Failure>() {
             Ok(failure) => return failure.into_error("read", name),
             Err(error) => error,
@@ -450,6 +471,17 @@ struct Trail {
     passed: (u64, u64),
     /// A place that is still ahead, and what the hash must be there.
     expected: Option<(u64, String)>,
+}
+
+/// The file was written to since it was opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the file was written to while it was read")]
+struct Changed;
+
+fn size_and_mtime(file: &File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+    Ok((metadata.len(), mtime))
 }
 
 /// The bytes of a pipe are not those that a checkpoint knows.

@@ -1,7 +1,7 @@
 //! Dumps that are broken, of another kind, or in another encoding: each is refused by name and place, or read
 //! right; and a run with the mended dump leaves what an undisturbed one does.
 
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use pg_bootstrap_tests::dumpdiff::RowOrder;
 use pg_bootstrap_tests::fidelity::{self, Reference, Source};
 use pg_bootstrap_tests::fixtures::{self, Packing};
 use pg_bootstrap_tests::resp::Reply;
-use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
+use pg_bootstrap_tests::servers::{PostgresServer, RedisServer, wait_until};
 use pg_bootstrap_tests::zset::{self, Snapshot};
 
 use crate::kit::{
@@ -416,7 +416,7 @@ fn the_reject_file_is_part_of_the_checkpoint() {
     let rejects = input.path("rejects");
     let run = || runner(&redis, &input.file).args(["--on-error", "skip"]).arg("--reject-file").arg(&rejects);
     let mut running = run().args(["--max-rate", "5000", "--batch-size", "500"]).spawn();
-    assert!(pg_bootstrap_tests::servers::wait_until(LIMIT, || count(&redis).parse::<u64>().unwrap() > 2000));
+    assert!(wait_until(LIMIT, || count(&redis).parse::<u64>().unwrap() > 2000));
     running.kill();
     running.wait(LIMIT);
     let kept = std::fs::read(&rejects).unwrap();
@@ -430,7 +430,7 @@ fn the_reject_file_is_part_of_the_checkpoint() {
     // Lost in between: that is said, not papered over.
     redis.cli(&["FLUSHALL"]);
     let mut running = run().args(["--max-rate", "5000", "--batch-size", "500"]).spawn();
-    assert!(pg_bootstrap_tests::servers::wait_until(LIMIT, || count(&redis).parse::<u64>().unwrap() > 2000));
+    assert!(wait_until(LIMIT, || count(&redis).parse::<u64>().unwrap() > 2000));
     running.kill();
     running.wait(LIMIT);
     std::fs::remove_file(&rejects).unwrap();
@@ -540,4 +540,28 @@ fn bytes_without_encoding() {
     let expected =
         [(2, "bad"), (3, "ok"), (4, "bad"), (5, "bad"), (6, "bad"), (7, "bad"), (8, "bad"), (9, "bad")];
     assert_eq!(columns, expected.map(|(row, column)| (row, column.to_owned())));
+}
+
+/// Half of one dump and half of another is neither; a dump that is still being written is not whole.
+#[test]
+fn a_dump_that_is_written_to_while_it_is_read() {
+    // More than is read ahead.
+    let text = "x".repeat(2_000);
+    let rows: String = (1..=20_000).map(|row| format!("{row}\t{text}\n")).collect();
+    let whole = dump_of(format!("{COPY}{rows}\\.\n").as_bytes());
+    for appended in [false, true] {
+        let (redis, input) = (RedisServer::start(), Input::of(&whole));
+        let slow = || runner(&redis, &input.file).args(["--max-rate", "8000", "--batch-size", "100"]);
+        let mut running = slow().spawn();
+        let loading = || redis.cli(&["ZCARD", zset::KEY]).parse::<u64>().is_ok_and(|count| count > 100);
+        assert!(wait_until(LIMIT, || loading() || !running.is_running()));
+        let mut file = std::fs::OpenOptions::new().write(true).open(&input.file).unwrap();
+        let place = if appended { SeekFrom::End(0) } else { SeekFrom::Start(whole.len() as u64 - 600) };
+        file.seek(place).unwrap();
+        file.write_all(b" ").unwrap();
+        drop(file);
+        expect(running.wait(LIMIT), 5, &["written to while it was read", "--restart"]);
+        // It is another dump now, and is said to be.
+        expect(runner(&redis, &input.file).run(LIMIT), 5, &["--restart"]);
+    }
 }
