@@ -32,11 +32,21 @@ impl KubernetesServer {
         std::fs::write(folder.path().join("tokens.csv"), format!("{TOKEN},admin,1000,\"system:masters\"\n"))
             .expect("write the token");
         let (port, etcd_port) = (free_port(), free_port());
+        // Keys of service accounts are read in the older form alone.
+        let key = folder.path().join("accounts.key");
+        let made = Command::new("openssl")
+            .arg("ec")
+            .arg("-in")
+            .arg(&certificates.key)
+            .arg("-out")
+            .arg(&key)
+            .output();
+        assert!(made.expect("run openssl").status.success(), "openssl ec fails");
         let mut server = Self { port, certificates, processes: Vec::new(), _reapers: Vec::new(), folder };
         server.launch_etcd(etcd_port);
         server.launch_api(etcd_port);
         let ready = wait_until(START_LIMIT, || server.call("GET", "/readyz", "", "").0 == 200);
-        assert!(ready, "kube-apiserver does not start: {}", server.log("kube-apiserver"));
+        assert!(ready, "no answer: {}\n{}", server.log("etcd"), server.log("kube-apiserver"));
         let definition =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/pg-bootstrap-operator/files/crd.yaml");
         let definition = std::fs::read_to_string(definition).expect("read the definition");
@@ -51,7 +61,7 @@ impl KubernetesServer {
     fn launch_etcd(&mut self, port: u16) {
         let clients = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(program("etcd"));
-        command.arg("--data-dir").arg(self.folder.path().join("etcd"));
+        command.arg("--data-dir").arg(self.folder.path().join("data"));
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
         command.args([
             "--listen-peer-urls",
@@ -73,8 +83,8 @@ impl KubernetesServer {
         for (option, file) in [
             ("--tls-cert-file", &self.certificates.cert),
             ("--tls-private-key-file", &self.certificates.key),
-            ("--service-account-key-file", &self.certificates.key),
-            ("--service-account-signing-key-file", &self.certificates.key),
+            ("--service-account-key-file", &self.folder.path().join("accounts.key")),
+            ("--service-account-signing-key-file", &self.folder.path().join("accounts.key")),
             ("--token-auth-file", &self.folder.path().join("tokens.csv")),
         ] {
             command.arg(option).arg(file);
@@ -173,9 +183,9 @@ fn objects(name: &str) -> String {
 fn program(name: &str) -> PathBuf {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let cache = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/kube-tests/bin"));
-    let folders = assets.into_iter().chain(std::env::split_paths(&path).collect::<Vec<_>>()).chain(cache);
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/kube/bin");
+    let folders = assets.into_iter().chain(std::env::split_paths(&path).collect::<Vec<_>>()).chain([cache]);
     folders.map(|folder| folder.join(name)).find(|file| file.is_file()).unwrap_or_else(|| {
-        panic!("{name} is not there: name the folder of etcd and kube-apiserver in KUBEBUILDER_ASSETS")
+        panic!("{name} is not there: run scripts/setup kube, or name its folder in KUBEBUILDER_ASSETS")
     })
 }
