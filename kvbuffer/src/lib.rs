@@ -36,6 +36,7 @@
 //!     lease: Duration::from_secs(60),
 //!     identity: Identity::current(),
 //!     snapshot_lsn: None,
+//!     begin_with: None,
 //!     token: Request::new_token(),
 //! };
 //! let acquired = ranges.acquire(&request).await?;

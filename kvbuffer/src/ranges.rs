@@ -74,6 +74,8 @@ pub struct Request {
     pub identity: Identity,
     /// The snapshot's position, if known.
     pub snapshot_lsn: Option<Lsn>,
+    /// What the run is begun with, if that is to be known later (see [`Range::begun_with`]).
+    pub begin_with: Option<String>,
     /// The lease's token. Asking again with the same one, because an answer was lost, gives the same lease.
     pub token: String,
 }
@@ -202,14 +204,15 @@ impl Ranges {
     }
 
     /// Makes the run new again: the request's owner, source and configuration, no checkpoint, the same first
-    /// sequence. Whoever calls this has deleted its entries (see [`Buffer::delete_own_range`]).
+    /// sequence; what it was begun with stays, unless the request has something else. Whoever calls this has deleted its entries (see [`Buffer::delete_own_range`]).
     ///
     /// # Errors
     ///
     /// As for [`Ranges::renew`].
     pub async fn reset_run(&self, request: &Request) -> Result<(), Error> {
         self.change("reset the run", &request.run, &request.token, |_, range| {
-            let fresh = Range { lease: range.lease, ..Range::open(request, range.first) };
+            let mut fresh = Range { lease: range.lease, ..Range::open(request, range.first) };
+            fresh.begun_with = fresh.begun_with.or(range.begun_with);
             (fresh, Action::Reset(request.token.clone()))
         })
         .await

@@ -112,7 +112,11 @@ impl Checkpoint {
 
 const START_OVER: &str = "use --restart to delete what was loaded and start over";
 
-fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(), Error> {
+/// Checks the dump of a checkpoint, `ours`, against the one that is there now.
+///
+/// # Errors
+/// [`Error::Checkpoint`] that names what differs.
+pub fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(), Error> {
     let differs = match (ours, now) {
         (Identity::Pipe { .. }, None) => return Ok(()),
         (ours, Some(now)) if ours == now => return Ok(()),
@@ -128,8 +132,28 @@ fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(
                 "its first bytes are others".to_owned()
             }
         }
-        (Identity::Pipe { .. }, _) => "it came from a pipe, now it is a file".to_owned(),
-        (Identity::File { .. }, _) => "it was a file, now it comes from a pipe".to_owned(),
+        (Identity::Object { uri, size, .. }, Some(Identity::Object { uri: uri_now, size: size_now, .. })) => {
+            if uri != uri_now {
+                format!("now it is {uri_now}")
+            } else if size != size_now {
+                format!("it had {size} bytes, now it has {size_now}")
+            } else {
+                "its ETag is another".to_owned()
+            }
+        }
+        (ours, now) => {
+            let now = match now {
+                None | Some(Identity::Pipe { .. }) => "now it comes from a pipe",
+                Some(Identity::File { .. }) => "now it is a file",
+                Some(Identity::Object { .. }) => "now it is an object",
+            };
+            let then = match ours {
+                Identity::Pipe { .. } => "it came from a pipe",
+                Identity::File { .. } => "it was a file",
+                Identity::Object { .. } => "it was an object",
+            };
+            format!("{then}, {now}")
+        }
     };
     Err(Error::Checkpoint(format!("the checkpoint is of another dump, {name}: {differs}; {START_OVER}")))
 }

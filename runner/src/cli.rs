@@ -48,7 +48,7 @@ fn flag() -> BoolishValueParser {
     max_term_width = 80,
     after_help = "Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; \
 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: \
-10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full; 130 and 143 stopped by a signal."
+10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal."
 )]
 pub struct Cli {
     /// A command other than loading.
@@ -72,7 +72,7 @@ pub enum Command {
 /// Options of a load.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump: a path, or - for standard input.
+    /// The dump: a path, s3://bucket/key, or - for standard input.
     #[arg(
         long,
         env = "PGBOOTSTRAP_DUMP_FILE",
@@ -86,6 +86,22 @@ pub struct LoadArgs {
     /// changes must lie below the live entries in the set.
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
+
+    /// Where S3 is, if not at AWS, like https://minio.example:9000.
+    #[arg(long, env = "PGBOOTSTRAP_S3_ENDPOINT", value_name = "URL", help_heading = "Source")]
+    pub s3_endpoint: Option<String>,
+
+    /// The bucket's region, if AWS_REGION does not say it.
+    #[arg(long, env = "PGBOOTSTRAP_S3_REGION", value_name = "NAME", help_heading = "Source")]
+    pub s3_region: Option<String>,
+
+    /// Address the bucket by the path, as many services other than AWS want it.
+    #[arg(long, env = "PGBOOTSTRAP_S3_PATH_STYLE", value_parser = flag(), help_heading = "Source")]
+    pub s3_path_style: bool,
+
+    /// Certificates (PEM) to trust for S3 besides the system's.
+    #[arg(long, env = "PGBOOTSTRAP_S3_CA_FILE", value_name = "FILE", help_heading = "Source")]
+    pub s3_ca_file: Option<PathBuf>,
 
     /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
     #[arg(
@@ -167,7 +183,7 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE", help_heading = "Redis")]
     pub memory_high_water: Option<String>,
 
-    /// How long to try again while Redis is away.
+    /// How long to try again while Redis, S3 or the change stream is away.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RETRY_TIMEOUT",
@@ -280,6 +296,52 @@ pub struct LoadArgs {
     /// Delete what an earlier run of the same name left in its range, and start over.
     #[arg(long, env = "PGBOOTSTRAP_RESTART", value_parser = flag(), help_heading = "Resuming")]
     pub restart: bool,
+
+    /// The same, but only if the run was not begun with this token already: called again, it goes on.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RESTART_ONCE",
+        conflicts_with_all = ["restart", "resume_from"],
+        value_name = "TOKEN",
+        help_heading = "Resuming"
+    )]
+    pub restart_once: Option<String>,
+
+    /// Kasho's change stream, a host and a port like kasho:50051. It is told what the next two options say.
+    #[arg(long, env = "PGBOOTSTRAP_CHANGE_STREAM", value_name = "ADDRESS", help_heading = "Change stream")]
+    pub change_stream: Option<String>,
+
+    /// Tell it that the bootstrap starts, before anything is written. Needs --snapshot-lsn.
+    #[arg(long, env = "PGBOOTSTRAP_START_BOOTSTRAP", value_parser = flag(), help_heading = "Change stream")]
+    pub start_bootstrap: bool,
+
+    /// Tell it that the bootstrap is complete, when everything is counted.
+    #[arg(long, env = "PGBOOTSTRAP_COMPLETE_BOOTSTRAP", value_parser = flag(), help_heading = "Change stream")]
+    pub complete_bootstrap: bool,
+
+    /// The name of the exported snapshot, for --start-bootstrap.
+    #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_NAME", value_name = "NAME", help_heading = "Change stream")]
+    pub snapshot_name: Option<String>,
+
+    /// Write the run's state into the status of this ReplicaBootstrap.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_STATUS_RESOURCE",
+        requires = "status_run_id",
+        value_name = "NAMESPACE/NAME",
+        help_heading = "Kubernetes"
+    )]
+    pub status_resource: Option<String>,
+
+    /// Its spec.run.id that this run is for.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_STATUS_RUN_ID",
+        requires = "status_resource",
+        value_name = "ID",
+        help_heading = "Kubernetes"
+    )]
+    pub status_run_id: Option<String>,
 
     /// Changes in one transaction with its checkpoint.
     #[arg(long, env = "PGBOOTSTRAP_BATCH_SIZE", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "NUMBER", help_heading = "Speed")]

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use kvbuffer::{ConnectOptions, ENCODER_REVISION, Keys, Lsn, Sequence};
 
+use crate::change_stream::ChangeStream;
 use crate::cli::{LoadArgs, OnError, Publish, Rows};
 use crate::error::Error;
 use crate::source::Location;
+use crate::source::object::Access;
+use crate::status::report as status;
 
 mod files;
+mod kasho;
 
 /// A load.
 #[derive(Debug, Clone)]
@@ -38,6 +42,10 @@ pub struct Config {
     pub workers: usize,
     /// Changes a second, at most.
     pub max_rate: Option<u64>,
+    /// The change stream that is told.
+    pub change_stream: Option<ChangeStream>,
+    /// Whose status is written.
+    pub status: Option<status::Target>,
 }
 
 /// Where changes go.
@@ -103,6 +111,8 @@ pub struct Resume {
     pub from: Option<PathBuf>,
     /// Delete what is there, and start over.
     pub restart: bool,
+    /// The same, unless the run was begun with this word already.
+    pub restart_once: Option<String>,
 }
 
 /// Everything in the configuration that shapes changes: with the same dump and the same numbers, the same
@@ -169,7 +179,7 @@ impl Config {
             || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             usize::from,
         );
-        let location = Location::parse(name)?;
+        let location = Location::parse(name, &s3(args, name)?)?;
         files::check(args, &location)?;
         Ok(Self {
             location,
@@ -183,12 +193,48 @@ impl Config {
                 write: args.checkpoint.clone(),
                 from: args.resume_from.clone(),
                 restart: args.restart,
+                restart_once: restart_once(args)?,
             },
             batch_size: args.batch_size as usize,
             workers,
             max_rate: args.max_rate,
+            change_stream: kasho::change_stream(args, snapshot_lsn)?,
+            status: kasho::status(args)?,
         })
     }
+}
+
+/// A word for one beginning. It lies in the registry of runs, so it needs Redis.
+fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
+    let Some(token) = &args.restart_once else { return Ok(None) };
+    if args.output.is_some() || args.dry_run {
+        return Err(usage("--restart-once needs Redis, which remembers the token: use --restart"));
+    }
+    let visible = token.chars().all(|character| character.is_ascii_graphic());
+    if !visible || !(1..=200).contains(&token.len()) {
+        return Err(usage(format!("--restart-once {token:?} is not 1 to 200 visible ASCII characters")));
+    }
+    Ok(Some(token.clone()))
+}
+
+/// How to reach S3, where that is where the dump lies.
+fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
+    let given = [
+        ("--s3-endpoint", args.s3_endpoint.is_some()),
+        ("--s3-region", args.s3_region.is_some()),
+        ("--s3-path-style", args.s3_path_style),
+        ("--s3-ca-file", args.s3_ca_file.is_some()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
+        return Err(usage(format!("{option} has a meaning only with --dump-file s3://bucket/key")));
+    }
+    Ok(Access {
+        endpoint: args.s3_endpoint.clone(),
+        region: args.s3_region.clone(),
+        path_style: args.s3_path_style,
+        ca_file: args.s3_ca_file.clone(),
+        retry: duration("--retry-timeout", &args.retry_timeout)?,
+    })
 }
 
 /// Renewed every few seconds, by a process that may have to wait for its turn.

@@ -87,6 +87,21 @@ pub enum Error {
         #[source]
         error: std::io::Error,
     },
+    /// The change stream is in a state in which this bootstrap can neither begin nor end.
+    #[error("{0}")]
+    ChangeStreamState(String),
+    /// The change stream did not answer for too long.
+    #[error("cannot {action}: the change stream at {address} is away, tried for {waited} s: {why}")]
+    ChangeStreamAway {
+        /// What was to be done.
+        action: &'static str,
+        /// Its address.
+        address: String,
+        /// Seconds.
+        waited: u64,
+        /// The last failure.
+        why: String,
+    },
     /// A file of this machine cannot be written.
     #[error("{action} {}", path.display())]
     File {
@@ -249,7 +264,7 @@ impl Error {
         match self {
             Self::Usage(_) => 2,
             Self::Dump { .. } => 3,
-            Self::Range(_) => 4,
+            Self::Range(_) | Self::ChangeStreamState(_) => 4,
             Self::Checkpoint(_) => 5,
             Self::TooManyRejected { .. } => 6,
             Self::Redis { error, .. } => match error.kind() {
@@ -265,6 +280,7 @@ impl Error {
             Self::Source { .. } => 10,
             Self::Busy(_) | Self::Lost(_) => 11,
             Self::Full { .. } => 12,
+            Self::ChangeStreamAway { .. } => 13,
             Self::Panic(_) => 101,
             Self::Stopped(Signal::Interrupt) => 130,
             Self::Stopped(Signal::Terminate) => 143,

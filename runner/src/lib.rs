@@ -35,6 +35,7 @@
 //! survives, [`error`] what may pass and what the exit codes are.
 
 pub mod budget;
+pub mod change_stream;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
@@ -50,6 +51,7 @@ pub mod render;
 pub mod retry;
 pub mod sink;
 pub mod source;
+pub mod status;
 pub mod stop;
 pub mod telemetry;
 
@@ -61,8 +63,10 @@ use clap::CommandFactory;
 use cli::{Cli, Command, LoadArgs, LogFormat};
 use config::{Config, Target};
 use error::Error;
+use load::Outcome;
 use progress::Progress;
 use progress::summary::{self, Ending};
+use status::report::Reporter;
 use stop::Stop;
 
 /// Does what the command line says and returns the exit code.
@@ -74,6 +78,8 @@ pub async fn run(cli: Cli) -> u8 {
     }
     let args = cli.load;
     telemetry::init(args.log_format, args.quiet);
+    // One cryptography for Redis, S3 and everything else that speaks TLS. Whoever was first is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match load(&args).await {
         Ok(()) => 0,
         Err(error) => {
@@ -98,7 +104,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     } else {
         tokio::spawn(progress::log::show(Arc::clone(&progress)))
     };
-    let result = load::load(&config, &progress, &stop).await;
+    let result = reported(&config, &progress, &stop).await;
     shown.abort();
     // Aborted tasks are dropped when awaited: only then is the bar gone.
     let _ = shown.await;
@@ -110,6 +116,34 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
         show_summary(&config, args.log_format, &summary::text(&progress, first, ending));
     }
     result.map(|_| ())
+}
+
+/// The load, with its state in Kubernetes where that is wanted.
+async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    let ttl = match &config.target {
+        Target::Redis(target) => Some(target.ttl),
+        _ => None,
+    };
+    let reporter = match &config.status {
+        Some(target) => Some(Reporter::start(target.clone(), ttl, Arc::clone(progress)).await?),
+        None => None,
+    };
+    let result = announced(config, progress, stop).await;
+    if let Some(reporter) = reporter {
+        reporter.finish(result.as_ref().err().map(|error| error::chain(error))).await;
+    }
+    result
+}
+
+/// The load, between what the change stream is told.
+async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    let Some(stream) = &config.change_stream else { return load::load(config, None, progress, stop).await };
+    let begun = if stream.start { Some(stream.start(stop).await?) } else { None };
+    let outcome = load::load(config, begun, progress, stop).await?;
+    if stream.complete {
+        stream.complete(stop).await?;
+    }
+    Ok(outcome)
 }
 
 /// To standard output, unless that is where the changes go. Standard error holds nothing but JSON where that was

@@ -3,7 +3,7 @@
 //! ```text
 //! begin: what is there already? ─▶ Pipeline ─▶ Loader ─▶ Sink ─▶ durable ─▶ progress, checkpoint file
 //!   ▲                                                     │
-//!   └──────────── Redis lost data, the dump is a file ────┘
+//!   └──────────── Redis lost data, it can be read again───┘
 //! ```
 
 use std::collections::BTreeMap;
@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use kvbuffer::{Position, Sequence};
 
+use crate::change_stream::Begun;
 use crate::checkpoint::{Checkpoint, file};
 use crate::config::{Config, Target};
+use crate::decompress::Compression;
 use crate::error::Error;
 use crate::pipeline::{Pipeline, Start, Task, Walk};
 use crate::planner::{Limit, LimitKind};
@@ -45,16 +47,22 @@ pub struct Outcome {
 /// Times that a run goes back to what Redis holds before it gives up.
 const REWINDS: u32 = 20;
 
-/// Loads the dump.
+/// Loads the dump. `begun` is what the change stream does meanwhile, where that is known.
 ///
 /// # Errors
 /// [`Error`]; whatever it is, what is durable is in the checkpoint.
-pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
-    let file = resume_file(config)?;
+pub async fn load(
+    config: &Config,
+    begun: Option<Begun>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
+    let file = resume_file(config, stop).await?;
     let mut lost = false;
     for _ in 0..REWINDS {
-        match attempt(config, file.as_ref(), lost, progress, stop).await {
-            Err(Error::Lost(what)) if config.location.is_file() => {
+        let before = Before { file: file.as_ref(), begun, lost };
+        match attempt(config, &before, progress, stop).await {
+            Err(Error::Lost(what)) if config.location.is_rereadable() => {
                 tracing::warn!(
                     "Redis lost data that it had acknowledged ({what}); going back to what it holds"
                 );
@@ -76,7 +84,7 @@ pub async fn load(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
 /// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
 async fn clear(config: &Config, stop: &Stop) {
     let Target::Redis(target) = &config.target else { return };
-    let run = Run { config, target, source: None, file: None, lost: true, stop };
+    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, stop };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
@@ -86,21 +94,19 @@ async fn clear(config: &Config, stop: &Stop) {
 }
 
 /// The checkpoint of `--resume-from`, which must be there.
-fn resume_file(config: &Config) -> Result<Option<Checkpoint>, Error> {
+async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>, Error> {
     let Some(path) = &config.resume.from else { return Ok(None) };
     let missing = || Error::Checkpoint(format!("--resume-from {}: there is no such file", path.display()));
     let checkpoint = file::read(path)?.ok_or_else(missing)?;
-    let identity = identity(config)?;
+    let identity = identity(config, stop).await?;
     checkpoint.check(identity.as_ref(), &config.shape.parts())?;
     Ok(Some(checkpoint))
 }
 
-/// The identity of a file.
-fn identity(config: &Config) -> Result<Option<Identity>, Error> {
-    if !config.location.is_file() {
-        return Ok(None);
-    }
-    Ok(config.location.open()?.file_identity().cloned())
+/// The identity of what can be read again.
+async fn identity(config: &Config, stop: &Stop) -> Result<Option<Identity>, Error> {
+    let location = config.location.clone();
+    aside(move |_| location.identity(), stop).await
 }
 
 /// Everything that an attempt begins with.
@@ -113,17 +119,28 @@ struct Beginning {
     fresh: bool,
 }
 
+/// What is known before an attempt.
+struct Before<'a> {
+    /// The checkpoint of `--resume-from`.
+    file: Option<&'a Checkpoint>,
+    /// What the change stream does.
+    begun: Option<Begun>,
+    /// Redis lost what the attempt before had written.
+    lost: bool,
+}
+
 async fn attempt(
     config: &Config,
-    resume: Option<&Checkpoint>,
-    lost: bool,
+    before: &Before<'_>,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<Outcome, Error> {
-    let identity = identity(config)?;
+    let identity = identity(config, stop).await?;
     let mut beginning = match &config.target {
         Target::Redis(target) => {
-            let run = Run { config, target, source: identity.as_ref(), file: resume, lost, stop };
+            let streaming = before.begun == Some(Begun::Streaming);
+            let Before { file, lost, .. } = *before;
+            let run = Run { config, target, source: identity.as_ref(), file, lost, streaming, stop };
             redis(&run, progress).await?
         }
         Target::File(path) => output(config, path.clone(), identity.as_ref())?,
@@ -131,10 +148,7 @@ async fn attempt(
         Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
     };
     let first = beginning.first;
-    let size = match &identity {
-        Some(Identity::File { size, .. }) => Some(*size),
-        _ => None,
-    };
+    let size = identity.as_ref().and_then(Identity::size);
     let checkpoint = beginning.checkpoint.take();
     // Offsets are those of the file only where it is not compressed; elsewhere the reader counts from its start.
     let bytes =
@@ -146,6 +160,7 @@ async fn attempt(
             return Err(error);
         }
         beginning.sink.finish(done).await?;
+        progress.verified();
         mirror(config, done)?;
         return Ok(Outcome { ending: Ending::AlreadyDone, first: first.get() });
     }
@@ -195,14 +210,14 @@ async fn run(
 
 /// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
 async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<(), Error> {
-    if config.location.is_file() {
+    if config.location.is_rereadable() {
         return Ok(());
     }
     tracing::info!("the run is done; reading the pipe to see whether it brings the same dump");
     let (location, identity, end) = (config.location.clone(), done.source.clone(), done.scan.offset);
     let reading = move |_: &AtomicBool| {
         let mut source = location.open()?;
-        source.expect(&identity);
+        source.expect(&identity, &location.name())?;
         source.read_through(end).map_err(|error| source.error(&location.name(), error))
     };
     aside(reading, stop).await
@@ -258,14 +273,12 @@ async fn drive(
 /// Before anything is written: where the number of changes can be known cheaply, checks that they fit.
 async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Result<(), Error> {
     // Opening a pipe would take its first bytes away.
-    let Some(limit) = task.limit.as_ref().filter(|_| config.location.is_file() && !resumed) else {
+    let Some(limit) = task.limit.as_ref().filter(|_| config.location.is_rereadable() && !resumed) else {
         return Ok(());
     };
-    let source = task.location.open()?;
-    let Some(size) = source.size() else { return Ok(()) };
-    if source.compression() != crate::decompress::Compression::None {
-        return Ok(());
-    }
+    let location = task.location.clone();
+    let looking = move |_: &AtomicBool| location.open().map(|source| (source.size(), source.compression()));
+    let (Some(size), Compression::None) = aside(looking, stop).await? else { return Ok(()) };
     // A row or a statement takes two bytes at the very least (but for empty rows: one).
     let most = i64::try_from(size).unwrap_or(i64::MAX);
     if task.first.score().get().saturating_add(most) < limit.score {

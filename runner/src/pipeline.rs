@@ -415,7 +415,7 @@ impl Walk {
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let mut walk = Self { source, scanner: Scanner::new(), planner, name: name.to_owned() };
         if let Start::At { scan, plan, next, identity } = &task.start {
-            walk.source.expect(identity);
+            walk.source.expect(identity, name)?;
             walk.go_to(scan, plan, *next)?;
         }
         Ok(walk)

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::checkpoint::Checkpoint;
 
@@ -54,6 +54,10 @@ pub struct Details {
     pub resumed_bytes: u64,
     /// See [`Details::resumed_rows`].
     pub resumed_changes: u64,
+    /// The last checkpoint that is durable.
+    pub checkpoint: Option<Arc<Checkpoint>>,
+    /// When this process has last heard that something is durable.
+    pub acknowledged: Option<SystemTime>,
     /// Why nothing moves, while it waits.
     pub waiting: Option<&'static str>,
 }
@@ -92,7 +96,7 @@ impl Progress {
         let mut details = self.lock();
         *details = Details { begun: true, bytes_total, ..Details::default() };
         if let Some(checkpoint) = checkpoint {
-            apply(&mut details, checkpoint, bytes);
+            apply(&mut details, &Arc::new(checkpoint.clone()), bytes);
             details.resumed_rows = details.rows;
             details.resumed_bytes = bytes;
             details.resumed_changes = details.changes;
@@ -100,8 +104,15 @@ impl Progress {
     }
 
     /// Everything up to this checkpoint is durable; `bytes` of the file were read for it.
-    pub fn durable(&self, checkpoint: &Checkpoint, bytes: u64) {
-        apply(&mut self.lock(), checkpoint, bytes);
+    pub fn durable(&self, checkpoint: &Arc<Checkpoint>, bytes: u64) {
+        let mut details = self.lock();
+        apply(&mut details, checkpoint, bytes);
+        details.acknowledged = Some(SystemTime::now());
+    }
+
+    /// What is there was counted, and its time to live renewed.
+    pub fn verified(&self) {
+        self.lock().acknowledged = Some(SystemTime::now());
     }
 
     /// Rows of a table were given to the sink.
@@ -156,7 +167,8 @@ impl Progress {
     }
 }
 
-fn apply(details: &mut Details, checkpoint: &Checkpoint, bytes: u64) {
+fn apply(details: &mut Details, checkpoint: &Arc<Checkpoint>, bytes: u64) {
+    details.checkpoint = Some(Arc::clone(checkpoint));
     let counters = checkpoint.plan.counters();
     details.bytes = bytes;
     details.rows = counters.rows;

@@ -4,21 +4,27 @@ use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use crate::checkpoint::check_source;
 use crate::decompress::{self, Compression};
 use crate::error::{DumpError, Error};
+use object::{Access, Failure, Object};
+
+pub mod object;
 
 /// Where a dump is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// A file, which can be read again.
     File(PathBuf),
+    /// An object in S3, which can be read again.
+    Object(Object),
     /// Standard input, or anything else that can be read once.
     Pipe(PipeFrom),
 }
@@ -45,6 +51,15 @@ pub enum Identity {
         /// XXH3 of the first [`HEAD`] bytes, in hexadecimal.
         head: String,
     },
+    /// An object: its version is what counts, and that lies in one place.
+    Object {
+        /// Where it lies: `s3://bucket/key`.
+        uri: String,
+        /// Bytes.
+        size: u64,
+        /// What the service says of its content.
+        etag: String,
+    },
     /// A pipe: its bytes up to an offset of the decompressed dump are known.
     Pipe {
         /// How many bytes the hash is of.
@@ -54,17 +69,31 @@ pub enum Identity {
     },
 }
 
+impl Identity {
+    /// How many bytes there are, compressed as they are; a pipe does not tell.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::File { size, .. } | Self::Object { size, .. } => Some(*size),
+            Self::Pipe { .. } => None,
+        }
+    }
+}
+
 /// So many bytes of a file are part of its identity.
 pub const HEAD: usize = 64 * 1024;
 
 impl Location {
-    /// What the user calls it: a path, or `-`.
+    /// What the user calls it: a path, `s3://bucket/key`, or `-`. An object is not asked for yet.
     ///
     /// # Errors
-    /// [`Error::Usage`] for what is not there, not readable, or a directory.
-    pub fn parse(name: &str) -> Result<Self, Error> {
+    /// [`Error::Usage`] for a file that is not there, not readable, or a directory, and for what is no URI.
+    pub fn parse(name: &str, s3: &Access) -> Result<Self, Error> {
         if name == "-" {
             return Ok(Self::Pipe(PipeFrom::Stdin));
+        }
+        if let Some(object) = Object::parse(name, s3)? {
+            return Ok(Self::Object(object));
         }
         let path = PathBuf::from(name);
         let metadata = path.metadata().map_err(|error| usage(&path, &error))?;
@@ -84,24 +113,42 @@ impl Location {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) | Self::Pipe(PipeFrom::Path(path)) => path.display().to_string(),
+            Self::Object(object) => object.uri(),
             Self::Pipe(PipeFrom::Stdin) => "standard input".to_owned(),
         }
     }
 
     /// Whether it can be read again from the start.
     #[must_use]
-    pub fn is_file(&self) -> bool {
-        matches!(self, Self::File(_))
+    pub fn is_rereadable(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Object(_))
     }
 
-    /// Opens it at its start.
+    /// Which dump it is, where that is known before it is read. Blocks.
+    ///
+    /// # Errors
+    /// As [`Location::open`].
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        match self {
+            Self::File(_) => Ok(self.open()?.identity),
+            Self::Object(object) => {
+                let (_, identity) =
+                    object::open(object).map_err(|failure| failure.into_error("open", &self.name()))?;
+                Ok(Some(identity))
+            }
+            Self::Pipe(_) => Ok(None),
+        }
+    }
+
+    /// Opens it at its start. Blocks, for an object as long as it may be tried again.
     ///
     /// # Errors
     /// [`Error::Source`] when it cannot be opened or read, [`Error::Dump`] for a compression that is not
-    /// supported.
+    /// supported, and what [`Failure::into_error`] makes.
     pub fn open(&self) -> Result<Source, Error> {
         Source::open(self).map_err(|error| match error {
-            OpenError::Io(action, error) => Error::Source { action, name: self.name(), error },
+            OpenError::Io(action, error) => failed(action, &self.name(), error),
+            OpenError::Object(failure) => failure.into_error("open", &self.name()),
             OpenError::Compression(name) => {
                 Error::Dump { source_name: self.name(), error: DumpError::UnknownCompression(name) }
             }
@@ -113,8 +160,17 @@ fn usage(path: &Path, error: &io::Error) -> Error {
     Error::Usage(format!("--dump-file {} cannot be read: {error}", path.display()))
 }
 
+/// An error of reading; what an object's reader knows of it lies inside.
+fn failed(action: &'static str, name: &str, error: io::Error) -> Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure.into_error(action, name),
+        Err(error) => Error::Source { action, name: name.to_owned(), error },
+    }
+}
+
 enum OpenError {
     Io(&'static str, io::Error),
+    Object(Failure),
     Compression(&'static str),
 }
 
@@ -122,8 +178,8 @@ enum OpenError {
 pub struct Source {
     reader: Box<dyn Read + Send>,
     compression: Compression,
-    /// The plain file itself, where offsets of the dump are offsets of the file.
-    seekable: Option<File>,
+    /// What is read itself, where offsets of the dump are its offsets.
+    seekable: Option<Seekable>,
     /// The file, to see at its end whether somebody wrote to it meanwhile.
     watched: Option<File>,
     size: Option<u64>,
@@ -133,6 +189,40 @@ pub struct Source {
     trail: Option<Trail>,
 }
 
+/// What can be read from another place on, while it is also read through.
+enum Seekable {
+    File(File),
+    Object(Shared),
+}
+
+impl Seekable {
+    fn seek(&mut self, offset: u64) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.seek(SeekFrom::Start(offset)).map(drop),
+            Self::Object(object) => {
+                object.lock().seek(offset);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An object's reader, for the one who reads and the one who jumps: the same thread.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<object::Reader>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, object::Reader> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read(buffer)
+    }
+}
+
 impl Source {
     fn open(location: &Location) -> Result<Self, OpenError> {
         let io = |action| move |error| OpenError::Io(action, error);
@@ -140,6 +230,10 @@ impl Source {
             Location::File(path) => {
                 let file = File::open(path).map_err(io("open"))?;
                 Self::file(file).map_err(io("read"))?.decompressed()
+            }
+            Location::Object(object) => {
+                let (reader, identity) = object::open(object).map_err(OpenError::Object)?;
+                Self::object(reader, identity).decompressed()
             }
             Location::Pipe(PipeFrom::Path(path)) => {
                 let file = File::open(path).map_err(io("open"))?;
@@ -155,20 +249,31 @@ impl Source {
         let length = read_up_to(&mut file, &mut head)?;
         file.seek(SeekFrom::Start(0))?;
         let head = hex(XxHash3_64::oneshot(&head[..length]));
-        let (seekable, watched) = (Some(file.try_clone()?), Some(file.try_clone()?));
+        let watched = file.try_clone()?;
+        let seekable = Seekable::File(file.try_clone()?);
+        let identity = Identity::File { size, mtime, head };
+        let source = Self::rereadable(Box::new(file), seekable, identity);
+        Ok(Self { watched: Some(watched), ..source })
+    }
+
+    fn object(reader: object::Reader, identity: Identity) -> Self {
+        let shared = Shared(Arc::new(Mutex::new(reader)));
+        Self::rereadable(Box::new(shared.clone()), Seekable::Object(shared), identity)
+    }
+
+    fn rereadable(inner: Box<dyn Read + Send>, seekable: Seekable, identity: Identity) -> Self {
         let raw = Arc::new(AtomicU64::new(0));
-        let reader = Counted { inner: Box::new(file), count: Arc::clone(&raw) };
-        Ok(Self {
-            reader: Box::new(reader),
+        Self {
+            reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
             compression: Compression::None,
-            seekable,
-            watched,
-            size: Some(size),
+            seekable: Some(seekable),
+            watched: None,
+            size: identity.size(),
             raw,
             offset: 0,
-            identity: Some(Identity::File { size, mtime, head }),
+            identity: Some(identity),
             trail: None,
-        })
+        }
     }
 
     fn pipe(inner: Box<dyn Read + Send>) -> Self {
@@ -192,8 +297,8 @@ impl Source {
             read_up_to(&mut self.reader, &mut first).map_err(|error| OpenError::Io("read", error))?;
         let compression = Compression::detect(&first[..length]).map_err(OpenError::Compression)?;
         let input: Box<dyn Read + Send> = match (compression, &mut self.seekable) {
-            (Compression::None, Some(file)) => {
-                file.seek(SeekFrom::Start(0)).map_err(|error| OpenError::Io("seek in", error))?;
+            (Compression::None, Some(seekable)) => {
+                seekable.seek(0).map_err(|error| OpenError::Io("seek in", error))?;
                 self.raw.store(0, Ordering::Relaxed);
                 self.reader
             }
@@ -207,10 +312,18 @@ impl Source {
         Ok(self)
     }
 
-    /// Says what a checkpoint knows of this pipe: reading past that place fails where the bytes are others.
-    pub fn expect(&mut self, identity: &Identity) {
-        if let (Identity::Pipe { hashed, hash }, Some(trail)) = (identity, &mut self.trail) {
-            trail.expected = Some((*hashed, hash.clone())).filter(|_| *hashed > 0);
+    /// Says what a checkpoint knows of this dump. A pipe is held against it as it comes: reading past that place
+    /// fails where the bytes are others.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for a file or an object that is another one.
+    pub fn expect(&mut self, identity: &Identity, name: &str) -> Result<(), Error> {
+        match (identity, &mut self.trail) {
+            (Identity::Pipe { hashed, hash }, Some(trail)) => {
+                trail.expected = Some((*hashed, hash.clone())).filter(|_| *hashed > 0);
+                Ok(())
+            }
+            _ => check_source(identity, name, self.identity.as_ref()),
         }
     }
 
@@ -247,14 +360,14 @@ impl Source {
         Ok(size_and_mtime(file)? != (*size, *mtime))
     }
 
-    /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking in a plain file, else by
+    /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking where it is not compressed, else by
     /// reading up to there.
     ///
     /// # Errors
     /// As [`Source::read`]; an end before `offset` is [`io::ErrorKind::UnexpectedEof`].
     pub fn skip_to(&mut self, offset: u64) -> io::Result<()> {
-        if let Some(file) = &mut self.seekable {
-            file.seek(SeekFrom::Start(offset))?;
+        if let Some(seekable) = &mut self.seekable {
+            seekable.seek(offset)?;
             self.raw.store(offset, Ordering::Relaxed);
             self.offset = offset;
             return Ok(());
@@ -291,7 +404,7 @@ impl Source {
         Arc::clone(&self.raw)
     }
 
-    /// The size of the file, compressed as it is; a pipe has none.
+    /// The size of the file or object, compressed as it is; a pipe has none.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         self.size
@@ -301,12 +414,6 @@ impl Source {
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.compression
-    }
-
-    /// The identity of a file; a pipe has one only as far as it was read.
-    #[must_use]
-    pub fn file_identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
     }
 
     /// The dump's identity for a checkpoint at `offset`, which was read already.
@@ -333,6 +440,10 @@ impl Source {
                 "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
             ));
         }
+        let error = match error.downcast::<Failure>() {
+            Ok(failure) => return failure.into_error("read", name),
+            Err(error) => error,
+        };
         let damaged = matches!(
             error.kind(),
             io::ErrorKind::UnexpectedEof

@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "tests document themselves by their names")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod change_stream;
 mod cli;
 mod consumer;
 mod crash;
@@ -13,4 +14,7 @@ mod fidelity;
 mod harness;
 mod input;
 mod kit;
+mod restart;
+mod s3;
 mod servers;
+mod status;

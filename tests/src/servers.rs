@@ -6,13 +6,19 @@
 //! - When the process dies without dropping (a signal, `exit`, a server in a `static`), a small shell process
 //!   that holds the other end of a pipe does the same, so nothing stays behind.
 
+mod change_stream;
+mod kubernetes;
 mod postgres;
 mod reaper;
 mod redis;
+mod s3;
 mod tls;
 
+pub use change_stream::{Stream, StreamState};
+pub use kubernetes::KubernetesServer;
 pub use postgres::{Database, PostgresOptions, PostgresServer, Restore, RestoreError};
 pub use redis::{Data, RedisOptions, RedisServer};
+pub use s3::{ACCESS_KEY, Asked, S3Server, SECRET_KEY};
 pub use tls::Certificates;
 
 use std::net::TcpListener;

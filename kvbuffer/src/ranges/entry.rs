@@ -39,6 +39,9 @@ pub struct Range {
     /// The snapshot's position, if it was known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "lsn")]
     pub snapshot_lsn: Option<Lsn>,
+    /// What the run was begun with: whoever asks for a new beginning by the same word has got it already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_with: Option<String>,
 }
 
 impl Range {
@@ -55,6 +58,7 @@ impl Range {
             config: request.config.clone(),
             source: request.source.clone(),
             snapshot_lsn: request.snapshot_lsn,
+            begun_with: request.begin_with.clone(),
         }
     }
 

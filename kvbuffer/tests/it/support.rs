@@ -159,6 +159,7 @@ pub(crate) fn request(run: &str) -> Request {
         lease: Duration::from_secs(30),
         identity: Identity::current(),
         snapshot_lsn: None,
+        begin_with: None,
         token: Request::new_token(),
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn check(args: &LoadArgs, location: &Location) -> Result<(), Error> {
 fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
     let dump = match location {
         Location::File(path) => Some(path.as_path()),
-        Location::Pipe(_) => None,
+        Location::Object(_) | Location::Pipe(_) => None,
     };
     let output = args.output.as_deref().filter(|path| *path != "-").map(Path::new);
     let files = [
@@ -46,6 +46,7 @@ fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
         ("--kv-ca-file", args.kv_ca_file.as_deref(), false),
         ("--kv-cert-file", args.kv_cert_file.as_deref(), false),
         ("--kv-key-file", args.kv_key_file.as_deref(), false),
+        ("--s3-ca-file", args.s3_ca_file.as_deref(), false),
         ("--resume-from", args.resume_from.as_deref(), false),
         ("--output", output, true),
         ("--reject-file", args.reject_file.as_deref(), true),

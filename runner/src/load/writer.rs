@@ -47,7 +47,7 @@ pub(super) struct Loader<'a> {
     /// Bytes of the file that were read for the checkpoints in flight.
     raw: BTreeMap<u64, u64>,
     /// The last one that is durable.
-    last: Option<Checkpoint>,
+    last: Option<Arc<Checkpoint>>,
     sent: u64,
     began: Instant,
 }
@@ -335,6 +335,7 @@ impl<'a> Loader<'a> {
         let later = self.raw.split_off(&(checkpoint.scan.offset + 1));
         let raw = self.raw.values().next_back().copied().unwrap_or(checkpoint.scan.offset);
         self.raw = later;
+        let checkpoint = Arc::new(checkpoint);
         self.progress.durable(&checkpoint, raw);
         self.mirror.write(&checkpoint, false)?;
         self.last = Some(checkpoint);
@@ -357,9 +358,9 @@ impl<'a> Loader<'a> {
     async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
         self.table = None;
         self.raw.insert(end.scan.offset, end.raw);
-        let last = self.checkpoint(&end, true);
+        let last = Arc::new(self.checkpoint(&end, true));
         self.sent += self.members as u64;
-        sink.flush(last.clone()).await?;
+        sink.flush((*last).clone()).await?;
         self.drain(sink).await?;
         sink.finish(&last).await?;
         self.progress.durable(&last, end.raw);
@@ -373,6 +374,8 @@ impl<'a> Loader<'a> {
             Error::Stopped(_)
                 | Error::Dump { .. }
                 | Error::Range(_)
+                | Error::Checkpoint(_)
+                | Error::Usage(_)
                 | Error::TooManyRejected { .. }
                 | Error::Source { .. }
         );

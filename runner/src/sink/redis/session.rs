@@ -51,6 +51,8 @@ pub struct Run<'a> {
     pub file: Option<&'a Checkpoint>,
     /// Redis lost what this process had written, while more of it was on its way.
     pub lost: bool,
+    /// The set is being streamed: a run that is not done must not write into it, nor delete from it.
+    pub streaming: bool,
     /// For waiting.
     pub stop: &'a Stop,
 }
@@ -99,7 +101,14 @@ impl Run<'_> {
     /// Whether the run is new, or was made new.
     fn is_fresh(&self, acquired: &Acquired) -> bool {
         let open = |previous: &kvbuffer::Range| previous.state == State::Open;
-        self.config.resume.restart || acquired.previous.as_ref().is_none_or(open)
+        self.restarts(acquired) || acquired.previous.as_ref().is_none_or(open)
+    }
+
+    /// Whether what is there is to be deleted: always, or because it was not begun with the token.
+    fn restarts(&self, acquired: &Acquired) -> bool {
+        let resume = &self.config.resume;
+        let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_ref());
+        resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
     }
 
     /// Where to go on, what the numbers must stay below, and the next sequence by Redis' own checkpoint.
@@ -216,7 +225,7 @@ impl Run<'_> {
 
     /// A dump takes about two and a half times its COPY text, depending on its rows.
     fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
-        let (Some(max), Some(Identity::File { size, .. })) = (memory.max, self.source) else { return };
+        let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
         let needed = size.saturating_mul(5) / 2;
         let free = max.saturating_sub(memory.used);
         if needed > free {
@@ -263,6 +272,7 @@ impl Run<'_> {
             lease: LEASE,
             identity: Process::current(),
             snapshot_lsn: self.config.snapshot_lsn,
+            begin_with: self.config.resume.restart_once.clone(),
             token,
         }
     }
@@ -281,6 +291,9 @@ impl Run<'_> {
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
+        if self.streaming {
+            self.expect_done(acquired)?;
+        }
         let Some(previous) = &acquired.previous else {
             if self.lost {
                 // What was in flight came behind the loss: entries that no checkpoint knows of.
@@ -288,7 +301,7 @@ impl Run<'_> {
             }
             return self.adopt(buffer, acquired).await;
         };
-        if self.config.resume.restart {
+        if self.restarts(acquired) {
             return self.start_over(buffer, token, acquired).await;
         }
         if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
@@ -337,6 +350,19 @@ impl Run<'_> {
         Ok(Some(checkpoint))
     }
 
+    /// A stream that streams from our position is right only behind a run that is done.
+    fn expect_done(&self, acquired: &Acquired) -> Result<(), Error> {
+        let done = acquired.previous.as_ref().is_some_and(|previous| previous.state == State::Done);
+        if done && !self.restarts(acquired) { Ok(()) } else { Err(self.streams_already()) }
+    }
+
+    fn streams_already(&self) -> Error {
+        Error::ChangeStreamState(format!(
+            "the change stream streams already, and run {:?} is not done: what it would write now would reach the replica late or never; empty the replica and begin a bootstrap anew",
+            self.target.run
+        ))
+    }
+
     /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
     async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
         let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else {
@@ -365,6 +391,9 @@ impl Run<'_> {
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
+        if self.streaming {
+            return Err(self.streams_already());
+        }
         let run = &self.target.run;
         let last = self.last_own(buffer, acquired).await?;
         let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;

@@ -1,0 +1,270 @@
+//! `status.conditions`: their types, their reasons, and how a new set comes from an old one.
+//!
+//! Kubernetes' tools read them in this order (kstatus): `Reconciling=True` is in progress, `Stalled=True` has failed, and
+//! else `Ready` decides. So `Reconciling` and `Stalled` are there only while they are true, and never both.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// Whether the run has ended with success: true, false, or unknown before anything was tried.
+pub const READY: &str = "Ready";
+/// There while the operator or the runner still works on it, or waits for something.
+pub const RECONCILING: &str = "Reconciling";
+/// There when nothing goes on until somebody changes something.
+pub const STALLED: &str = "Stalled";
+
+/// Why a condition is as it is: one word, which does not change between releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The operator has seen the object and has done nothing yet.
+    Accepted,
+    /// Other runs come first.
+    Queued,
+    /// `spec.suspend` holds the run.
+    Suspended,
+    /// The Job of an earlier run, or of an earlier spec, is being deleted.
+    Replacing,
+    /// The Job is there, its pod is not running yet.
+    PodStarting,
+    /// No node takes the pod.
+    Unschedulable,
+    /// The image cannot be pulled.
+    ImagePullFailed,
+    /// The volume with the dump cannot be mounted, or its claim is not there.
+    VolumeMissing,
+    /// A Secret, a ConfigMap, or a key of one is not there.
+    ConfigMissing,
+    /// A quota, or an admission rule of the cluster, refuses the Job or its pod.
+    Forbidden,
+    /// The pod runs.
+    Running,
+    /// A pod has failed in a way that is worth a retry, and the next one comes.
+    Retrying,
+    /// Everything is in Redis, and counted there.
+    Succeeded,
+    /// A Job of the same name belongs to somebody else.
+    JobConflict,
+    /// The spec cannot be made into a Job.
+    InvalidSpec,
+    /// Exit code 2: an option is wrong, or the dump is not there.
+    UsageError,
+    /// Exit code 3: the dump is cut off, damaged, or of a kind that cannot be loaded.
+    DumpBroken,
+    /// Exit code 4: the positions do not fit.
+    RangeDoesNotFit,
+    /// Exit code 5: the checkpoint is of another dump or configuration.
+    CheckpointMismatch,
+    /// Exit code 6: too many rows were rejected.
+    TooManyRejectedRows,
+    /// Exit code 7: Redis refuses for good.
+    RedisRefused,
+    /// Exit code 8: Redis holds more or fewer changes than were written.
+    VerificationFailed,
+    /// Exit code 9: a file of the pod cannot be read or written.
+    LocalFileFailed,
+    /// Exit code 10: the dump cannot be read for now.
+    SourceAway,
+    /// Exit code 11: Redis is away, or another run writes.
+    RedisAway,
+    /// Exit code 12: Redis was full for too long.
+    RedisFull,
+    /// Exit code 13: the change stream is away.
+    ChangeStreamAway,
+    /// Exit code 101: an internal error.
+    InternalError,
+    /// The pod was stopped by a signal, or killed.
+    Killed,
+    /// The container used more memory than it may.
+    OutOfMemory,
+    /// An exit code that the runner does not give.
+    UnknownExit,
+    /// More pods failed than `spec.backoffLimit` allows.
+    BackoffLimitExceeded,
+    /// The run took longer than `spec.activeDeadlineSeconds`.
+    DeadlineExceeded,
+    /// The Job has failed for a reason that its own message tells.
+    JobFailed,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 34] = [
+        Self::Accepted,
+        Self::Queued,
+        Self::Suspended,
+        Self::Replacing,
+        Self::PodStarting,
+        Self::Unschedulable,
+        Self::ImagePullFailed,
+        Self::VolumeMissing,
+        Self::ConfigMissing,
+        Self::Forbidden,
+        Self::Running,
+        Self::Retrying,
+        Self::Succeeded,
+        Self::JobConflict,
+        Self::InvalidSpec,
+        Self::UsageError,
+        Self::DumpBroken,
+        Self::RangeDoesNotFit,
+        Self::CheckpointMismatch,
+        Self::TooManyRejectedRows,
+        Self::RedisRefused,
+        Self::VerificationFailed,
+        Self::LocalFileFailed,
+        Self::SourceAway,
+        Self::RedisAway,
+        Self::RedisFull,
+        Self::ChangeStreamAway,
+        Self::InternalError,
+        Self::Killed,
+        Self::OutOfMemory,
+        Self::UnknownExit,
+        Self::BackoffLimitExceeded,
+        Self::DeadlineExceeded,
+        Self::JobFailed,
+    ];
+
+    /// The word as in the status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Queued => "Queued",
+            Self::Suspended => "Suspended",
+            Self::Replacing => "Replacing",
+            Self::PodStarting => "PodStarting",
+            Self::Unschedulable => "Unschedulable",
+            Self::ImagePullFailed => "ImagePullFailed",
+            Self::VolumeMissing => "VolumeMissing",
+            Self::ConfigMissing => "ConfigMissing",
+            Self::Forbidden => "Forbidden",
+            Self::Running => "Running",
+            Self::Retrying => "Retrying",
+            Self::Succeeded => "Succeeded",
+            Self::JobConflict => "JobConflict",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::UsageError => "UsageError",
+            Self::DumpBroken => "DumpBroken",
+            Self::RangeDoesNotFit => "RangeDoesNotFit",
+            Self::CheckpointMismatch => "CheckpointMismatch",
+            Self::TooManyRejectedRows => "TooManyRejectedRows",
+            Self::RedisRefused => "RedisRefused",
+            Self::VerificationFailed => "VerificationFailed",
+            Self::LocalFileFailed => "LocalFileFailed",
+            Self::SourceAway => "SourceAway",
+            Self::RedisAway => "RedisAway",
+            Self::RedisFull => "RedisFull",
+            Self::ChangeStreamAway => "ChangeStreamAway",
+            Self::InternalError => "InternalError",
+            Self::Killed => "Killed",
+            Self::OutOfMemory => "OutOfMemory",
+            Self::UnknownExit => "UnknownExit",
+            Self::BackoffLimitExceeded => "BackoffLimitExceeded",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::JobFailed => "JobFailed",
+        }
+    }
+}
+
+/// What the conditions together say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was tried yet.
+    New,
+    /// It goes on by itself, now or when what it waits for is there.
+    InProgress,
+    /// It waits for nobody but the user, as the user asked. Neither failed nor in progress by itself.
+    Held,
+    /// It has ended with success.
+    Done,
+    /// It does not go on until somebody changes something.
+    Stalled,
+}
+
+/// The conditions for a verdict. A `lastTransitionTime` of `old` stays unless the condition's status changes, so that
+/// nothing changes when nothing has changed.
+#[must_use]
+pub fn conditions(
+    old: &[Condition],
+    verdict: Verdict,
+    reason: Reason,
+    message: &str,
+    generation: Option<i64>,
+    now: &Time,
+) -> Vec<Condition> {
+    let ready = match verdict {
+        Verdict::New => "Unknown",
+        Verdict::Done => "True",
+        Verdict::InProgress | Verdict::Held | Verdict::Stalled => "False",
+    };
+    let more = match verdict {
+        Verdict::New | Verdict::InProgress => Some(RECONCILING),
+        Verdict::Stalled => Some(STALLED),
+        Verdict::Done | Verdict::Held => None,
+    };
+    let condition = |type_: &str, status: &str| {
+        let before = old.iter().find(|one| one.type_ == type_ && one.status == status);
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: reason.as_str().to_owned(),
+            message: message.to_owned(),
+            observed_generation: generation,
+            last_transition_time: before
+                .map_or_else(|| now.clone(), |before| before.last_transition_time.clone()),
+        }
+    };
+    let mut all = vec![condition(READY, ready)];
+    all.extend(more.map(|type_| condition(type_, "True")));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Time {
+        Time(k8s_openapi::jiff::Timestamp::from_second(second).unwrap())
+    }
+
+    fn told(all: &[Condition]) -> Vec<(&str, &str)> {
+        all.iter().map(|one| (one.type_.as_str(), one.status.as_str())).collect()
+    }
+
+    #[test]
+    fn each_verdict_reads_as_kstatus_wants_it() {
+        let table = [
+            (Verdict::New, vec![(READY, "Unknown"), (RECONCILING, "True")]),
+            (Verdict::InProgress, vec![(READY, "False"), (RECONCILING, "True")]),
+            (Verdict::Held, vec![(READY, "False")]),
+            (Verdict::Done, vec![(READY, "True")]),
+            (Verdict::Stalled, vec![(READY, "False"), (STALLED, "True")]),
+        ];
+        for (verdict, wanted) in table {
+            assert_eq!(told(&conditions(&[], verdict, Reason::Running, "", None, &at(0))), wanted);
+        }
+    }
+
+    #[test]
+    fn the_time_moves_only_with_the_status() {
+        let first = conditions(&[], Verdict::InProgress, Reason::PodStarting, "a", Some(1), &at(1));
+        let second = conditions(&first, Verdict::InProgress, Reason::Running, "b", Some(2), &at(2));
+        assert_eq!(second[0].last_transition_time, at(1));
+        assert_eq!(second[1].last_transition_time, at(1));
+        assert_eq!(second[0].reason, "Running");
+        assert_eq!(second[0].observed_generation, Some(2));
+        let third = conditions(&second, Verdict::Done, Reason::Succeeded, "c", Some(2), &at(3));
+        assert_eq!(third[0].last_transition_time, at(3));
+        let same = conditions(&third, Verdict::Done, Reason::Succeeded, "c", Some(2), &at(4));
+        assert_eq!(same, third);
+    }
+
+    #[test]
+    fn reasons_are_distinct_words_that_kubernetes_takes() {
+        let mut words: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+        assert!(words.iter().all(|word| word.chars().all(|c| c.is_ascii_alphanumeric())));
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
+}

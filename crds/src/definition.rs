@@ -1,0 +1,132 @@
+//! The CustomResourceDefinition.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
+use kube::CustomResourceExt;
+
+use crate::ReplicaBootstrap;
+
+/// The fields whose types are Kubernetes' own: what lies below them is documented there, at a length that would make
+/// this definition too large.
+const OF_KUBERNETES: [&str; 4] = ["affinity", "resources", "tolerations", "topologySpreadConstraints"];
+
+/// The formats that an API server knows. It warns about others, and they bind nothing.
+const FORMATS: [&str; 4] = ["int32", "int64", "double", "date-time"];
+
+/// The definition as it is installed.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    let mut crd = ReplicaBootstrap::crd();
+    for version in &mut crd.spec.versions {
+        if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+            tidy(schema, false);
+        }
+    }
+    crd
+}
+
+/// Takes away formats that nobody knows, nulls, and below a type of Kubernetes descriptions. A null that is not allowed
+/// is dropped by the API server before it asks the rules, for which it would count as set.
+fn tidy(schema: &mut JSONSchemaProps, foreign: bool) {
+    schema.nullable = None;
+    if schema.format.as_deref().is_some_and(|format| !FORMATS.contains(&format)) {
+        schema.format = None;
+    }
+    for (name, property) in schema.properties.iter_mut().flatten() {
+        tidy(property, foreign || OF_KUBERNETES.contains(&name.as_str()));
+        if foreign {
+            property.description = None;
+        }
+    }
+    each_below(schema, &mut |below| {
+        tidy(below, foreign);
+        if foreign {
+            below.description = None;
+        }
+    });
+}
+
+/// The schema of a list's items, or of a map's values.
+fn each_below(schema: &mut JSONSchemaProps, act: &mut dyn FnMut(&mut JSONSchemaProps)) {
+    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+        JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    };
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        act(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        act(values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema() -> serde_json::Value {
+        serde_json::to_value(crd()).unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    }
+
+    /// A larger one cannot be applied by a client: it would not fit into the annotation.
+    #[test]
+    fn it_is_small_enough() {
+        let yaml = serde_saphyr::to_string(&crd()).unwrap();
+        assert!(yaml.len() < 100_000, "{} bytes", yaml.len());
+    }
+
+    #[test]
+    fn every_rule_has_a_message() {
+        fn walk(value: &serde_json::Value, seen: &mut usize) {
+            match value {
+                serde_json::Value::Object(map) => {
+                    for rule in map
+                        .get("x-kubernetes-validations")
+                        .and_then(|rules| rules.as_array())
+                        .into_iter()
+                        .flatten()
+                    {
+                        assert!(rule["message"].as_str().is_some_and(|text| text.len() > 20), "{rule}");
+                        *seen += 1;
+                    }
+                    map.values().for_each(|value| walk(value, seen));
+                }
+                serde_json::Value::Array(list) => list.iter().for_each(|value| walk(value, seen)),
+                _ => {}
+            }
+        }
+        let mut seen = 0;
+        walk(&schema(), &mut seen);
+        assert_eq!(seen, 11);
+    }
+
+    #[test]
+    fn lists_are_keyed_and_defaults_are_visible() {
+        let schema = schema();
+        let conditions = &schema["properties"]["status"]["properties"]["conditions"];
+        assert_eq!(conditions["x-kubernetes-list-type"], "map");
+        assert_eq!(conditions["x-kubernetes-list-map-keys"][0], "type");
+        let spec = &schema["properties"]["spec"]["properties"];
+        assert_eq!(spec["suspend"]["default"], false);
+        assert_eq!(spec["backoffLimit"]["default"], 6);
+        assert_eq!(spec["run"]["default"], serde_json::json!({"id": "1", "from": "Checkpoint"}));
+        assert_eq!(spec["changeStream"]["properties"]["start"]["default"], true);
+    }
+
+    /// A null would make `has()` true in a rule.
+    #[test]
+    fn what_is_none_is_left_out() {
+        let spec = serde_json::json!({
+            "source": {"s3": {"bucket": "b", "key": "k"}}, "redis": {"url": "redis://r"}, "runner": {}, "changeStream": {"address": "a:1"}, "sequence": {}
+        });
+        let spec: crate::ReplicaBootstrapSpec = serde_json::from_value(spec).unwrap();
+        let mut object = ReplicaBootstrap::new("a", spec);
+        let progress = Some(crate::v1alpha1::Progress::default());
+        object.status = Some(crate::ReplicaBootstrapStatus {
+            run: Some(crate::v1alpha1::RunStatus { progress, ..Default::default() }),
+            ..Default::default()
+        });
+        let text = serde_json::to_string(&object).unwrap();
+        assert!(!text.contains("null"), "{text}");
+    }
+}

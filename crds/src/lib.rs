@@ -1,0 +1,31 @@
+//! The API of `ReplicaBootstrap`: group `bootstrap.kasho.io`, version `v1alpha1`.
+//!
+//! Types only, without a client: the operator and the runner's status reporter share them, and `crdgen` prints the
+//! CustomResourceDefinition and its reference page from them.
+//!
+//! ```text
+//! v1alpha1  ──▶ definition::crd() ──▶ crdgen ──▶ charts/…/files/crd.yaml
+//!                     └─▶ reference::markdown() ──▶ docs/reference-replicabootstrap.md
+//! conditions ──▶ what the operator says in status.conditions
+//! ```
+
+pub mod conditions;
+pub mod definition;
+pub mod reference;
+pub mod v1alpha1;
+
+pub use definition::crd;
+pub use v1alpha1::{ReplicaBootstrap, ReplicaBootstrapSpec, ReplicaBootstrapStatus};
+
+/// The API group.
+pub const GROUP: &str = "bootstrap.kasho.io";
+/// The version that this crate describes.
+pub const VERSION: &str = "v1alpha1";
+/// The kind.
+pub const KIND: &str = "ReplicaBootstrap";
+/// The plural, as in the path of the API and in roles.
+pub const PLURAL: &str = "replicabootstraps";
+/// The field manager of everything that the operator applies.
+pub const OPERATOR_MANAGER: &str = "pg-bootstrap-operator";
+/// The field manager of `status.run`, which the runner applies.
+pub const RUNNER_MANAGER: &str = "pg-bootstrap-runner";

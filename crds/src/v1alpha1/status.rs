@@ -1,0 +1,221 @@
+//! The status, which has two owners: the runner applies `run` whole, the operator everything else.
+
+#![expect(unreachable_pub, reason = "KubeSchema puts a public copy of a type into a function")]
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is known about the present run.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaBootstrapStatus {
+    /// Where the run is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// The generation of the spec that the operator's part of the status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, `Reconciling` and `Stalled`: docs/operator.md lists their reasons.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Option<Vec<Condition>>,
+    /// `spec.run.id` of the run that the operator's part of the status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// The run's Job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobReference>,
+    /// Pods that the Job of the run has started; of several Jobs, the most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<i32>,
+    /// When the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When the run ended, whatever its end was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// Why the last pod ended without success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// What the runner says of its run. The operator never clears it: an old one is known by its `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunStatus>,
+}
+
+/// Where a run is.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// Its pod is not running yet.
+    Pending,
+    /// It waits for other runs to end.
+    Queued,
+    /// Its pod runs.
+    Running,
+    /// `spec.suspend` holds it.
+    Suspended,
+    /// Everything is in Redis, and counted there.
+    Succeeded,
+    /// It has ended without success, and does not begin again under the same id.
+    Failed,
+}
+
+impl Phase {
+    /// All of them, in the order of a run.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Queued, Self::Running, Self::Suspended, Self::Succeeded, Self::Failed];
+
+    /// The name as in the status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Queued => "Queued",
+            Self::Running => "Running",
+            Self::Suspended => "Suspended",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+
+    /// Whether the run has ended for good.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
+/// The run's Job.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct JobReference {
+    /// Its name, in this object's namespace.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+/// Why a pod ended without success.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LastError {
+    /// The reason in one word, as in the conditions.
+    pub reason: String,
+    /// What happened and what to do.
+    pub message: String,
+    /// The runner's exit code: docs/exit-codes.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The pod, whose log tells more while it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+}
+
+/// What the runner says of its run.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatus {
+    /// `spec.run.id` of the run that this is about.
+    pub id: String,
+    /// How far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
+    /// Where the next attempt would go on: a mirror of the one in Redis, which counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// The sequence numbers that the run's changes have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+    /// Statements and rows that were left out, by kind: docs/values.md.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<BTreeMap<String, i64>>,
+    /// Rows that were set aside since they cannot be loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub rejected: Option<i64>,
+    /// Why the last attempt ended without success, or what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When the set in Redis expires unless something writes to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer_expires: Option<Time>,
+}
+
+/// How far a run is. Only what Redis has acknowledged counts.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Bytes of the dump, as they lie in the source, up to what is durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub bytes_read: Option<i64>,
+    /// Size of the dump in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub bytes_total: Option<i64>,
+    /// Percent of the dump that is durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub percent: Option<i32>,
+    /// Rows of the dump that are durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub rows: Option<i64>,
+    /// Changes that are durable: rows and statements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub changes: Option<i64>,
+    /// Rows a second at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub rows_per_second: Option<i64>,
+    /// Seconds until the end at the present rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub eta_seconds: Option<i64>,
+    /// The table that is being loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Tables whose rows are all durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub tables_done: Option<i32>,
+    /// Tables in the dump, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub tables_total: Option<i32>,
+}
+
+/// Where the next attempt would go on.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Position of the last durable change, like `0/BOOTSTRAP00002437`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lsn: Option<String>,
+    /// Where in the dump, in bytes of its uncompressed text, the next attempt would go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub offset: Option<i64>,
+    /// When it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
+    /// The checkpoint itself, as the runner wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+}
+
+/// A range of sequence numbers, both ends included.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Range {
+    /// The first number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<i64>,
+    /// The last number that is durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<i64>,
+}

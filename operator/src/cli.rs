@@ -1,0 +1,119 @@
+//! The command line as typed.
+
+use std::net::SocketAddr;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Runs one Job per ReplicaBootstrap and says in its status what becomes of it.
+#[derive(Debug, Parser)]
+#[command(name = "pg-bootstrap-operator", version, max_term_width = 80)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator, until a signal ends it or the lease is lost.
+    Run(RunArgs),
+    /// Print the CustomResourceDefinition as YAML.
+    Crd,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Image of the runner, for objects that name none.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_RUNNER_IMAGE", value_name = "IMAGE")]
+    pub runner_image: String,
+
+    /// Namespaces to watch, with commas between them; by default all of them.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_OPERATOR_WATCH_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACES"
+    )]
+    pub watch_namespaces: Vec<String>,
+
+    /// How many runs may go on at the same time; by default as many as there are.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_MAX_CONCURRENT_RUNS", value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
+    pub max_concurrent_runs: Option<u32>,
+
+    /// How many runs may write to one Redis at the same time. To one set in it there is never more than one.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_MAX_RUNS_PER_REDIS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
+    pub max_runs_per_redis: u32,
+
+    /// Where to serve /metrics, /healthz and /readyz.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_OPERATOR_ADMIN_ADDR",
+        default_value = "0.0.0.0:8080",
+        value_name = "ADDRESS"
+    )]
+    pub admin_addr: SocketAddr,
+
+    /// Act only while holding a lease, so that several operators can stand by.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_LEADER_ELECTION", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub leader_election: bool,
+
+    /// The namespace of the lease; by default the operator's own.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
+    pub leader_election_namespace: Option<String>,
+
+    /// The name of the lease.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_OPERATOR_LEADER_ELECTION_ID",
+        default_value = "pg-bootstrap-operator",
+        value_name = "NAME"
+    )]
+    pub leader_election_id: String,
+
+    /// Log lines as text or JSON.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(args: &[&str]) -> RunArgs {
+        let all = ["pg-bootstrap-operator", "run", "--runner-image", "r:1"].iter().chain(args);
+        match Cli::try_parse_from(all).unwrap().command {
+            Command::Run(args) => args,
+            Command::Crd => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn switches_take_a_value_or_none() {
+        assert!(run(&[]).leader_election);
+        assert!(run(&["--leader-election"]).leader_election);
+        assert!(!run(&["--leader-election=false"]).leader_election);
+    }
+
+    #[test]
+    fn namespaces_are_a_list() {
+        assert_eq!(run(&["--watch-namespaces", "a,b"]).watch_namespaces, ["a", "b"]);
+        assert!(run(&[]).watch_namespaces.is_empty());
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_refused() {
+        let args = ["o", "run", "--runner-image", "r", "--max-concurrent-runs", "0"];
+        assert!(Cli::try_parse_from(args).is_err());
+    }
+}

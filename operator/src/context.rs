@@ -1,0 +1,192 @@
+//! What reconciles share: the client, what the watches have seen, and the one lock that gives places.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crds::ReplicaBootstrap;
+use crds::v1alpha1::Phase;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, ResourceExt};
+use tokio::sync::watch;
+
+use crate::admin::Admin;
+use crate::controller::build::Settings;
+use crate::controller::validate::{has_ended, validate};
+use crate::controller::{plan, status};
+use crate::queue::{self, Answer, Claim, Limits, Target};
+
+/// How long a place is kept for a Job that the watch has not shown yet.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// What the watches of one namespace, or of all, have seen.
+#[derive(Clone)]
+pub struct Scope {
+    /// The namespace, or none for all of them.
+    pub namespace: Option<String>,
+    /// The objects.
+    pub objects: Store<ReplicaBootstrap>,
+    /// Jobs of this operator's making, without their templates.
+    pub jobs: Store<Job>,
+    /// Their pods, without their specs.
+    pub pods: Store<Pod>,
+    /// Events about volumes that cannot be mounted.
+    pub mounts: Store<Event>,
+    /// Events about pods that a Job could not make.
+    pub refusals: Store<Event>,
+}
+
+/// What all reconciles share.
+pub struct Context {
+    /// The client.
+    pub client: Client,
+    /// What the options say about Jobs.
+    pub settings: Settings,
+    /// How many may run.
+    pub limits: Limits,
+    /// Everything that is watched.
+    pub scopes: Vec<Scope>,
+    /// Writes events.
+    pub recorder: Recorder,
+    /// Metrics and health.
+    pub admin: Arc<Admin>,
+    /// Changes when a place may have become free.
+    pub places: watch::Sender<u64>,
+    /// Places that were given and that the watch does not show yet.
+    given: Mutex<HashMap<String, (Claim, Instant)>>,
+    /// Failures in a row, by UID.
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+impl Context {
+    /// A context of these parts, with nothing given and nothing failed.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        settings: Settings,
+        limits: Limits,
+        scopes: Vec<Scope>,
+        recorder: Recorder,
+        admin: Arc<Admin>,
+    ) -> Self {
+        Self {
+            client,
+            settings,
+            limits,
+            scopes,
+            recorder,
+            admin,
+            places: watch::Sender::new(0),
+            given: Mutex::default(),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// How many objects are in each phase.
+    #[must_use]
+    pub fn phases(&self) -> BTreeMap<Phase, u64> {
+        let mut counts = BTreeMap::new();
+        for object in self.objects() {
+            let phase = object.status.as_ref().and_then(|status| status.phase).unwrap_or(Phase::Pending);
+            *counts.entry(phase).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Asks for a place for the object. One that is given is kept until the watch shows the Job, or for a minute.
+    #[must_use]
+    pub fn ask(&self, me: &Claim) -> Answer {
+        // Poisoned only if a thread panicked with it, and what is in it is whole at any moment.
+        let mut given = self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        given.retain(|_, (_, since)| since.elapsed() < KEPT);
+        let (mut running, mut waiting) = self.claims();
+        running.extend(given.values().map(|(claim, _)| claim.clone()));
+        let runs = |claim: &Claim| running.iter().any(|one| one.uid == claim.uid);
+        waiting.retain(|claim| claim.uid == me.uid || !runs(claim));
+        if !waiting.iter().any(|claim| claim.uid == me.uid) {
+            waiting.push(me.clone());
+        }
+        running.sort_by(|a, b| a.uid.cmp(&b.uid));
+        running.dedup_by(|a, b| a.uid == b.uid);
+        let answer = queue::ask(&me.uid, running, waiting, self.limits);
+        if answer == Answer::Go {
+            given.insert(me.uid.clone(), (me.clone(), Instant::now()));
+        }
+        answer
+    }
+
+    /// Takes a place back: the watch shows the Job now, or there will be none.
+    pub fn return_place(&self, uid: &str) {
+        self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
+    }
+
+    /// Counts a failure in a row and says how many there are.
+    pub fn failed(&self, uid: &str) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Forgets the failures.
+    pub fn succeeded(&self, uid: &str) {
+        self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
+    }
+
+    fn objects(&self) -> impl Iterator<Item = Arc<ReplicaBootstrap>> + '_ {
+        self.scopes.iter().flat_map(|scope| scope.objects.state())
+    }
+
+    /// Who runs, and who would like to.
+    fn claims(&self) -> (Vec<Claim>, Vec<Claim>) {
+        let mut running = Vec::new();
+        let mut owners = std::collections::HashSet::new();
+        for scope in &self.scopes {
+            for job in scope.jobs.state().iter().filter(|job| plan::takes_a_place(job)) {
+                owners.extend(job.owner_references().iter().map(|owner| owner.uid.clone()));
+            }
+        }
+        let mut waiting = Vec::new();
+        for object in self.objects() {
+            let runs = object.metadata.uid.as_ref().is_some_and(|uid| owners.contains(uid));
+            if !runs && !wants_to_run(&object) {
+                continue;
+            }
+            if let Some(claim) = claim(&object) {
+                if runs { running.push(claim) } else { waiting.push(claim) }
+            }
+        }
+        (running, waiting)
+    }
+}
+
+/// What an object asks for.
+#[must_use]
+pub fn claim(object: &ReplicaBootstrap) -> Option<Claim> {
+    let valid = validate(object).ok()?;
+    let created = object.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let target = Target::of(&valid);
+    Some(Claim { uid: valid.uid, target, rank: (created, valid.namespace, valid.name) })
+}
+
+/// Whether an object would take a place if there were one.
+fn wants_to_run(object: &ReplicaBootstrap) -> bool {
+    object.metadata.deletion_timestamp.is_none()
+        && !object.spec.suspend
+        && !has_ended(object)
+        && !status::is_stalled(object)
+}
+
+impl Scope {
+    /// The objects that wait for a place.
+    pub fn queued(&self) -> impl Iterator<Item = ObjectRef<ReplicaBootstrap>> + use<> {
+        self.objects
+            .state()
+            .into_iter()
+            .filter(|object| object.status.as_ref().and_then(|status| status.phase) == Some(Phase::Queued))
+            .map(|object| ObjectRef::from_obj(object.as_ref()))
+    }
+}

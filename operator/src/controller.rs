@@ -1,0 +1,354 @@
+//! The stages of a reconcile, and their order.
+
+pub mod apply;
+pub mod build;
+pub mod dereference;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod plan;
+pub mod pods;
+pub mod status;
+pub mod validate;
+pub mod watch;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crds::ReplicaBootstrap;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+
+use crate::context::{Context, Scope, claim};
+use crate::error::{Error, pause};
+use crate::events;
+use crate::queue::Answer;
+use apply::Made;
+use plan::{Observed, Step};
+use status::{Situation, Work};
+use validate::{Validated, has_ended, validate};
+
+/// When to look again where a watch lags behind.
+const LAG_PAUSE: Duration = Duration::from_secs(1);
+/// When to look again at what no watch shows: whether a foreign Job has gone.
+const CONFLICT_PAUSE: Duration = Duration::from_secs(60);
+/// When to ask again after a refusal.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// When a queued object asks again, should it not have been told of a free place.
+const QUEUE_PAUSE: Duration = Duration::from_secs(60);
+
+/// A reconcile's surroundings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// What all share.
+    pub context: Arc<Context>,
+    /// What the watches of the object's namespace have seen.
+    pub scope: Scope,
+}
+
+/// One reconcile, counted and timed.
+///
+/// # Errors
+/// What the API server says: the caller tries again.
+pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>) -> Result<Action, Error> {
+    // A Job that is not known yet could be a runner.
+    around.context.admin.health.all_listed().await;
+    let began = Instant::now();
+    let result = act(&object, &around).await;
+    let error = result.as_ref().err().map(Error::reason);
+    around.context.admin.metrics.reconciled(began.elapsed(), error);
+    if let (Ok(_), Some(uid)) = (&result, &object.metadata.uid) {
+        around.context.succeeded(uid);
+    }
+    result
+}
+
+/// When to try again after an error.
+#[expect(clippy::needless_pass_by_value, reason = "the controller gives it so")]
+#[must_use]
+pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Surroundings>) -> Action {
+    let uid = object.metadata.uid.clone().unwrap_or_default();
+    around.context.return_place(&uid);
+    let pause = pause(around.context.failed(&uid));
+    tracing::warn!(
+        object = %ObjectRef::from_obj(object.as_ref()), error = %error, seconds = pause.as_secs(), "a reconcile failed and is tried again"
+    );
+    Action::requeue(pause)
+}
+
+async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    if has_ended(object) {
+        return settle(object, around).await;
+    }
+    let object = &welcome(object, around).await?;
+    let valid = match validate(object) {
+        Ok(valid) => valid,
+        Err(error) => return report(object, around, &Situation::Invalid(error.to_string())).await,
+    };
+    let observed = dereference::observe(&valid, &around.scope);
+    let wanted = build::job(&valid, &around.context.settings);
+    if observed.job.as_ref().is_some_and(|job| !plan::is_suspended(job)) {
+        around.context.return_place(&valid.uid);
+    }
+    let one = One { object, valid: &valid, wanted: &wanted, around };
+    match plan::next(&valid, &observed, &wanted) {
+        Step::Replace(own) => one.replace(&observed, own).await,
+        Step::AwaitStray => {
+            let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
+            let text = format!(
+                "the pod {name} of a Job that is gone still runs: the run waits for its end, or delete the pod"
+            );
+            one.report(&Situation::Replacing(text)).await
+        }
+        // A pod that still writes its checkpoint makes it more than held.
+        Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
+            one.watch(&observed, observed.job.as_ref()).await
+        }
+        Step::Hold => one.report(&Situation::Held(observed.job.as_ref())).await,
+        Step::Suspend => one.suspend(&observed).await,
+        Step::Create => one.create().await,
+        Step::Resume => one.resume(&observed).await,
+        Step::Watch => one.watch(&observed, observed.job.as_ref()).await,
+    }
+}
+
+/// One object on its way through the stages.
+struct One<'a> {
+    object: &'a ReplicaBootstrap,
+    valid: &'a Validated,
+    wanted: &'a Job,
+    around: &'a Surroundings,
+}
+
+impl One<'_> {
+    async fn report(&self, situation: &Situation<'_>) -> Result<Action, Error> {
+        report(self.object, self.around, situation).await
+    }
+
+    /// Deletes what must go first and waits for its end, which a watch shows.
+    async fn replace(&self, observed: &Observed, own: bool) -> Result<Action, Error> {
+        let own = observed.job.iter().filter(|_| own);
+        let jobs: Vec<&Job> = observed.earlier.iter().chain(own).collect();
+        for job in &jobs {
+            if apply::delete_job(&self.around.context.client, job, true).await? {
+                let note =
+                    format!("{} is deleted, and the next Job follows when its pod is gone", job.name_any());
+                publish(self.object, self.around, vec![events::normal(events::JOB_DELETED, note)]).await;
+            }
+        }
+        let names: Vec<_> = jobs.iter().map(|job| job.name_any()).collect();
+        let text = format!("{} is being deleted: the run waits for the end of its pod", names.join(", "));
+        self.report(&Situation::Replacing(text)).await
+    }
+
+    async fn suspend(&self, observed: &Observed) -> Result<Action, Error> {
+        let Some(job) = &observed.job else { return Ok(Action::await_change()) };
+        let job = apply::suspend(&self.around.context.client, job, true).await?;
+        self.watch(observed, Some(&job)).await
+    }
+
+    /// Asks for a place and takes it.
+    async fn create(&self) -> Result<Action, Error> {
+        if let Some(situation) = self.wait_for_place() {
+            return self.report(&situation).await.map(|_| Action::requeue(QUEUE_PAUSE));
+        }
+        let made = self.make().await;
+        if !matches!(made, Ok(Some(Made::New(_) | Made::Ours(_)))) {
+            self.around.context.return_place(&self.valid.uid);
+        }
+        match made {
+            Ok(None) => Ok(Action::requeue(LAG_PAUSE)),
+            Ok(Some(Made::Foreign(whose))) => {
+                let text = format!("{whose}: delete or rename it, or choose another run.id");
+                self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE))
+            }
+            Ok(Some(Made::New(job))) => {
+                let note = format!("{} was made", job.name_any());
+                publish(self.object, self.around, vec![events::normal(events::JOB_CREATED, note)]).await;
+                self.watch(&Observed::default(), Some(&job)).await
+            }
+            Ok(Some(Made::Ours(job))) => self.watch(&Observed::default(), Some(&job)).await,
+            Err(error) => self.refused(error).await,
+        }
+    }
+
+    /// Makes the Job, if the object is still as the watch showed it: what has ended must not run again because a watch
+    /// lags.
+    async fn make(&self) -> Result<Option<Made<Job>>, Error> {
+        let client = &self.around.context.client;
+        let Some(now) = apply::read(client, self.valid).await? else { return Ok(None) };
+        if now.metadata.generation != self.object.metadata.generation
+            || now.metadata.deletion_timestamp.is_some()
+            || has_ended(&now)
+        {
+            return Ok(None);
+        }
+        if apply::others(client, self.valid, self.wanted).await? {
+            return Ok(None);
+        }
+        if let Some(foreign) = apply::grant(client, self.valid, &build::access(self.valid)).await? {
+            return Ok(Some(Made::Foreign(foreign)));
+        }
+        apply::create_job(client, self.valid, self.wanted).await.map(Some)
+    }
+
+    async fn resume(&self, observed: &Observed) -> Result<Action, Error> {
+        let Some(job) = &observed.job else { return Ok(Action::await_change()) };
+        if let Some(situation) = self.wait_for_place() {
+            return self.report(&situation).await.map(|_| Action::requeue(QUEUE_PAUSE));
+        }
+        let job = apply::suspend(&self.around.context.client, job, false).await?;
+        let note = format!("{} goes on", job.name_any());
+        publish(self.object, self.around, vec![events::normal(events::RESUMED, note)]).await;
+        self.watch(observed, Some(&job)).await
+    }
+
+    /// None when there is a place.
+    fn wait_for_place(&self) -> Option<Situation<'static>> {
+        let claim = claim(self.object)?;
+        match self.around.context.ask(&claim) {
+            Answer::Go => None,
+            Answer::Wait(place, why) => Some(Situation::Queued(place, why)),
+        }
+    }
+
+    /// A refusal that somebody else may take back is no error of ours.
+    async fn refused(&self, error: Error) -> Result<Action, Error> {
+        if error.is_code(403) {
+            let situation = Situation::Refused(error.to_string());
+            return self.report(&situation).await.map(|_| Action::requeue(REFUSAL_PAUSE));
+        }
+        if error.is_code(422) {
+            return self.report(&Situation::Invalid(error.to_string())).await;
+        }
+        Err(error)
+    }
+
+    /// Says how the Job does.
+    async fn watch(&self, observed: &Observed, job: Option<&Job>) -> Result<Action, Error> {
+        let Some(job) = job else { return Ok(Action::await_change()) };
+        let uid = job.uid().unwrap_or_default();
+        let pods: Vec<_> = observed
+            .pods
+            .iter()
+            .filter(|pod| pod.owner_references().iter().any(|owner| owner.uid == uid))
+            .collect();
+        let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
+        let mounts = dereference::events_of(&self.around.scope.mounts, &uids);
+        let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
+        let edited = plan::outcome(job).is_none() && plan::differs(job, self.wanted);
+        let work =
+            Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
+        let done = self.report(&Situation::Working(work)).await?;
+        // The end that has just been written wakes nobody.
+        let stays = self.object.spec.ttl_seconds_after_finished.filter(|_| plan::outcome(job).is_some());
+        Ok(stays.map_or(done, |seconds| {
+            Action::requeue(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(LAG_PAUSE))
+        }))
+    }
+}
+
+/// The first word about an object. Returns the object with it.
+async fn welcome(object: &ReplicaBootstrap, around: &Surroundings) -> Result<ReplicaBootstrap, Error> {
+    let mut object = object.clone();
+    let seen = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
+    if !seen {
+        let first = status::first(&object, &now());
+        apply::status(&around.context.client, &object, &first).await?;
+        let run = object.status.take().and_then(|status| status.run);
+        object.status = Some(crds::ReplicaBootstrapStatus { run, ..first });
+    }
+    Ok(object)
+}
+
+/// What has ended stays, and its Job goes when its time has come.
+async fn settle(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
+    if let Some(uid) = &object.metadata.uid {
+        around.context.return_place(uid);
+    }
+    report(object, around, &Situation::Settled).await?;
+    let Some(job) = ended_job(object, &around.scope) else { return Ok(Action::await_change()) };
+    match left_to_live(object, Timestamp::now()) {
+        None => Ok(Action::await_change()),
+        Some(left) if left.is_zero() => {
+            apply::delete_job(&around.context.client, &job, false).await?;
+            Ok(Action::await_change())
+        }
+        Some(left) => Ok(Action::requeue(left)),
+    }
+}
+
+/// The Job of the run that has ended.
+fn ended_job(object: &ReplicaBootstrap, scope: &Scope) -> Option<Arc<Job>> {
+    let known = object.status.as_ref()?.job.as_ref()?;
+    let job = scope.jobs.get(&ObjectRef::<Job>::new(&known.name).within(&object.namespace()?))?;
+    (job.metadata.uid.as_deref() == Some(&known.uid)).then_some(job)
+}
+
+/// How long the Job of a run that has ended stays; none without an end of its own.
+fn left_to_live(object: &ReplicaBootstrap, now: Timestamp) -> Option<Duration> {
+    let seconds = object.spec.ttl_seconds_after_finished?;
+    let ended = object.status.as_ref()?.completion_time.as_ref()?.0;
+    let left = ended.as_second().saturating_add(i64::from(seconds)).saturating_sub(now.as_second());
+    Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
+}
+
+/// Writes the status if it is another one, and the events of the change.
+async fn report(
+    object: &ReplicaBootstrap,
+    around: &Surroundings,
+    situation: &Situation<'_>,
+) -> Result<Action, Error> {
+    let old = status::of_operator(object);
+    let new = status::compute(object, situation, &now());
+    if new == old {
+        return Ok(Action::await_change());
+    }
+    apply::status(&around.context.client, object, &new).await?;
+    let changes = events::of_change(&old, &new);
+    for change in &changes {
+        tracing::info!(
+            object = %ObjectRef::from_obj(object), reason = %change.reason, "{}", change.note.as_deref().unwrap_or_default()
+        );
+    }
+    publish(object, around, changes).await;
+    Ok(Action::await_change())
+}
+
+/// Events are for people: a run does not fail for want of one.
+async fn publish(object: &ReplicaBootstrap, around: &Surroundings, all: Vec<kube::runtime::events::Event>) {
+    for event in all {
+        if let Err(error) = around.context.recorder.publish(&event, &object.object_ref(&())).await {
+            tracing::debug!(error = %error, reason = %event.reason, "an event was not written");
+        }
+    }
+}
+
+/// The present time, to the second, as Kubernetes writes it.
+fn now() -> Time {
+    let now = Timestamp::now();
+    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::fixtures::{at, object};
+
+    #[test]
+    fn a_job_stays_as_long_as_the_object_says() {
+        let mut object = object();
+        object.status =
+            Some(crds::ReplicaBootstrapStatus { completion_time: Some(at(100)), ..Default::default() });
+        assert_eq!(left_to_live(&object, at(100).0), None);
+        object.spec.ttl_seconds_after_finished = Some(30);
+        assert_eq!(left_to_live(&object, at(110).0), Some(Duration::from_secs(20)));
+        assert_eq!(left_to_live(&object, at(500).0), Some(Duration::ZERO));
+    }
+}

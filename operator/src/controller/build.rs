@@ -1,0 +1,157 @@
+//! Pure: what is made for a run. Nothing here can fail, and the same object gives the same bytes.
+
+mod arguments;
+mod pod;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::batch::v1::{
+    Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
+    PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
+};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::ObjectMeta;
+
+use super::validate::Validated;
+use crate::{exit, names};
+
+pub use arguments::arguments;
+pub use pod::CONTAINER;
+
+/// What the operator's own options say about Jobs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The image for objects that name none.
+    pub runner_image: String,
+}
+
+/// What lets the runner read its object and write its status, and nothing else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Access {
+    /// Whom the pod is, unless the object names somebody.
+    pub account: Option<ServiceAccount>,
+    /// What it may do.
+    pub role: Role,
+    /// That it may.
+    pub binding: RoleBinding,
+}
+
+/// The run's Job.
+#[must_use]
+pub fn job(object: &Validated, settings: &Settings) -> Job {
+    let template = pod::template(object, settings);
+    let spec = &object.spec;
+    let mut built = JobSpec {
+        active_deadline_seconds: spec.active_deadline_seconds,
+        backoff_limit: Some(spec.backoff_limit),
+        completions: Some(1),
+        parallelism: Some(1),
+        pod_failure_policy: Some(failure_policy()),
+        // A second runner comes only when the first is gone, not while it is going.
+        pod_replacement_policy: Some("Failed".to_owned()),
+        template,
+        ..JobSpec::default()
+    };
+    // The suspension is no part of the hash: it is the one thing that changes on a Job.
+    let hash = names::hash(&serde_json::to_vec(&built).unwrap_or_default());
+    built.suspend = Some(spec.suspend);
+    let mut metadata = metadata(object, object.job_name());
+    let annotations = [(names::ANNOTATION_TEMPLATE, hash), (names::ANNOTATION_OBJECT, object.name.clone())];
+    metadata.annotations =
+        Some(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+    Job { metadata, spec: Some(built), status: None }
+}
+
+/// ServiceAccount, Role and RoleBinding of the object's runner.
+#[must_use]
+pub fn access(object: &Validated) -> Access {
+    let name = names::access(&object.name);
+    let given = object.spec.runner.as_ref().and_then(|runner| runner.service_account_name.clone());
+    let account = ServiceAccount {
+        metadata: metadata_for_all_runs(object, &name),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    };
+    let rule = |resource: &str, verb: &str| PolicyRule {
+        api_groups: Some(vec![crds::GROUP.to_owned()]),
+        resources: Some(vec![resource.to_owned()]),
+        resource_names: Some(vec![object.name.clone()]),
+        verbs: vec![verb.to_owned()],
+        ..PolicyRule::default()
+    };
+    let role = Role {
+        metadata: metadata_for_all_runs(object, &name),
+        rules: Some(vec![rule(crds::PLURAL, "get"), rule(&format!("{}/status", crds::PLURAL), "patch")]),
+    };
+    let binding = RoleBinding {
+        metadata: metadata_for_all_runs(object, &name),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "Role".to_owned(),
+            name: name.clone(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: given.clone().unwrap_or(name),
+            namespace: Some(object.namespace.clone()),
+            ..Subject::default()
+        }]),
+    };
+    Access { account: given.is_none().then_some(account), role, binding }
+}
+
+/// A drained node is no failure; what another attempt cannot mend ends the Job; the rest counts.
+fn failure_policy() -> PodFailurePolicy {
+    let disrupted = PodFailurePolicyRule {
+        action: "Ignore".to_owned(),
+        on_pod_conditions: Some(vec![PodFailurePolicyOnPodConditionsPattern {
+            type_: "DisruptionTarget".to_owned(),
+            status: "True".to_owned(),
+        }]),
+        on_exit_codes: None,
+    };
+    let fatal = PodFailurePolicyRule {
+        action: "FailJob".to_owned(),
+        on_exit_codes: Some(PodFailurePolicyOnExitCodesRequirement {
+            container_name: Some(CONTAINER.to_owned()),
+            operator: "In".to_owned(),
+            values: exit::FATAL.collect(),
+        }),
+        on_pod_conditions: None,
+    };
+    PodFailurePolicy { rules: vec![disrupted, fatal] }
+}
+
+fn metadata(object: &Validated, name: String) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(object.namespace.clone()),
+        labels: Some(names::labels(&object.name, object.run()).collect()),
+        owner_references: Some(vec![owner(object)]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Without the run's label: these stay when the run changes.
+fn metadata_for_all_runs(object: &Validated, name: &str) -> ObjectMeta {
+    let labels: BTreeMap<_, _> =
+        names::labels(&object.name, object.run()).filter(|(key, _)| key != names::LABEL_RUN).collect();
+    ObjectMeta { labels: Some(labels), ..metadata(object, name.to_owned()) }
+}
+
+/// What makes an object's things go when it goes.
+fn owner(object: &Validated) -> OwnerReference {
+    OwnerReference {
+        api_version: format!("{}/{}", crds::GROUP, crds::VERSION),
+        kind: crds::KIND.to_owned(),
+        name: object.name.clone(),
+        uid: object.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The runner's command line. Secrets are never in it.
+
+use crds::v1alpha1::{LogFormat, RunFrom};
+
+use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE};
+use crate::controller::validate::{Address, Source, Validated};
+use crate::names;
+
+/// Arguments of `pg-bootstrap-sync`, each with its value in one word, so that no value reads as an option.
+#[must_use]
+pub fn arguments(object: &Validated) -> Vec<String> {
+    let mut all = Vec::new();
+    source(object, &mut all);
+    redis(object, &mut all);
+    speed(object, &mut all);
+    run(object, &mut all);
+    change_stream(object, &mut all);
+    all
+}
+
+/// Adds `--name=value` if there is a value.
+fn add(all: &mut Vec<String>, name: &str, value: Option<impl std::fmt::Display>) {
+    all.extend(value.map(|value| format!("--{name}={value}")));
+}
+
+fn source(object: &Validated, all: &mut Vec<String>) {
+    match &object.source {
+        Source::Volume(claim) => add(all, "dump-file", Some(format!("{DUMP_MOUNT}/{}", claim.path))),
+        Source::S3(s3) => {
+            add(all, "dump-file", Some(format!("s3://{}/{}", s3.bucket, s3.key)));
+            add(all, "s3-region", s3.region.as_ref());
+            add(all, "s3-endpoint", s3.endpoint.as_ref());
+            if s3.force_path_style == Some(true) {
+                all.push("--s3-path-style".to_owned());
+            }
+            add(all, "s3-ca-file", s3.ca_bundle.as_ref().map(|_| S3_CA_FILE));
+        }
+    }
+    add(all, "snapshot-lsn", object.spec.snapshot_lsn.as_ref());
+}
+
+fn redis(object: &Validated, all: &mut Vec<String>) {
+    let redis = &object.spec.redis;
+    if let Address::Url(url) = &object.address {
+        add(all, "kv-url", Some(url));
+    }
+    add(all, "kv-ca-file", redis.ca_bundle.as_ref().map(|_| REDIS_CA_FILE));
+    add(all, "kv-key", redis.key.as_ref());
+    add(all, "ttl", redis.ttl.as_ref());
+    add(all, "memory-high-water", redis.memory_high_water.as_ref());
+}
+
+fn speed(object: &Validated, all: &mut Vec<String>) {
+    let spec = &object.spec;
+    add(all, "first-sequence", spec.sequence.as_ref().and_then(|sequence| sequence.first));
+    add(all, "sequence-gap", spec.sequence.as_ref().and_then(|sequence| sequence.gap));
+    add(all, "batch-size", spec.batch_size);
+    add(all, "max-rate", spec.max_rate);
+}
+
+fn run(object: &Validated, all: &mut Vec<String>) {
+    add(all, "run-id", Some(names::redis_run(&object.namespace, &object.name)));
+    add(all, "status-resource", Some(format!("{}/{}", object.namespace, object.name)));
+    add(all, "status-run-id", Some(object.run()));
+    if object.spec.run.from == RunFrom::Start {
+        add(all, "restart-once", Some(names::restart_token(&object.uid, object.run())));
+    }
+    let format = match object.spec.runner.as_ref().and_then(|runner| runner.log_format) {
+        Some(LogFormat::Text) => "text",
+        Some(LogFormat::Json) | None => "json",
+    };
+    add(all, "log-format", Some(format));
+    add(all, "progress", Some("never"));
+    add(all, "metrics-addr", Some(format!("0.0.0.0:{METRICS_PORT}")));
+}
+
+fn change_stream(object: &Validated, all: &mut Vec<String>) {
+    let Some(stream) = &object.spec.change_stream else { return };
+    add(all, "change-stream", Some(&stream.address));
+    if stream.start {
+        all.push("--start-bootstrap".to_owned());
+        add(all, "snapshot-name", stream.snapshot_name.as_ref());
+    }
+    if stream.complete {
+        all.push("--complete-bootstrap".to_owned());
+    }
+}

@@ -1,0 +1,238 @@
+//! The runner's pod. It passes Pod Security's `restricted`.
+
+use crds::v1alpha1::{CaBundle, EnvVar as Given, ImagePullPolicy, KeyReference, RunnerSpec};
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapKeySelector, ConfigMapVolumeSource, Container, ContainerPort,
+    EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, LocalObjectReference,
+    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
+    SecretKeySelector, SecurityContext, Volume, VolumeMount,
+};
+use kube::api::ObjectMeta;
+
+use super::{Settings, arguments};
+use crate::controller::validate::{Address, Source, Validated};
+use crate::names;
+
+/// The name of the runner's container.
+pub const CONTAINER: &str = "runner";
+/// Where the volume with the dump is mounted.
+pub(super) const DUMP_MOUNT: &str = "/dump";
+/// Where the runner serves its metrics.
+pub(super) const METRICS_PORT: i32 = 9187;
+const REDIS_CA_MOUNT: &str = "/etc/pg-bootstrap/redis-ca";
+/// The certificates for Redis.
+pub(super) const REDIS_CA_FILE: &str = "/etc/pg-bootstrap/redis-ca/ca.crt";
+const S3_CA_MOUNT: &str = "/etc/pg-bootstrap/s3-ca";
+/// The certificates for S3.
+pub(super) const S3_CA_FILE: &str = "/etc/pg-bootstrap/s3-ca/ca.crt";
+/// The user and the group of the image.
+const USER: i64 = 65532;
+/// Long enough for what is in flight (10 s at most), the checkpoint and the last status.
+const GRACE_SECONDS: i64 = 60;
+
+/// The pod's template.
+pub(super) fn template(object: &Validated, settings: &Settings) -> PodTemplateSpec {
+    let runner = object.spec.runner.clone().unwrap_or_default();
+    let mut labels = runner.pod_labels.clone().unwrap_or_default();
+    labels.extend(names::labels(&object.name, object.run()));
+    let mut annotations = runner.pod_annotations.clone().unwrap_or_default();
+    annotations.insert(names::ANNOTATION_OBJECT.to_owned(), object.name.clone());
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(spec(object, settings, &runner)),
+    }
+}
+
+fn spec(object: &Validated, settings: &Settings, runner: &RunnerSpec) -> PodSpec {
+    let (volumes, mounts) = volumes(object);
+    let account = runner.service_account_name.clone().unwrap_or_else(|| names::access(&object.name));
+    let pull_secrets = runner.image_pull_secrets.iter().flatten();
+    PodSpec {
+        restart_policy: Some("Never".to_owned()),
+        enable_service_links: Some(false),
+        automount_service_account_token: Some(true),
+        service_account_name: Some(account),
+        termination_grace_period_seconds: Some(GRACE_SECONDS),
+        security_context: Some(pod_security()),
+        containers: vec![container(object, settings, runner, mounts)],
+        volumes: Some(volumes),
+        image_pull_secrets: runner
+            .image_pull_secrets
+            .is_some()
+            .then(|| pull_secrets.map(|secret| LocalObjectReference { name: secret.name.clone() }).collect()),
+        node_selector: runner.node_selector.clone(),
+        tolerations: runner.tolerations.clone(),
+        affinity: runner.affinity.clone(),
+        topology_spread_constraints: runner.topology_spread_constraints.clone(),
+        priority_class_name: runner.priority_class_name.clone(),
+        ..PodSpec::default()
+    }
+}
+
+fn container(
+    object: &Validated,
+    settings: &Settings,
+    runner: &RunnerSpec,
+    mounts: Vec<VolumeMount>,
+) -> Container {
+    let policy = runner.image_pull_policy.map(|policy| match policy {
+        ImagePullPolicy::Always => "Always",
+        ImagePullPolicy::IfNotPresent => "IfNotPresent",
+        ImagePullPolicy::Never => "Never",
+    });
+    Container {
+        name: CONTAINER.to_owned(),
+        image: Some(runner.image.clone().unwrap_or_else(|| settings.runner_image.clone())),
+        image_pull_policy: policy.map(str::to_owned),
+        args: Some(arguments(object)),
+        env: Some(environment(object, runner)),
+        ports: Some(vec![ContainerPort {
+            name: Some("metrics".to_owned()),
+            container_port: METRICS_PORT,
+            ..ContainerPort::default()
+        }]),
+        resources: runner.resources.clone(),
+        volume_mounts: Some(mounts),
+        security_context: Some(container_security()),
+        // The last lines of the log say what went wrong; they hold no secret and no value of a row.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        ..Container::default()
+    }
+}
+
+fn pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        run_as_group: Some(USER),
+        fs_group: Some(USER),
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(seccomp()),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        run_as_non_root: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        seccomp_profile: Some(seccomp()),
+        ..SecurityContext::default()
+    }
+}
+
+fn seccomp() -> SeccompProfile {
+    SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }
+}
+
+/// Secrets by reference, then what the object gives.
+fn environment(object: &Validated, runner: &RunnerSpec) -> Vec<EnvVar> {
+    let mut all = Vec::new();
+    if let Address::Secret(name, key) = &object.address {
+        all.push(from_secret("PGBOOTSTRAP_KV_URL", name, key, false));
+    }
+    if let Source::S3(s3) = &object.source
+        && let Some(secret) = &s3.credentials_secret_ref
+    {
+        all.push(from_secret("AWS_ACCESS_KEY_ID", &secret.name, "AWS_ACCESS_KEY_ID", false));
+        all.push(from_secret("AWS_SECRET_ACCESS_KEY", &secret.name, "AWS_SECRET_ACCESS_KEY", false));
+        all.push(from_secret("AWS_SESSION_TOKEN", &secret.name, "AWS_SESSION_TOKEN", true));
+    }
+    all.extend(runner.env.iter().flatten().map(given));
+    all
+}
+
+fn from_secret(variable: &str, name: &str, key: &str, optional: bool) -> EnvVar {
+    let selector =
+        SecretKeySelector { name: name.to_owned(), key: key.to_owned(), optional: optional.then_some(true) };
+    EnvVar {
+        name: variable.to_owned(),
+        value: None,
+        value_from: Some(EnvVarSource { secret_key_ref: Some(selector), ..EnvVarSource::default() }),
+    }
+}
+
+fn given(variable: &Given) -> EnvVar {
+    let secret = |from: &KeyReference| SecretKeySelector {
+        name: from.name.clone(),
+        key: from.key.clone(),
+        optional: None,
+    };
+    let map = |from: &KeyReference| ConfigMapKeySelector {
+        name: from.name.clone(),
+        key: from.key.clone(),
+        optional: None,
+    };
+    EnvVar {
+        name: variable.name.clone(),
+        value: variable.value.clone(),
+        value_from: variable.value_from.as_ref().map(|from| EnvVarSource {
+            secret_key_ref: from.secret_key_ref.as_ref().map(secret),
+            config_map_key_ref: from.config_map_key_ref.as_ref().map(map),
+            ..EnvVarSource::default()
+        }),
+    }
+}
+
+/// Volumes and where they are mounted. The dump's is read only as a volume too, so that nothing changes its owner.
+fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let mut volumes = vec![Volume {
+        name: "tmp".to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    }];
+    let mut mounts = vec![mount("tmp", "/tmp", false)];
+    match &object.source {
+        Source::Volume(claim) => {
+            volumes.push(Volume {
+                name: "dump".to_owned(),
+                persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                    claim_name: claim.claim_name.clone(),
+                    read_only: Some(true),
+                }),
+                ..Volume::default()
+            });
+            mounts.push(mount("dump", DUMP_MOUNT, true));
+        }
+        Source::S3(s3) => {
+            if let Some(bundle) = &s3.ca_bundle {
+                volumes.push(certificates("s3-ca", bundle));
+                mounts.push(mount("s3-ca", S3_CA_MOUNT, true));
+            }
+        }
+    }
+    if let Some(bundle) = &object.spec.redis.ca_bundle {
+        volumes.push(certificates("redis-ca", bundle));
+        mounts.push(mount("redis-ca", REDIS_CA_MOUNT, true));
+    }
+    (volumes, mounts)
+}
+
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}
+
+/// One key of a ConfigMap as the file `ca.crt`.
+fn certificates(name: &str, bundle: &CaBundle) -> Volume {
+    let item = KeyToPath { key: bundle.config_map_ref.key.clone(), path: "ca.crt".to_owned(), mode: None };
+    Volume {
+        name: name.to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: bundle.config_map_ref.name.clone(),
+            items: Some(vec![item]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}

@@ -1,0 +1,159 @@
+use super::*;
+use crate::controller::fixtures::{full, object, settings, validated};
+use k8s_openapi::api::core::v1::PodSpec;
+
+fn pod(job: &Job) -> &PodSpec {
+    job.spec.as_ref().unwrap().template.spec.as_ref().unwrap()
+}
+
+#[test]
+fn the_smallest_object_gives_these_arguments() {
+    let wanted = [
+        "--dump-file=/dump/eu/shop.sql.zst",
+        "--snapshot-lsn=16/B374D848",
+        "--kv-url=redis://redis:6379",
+        "--run-id=shop.eu",
+        "--status-resource=shop/eu",
+        "--status-run-id=1",
+        "--log-format=json",
+        "--progress=never",
+        "--metrics-addr=0.0.0.0:9187",
+    ];
+    assert_eq!(arguments(&validated(&object())), wanted);
+}
+
+#[test]
+fn every_field_reaches_the_arguments() {
+    let wanted = [
+        "--dump-file=s3://dumps/eu/shop.sql",
+        "--s3-region=eu-central-1",
+        "--s3-endpoint=https://minio:9000",
+        "--s3-path-style",
+        "--s3-ca-file=/etc/pg-bootstrap/s3-ca/ca.crt",
+        "--snapshot-lsn=16/B374D848",
+        "--kv-ca-file=/etc/pg-bootstrap/redis-ca/ca.crt",
+        "--kv-key=set",
+        "--ttl=48h",
+        "--memory-high-water=90%",
+        "--first-sequence=5",
+        "--sequence-gap=10",
+        "--batch-size=500",
+        "--max-rate=1000",
+        "--run-id=shop.eu",
+        "--status-resource=shop/eu",
+        "--status-run-id=again",
+        "--restart-once=u-1.again",
+        "--log-format=text",
+        "--progress=never",
+        "--metrics-addr=0.0.0.0:9187",
+        "--change-stream=stream:50051",
+        "--start-bootstrap",
+        "--snapshot-name=00000003-1",
+        "--complete-bootstrap",
+    ];
+    assert_eq!(arguments(&validated(&full())), wanted);
+}
+
+#[test]
+fn the_job_ends_on_fatal_codes_and_not_on_evictions() {
+    let job = job(&validated(&object()), &settings());
+    let spec = job.spec.as_ref().unwrap();
+    assert_eq!(spec.pod_replacement_policy.as_deref(), Some("Failed"));
+    assert_eq!(spec.backoff_limit, Some(6));
+    assert_eq!(spec.suspend, Some(false));
+    let rules = &spec.pod_failure_policy.as_ref().unwrap().rules;
+    assert_eq!(rules[0].action, "Ignore");
+    assert_eq!(rules[1].on_exit_codes.as_ref().unwrap().values, [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(pod(&job).restart_policy.as_deref(), Some("Never"));
+    // The operator deletes a Job itself, once its outcome is in the status.
+    assert_eq!(spec.ttl_seconds_after_finished, None);
+}
+
+#[test]
+fn the_pod_is_restricted() {
+    let job = job(&validated(&full()), &settings());
+    let pod = pod(&job);
+    assert_eq!(pod.enable_service_links, Some(false));
+    let security = pod.security_context.as_ref().unwrap();
+    assert_eq!(security.run_as_non_root, Some(true));
+    assert_eq!(security.seccomp_profile.as_ref().unwrap().type_, "RuntimeDefault");
+    let container = pod.containers[0].security_context.as_ref().unwrap();
+    assert_eq!(container.read_only_root_filesystem, Some(true));
+    assert_eq!(container.allow_privilege_escalation, Some(false));
+    assert_eq!(container.capabilities.as_ref().unwrap().drop, Some(vec!["ALL".to_owned()]));
+}
+
+#[test]
+fn secrets_come_by_reference_and_the_operators_labels_win() {
+    let job = job(&validated(&full()), &settings());
+    let env = pod(&job).containers[0].env.as_ref().unwrap();
+    let from: Vec<_> = env
+        .iter()
+        .filter_map(|one| {
+            let secret = one.value_from.as_ref()?.secret_key_ref.as_ref()?;
+            Some((one.name.as_str(), secret.name.as_str(), secret.key.as_str()))
+        })
+        .collect();
+    assert_eq!(from[0], ("PGBOOTSTRAP_KV_URL", "redis", "url"));
+    assert_eq!(from[1], ("AWS_ACCESS_KEY_ID", "s3", "AWS_ACCESS_KEY_ID"));
+    assert_eq!(from.last(), Some(&("X", "n", "k")));
+    let labels = job.spec.as_ref().unwrap().template.metadata.as_ref().unwrap().labels.as_ref().unwrap();
+    assert_eq!(labels["team"], "a");
+    assert_eq!(labels[names::LABEL_NAME], names::APP);
+}
+
+#[test]
+fn the_hash_follows_the_template_and_not_the_suspension() {
+    let hash = |change: fn(&mut crds::ReplicaBootstrap)| {
+        let mut object = object();
+        change(&mut object);
+        job(&validated(&object), &settings()).metadata.annotations.unwrap()[names::ANNOTATION_TEMPLATE]
+            .clone()
+    };
+    assert_eq!(hash(|_| {}), hash(|object| object.spec.suspend = true));
+    assert_ne!(hash(|_| {}), hash(|object| object.spec.max_rate = Some(1)));
+    assert_ne!(hash(|_| {}), hash(|object| object.spec.backoff_limit = 0));
+}
+
+#[test]
+fn the_runner_may_read_its_object_and_write_its_status() {
+    let access = access(&validated(&object()));
+    let rules = access.role.rules.unwrap();
+    let told: Vec<_> = rules
+        .iter()
+        .map(|rule| {
+            (rule.resources.clone().unwrap(), rule.verbs.clone(), rule.resource_names.clone().unwrap())
+        })
+        .collect();
+    let word = |text: &str| vec![text.to_owned()];
+    assert_eq!(
+        told,
+        [
+            (word("replicabootstraps"), word("get"), word("eu")),
+            (word("replicabootstraps/status"), word("patch"), word("eu"))
+        ]
+    );
+    assert_eq!(access.binding.subjects.unwrap()[0].name, "eu-runner");
+}
+
+#[test]
+fn a_given_account_is_bound_and_none_is_made() {
+    let access = access(&validated(&full()));
+    assert!(access.account.is_none());
+    assert_eq!(access.binding.subjects.unwrap()[0].name, "cloud");
+}
+
+#[test]
+fn everything_goes_with_its_object() {
+    let object = validated(&object());
+    let access = access(&object);
+    for metadata in [
+        job(&object, &settings()).metadata,
+        access.account.unwrap().metadata,
+        access.role.metadata,
+        access.binding.metadata,
+    ] {
+        let owner = &metadata.owner_references.unwrap()[0];
+        assert_eq!((owner.uid.as_str(), owner.controller), ("u-1", Some(true)));
+    }
+}

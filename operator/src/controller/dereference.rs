@@ -1,0 +1,74 @@
+//! What there is of an object, from what the watches have seen. No requests.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+
+use super::plan::Observed;
+use super::validate::Validated;
+use crate::context::Scope;
+use crate::names;
+
+/// The object's Jobs and pods.
+#[must_use]
+pub fn observe(object: &Validated, scope: &Scope) -> Observed {
+    let mut observed = Observed::default();
+    let name = object.job_name();
+    for job in scope.jobs.state() {
+        if !is_owned(job.as_ref(), &object.uid) {
+            continue;
+        }
+        if job.name_any() == name {
+            observed.job = Some(job.as_ref().clone());
+        } else {
+            observed.earlier.push(job.as_ref().clone());
+        }
+    }
+    let namespace = Some(object.namespace.as_str());
+    observed.pods = scope
+        .pods
+        .state()
+        .into_iter()
+        .filter(|pod| pod.metadata.namespace.as_deref() == namespace && object_of(pod) == Some(&object.name))
+        .map(|pod| pod.as_ref().clone())
+        .collect();
+    observed
+}
+
+/// Events about what the given things could not do.
+#[must_use]
+pub fn events_of(store: &kube::runtime::reflector::Store<Event>, uids: &[&str]) -> Vec<Event> {
+    let about = |event: &Event| event.involved_object.uid.as_deref().is_some_and(|uid| uids.contains(&uid));
+    store.state().into_iter().filter(|event| about(event)).map(|event| event.as_ref().clone()).collect()
+}
+
+/// Whether the thing's controller is the object of this UID.
+#[must_use]
+pub fn is_owned<K: Resource>(thing: &K, uid: &str) -> bool {
+    thing.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true))
+}
+
+/// The name of the object that a pod belongs to.
+#[must_use]
+pub fn object_of(pod: &Pod) -> Option<&String> {
+    pod.annotations().get(names::ANNOTATION_OBJECT)
+}
+
+/// The object that an event is about, by way of its pod or Job.
+#[must_use]
+pub fn object_of_event(event: &Event, scope: &Scope) -> Option<ObjectRef<crds::ReplicaBootstrap>> {
+    let about = &event.involved_object;
+    let (name, namespace) = (about.name.as_deref()?, about.namespace.as_deref()?);
+    let object = match about.kind.as_deref()? {
+        "Pod" => object_of(scope.pods.get(&ObjectRef::<Pod>::new(name).within(namespace))?.as_ref()).cloned(),
+        "Job" => scope
+            .jobs
+            .get(&ObjectRef::<Job>::new(name).within(namespace))?
+            .annotations()
+            .get(names::ANNOTATION_OBJECT)
+            .cloned(),
+        _ => None,
+    };
+    Some(ObjectRef::new(&object?).within(namespace))
+}

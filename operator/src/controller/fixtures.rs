@@ -1,0 +1,82 @@
+//! Objects for tests.
+
+use crds::ReplicaBootstrap;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::json;
+
+use super::build::{Settings, job};
+use super::validate::{Validated, validate};
+
+/// The smallest object.
+pub(crate) fn object() -> ReplicaBootstrap {
+    serde_json::from_value(json!({
+        "apiVersion": "bootstrap.kasho.io/v1alpha1", "kind": "ReplicaBootstrap",
+        "metadata": {"namespace": "shop", "name": "eu", "uid": "u-1", "generation": 3, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {
+            "source": {"persistentVolumeClaim": {"claimName": "dumps", "path": "eu/shop.sql.zst"}},
+            "redis": {"url": "redis://redis:6379"},
+            "snapshotLSN": "16/B374D848"
+        }
+    }))
+    .unwrap()
+}
+
+/// One that uses every field.
+pub(crate) fn full() -> ReplicaBootstrap {
+    serde_json::from_value(json!({
+        "apiVersion": "bootstrap.kasho.io/v1alpha1", "kind": "ReplicaBootstrap",
+        "metadata": {"namespace": "shop", "name": "eu", "uid": "u-1", "generation": 3},
+        "spec": {
+            "source": {"s3": {"bucket": "dumps", "key": "eu/shop.sql", "region": "eu-central-1", "endpoint": "https://minio:9000",
+                "forcePathStyle": true, "credentialsSecretRef": {"name": "s3"}, "caBundle": {"configMapRef": {"name": "cas", "key": "s3.pem"}}}},
+            "snapshotLSN": "16/B374D848",
+            "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis.pem"}},
+                "key": "set", "ttl": "48h", "memoryHighWater": "90%"},
+            "sequence": {"first": 5, "gap": 10}, "batchSize": 500, "maxRate": 1000,
+            "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},
+            "run": {"id": "again", "from": "Start"},
+            "backoffLimit": 2, "activeDeadlineSeconds": 3600, "ttlSecondsAfterFinished": 60,
+            "runner": {"image": "other:2", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "pull"}],
+                "resources": {"limits": {"memory": "1Gi"}}, "nodeSelector": {"disk": "fast"}, "tolerations": [{"key": "k", "operator": "Exists"}],
+                "priorityClassName": "low", "serviceAccountName": "cloud", "podLabels": {"team": "a", "app.kubernetes.io/name": "x"},
+                "podAnnotations": {"note": "b"}, "env": [{"name": "HTTPS_PROXY", "value": "http://p"},
+                {"name": "X", "valueFrom": {"secretKeyRef": {"name": "n", "key": "k"}}}], "logFormat": "text"}
+        }
+    }))
+    .unwrap()
+}
+
+/// What validation makes of it.
+pub(crate) fn validated(object: &ReplicaBootstrap) -> Validated {
+    validate(object).unwrap()
+}
+
+/// The operator's settings.
+pub(crate) fn settings() -> Settings {
+    Settings { runner_image: "runner:1".to_owned() }
+}
+
+/// The object's Job as the API server has it, with this status.
+pub(crate) fn stored_job(object: &ReplicaBootstrap, status: serde_json::Value) -> Job {
+    let mut job = job(&validated(object), &settings());
+    job.metadata.uid = Some("job-1".to_owned());
+    job.status = Some(serde_json::from_value(status).unwrap());
+    job
+}
+
+/// A pod of that Job with this status.
+pub(crate) fn pod(name: &str, status: serde_json::Value) -> Pod {
+    serde_json::from_value(json!({
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "creationTimestamp": "2026-01-01T00:00:05Z",
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "eu-1", "uid": "job-1", "controller": true}]},
+        "status": status
+    }))
+    .unwrap()
+}
+
+/// A moment.
+pub(crate) fn at(second: i64) -> Time {
+    Time(k8s_openapi::jiff::Timestamp::from_second(second).unwrap())
+}

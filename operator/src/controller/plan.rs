@@ -1,0 +1,197 @@
+//! Pure: the next step for an object, from what there is.
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::pods;
+use super::validate::Validated;
+use crate::names;
+
+/// What there is of an object.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The run's Job, if it is there and ours.
+    pub job: Option<Job>,
+    /// Jobs of earlier runs that are ours.
+    pub earlier: Vec<Job>,
+    /// Pods of the object, of whatever Job.
+    pub pods: Vec<Pod>,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// These Jobs must go first: [`Observed::earlier`], and the run's own too if this is true.
+    Replace(bool),
+    /// A pod without a Job of ours still runs: nothing but waiting.
+    AwaitStray,
+    /// Make the Job, when the queue allows it.
+    Create,
+    /// Let the Job go on, when the queue allows it.
+    Resume,
+    /// Stop the Job.
+    Suspend,
+    /// The user holds the run.
+    Hold,
+    /// The Job does what it should.
+    Watch,
+}
+
+/// The next step of a run that has not ended.
+#[must_use]
+pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
+    if !observed.earlier.is_empty() {
+        return Step::Replace(false);
+    }
+    if stray(observed).is_some() {
+        return Step::AwaitStray;
+    }
+    let Some(job) = &observed.job else {
+        return if object.spec.suspend { Step::Hold } else { Step::Create };
+    };
+    if job.metadata.deletion_timestamp.is_some() {
+        return Step::Replace(true);
+    }
+    match (outcome(job).is_some(), is_suspended(job), object.spec.suspend) {
+        (true, _, _) | (false, false, false) => Step::Watch,
+        (false, false, true) => Step::Suspend,
+        (false, true, true) => Step::Hold,
+        // A Job's template cannot change, but a Job that stands still can be replaced without loss.
+        (false, true, false) if differs(job, wanted) => Step::Replace(true),
+        (false, true, false) => Step::Resume,
+    }
+}
+
+/// A pod of the object that runs and belongs to no Job that is known here, such as after
+/// `kubectl delete job --cascade=orphan`.
+#[must_use]
+pub fn stray(observed: &Observed) -> Option<&Pod> {
+    let job = observed.job.as_ref().and_then(ResourceExt::uid);
+    let known = |pod: &Pod| {
+        pod.owner_references().iter().any(|owner| owner.kind == "Job" && Some(&owner.uid) == job.as_ref())
+    };
+    observed.pods.iter().find(|pod| !pods::has_ended(pod) && !known(pod))
+}
+
+/// Whether the Job was made of something else than what the spec says now.
+#[must_use]
+pub fn differs(job: &Job, wanted: &Job) -> bool {
+    let hash = |job: &Job| job.annotations().get(names::ANNOTATION_TEMPLATE).cloned();
+    hash(job) != hash(wanted)
+}
+
+/// Whether the Job is told to stand still.
+#[must_use]
+pub fn is_suspended(job: &Job) -> bool {
+    job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
+}
+
+/// How a Job has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// With success.
+    Complete,
+    /// Without, for this reason and with this message of the Job's.
+    Failed(String, String),
+}
+
+/// How the Job has ended, if it has: by its conditions, never by its counts.
+#[must_use]
+pub fn outcome(job: &Job) -> Option<Outcome> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().filter(|one| one.status == "True").find_map(|one| match one.type_.as_str() {
+        "Complete" => Some(Outcome::Complete),
+        "Failed" => Some(Outcome::Failed(
+            one.reason.clone().unwrap_or_default(),
+            one.message.clone().unwrap_or_default(),
+        )),
+        _ => None,
+    })
+}
+
+/// Whether the Job takes a place among those that run: it may have a pod now or soon.
+#[must_use]
+pub fn takes_a_place(job: &Job) -> bool {
+    let active = job.status.as_ref().and_then(|status| status.active).unwrap_or(0) > 0
+        || job.status.as_ref().and_then(|status| status.terminating).unwrap_or(0) > 0;
+    outcome(job).is_none() && (active || !is_suspended(job))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::build;
+    use crate::controller::fixtures::{at, object, pod, settings, stored_job, validated};
+    use crds::ReplicaBootstrap;
+    use serde_json::json;
+
+    fn step(object: &ReplicaBootstrap, observed: &Observed) -> Step {
+        let object = validated(object);
+        next(&object, observed, &build::job(&object, &settings()))
+    }
+
+    fn with_job(status: serde_json::Value, suspended: bool) -> Observed {
+        let mut job = stored_job(&object(), status);
+        job.spec.as_mut().unwrap().suspend = Some(suspended);
+        Observed { job: Some(job), ..Observed::default() }
+    }
+
+    fn held() -> ReplicaBootstrap {
+        let mut object = object();
+        object.spec.suspend = true;
+        object
+    }
+
+    #[test]
+    fn each_state_has_its_step() {
+        let done = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+        assert_eq!(step(&object(), &Observed::default()), Step::Create);
+        assert_eq!(step(&held(), &Observed::default()), Step::Hold);
+        assert_eq!(step(&object(), &with_job(json!({"active": 1}), false)), Step::Watch);
+        assert_eq!(step(&held(), &with_job(json!({"active": 1}), false)), Step::Suspend);
+        assert_eq!(step(&held(), &with_job(json!({}), true)), Step::Hold);
+        assert_eq!(step(&object(), &with_job(json!({}), true)), Step::Resume);
+        assert_eq!(step(&held(), &with_job(done, false)), Step::Watch);
+    }
+
+    #[test]
+    fn one_runner_at_a_time() {
+        let observed = Observed { earlier: vec![stored_job(&object(), json!({}))], ..Observed::default() };
+        assert_eq!(step(&object(), &observed), Step::Replace(false));
+        assert_eq!(step(&held(), &observed), Step::Replace(false));
+        let mut going = with_job(json!({}), false);
+        going.job.as_mut().unwrap().metadata.deletion_timestamp = Some(at(0));
+        assert_eq!(step(&object(), &going), Step::Replace(true));
+        let stray = Observed { pods: vec![pod("p", json!({"phase": "Running"}))], ..Observed::default() };
+        assert_eq!(step(&object(), &stray), Step::AwaitStray);
+        let ended = Observed { pods: vec![pod("p", json!({"phase": "Failed"}))], ..Observed::default() };
+        assert_eq!(step(&object(), &ended), Step::Create);
+    }
+
+    #[test]
+    fn a_changed_spec_replaces_a_job_that_stands_still_and_no_other() {
+        let mut changed = object();
+        changed.spec.max_rate = Some(7);
+        assert_eq!(step(&changed, &with_job(json!({}), true)), Step::Replace(true));
+        assert_eq!(step(&changed, &with_job(json!({"active": 1}), false)), Step::Watch);
+    }
+
+    #[test]
+    fn a_job_ends_by_its_conditions_alone() {
+        let job = |status| stored_job(&object(), status);
+        assert_eq!(outcome(&job(json!({"failed": 3}))), None);
+        assert_eq!(outcome(&job(json!({"conditions": [{"type": "Failed", "status": "False"}]}))), None);
+        assert_eq!(outcome(&job(json!({"conditions": [{"type": "FailureTarget", "status": "True"}]}))), None);
+        let failed = json!({"conditions": [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "m"}]});
+        assert_eq!(outcome(&job(failed)), Some(Outcome::Failed("DeadlineExceeded".into(), "m".into())));
+    }
+
+    #[test]
+    fn a_stopped_job_gives_its_place_free_when_its_pod_is_gone() {
+        assert!(takes_a_place(with_job(json!({}), false).job.as_ref().unwrap()));
+        assert!(takes_a_place(with_job(json!({"active": 1}), true).job.as_ref().unwrap()));
+        assert!(takes_a_place(with_job(json!({"terminating": 1}), true).job.as_ref().unwrap()));
+        assert!(!takes_a_place(with_job(json!({}), true).job.as_ref().unwrap()));
+    }
+}

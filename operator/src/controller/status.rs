@@ -1,0 +1,260 @@
+//! Pure: the operator's whole part of the status, computed each time from what there is.
+
+use crds::conditions::{Reason, Verdict, conditions};
+use crds::v1alpha1::{JobReference, LastError, Phase, ReplicaBootstrapStatus};
+use crds::{ReplicaBootstrap, conditions as api};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::plan::{self, Outcome};
+use super::pods::{self, Doing};
+
+/// What was found out about an object, or done for it.
+#[derive(Debug)]
+pub enum Situation<'a> {
+    /// The spec cannot be made into a Job.
+    Invalid(String),
+    /// A Job of the name belongs to somebody else.
+    Conflict(String),
+    /// The API server refuses what was to be made, and may change its mind.
+    Refused(String),
+    /// Others come first: the place, from one on, and why.
+    Queued(usize, String),
+    /// The user holds the run, and nothing of it runs.
+    Held(Option<&'a Job>),
+    /// Something must go first.
+    Replacing(String),
+    /// The Job is there.
+    Working(Work<'a>),
+    /// The run has ended before: what is in the status stays.
+    Settled,
+}
+
+/// A Job and what is around it.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The Job.
+    pub job: &'a Job,
+    /// Its pods.
+    pub pods: Vec<&'a Pod>,
+    /// Events about volumes of pods.
+    pub mounts: Vec<&'a Event>,
+    /// Events about pods that could not be made.
+    pub refusals: Vec<&'a Event>,
+    /// Whether the spec says something else than what the Job was made of.
+    pub edited: bool,
+}
+
+/// Phase, verdict, reason and message.
+type Said = (Phase, Verdict, Reason, String);
+
+/// The operator's part of the status; `run` is the runner's and stays empty.
+#[must_use]
+pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time) -> ReplicaBootstrapStatus {
+    let old = of_operator(object);
+    let mut status = carry_over(object, &old);
+    let said = match situation {
+        Situation::Settled => return settle(object, old),
+        Situation::Working(work) => working(&mut status, work, now),
+        Situation::Held(job) => {
+            if let Some(job) = job {
+                refer(&mut status, job);
+            }
+            (Phase::Suspended, Verdict::Held, Reason::Suspended, "set suspend to false to go on".to_owned())
+        }
+        Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
+        Situation::Conflict(why) => (Phase::Pending, Verdict::Stalled, Reason::JobConflict, why.clone()),
+        Situation::Refused(why) => (Phase::Pending, Verdict::InProgress, Reason::Forbidden, why.clone()),
+        Situation::Queued(place, why) => {
+            (Phase::Queued, Verdict::InProgress, Reason::Queued, format!("place {place} in the queue: {why}"))
+        }
+        Situation::Replacing(why) => (Phase::Pending, Verdict::InProgress, Reason::Replacing, why.clone()),
+    };
+    let (phase, verdict, reason, message) = said;
+    status.phase = Some(phase);
+    let before = old.conditions.as_deref().unwrap_or_default();
+    let generation = object.metadata.generation;
+    status.conditions = Some(conditions(before, verdict, reason, &pods::clip(&message), generation, now));
+    status
+}
+
+/// What an object gets at first sight, before anything is tried.
+#[must_use]
+pub fn first(object: &ReplicaBootstrap, now: &Time) -> ReplicaBootstrapStatus {
+    let mut status = carry_over(object, &of_operator(object));
+    status.phase = Some(Phase::Pending);
+    let before = of_operator(object).conditions.unwrap_or_default();
+    let (message, generation) = ("the operator has seen the object", object.metadata.generation);
+    status.conditions = Some(conditions(&before, Verdict::New, Reason::Accepted, message, generation, now));
+    status
+}
+
+/// The operator's part of what is there.
+#[must_use]
+pub fn of_operator(object: &ReplicaBootstrap) -> ReplicaBootstrapStatus {
+    ReplicaBootstrapStatus { run: None, ..object.status.clone().unwrap_or_default() }
+}
+
+/// The reason of `Ready`, and its message.
+#[must_use]
+pub fn said(status: &ReplicaBootstrapStatus) -> Option<(&str, &str)> {
+    let ready = status.conditions.iter().flatten().find(|one| one.type_ == api::READY)?;
+    Some((&ready.reason, &ready.message))
+}
+
+/// Whether nothing goes on until somebody changes something, for the spec as it is.
+#[must_use]
+pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
+    object.status.as_ref().is_some_and(|status| {
+        status.observed_generation == object.metadata.generation
+            && status.conditions.iter().flatten().any(|one| one.type_ == api::STALLED && one.status == "True")
+    })
+}
+
+/// What stays within a run; another run begins with nothing.
+fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
+    let run = Some(object.spec.run.id.clone());
+    let same = old.run_id == run;
+    ReplicaBootstrapStatus {
+        observed_generation: object.metadata.generation,
+        run_id: run,
+        ..if same {
+            ReplicaBootstrapStatus { phase: None, conditions: None, ..old.clone() }
+        } else {
+            ReplicaBootstrapStatus::default()
+        }
+    }
+}
+
+/// An end stays as it is; only the generation that was looked at moves on.
+fn settle(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
+    old.observed_generation = object.metadata.generation;
+    for condition in old.conditions.iter_mut().flatten() {
+        condition.observed_generation = object.metadata.generation;
+    }
+    old
+}
+
+fn refer(status: &mut ReplicaBootstrapStatus, job: &Job) {
+    status.job = Some(JobReference { name: job.name_any(), uid: job.uid().unwrap_or_default() });
+}
+
+fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> Said {
+    let counts = work.job.status.clone().unwrap_or_default();
+    refer(status, work.job);
+    let pods = [counts.active, counts.succeeded, counts.failed].into_iter().flatten().sum::<i32>();
+    status.attempts = Some(pods.max(status.attempts.unwrap_or(0)));
+    if status.start_time.is_none() {
+        status.start_time.clone_from(&counts.start_time);
+    }
+    if let Some(error) = pods::last_failure(&work.pods) {
+        status.last_error = Some(error);
+    }
+    match plan::outcome(work.job) {
+        Some(outcome) => {
+            let ended = counts.completion_time.clone().or_else(|| transition(work.job));
+            status.completion_time = Some(ended.unwrap_or_else(|| now.clone()));
+            ended_so(status, outcome)
+        }
+        None => {
+            let seen = work.pods.iter().filter(|pod| pods::has_failed(pod)).count();
+            let failed = counts.failed.unwrap_or(0).max(i32::try_from(seen).unwrap_or(i32::MAX));
+            going_on(status, work, failed)
+        }
+    }
+}
+
+/// When the Job's `Failed` became true.
+fn transition(job: &Job) -> Option<Time> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|one| one.type_ == "Failed")?.last_transition_time.clone()
+}
+
+fn ended_so(status: &mut ReplicaBootstrapStatus, outcome: Outcome) -> Said {
+    let (why, message) = match outcome {
+        Outcome::Complete => {
+            let done = "everything is in Redis, and counted there".to_owned();
+            return (Phase::Succeeded, Verdict::Done, Reason::Succeeded, done);
+        }
+        Outcome::Failed(why, message) => (why, message),
+    };
+    if why == "PodFailurePolicy" && status.last_error.is_none() {
+        status.last_error = exit_code_in(&message).map(|code| error_of(code, None));
+    }
+    let last = status.last_error.as_ref().map(|error| error.message.as_str());
+    let again = "then give run.id a new value";
+    let (reason, text) = match why.as_str() {
+        "PodFailurePolicy" => {
+            let code = status.last_error.as_ref().and_then(|error| error.exit_code);
+            let reason = code.map_or(Reason::JobFailed, |code| crate::exit::meaning(code).0);
+            (reason, format!("{}; {again}", last.unwrap_or(&message)))
+        }
+        "BackoffLimitExceeded" => (
+            Reason::BackoffLimitExceeded,
+            format!(
+                "more pods failed than backoffLimit allows; the last: {}; mend it, {again}",
+                last.unwrap_or("unknown")
+            ),
+        ),
+        "DeadlineExceeded" => (
+            Reason::DeadlineExceeded,
+            format!("the run took longer than activeDeadlineSeconds: raise it, {again}"),
+        ),
+        _ => (Reason::JobFailed, format!("{why}: {message}; {again}")),
+    };
+    (Phase::Failed, Verdict::Stalled, reason, text)
+}
+
+fn error_of(code: i32, pod: Option<String>) -> LastError {
+    let (reason, meaning) = crate::exit::meaning(code);
+    LastError {
+        reason: reason.as_str().to_owned(),
+        message: format!("exit code {code}: {meaning}"),
+        exit_code: Some(code),
+        pod,
+    }
+}
+
+/// The code in the Job's own words, for when the pod is gone: `… failed with exit code 3 matching …`.
+fn exit_code_in(message: &str) -> Option<i32> {
+    message.split("exit code ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, failed: i32) -> Said {
+    let doing = pods::doing(&work.pods, &work.mounts);
+    if plan::is_suspended(work.job) {
+        let text = "the runner writes its checkpoint and stops".to_owned();
+        return (Phase::Running, Verdict::InProgress, Reason::Suspended, text);
+    }
+    let (phase, reason, text) = match doing {
+        Some(Doing::Running) => (Phase::Running, Reason::Running, "the runner loads the dump".to_owned()),
+        Some(Doing::Stopping) => {
+            (Phase::Running, Reason::Retrying, "the pod is being stopped; another one follows".to_owned())
+        }
+        Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
+        None if pods::is_decided(&work.pods) => {
+            (Phase::Running, Reason::Running, "the pod has ended, the Job follows".to_owned())
+        }
+        None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
+            Some(text) => (Phase::Pending, Reason::Forbidden, text),
+            None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),
+            None => (Phase::Pending, Reason::PodStarting, "the Job is there, its pod comes".to_owned()),
+        },
+    };
+    let edited = if work.edited {
+        "; the spec has changed since the Job was made: that counts for the next run, or when this one is suspended and resumed"
+    } else {
+        ""
+    };
+    (phase, Verdict::InProgress, reason, format!("{text}{edited}"))
+}
+
+fn retry(status: &ReplicaBootstrapStatus, failed: i32) -> String {
+    let last = status.last_error.as_ref().map_or("unknown", |error| error.message.as_str());
+    format!("{failed} failed, another pod follows; the last: {last}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! The watches of one namespace, or of all, and the controller that they feed.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::ReplicaBootstrap;
+use futures_util::future::ready;
+use futures_util::{Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::controller::{Config, Controller};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch::Receiver;
+
+use super::{Surroundings, after_error, dereference, reconcile};
+use crate::admin::Admin;
+use crate::context::{Context, Scope};
+use crate::names;
+
+/// How many reconciles may go on at the same time in one controller.
+const CONCURRENCY: u16 = 8;
+
+type Touched<K> = std::pin::Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
+
+/// Watches that have not begun.
+pub struct Watches {
+    /// What they will have seen.
+    pub scope: Scope,
+    objects: Touched<ReplicaBootstrap>,
+    jobs: Touched<Job>,
+    pods: Touched<Pod>,
+    mounts: Touched<Event>,
+    refusals: Touched<Event>,
+}
+
+impl Watches {
+    /// Watches of a namespace, or of all.
+    #[must_use]
+    pub fn new(client: &Client, namespace: Option<&str>, admin: &Arc<Admin>) -> Self {
+        let place = Place { client, namespace, admin };
+        let made = watcher::Config::default().labels(&names::selector());
+        let fields = |fields: &str| watcher::Config::default().fields(fields);
+        let (objects, all_objects) = place.watch("replicabootstraps", watcher::Config::default(), |_| {});
+        let (jobs, all_jobs) = place.watch("jobs", made.clone(), |job: &mut Job| {
+            if let Some(spec) = &mut job.spec {
+                spec.template.spec = None;
+                spec.template.metadata = None;
+            }
+        });
+        let (pods, all_pods) = place.watch("pods", made, |pod: &mut Pod| pod.spec = None);
+        let (mounts, all_mounts) =
+            place.watch("events of pods", fields("involvedObject.kind=Pod,reason=FailedMount"), |_| {});
+        let (refusals, all_refusals) =
+            place.watch("events of jobs", fields("involvedObject.kind=Job,reason=FailedCreate"), |_| {});
+        let scope = Scope {
+            namespace: namespace.map(str::to_owned),
+            objects: all_objects,
+            jobs: all_jobs,
+            pods: all_pods,
+            mounts: all_mounts,
+            refusals: all_refusals,
+        };
+        Self { scope, objects, jobs, pods, mounts, refusals }
+    }
+
+    /// Reconciles until `stop` says true, and then until what goes on has ended.
+    pub async fn run(self, context: Arc<Context>, stop: Receiver<bool>) {
+        let scope = self.scope.clone();
+        // What the runner writes into the status is none of the operator's business.
+        let objects = self.objects.predicate_filter(wakes, kube::runtime::PredicateConfig::default());
+        let (of_mounts, of_refusals) = (scope.clone(), scope.clone());
+        let freed = Arc::clone(&context);
+        let jobs = self
+            .jobs
+            .inspect(move |_| freed.places.send_modify(|changes| *changes = changes.wrapping_add(1)));
+        let around = Arc::new(Surroundings { context: Arc::clone(&context), scope: scope.clone() });
+        Controller::for_stream(objects, scope.objects.clone())
+            .with_config(Config::default().concurrency(CONCURRENCY))
+            .owns_stream(jobs)
+            .watches_stream(self.pods, |pod| {
+                let name = dereference::object_of(&pod).cloned();
+                name.map(|name| ObjectRef::new(&name).within(&pod.namespace().unwrap_or_default()))
+            })
+            .watches_stream(self.mounts, move |event| dereference::object_of_event(&event, &of_mounts))
+            .watches_stream(self.refusals, move |event| dereference::object_of_event(&event, &of_refusals))
+            .reconcile_on(queued(&context, scope))
+            .graceful_shutdown_on(stopped(stop))
+            .run(reconcile, after_error, around)
+            .for_each(|result| {
+                if let Err(error) = result {
+                    tell(&error);
+                }
+                ready(())
+            })
+            .await;
+    }
+}
+
+/// What a controller says beyond what reconciles have said themselves.
+fn tell(error: &kube::runtime::controller::Error<crate::error::Error, watcher::Error>) {
+    use kube::runtime::controller::Error;
+    match error {
+        // A Job or pod that outlives its object for a moment.
+        Error::ObjectNotFound(_) => tracing::debug!(error = %error, "nothing to reconcile"),
+        // Told by `after_error`.
+        Error::ReconcilerFailed(..) => {}
+        Error::QueueError(error) => {
+            tracing::warn!(error = %error, "a watch failed and is begun again; are the definition and the role installed?");
+        }
+        Error::RunnerError(error) => tracing::error!(error = %error, "the controller failed"),
+    }
+}
+
+/// What wakes the operator when it changes: the spec, and that deletion was asked for.
+fn wakes(object: &ReplicaBootstrap) -> Option<u64> {
+    let generation = u64::try_from(object.metadata.generation?).ok()?;
+    Some(generation * 2 + u64::from(object.metadata.deletion_timestamp.is_some()))
+}
+
+/// The objects that wait, each time a place may have become free, at most once a second.
+fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<ReplicaBootstrap>> + Send + use<> {
+    futures_util::stream::unfold((context.places.subscribe(), scope), |(mut places, scope)| async move {
+        places.changed().await.ok()?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let waiting: Vec<_> = scope.queued().collect();
+        Some((futures_util::stream::iter(waiting), (places, scope)))
+    })
+    .flatten()
+}
+
+async fn stopped(mut stop: Receiver<bool>) {
+    // A sender that is gone stops as well.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Where to watch.
+struct Place<'a> {
+    client: &'a Client,
+    namespace: Option<&'a str>,
+    admin: &'a Arc<Admin>,
+}
+
+impl Place<'_> {
+    /// A watch, and what it will have seen, without what nobody reads.
+    fn watch<K>(
+        &self,
+        name: &str,
+        config: watcher::Config,
+        trim: impl Fn(&mut K) + Send + 'static,
+    ) -> (Touched<K>, Store<K>)
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        let api: Api<K> = match self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let (store, writer) = reflector::store();
+        let name =
+            self.namespace.map_or_else(|| name.to_owned(), |namespace| format!("{name} in {namespace}"));
+        self.admin.health.watch(&name, false);
+        let (admin, after) = (Arc::clone(self.admin), Arc::clone(self.admin));
+        after.health.expect_list();
+        let mut first = true;
+        let stream = watcher(api, config)
+            .modify(move |thing| {
+                thing.managed_fields_mut().clear();
+                trim(thing);
+            })
+            .default_backoff()
+            .inspect(move |event| match event {
+                // The first list has only begun: what it will show is not known yet.
+                Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
+                Ok(_) => admin.health.watch(&name, true),
+                Err(_) => admin.health.watch(&name, false),
+            })
+            .reflect(writer)
+            .inspect(move |event| {
+                if first && matches!(event, Ok(watcher::Event::InitDone)) {
+                    first = false;
+                    after.health.listed();
+                }
+            })
+            .touched_objects();
+        (Box::pin(stream), store)
+    }
+}

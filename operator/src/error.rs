@@ -1,0 +1,108 @@
+//! What can go wrong, and what its metric calls it.
+
+use std::time::Duration;
+
+/// An error of the operator. All that come from a reconcile are tried again, with growing pauses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A request to the API server failed.
+    #[error("{what} failed: {}", explain(source))]
+    Api {
+        /// What was tried, like `create Job ns/name`.
+        what: String,
+        /// What the client says.
+        source: Box<kube::Error>,
+    },
+    /// An object lacks what every stored object has.
+    #[error("the API server gave an object without {0}")]
+    Incomplete(&'static str),
+    /// The client's configuration.
+    #[error("no way to reach the API server: {0}; run in a cluster, or set KUBECONFIG")]
+    Config(String),
+    /// The address for metrics and health.
+    #[error("--admin-addr {address} cannot be listened at: {error}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The lease has gone to somebody else, or could not be renewed in time.
+    #[error("the lease {0} is lost: this process ends, so that the holder acts alone")]
+    LeaseLost(String),
+    /// The definition is not there or cannot be watched.
+    #[error("{0}")]
+    Start(String),
+}
+
+impl Error {
+    /// An [`Error::Api`], with what was tried.
+    pub fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Api { what, source: Box::new(source) }
+    }
+
+    /// One of few words, for a metric.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Api { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => match status.code {
+                    401 | 403 => "forbidden",
+                    404 => "not_found",
+                    409 => "conflict",
+                    422 => "invalid",
+                    429 => "throttled",
+                    _ => "api",
+                },
+                _ => "connection",
+            },
+            Self::Incomplete(_) => "incomplete",
+            Self::Config(_) | Self::Listen { .. } | Self::Start(_) => "start",
+            Self::LeaseLost(_) => "lease",
+        }
+    }
+
+    /// The API server's answer, if it gave one.
+    #[must_use]
+    pub fn status(&self) -> Option<&kube::core::Status> {
+        match self {
+            Self::Api { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(status),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether the API server answered with this code.
+    #[must_use]
+    pub fn is_code(&self, code: u16) -> bool {
+        self.status().is_some_and(|status| status.code == code)
+    }
+}
+
+/// The API server's own words, or the client's.
+fn explain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// How long to wait after the `failures`th failure in a row: 1 s, 2 s, 4 s … 5 min.
+#[must_use]
+pub fn pause(failures: u32) -> Duration {
+    Duration::from_secs((1_u64 << failures.saturating_sub(1).min(9)).min(300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let seconds: Vec<_> = [0, 1, 2, 3, 9, 10, 99].iter().map(|n| pause(*n).as_secs()).collect();
+        assert_eq!(seconds, [1, 1, 2, 4, 256, 300, 300]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Events: docs/events.md lists them.
+
+use crds::v1alpha1::ReplicaBootstrapStatus;
+use kube::runtime::events::{Event, EventType};
+
+use crate::controller::status;
+
+/// The longest note that the API server takes, in bytes.
+const LONGEST: usize = 1000;
+
+/// A Job was made.
+pub const JOB_CREATED: &str = "JobCreated";
+/// A Job is being deleted.
+pub const JOB_DELETED: &str = "JobDeleted";
+/// A suspended Job goes on.
+pub const RESUMED: &str = "Resumed";
+/// A pod has ended without success.
+pub const POD_FAILED: &str = "PodFailed";
+
+/// Reasons of `Ready` that somebody should look at.
+const WARNINGS: [&str; 8] = [
+    "Unschedulable",
+    "ImagePullFailed",
+    "VolumeMissing",
+    "ConfigMissing",
+    "Forbidden",
+    "JobConflict",
+    "InvalidSpec",
+    "Retrying",
+];
+
+/// An event of something that was done.
+#[must_use]
+pub fn normal(reason: &str, note: String) -> Event {
+    event(EventType::Normal, reason, note)
+}
+
+/// The events of a change of status: one when the reason of `Ready` changes, one when a pod has failed.
+#[must_use]
+pub fn of_change(old: &ReplicaBootstrapStatus, new: &ReplicaBootstrapStatus) -> Vec<Event> {
+    let mut all = Vec::new();
+    if let Some(error) = new.last_error.as_ref().filter(|error| old.last_error.as_ref() != Some(*error)) {
+        let pod = error.pod.as_deref().map(|pod| format!("{pod}: ")).unwrap_or_default();
+        all.push(event(EventType::Warning, POD_FAILED, format!("{pod}{}", error.message)));
+    }
+    let (before, after) = (status::said(old), status::said(new));
+    if let Some((reason, message)) = after
+        && (before.map(|before| before.0) != Some(reason) || old.run_id != new.run_id)
+    {
+        let failed = new.phase == Some(crds::v1alpha1::Phase::Failed);
+        let type_ = if failed || WARNINGS.contains(&reason) { EventType::Warning } else { EventType::Normal };
+        all.push(event(type_, reason, message.to_owned()));
+    }
+    all
+}
+
+fn event(type_: EventType, reason: &str, note: String) -> Event {
+    let end = (0..=LONGEST.min(note.len())).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+    Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note[..end].to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::fixtures::{at, object};
+    use crate::controller::status::{Situation, compute, first};
+
+    #[test]
+    fn an_event_comes_with_each_new_reason_and_once() {
+        let object = object();
+        let new = first(&object, &at(0));
+        let queued = compute(&object, &Situation::Queued(2, "x".into()), &at(0));
+        let nearer = compute(&object, &Situation::Queued(1, "x".into()), &at(0));
+        let refused = compute(&object, &Situation::Refused("quota".into()), &at(0));
+        assert_eq!(of_change(&new, &queued)[0].reason, "Queued");
+        assert!(of_change(&queued, &nearer).is_empty());
+        let events = of_change(&queued, &refused);
+        assert_eq!((events[0].reason.as_str(), events[0].type_), ("Forbidden", EventType::Warning));
+    }
+
+    /// The catalogue in docs/events.md has every reason that an event may carry.
+    #[test]
+    fn the_catalogue_is_complete() {
+        let page = include_str!("../../docs/events.md");
+        let own = [JOB_CREATED, JOB_DELETED, RESUMED, POD_FAILED];
+        // These are reasons of a pod's failure, which `status.lastError` has, and never of Ready.
+        let of_pods = [
+            "SourceAway",
+            "RedisAway",
+            "RedisFull",
+            "ChangeStreamAway",
+            "InternalError",
+            "Killed",
+            "OutOfMemory",
+            "UnknownExit",
+        ];
+        let reasons = crds::conditions::Reason::ALL.iter().map(|reason| reason.as_str());
+        for reason in own.into_iter().chain(reasons).filter(|reason| !of_pods.contains(reason)) {
+            assert!(page.contains(&format!("| `{reason}` |")), "docs/events.md lacks {reason}");
+        }
+    }
+}

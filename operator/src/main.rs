@@ -1,0 +1,38 @@
+//! `pg-bootstrap-operator`: see the library `operator`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use operator::cli::{Cli, Command, RunArgs};
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Crd => print_definition(),
+        Command::Run(args) => run(args),
+    }
+}
+
+fn print_definition() -> ExitCode {
+    let Ok(text) = serde_saphyr::to_string(&crds::crd()) else { return ExitCode::from(101) };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(args: RunArgs) -> ExitCode {
+    operator::telemetry::init(args.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return ExitCode::from(101) };
+    let result = runtime.block_on(operator::run::run(args));
+    // What still goes on when the lease is lost must not go on.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %error, "the operator ends");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Names, labels and annotations of what the operator makes.
+
+use sha2::{Digest, Sha256};
+
+/// The longest name of a Job: its pods carry it as a label.
+const LONGEST_NAME: usize = 63;
+/// The longest name of a run that the runner takes.
+const LONGEST_RUN: usize = 200;
+
+/// Label: what the thing is.
+pub const LABEL_NAME: &str = "app.kubernetes.io/name";
+/// Value of [`LABEL_NAME`].
+pub const APP: &str = "pg-bootstrap";
+/// Label: who made it.
+pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Label: the object that it belongs to, or a hash where the name is too long.
+pub const LABEL_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap";
+/// Label: the run.
+pub const LABEL_RUN: &str = "bootstrap.kasho.io/run";
+/// Annotation: the object's name in full.
+pub const ANNOTATION_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap-name";
+/// Annotation of a Job: what it was made of, to see whether the spec has changed since.
+pub const ANNOTATION_TEMPLATE: &str = "bootstrap.kasho.io/template-hash";
+
+/// The Job of a run.
+#[must_use]
+pub fn job(object: &str, run: &str) -> String {
+    plain(&format!("{object}-{run}"), LONGEST_NAME)
+}
+
+/// The ServiceAccount, Role and RoleBinding of an object's runner.
+#[must_use]
+pub fn access(object: &str) -> String {
+    plain(&format!("{object}-runner"), LONGEST_NAME)
+}
+
+/// The name under which the runs of an object are registered in Redis: one for all of them, so that they share the
+/// checkpoint and the range.
+#[must_use]
+pub fn redis_run(namespace: &str, object: &str) -> String {
+    shorten(&format!("{namespace}.{object}"), LONGEST_RUN)
+}
+
+/// What says that a run from the start has begun: a second pod of it goes on instead of starting over.
+#[must_use]
+pub fn restart_token(uid: &str, run: &str) -> String {
+    format!("{uid}.{run}")
+}
+
+/// The value of [`LABEL_OBJECT`].
+#[must_use]
+pub fn label_value(object: &str) -> String {
+    shorten(object, LONGEST_NAME)
+}
+
+/// The labels of everything that is made for a run.
+pub fn labels(object: &str, run: &str) -> impl Iterator<Item = (String, String)> {
+    [
+        (LABEL_NAME, APP.to_owned()),
+        (LABEL_MANAGED_BY, crds::OPERATOR_MANAGER.to_owned()),
+        (LABEL_OBJECT, label_value(object)),
+        (LABEL_RUN, run.to_owned()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+}
+
+/// What selects everything that the operator makes.
+#[must_use]
+pub fn selector() -> String {
+    format!("{LABEL_NAME}={APP},{LABEL_MANAGED_BY}={}", crds::OPERATOR_MANAGER)
+}
+
+/// The first eight bytes of a SHA-256 as hex.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A name without dots, as a host name wants it.
+fn plain(text: &str, longest: usize) -> String {
+    if text.contains('.') {
+        let told_apart = format!("{}-{}", text.replace('.', "-"), &hash(text.as_bytes())[..8]);
+        return shorten(&told_apart, longest);
+    }
+    shorten(text, longest)
+}
+
+/// The text, or its beginning and a hash of all of it.
+fn shorten(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(longest - 9).collect();
+    format!("{}-{}", start.trim_end_matches(['-', '.']), &hash(text.as_bytes())[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_stay() {
+        assert_eq!(job("shop", "1"), "shop-1");
+        assert_eq!(access("shop"), "shop-runner");
+        assert_eq!(redis_run("ns", "shop.eu"), "ns.shop.eu");
+        assert_eq!(label_value("shop"), "shop");
+    }
+
+    #[test]
+    fn long_names_stay_apart_and_fit() {
+        let (a, b) = (format!("{}a", "x".repeat(100)), format!("{}b", "x".repeat(100)));
+        assert_eq!(job(&a, "1").len(), 63);
+        assert_ne!(job(&a, "1"), job(&b, "1"));
+        assert_ne!(job(&a, "1"), job(&a, "2"));
+        assert_ne!(label_value(&a), label_value(&b));
+        assert!(redis_run(&"n".repeat(63), &"o".repeat(253)).len() <= 200);
+    }
+
+    #[test]
+    fn dots_leave_no_two_names_alike() {
+        assert_ne!(job("a.b", "1"), job("a-b", "1"));
+        assert!(!job("a.b", "1").contains('.'));
+        let long = job(&format!("{}.{}", "x".repeat(60), "y".repeat(60)), "1");
+        assert!(long.len() <= 63 && !long.contains('.'), "{long}");
+    }
+
+    #[test]
+    fn a_cut_leaves_no_hyphen_before_the_hash() {
+        let name = format!("{}-{}", "x".repeat(53), "y".repeat(60));
+        assert!(!job(&name, "1").contains("--"), "{}", job(&name, "1"));
+    }
+}

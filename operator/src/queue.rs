@@ -1,0 +1,171 @@
+//! Pure: who may run, and who waits at which place.
+//!
+//! Places are given in the order of creation to whoever fits, so that a run for a busy Redis does not hold up one for
+//! another.
+
+use k8s_openapi::jiff::Timestamp;
+
+use crate::controller::validate::{Address, Validated};
+
+/// The Redis of a run, as far as references tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Which Redis.
+    pub server: String,
+    /// Which set in it.
+    pub set: String,
+}
+
+impl Target {
+    /// The target of an object. A host without dots means another one in each namespace, as does a Secret.
+    #[must_use]
+    pub fn of(object: &Validated) -> Self {
+        let server = match &object.address {
+            Address::Secret(name, key) => format!("{}/{name}/{key}", object.namespace),
+            Address::Url(url) => {
+                let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                let host = host.split(['/', '?']).next().unwrap_or(host);
+                let local = !host.contains('.');
+                if local { format!("{}/{host}", object.namespace) } else { host.to_owned() }
+            }
+        };
+        Self { server, set: object.spec.redis.key.clone().unwrap_or_else(|| "kasho:changes".to_owned()) }
+    }
+}
+
+/// Somebody who runs, or wants to.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The object's UID.
+    pub uid: String,
+    /// Where it writes.
+    pub target: Target,
+    /// Its rank: creation, then the name, so that there is one order.
+    pub rank: (Option<Timestamp>, String, String),
+}
+
+/// How many may run.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// In all; none means as many as there are.
+    pub total: Option<usize>,
+    /// At one Redis. At one set it is one.
+    pub per_redis: usize,
+}
+
+/// What the queue says to one who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It may run.
+    Go,
+    /// It waits at this place, from one on, for this reason.
+    Wait(usize, String),
+}
+
+/// The answer to `me`, who is among `waiting`.
+#[must_use]
+pub fn ask(me: &str, mut running: Vec<Claim>, mut waiting: Vec<Claim>, limits: Limits) -> Answer {
+    waiting.sort_by(|a, b| a.rank.cmp(&b.rank));
+    running.retain(|one| one.uid != me);
+    let mut place = 0;
+    for one in waiting {
+        let obstacle = obstacle(&one, &running, limits);
+        let is_me = one.uid == me;
+        match obstacle {
+            None if is_me => return Answer::Go,
+            None => running.push(one),
+            Some(why) => {
+                place += 1;
+                if is_me {
+                    return Answer::Wait(place, why);
+                }
+            }
+        }
+    }
+    Answer::Go
+}
+
+/// What stands in the way of one.
+fn obstacle(one: &Claim, running: &[Claim], limits: Limits) -> Option<String> {
+    if running.iter().any(|other| other.target == one.target) {
+        return Some("another run writes to the same set in Redis".to_owned());
+    }
+    let beside = running.iter().filter(|other| other.target.server == one.target.server).count();
+    if beside >= limits.per_redis {
+        return Some(format!("{beside} at the same Redis, as many as --max-runs-per-redis allows"));
+    }
+    let total = limits.total.filter(|total| running.len() >= *total)?;
+    Some(format!("{} run, and --max-concurrent-runs is {total}", running.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::fixtures::{object, validated};
+
+    fn claim(uid: &str, server: &str, set: &str) -> Claim {
+        let target = Target { server: server.into(), set: set.into() };
+        Claim { uid: uid.into(), target, rank: (None, String::new(), uid.into()) }
+    }
+
+    fn limits(total: Option<usize>, per_redis: usize) -> Limits {
+        Limits { total, per_redis }
+    }
+
+    #[test]
+    fn the_first_goes_and_the_others_have_places() {
+        let waiting = || vec![claim("c", "r", "s"), claim("a", "r", "s"), claim("b", "r", "s")];
+        let ask = |me| ask(me, vec![], waiting(), limits(None, 1));
+        assert_eq!(ask("a"), Answer::Go);
+        assert!(matches!(ask("b"), Answer::Wait(1, why) if why.contains("same set")));
+        assert!(matches!(ask("c"), Answer::Wait(2, _)));
+    }
+
+    #[test]
+    fn one_set_takes_one_run_whatever_the_limit() {
+        let answer = ask("a", vec![claim("x", "r", "s")], vec![claim("a", "r", "s")], limits(None, 9));
+        assert!(matches!(answer, Answer::Wait(1, _)));
+        let answer = ask("a", vec![claim("x", "r", "t")], vec![claim("a", "r", "s")], limits(None, 9));
+        assert_eq!(answer, Answer::Go);
+        let answer = ask("a", vec![claim("x", "r", "t")], vec![claim("a", "r", "s")], limits(None, 1));
+        assert!(matches!(answer, Answer::Wait(1, why) if why.contains("--max-runs-per-redis")));
+    }
+
+    #[test]
+    fn a_busy_redis_holds_nobody_else_up() {
+        let waiting = vec![claim("a", "busy", "s"), claim("b", "free", "s")];
+        assert_eq!(ask("b", vec![claim("x", "busy", "s")], waiting, limits(None, 1)), Answer::Go);
+    }
+
+    #[test]
+    fn the_total_holds_and_the_one_ahead_takes_the_free_place() {
+        let waiting = || vec![claim("a", "1", "s"), claim("b", "2", "s")];
+        let running = || vec![claim("x", "3", "s")];
+        assert_eq!(ask("a", running(), waiting(), limits(Some(2), 1)), Answer::Go);
+        assert!(
+            matches!(ask("b", running(), waiting(), limits(Some(2), 1)), Answer::Wait(1, why) if why.contains("2 run"))
+        );
+    }
+
+    #[test]
+    fn who_runs_already_does_not_stand_in_its_own_way() {
+        assert_eq!(
+            ask("a", vec![claim("a", "r", "s")], vec![claim("a", "r", "s")], limits(Some(1), 1)),
+            Answer::Go
+        );
+    }
+
+    #[test]
+    fn references_are_compared_as_far_as_they_tell() {
+        let target = |url: &str, namespace: &str| {
+            let mut object = object();
+            object.spec.redis.url = Some(url.to_owned());
+            object.metadata.namespace = Some(namespace.to_owned());
+            Target::of(&validated(&object))
+        };
+        assert_eq!(target("redis://r.data:6379/0", "a"), target("rediss://user@r.data:6379", "b"));
+        assert_ne!(target("redis://r:6379", "a"), target("redis://r:6379", "b"));
+        assert_eq!(target("redis://r:6379", "a"), target("redis://r:6379/", "a"));
+    }
+}

@@ -1,0 +1,120 @@
+//! `run`: from the command line to the last reconcile.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::admin::{self, Admin};
+use crate::cli::RunArgs;
+use crate::context::Context;
+use crate::controller::build::Settings;
+use crate::controller::watch::Watches;
+use crate::error::Error;
+use crate::leader::Lease;
+use crate::queue::Limits;
+
+/// Acts until a signal comes or the lease is lost.
+///
+/// # Errors
+/// [`Error::Config`] and [`Error::Listen`] before anything is done; [`Error::LeaseLost`], after which the process must
+/// end at once.
+pub async fn run(args: RunArgs) -> Result<(), Error> {
+    let client = Client::try_default().await.map_err(|error| Error::Config(error.to_string()))?;
+    let admin = Arc::new(Admin::default());
+    let bound = admin::serve(args.admin_addr, Arc::clone(&admin)).await?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), admin = %bound, "the operator starts");
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(signals(stop));
+    let identity = identity();
+    if !args.leader_election {
+        act(&args, client, admin, identity, stopped).await;
+        return Ok(());
+    }
+    let namespace =
+        args.leader_election_namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+    let mut lease = Lease::new(client.clone(), &namespace, &args.leader_election_id, identity.clone());
+    let mut signal = stopped.clone();
+    tokio::select! {
+        () = lease.acquire() => tracing::info!(lease = %args.leader_election_id, "this process acts now"),
+        _ = signal.wait_for(|stop| *stop) => return Ok(()),
+    }
+    let lost = tokio::select! {
+        lost = lease.hold() => lost.map(|never| match never {}),
+        () = act(&args, client, admin, identity, stopped) => Ok(()),
+    };
+    if lost.is_ok() {
+        lease.release().await;
+    }
+    lost
+}
+
+/// Watches and reconciles until told to stop.
+async fn act(
+    args: &RunArgs,
+    client: Client,
+    admin: Arc<Admin>,
+    identity: String,
+    stopped: watch::Receiver<bool>,
+) {
+    let namespaces: Vec<&str> =
+        args.watch_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
+    let watches: Vec<Watches> = if namespaces.is_empty() {
+        vec![Watches::new(&client, None, &admin)]
+    } else {
+        namespaces.iter().map(|namespace| Watches::new(&client, Some(namespace), &admin)).collect()
+    };
+    let reporter = Reporter { controller: crds::OPERATOR_MANAGER.to_owned(), instance: Some(identity) };
+    let context = Arc::new(Context::new(
+        client.clone(),
+        Settings { runner_image: args.runner_image.clone() },
+        Limits {
+            total: args.max_concurrent_runs.and_then(|most| usize::try_from(most).ok()),
+            per_redis: usize::try_from(args.max_runs_per_redis).unwrap_or(usize::MAX),
+        },
+        watches.iter().map(|watches| watches.scope.clone()).collect(),
+        Recorder::new(client, reporter),
+        Arc::clone(&admin),
+    ));
+    // Set once: a process acts once.
+    let _ = admin.context.set(Arc::clone(&context));
+    admin.metrics.set_leader(true);
+    join_all(watches.into_iter().map(|watches| watches.run(Arc::clone(&context), stopped.clone()))).await;
+    admin.metrics.set_leader(false);
+    tracing::info!("the operator has stopped: runs go on without it");
+}
+
+/// Says stop at the first signal.
+async fn signals(stop: watch::Sender<bool>) {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be caught: the process ends without a word at one");
+        return std::future::pending().await;
+    };
+    let name = tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    };
+    tracing::info!(signal = name, "stopping");
+    stop.send_replace(true);
+    // Another signal does not wait for what goes on.
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    std::process::exit(130);
+}
+
+/// The pod's name where there is one, and what no other process has.
+fn identity() -> String {
+    let host = std::env::var("POD_NAME")
+        .or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()))
+        .unwrap_or_else(|_| "pg-bootstrap-operator".to_owned());
+    let nanos =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let unique = crate::names::hash(format!("{}.{nanos}", std::process::id()).as_bytes());
+    format!("{host}_{unique}")
+}
