@@ -15,7 +15,7 @@ struct End {
 }
 
 /// Turns the rows of a slab of INSERT statements into changes, as [`rows::render`] does for COPY's. `copy` is a
-/// buffer that is used on the way.
+/// buffer that is used on the way; `out` must be empty.
 pub fn render(
     slab: &[u8],
     shape: &Shape,
@@ -168,7 +168,7 @@ fn is_special(byte: u8) -> bool {
 
 fn hex_digit(out: &mut Vec<u8>, digit: u8) {
     let value = char::from(digit).to_digit(16).unwrap_or_default();
-    (0..4).rev().for_each(|bit| out.push(b'0' + (value >> bit & 1) as u8));
+    (0..4).rev().for_each(|bit| out.push(b'0' + ((value >> bit) & 1) as u8));
 }
 
 /// One byte of a value, as COPY's text has it.
