@@ -171,12 +171,13 @@ pub(crate) fn header(text: &str, place: Place, standard: bool) -> Result<CopyHea
     Ok(CopyHeader { table, columns, place })
 }
 
-/// Reads the row that begins at `at` and returns the index after it.
+/// Reads the row that begins at `at` and returns the index after it. `whole` says that `bytes` are whole rows, as a
+/// slab's are: then the last one may end at its parenthesis, with the statement going on behind it.
 ///
 /// # Errors
 /// None: [`Found::No`] says that it is no row of this block, [`Found::NotYet`] that its end is not in `bytes`.
 #[inline]
-pub fn row<V: Visit>(bytes: &[u8], at: usize, shape: &Shape, visit: &mut V) -> Found<usize> {
+pub fn row<V: Visit>(bytes: &[u8], at: usize, shape: &Shape, whole: bool, visit: &mut V) -> Found<usize> {
     let mut at = at;
     match bytes.get(at) {
         None => return Found::NotYet,
@@ -213,6 +214,7 @@ pub fn row<V: Visit>(bytes: &[u8], at: usize, shape: &Shape, visit: &mut V) -> F
     match bytes.get(at) {
         Some(b',') => Found::Yes(at),
         Some(_) => tail(bytes, at),
+        None if whole => Found::Yes(at),
         None => Found::NotYet,
     }
 }
@@ -430,7 +432,7 @@ mod tests {
     /// The values of the first row, and the length of the row.
     fn first(text: &str) -> Option<(Vec<String>, usize)> {
         let mut seen = Seen::default();
-        match row(text.as_bytes(), 0, &shape(text, true)?, &mut seen) {
+        match row(text.as_bytes(), 0, &shape(text, true)?, false, &mut seen) {
             Found::Yes(end) => Some((seen.0, end)),
             _ => None,
         }
@@ -493,7 +495,7 @@ mod tests {
             "INSERT INTO t VALUES\n\t(1),\n\t('),')\n ON CONFLICT DO NOTHING;\nINSERT INTO t VALUES (3);";
         let shape = shape(text, true).unwrap();
         let mut ends = vec![0];
-        while let Found::Yes(end) = row(text.as_bytes(), *ends.last().unwrap(), &shape, &mut ()) {
+        while let Found::Yes(end) = row(text.as_bytes(), *ends.last().unwrap(), &shape, false, &mut ()) {
             ends.push(end);
         }
         let rows: Vec<_> = ends.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect();
@@ -525,12 +527,12 @@ mod tests {
         ] {
             let text = format!("INSERT INTO t VALUES ({value});");
             let shape = shape(&text, true).unwrap();
-            assert_eq!(row(text.as_bytes(), 0, &shape, &mut ()), Found::No, "{text}");
+            assert_eq!(row(text.as_bytes(), 0, &shape, false, &mut ()), Found::No, "{text}");
         }
         for tail in ["RETURNING a;", "ON CONFLICT (a) DO NOTHING;"] {
             let text = format!("INSERT INTO t VALUES (1) {tail}");
             let shape = shape(&text, true).unwrap();
-            assert_eq!(row(text.as_bytes(), 0, &shape, &mut ()), Found::No, "{text}");
+            assert_eq!(row(text.as_bytes(), 0, &shape, false, &mut ()), Found::No, "{text}");
         }
     }
 
@@ -540,9 +542,14 @@ mod tests {
             "INSERT INTO t VALUES (1, -2.5e-07, 'a''b', E'\\'', B'01', NULL, true) ON CONFLICT DO NOTHING;";
         let shape = shape(text, true).unwrap();
         for end in 0..text.len() {
-            assert_eq!(row(&text.as_bytes()[..end], 0, &shape, &mut ()), Found::NotYet, "{}", &text[..end]);
+            assert_eq!(
+                row(&text.as_bytes()[..end], 0, &shape, false, &mut ()),
+                Found::NotYet,
+                "{}",
+                &text[..end]
+            );
         }
-        assert_eq!(row(text.as_bytes(), 0, &shape, &mut ()), Found::Yes(text.len()));
+        assert_eq!(row(text.as_bytes(), 0, &shape, false, &mut ()), Found::Yes(text.len()));
     }
 
     #[test]

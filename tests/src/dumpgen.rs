@@ -41,7 +41,9 @@ pub fn as_inserts(dump: &[u8], rows_per_statement: usize) -> Vec<u8> {
         let Some(begin) = &head else {
             match line.strip_prefix("COPY ").and_then(|rest| rest.strip_suffix(" FROM stdin;")) {
                 Some(target) => head = Some(format!("INSERT INTO {target} VALUES")),
-                None => put!(out, "{line}"),
+                None => {
+                    put!(out, "{line}");
+                }
             }
             continue;
         };

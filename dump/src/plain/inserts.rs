@@ -80,7 +80,7 @@ impl InsertBlock {
             if end >= target || rows >= SLAB_ROWS {
                 break Next::Slab;
             }
-            match insert::row(bytes, end, &self.shape, &mut ()) {
+            match insert::row(bytes, end, &self.shape, false, &mut ()) {
                 Found::Yes(next) => (end, rows) = (next, rows + 1),
                 Found::NotYet => break Next::Wait,
                 Found::No => break Next::Other,
@@ -104,7 +104,7 @@ impl Scanner {
         let shape = match insert::head(bytes, self.standard) {
             Found::Yes((length, zero)) => {
                 let shape = Shape { head: bytes[..length].into(), zero, standard: self.standard };
-                match insert::row(bytes, 0, &shape, &mut ()) {
+                match insert::row(bytes, 0, &shape, false, &mut ()) {
                     Found::Yes(_) => Found::Yes(shape),
                     Found::NotYet => Found::NotYet,
                     Found::No => Found::No,

@@ -85,7 +85,7 @@ impl Writer<'_> {
     fn row(&mut self, slab: &[u8], at: usize, shape: &Shape) -> Found<usize> {
         let from = self.out.len();
         (self.column, self.written) = (0, 0);
-        let end = row(slab, at, shape, self);
+        let end = row(slab, at, shape, true, self);
         let expected = self.plan.columns.len() + self.plan.generated.len();
         if self.fault.is_none() && self.column != expected {
             self.fault = Some((None, FaultReason::FieldCount { expected, found: self.column }));

@@ -101,6 +101,35 @@ fn columns_by_the_definition() {
     assert_eq!(plan(dump::CopyColumns::DefaultValues), Some((Vec::new(), Vec::new())));
 }
 
+#[test]
+fn a_slab_ends_within_a_statement() {
+    let plan = plan(&[TypeClass::Integer], &[]);
+    let (mut dump, count) = (String::from("INSERT INTO public.t VALUES"), dump::SLAB_ROWS + 1);
+    for row in 0..count {
+        dump += &format!("{}\n\t({row})", if row == 0 { "" } else { "," });
+    }
+    dump += ";\n";
+    let mut scanner = Scanner::new();
+    scanner.push(dump.as_bytes());
+    scanner.finish();
+    let mut rows = Vec::new();
+    while let Some(event) = scanner.next_event().unwrap() {
+        match event {
+            Event::Rows(slab) => {
+                let (mut out, mut copy) = (Rendered::default(), Vec::new());
+                let shape = slab.insert.clone().unwrap();
+                render(slab.bytes(), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
+                assert!(out.faults.is_empty());
+                assert_eq!(out.members.last().unwrap().row_end as usize, slab.bytes().len());
+                rows.push(out.members.len() as u64);
+            }
+            Event::End => break,
+            _ => {}
+        }
+    }
+    assert_eq!(rows, [dump::SLAB_ROWS, 1]);
+}
+
 proptest! {
     /// Any text, whichever way it is quoted, is what COPY's text of it is.
     #[test]
