@@ -289,13 +289,6 @@ impl Planner {
                     "pg_dump writes none: remove it together with what it takes back",
                 ));
             }
-            Kind::Insert => {
-                return Err(self.unsupported(
-                    "an INSERT statement (pg_dump --inserts)",
-                    place,
-                    "dump with COPY data, pg_dump's default",
-                ));
-            }
             Kind::NotForReplica(skip) => {
                 self.skip(skip.name());
                 return Ok(None);
@@ -344,16 +337,15 @@ impl Planner {
     /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
     fn around_data(&mut self, kind: &Kind) -> Vec<String> {
         match kind {
-            Kind::SequenceValue | Kind::LargeObject(LargeObject::Write { .. }) => {
+            // An INSERT that is no list of literals: data, which the planner passes on as it is.
+            Kind::SequenceValue | Kind::LargeObject(LargeObject::Write { .. }) | Kind::Insert => {
                 self.data_begins(None);
                 Vec::new()
             }
             // Large objects are made before the data and filled within it, with their owners and privileges.
             Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
             // These come anywhere, and become no change.
-            Kind::Setting(_) | Kind::Transaction | Kind::Rollback | Kind::NotForReplica(_) | Kind::Insert => {
-                Vec::new()
-            }
+            Kind::Setting(_) | Kind::Transaction | Kind::Rollback | Kind::NotForReplica(_) => Vec::new(),
             _ if self.point.data_seen => self.restore_identities(),
             _ => Vec::new(),
         }

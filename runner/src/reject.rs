@@ -74,7 +74,7 @@ impl RejectFile {
                 table,
                 row: first_row + u64::from(reject.row) + 1,
                 offset: place.offset + reject.start,
-                line: place.line + u64::from(reject.row),
+                line: place.line + reject.lines,
                 column: reject.column.as_deref(),
                 reason: reject.reason.to_string(),
                 bytes: base64::engine::general_purpose::STANDARD.encode(&reject.bytes),

@@ -282,6 +282,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         data: 23,
         rows: 1,
         crlf: false,
+        raw: None,
     };
     Checkpoint {
         version: VERSION,

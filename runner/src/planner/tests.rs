@@ -177,9 +177,9 @@ fn numbers_stay_below_the_limit() {
 }
 
 #[test]
-fn inserts_and_second_databases_are_refused_by_name() {
+fn second_databases_and_unknown_columns_are_refused_by_name() {
     for (dump, say) in [
-        ("INSERT INTO public.t VALUES (1);\n", "INSERT statement"),
+        ("INSERT INTO public.t VALUES (1);\n", "no definition of the table"),
         (
             "\\connect a\nCREATE VIEW v AS SELECT 1;\n\\connect b\nCREATE VIEW v AS SELECT 1;\n",
             "a second database",
@@ -218,4 +218,21 @@ fn what_takes_back_is_refused() {
         assert!(error.to_string().contains("a dump"), "{error}");
         assert_eq!(error.exit_code(), 3);
     }
+}
+
+#[test]
+fn inserts_of_literals_are_rows_and_others_statements() {
+    assert_eq!(
+        plan(
+            "CREATE TABLE public.t (a int);\nINSERT INTO public.t (a) VALUES\n\t(1),\n\t(2);\nINSERT INTO public.t (a) VALUES (3);\n\
+             INSERT INTO public.t (a) VALUES (f());\nINSERT INTO public.t (a) VALUES (4);\nINSERT INTO public.t DEFAULT VALUES;\n"
+        ),
+        [
+            "1 CREATE TABLE public.t (a int);",
+            "2 public.t +3",
+            "5 INSERT INTO public.t (a) VALUES (f());",
+            "6 public.t +1",
+            "7 public.t +1",
+        ]
+    );
 }
