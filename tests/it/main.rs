@@ -13,4 +13,6 @@ mod fidelity;
 mod harness;
 mod input;
 mod kit;
+mod ranges;
 mod servers;
+mod verify;
