@@ -57,7 +57,7 @@ fn lists_and_purges_one_run() {
 #[test]
 fn a_run_that_is_writing_stays() {
     let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
-    let mut running = runner(&redis, &input.file).args(["--max-rate", "100", "--batch-size", "50"]).spawn();
+    let running = runner(&redis, &input.file).args(["--max-rate", "100", "--batch-size", "50"]).spawn();
     let written = || redis.cli(&["ZCARD", KEY]).parse::<u64>().unwrap_or(0) >= 100;
     assert!(pg_bootstrap_tests::servers::wait_until(LIMIT, written));
     let range = &listed(&redis)[0];
