@@ -67,6 +67,15 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Compare what lies in Redis with the dump, by content.
+    ///
+    /// Takes the options of the load that is to be verified. Reads the dump as the load did, reads the run's range
+    /// of the set, and compares byte by byte. Writes nothing. Exit code 0: equal; 8: different, and the first
+    /// differences are named.
+    Verify(Box<LoadArgs>),
+    /// List the runs that are registered in a buffer, or delete one.
+    #[command(args_conflicts_with_subcommands = true)]
+    Ranges(Box<RangesArgs>),
 }
 
 /// Options of a load.
@@ -103,63 +112,9 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_S3_CA_FILE", value_name = "FILE", help_heading = "Source")]
     pub s3_ca_file: Option<PathBuf>,
 
-    /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        help_heading = "Redis"
-    )]
-    pub kv_url: Option<String>,
-
-    /// User for Redis, if not in the URL.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_USERNAME",
-        hide_env_values = true,
-        value_name = "NAME",
-        help_heading = "Redis"
-    )]
-    pub kv_username: Option<String>,
-
-    /// File with the password for Redis, if not in the URL.
-    #[arg(long, env = "PGBOOTSTRAP_KV_PASSWORD_FILE", value_name = "FILE", help_heading = "Redis")]
-    pub kv_password_file: Option<PathBuf>,
-
-    /// Certificates (PEM) to trust instead of the system's.
-    #[arg(long, env = "PGBOOTSTRAP_KV_CA_FILE", value_name = "FILE", help_heading = "Redis")]
-    pub kv_ca_file: Option<PathBuf>,
-
-    /// Our certificate (PEM), for a Redis that asks for one.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_CERT_FILE",
-        requires = "kv_key_file",
-        value_name = "FILE",
-        help_heading = "Redis"
-    )]
-    pub kv_cert_file: Option<PathBuf>,
-
-    /// The key (PEM) of our certificate.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_KEY_FILE",
-        requires = "kv_cert_file",
-        value_name = "FILE",
-        help_heading = "Redis"
-    )]
-    pub kv_key_file: Option<PathBuf>,
-
-    /// The sorted set; its name is also that of the channel.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_KEY",
-        default_value = "kasho:changes",
-        value_name = "KEY",
-        help_heading = "Redis"
-    )]
-    pub kv_key: String,
+    /// Where Redis is.
+    #[command(flatten)]
+    pub kv: KvArgs,
 
     /// Time to live of the set, renewed by every write and while the run waits.
     #[arg(
@@ -370,6 +325,108 @@ pub struct LoadArgs {
     /// Say nothing but errors.
     #[arg(long, short, env = "PGBOOTSTRAP_QUIET", value_parser = flag(), help_heading = "Output")]
     pub quiet: bool,
+}
+
+/// Where Redis is, and which set in it.
+#[derive(Debug, Clone, Args)]
+pub struct KvArgs {
+    /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Redis"
+    )]
+    pub kv_url: Option<String>,
+
+    /// User for Redis, if not in the URL.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_USERNAME",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Redis"
+    )]
+    pub kv_username: Option<String>,
+
+    /// File with the password for Redis, if not in the URL.
+    #[arg(long, env = "PGBOOTSTRAP_KV_PASSWORD_FILE", value_name = "FILE", help_heading = "Redis")]
+    pub kv_password_file: Option<PathBuf>,
+
+    /// Certificates (PEM) to trust instead of the system's.
+    #[arg(long, env = "PGBOOTSTRAP_KV_CA_FILE", value_name = "FILE", help_heading = "Redis")]
+    pub kv_ca_file: Option<PathBuf>,
+
+    /// Our certificate (PEM), for a Redis that asks for one.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_CERT_FILE",
+        requires = "kv_key_file",
+        value_name = "FILE",
+        help_heading = "Redis"
+    )]
+    pub kv_cert_file: Option<PathBuf>,
+
+    /// The key (PEM) of our certificate.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_KEY_FILE",
+        requires = "kv_cert_file",
+        value_name = "FILE",
+        help_heading = "Redis"
+    )]
+    pub kv_key_file: Option<PathBuf>,
+
+    /// The sorted set; its name is also that of the channel.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_KEY",
+        default_value = "kasho:changes",
+        value_name = "KEY",
+        help_heading = "Redis"
+    )]
+    pub kv_key: String,
+}
+
+/// Looking at the ranges of a buffer.
+#[derive(Debug, Args)]
+pub struct RangesArgs {
+    /// What to do instead of listing.
+    #[command(subcommand)]
+    pub command: Option<RangesCommand>,
+    /// Where Redis is.
+    #[command(flatten)]
+    pub kv: KvArgs,
+    /// The list as text or JSON.
+    #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
+    pub format: ListFormat,
+}
+
+/// What to do with ranges.
+#[derive(Debug, Subcommand)]
+pub enum RangesCommand {
+    /// Delete a run: its entries in the set, its checkpoint and its place in the registry.
+    ///
+    /// Refused with exit code 11 while a process is writing into the buffer. Entries of others, and live changes,
+    /// stay.
+    Purge {
+        /// The run, as `ranges` lists it.
+        #[arg(long, value_name = "NAME")]
+        run_id: String,
+        /// Where Redis is.
+        #[command(flatten)]
+        kv: KvArgs,
+    },
+}
+
+/// The form of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
 }
 
 /// The form of rows.

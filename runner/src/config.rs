@@ -8,7 +8,7 @@ use std::time::Duration;
 use kvbuffer::{ConnectOptions, ENCODER_REVISION, Keys, Lsn, Sequence};
 
 use crate::change_stream::ChangeStream;
-use crate::cli::{LoadArgs, OnError, Publish, Rows};
+use crate::cli::{KvArgs, LoadArgs, OnError, Publish, Rows};
 use crate::error::Error;
 use crate::source::Location;
 use crate::source::object::Access;
@@ -258,18 +258,15 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
         Some(path) => return Ok(Target::File(path.into())),
         None => {}
     }
-    let url = args.kv_url.as_deref().ok_or_else(|| {
-        usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none")
-    })?;
-    let mut connect = ConnectOptions::new(url);
-    connect.username.clone_from(&args.kv_username);
-    connect.password = args.kv_password_file.as_deref().map(password).transpose()?;
-    connect.ca_file.clone_from(&args.kv_ca_file);
-    connect.client_cert_file.clone_from(&args.kv_cert_file);
-    connect.client_key_file.clone_from(&args.kv_key_file);
+    if args.kv.kv_url.is_none() {
+        return Err(usage(
+            "--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none",
+        ));
+    }
+    let (connect, keys) = connection(&args.kv)?;
     Ok(Target::Redis(Box::new(RedisTarget {
         connect,
-        keys: Keys::new(&args.kv_key),
+        keys,
         ttl: ttl(&args.ttl)?,
         run: args.run_id.clone(),
         publish: args.publish == Publish::Always,
@@ -278,6 +275,22 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
         retry: duration("--retry-timeout", &args.retry_timeout)?,
         full: duration("--full-timeout", &args.full_timeout)?,
     })))
+}
+
+/// How to reach Redis, and the keys there.
+///
+/// # Errors
+/// [`Error::Usage`] when no address is given, or the password's file cannot be read.
+pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
+    let missing = || usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis?");
+    let url = args.kv_url.as_deref().ok_or_else(missing)?;
+    let mut connect = ConnectOptions::new(url);
+    connect.username.clone_from(&args.kv_username);
+    connect.password = args.kv_password_file.as_deref().map(password).transpose()?;
+    connect.ca_file.clone_from(&args.kv_ca_file);
+    connect.client_cert_file.clone_from(&args.kv_cert_file);
+    connect.client_key_file.clone_from(&args.kv_key_file);
+    Ok((connect, Keys::new(&args.kv_key)))
 }
 
 fn password(path: &std::path::Path) -> Result<String, Error> {

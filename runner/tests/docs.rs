@@ -282,7 +282,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         data: 23,
         rows: 1,
         crlf: false,
-        raw: None,
+        raw: Some(vec![0xe9]),
     };
     Checkpoint {
         version: VERSION,

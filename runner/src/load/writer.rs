@@ -10,10 +10,10 @@ use kvbuffer::Sequence;
 use super::{Common, Mirror, lsn_before};
 use crate::checkpoint::{Checkpoint, VERSION};
 use crate::config::Config;
-use crate::error::{DumpError, Error};
+use crate::error::Error;
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
 use crate::progress::Progress;
-use crate::reject::RejectFile;
+use crate::reject::{self, RejectFile};
 use crate::render::rows::Rendered;
 use crate::sink::Sink;
 use crate::stop::Stop;
@@ -232,15 +232,8 @@ impl<'a> Loader<'a> {
             let rejected = self.rejected.max(self.max_errors) + 1;
             return Error::TooManyRejected { rejected, allowed: self.max_errors };
         }
-        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
-        let error = DumpError::Row {
-            table: self.table.as_deref().unwrap_or("").to_owned(),
-            row: first_row + u64::from(reject.row) + 1,
-            column: reject.column.clone(),
-            at: Place { offset: before.scan.offset + reject.start, line: before.scan.line + reject.lines },
-            reason: reject.reason.clone(),
-        };
-        Error::Dump { source_name: self.common.source_name.clone(), error }
+        let table = self.table.as_deref().unwrap_or("");
+        reject::row_error(&self.common.source_name, table, reject, before)
     }
 
     fn reject(&mut self, length: Option<&u64>) {
