@@ -78,7 +78,7 @@ pub use error::{Place, ScanError};
 pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
-pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, Statement};
+pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement};
 pub use schema::{Column, Learned, Schema, Table, TypeClass};
 pub use setting::{Setting, Value, is_on};
 pub use statement::Boundary;

@@ -24,6 +24,29 @@ pub const SLAB_BYTES: usize = 128 * 1024;
 /// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
 /// bounded too.
 pub const SLAB_ROWS: u64 = 4096;
+/// How large slabs are: a property of what reads the dump, the same from its start to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlabSize {
+    /// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
+    pub bytes: usize,
+    /// A slab has at most this many rows.
+    pub rows: u64,
+}
+
+impl Default for SlabSize {
+    fn default() -> Self {
+        Self { bytes: SLAB_BYTES, rows: SLAB_ROWS }
+    }
+}
+
+impl SlabSize {
+    /// Bytes from `offset`, which begins a row, to the next multiple of [`SlabSize::bytes`] from the block's start.
+    fn target(self, block: &BlockPoint, offset: u64) -> usize {
+        let into = (offset - block.data) % self.bytes as u64;
+        self.bytes - into as usize
+    }
+}
+
 /// PostgreSQL takes no statement of a gigabyte; one of this size is not a statement of pg_dump.
 const STATEMENT_LIMIT: usize = 256 << 20;
 
@@ -170,6 +193,7 @@ pub struct Scanner {
     complete: bool,
     statements: u64,
     whole: bool,
+    slabs: SlabSize,
 }
 
 impl Default for Scanner {
@@ -184,6 +208,7 @@ impl Default for Scanner {
             complete: false,
             statements: 0,
             whole: false,
+            slabs: SlabSize::default(),
         }
     }
 }
@@ -225,6 +250,13 @@ impl Scanner {
         };
         scanner.set_encoding(&point.encoding)?;
         Ok(scanner)
+    }
+
+    /// The same with slabs of another size. A point inside a block is only good for the size that it was made with.
+    #[must_use]
+    pub fn with_slabs(mut self, slabs: SlabSize) -> Self {
+        self.slabs = slabs;
+        self
     }
 
     /// The point after the last event.
@@ -274,7 +306,7 @@ impl Scanner {
         let wanted = match &self.state {
             // Just up to the slab's end and the row over it, so that little is copied between buffers.
             State::Rows(Block { point, .. }) | State::InsertRows(InsertBlock { point, .. }) => {
-                let target = point.target(self.window.offset());
+                let target = self.slabs.target(point, self.window.offset());
                 let near = target + 4096;
                 if held < near { near } else { held + held / 8 + 4096 }
             }
@@ -563,7 +595,7 @@ impl Scanner {
             Closing::No => {}
         }
         let offset = self.window.offset();
-        let cut = block.cut(bytes, offset, self.whole);
+        let cut = block.cut(bytes, offset, self.whole, self.slabs);
         let Some((length, rows)) = cut else {
             if self.whole {
                 let (table, rows) = (block.header.table.to_string(), block.point.rows);
@@ -637,19 +669,11 @@ fn closing_line(bytes: &[u8], whole: bool) -> Closing {
     }
 }
 
-impl BlockPoint {
-    /// Bytes from `offset`, which begins a row, to the next multiple of [`SLAB_BYTES`] from the block's start.
-    fn target(&self, offset: u64) -> usize {
-        let into = (offset - self.data) % SLAB_BYTES as u64;
-        SLAB_BYTES - into as usize
-    }
-}
-
 impl Block {
     /// The length and the number of rows of the slab at the start of `bytes`, or `None` when its end is not
     /// in them. With `whole`, what rows are complete make the last slab.
-    fn cut(&mut self, bytes: &[u8], offset: u64, whole: bool) -> Option<(usize, u64)> {
-        let target = self.point.target(offset);
+    fn cut(&mut self, bytes: &[u8], offset: u64, whole: bool, slabs: SlabSize) -> Option<(usize, u64)> {
+        let target = slabs.target(&self.point, offset);
         let full = if bytes.len() >= target {
             memchr(b'\n', &bytes[target - 1..]).map(|at| target + at)
         } else {
@@ -659,11 +683,11 @@ impl Block {
         let rest = || memchr::memrchr(b'\n', bytes).filter(|_| whole).map(|at| at + 1);
         let length = closed.or(full).or_else(rest)?;
         let rows = memchr_iter(b'\n', &bytes[..length]).count() as u64;
-        if rows <= SLAB_ROWS {
+        if rows <= slabs.rows {
             return Some((length, rows));
         }
-        let last = memchr_iter(b'\n', &bytes[..length]).nth(SLAB_ROWS as usize - 1)?;
-        Some((last + 1, SLAB_ROWS))
+        let last = memchr_iter(b'\n', &bytes[..length]).nth(slabs.rows as usize - 1)?;
+        Some((last + 1, slabs.rows))
     }
 
     /// The length of the rows before the closing line, if that begins within `part` of `bytes`.

@@ -31,6 +31,8 @@ pub struct Column {
     pub name: String,
     /// The class of its type; a domain has that of its base type.
     pub class: TypeClass,
+    /// Its type, where that is one of PostgreSQL's own whose values come through an array and an assignment as they are.
+    pub element: Option<&'static str>,
     /// PostgreSQL computes it from other columns; it takes no value.
     pub generated: bool,
 }
@@ -231,6 +233,10 @@ impl Schema {
                 Action::Retype(_, type_name) => self.class(type_name),
                 _ => TypeClass::Text,
             };
+            let element = match &action {
+                Action::Retype(_, type_name) => element(type_name),
+                _ => None,
+            };
             let Some(table) = self.tables.get_mut(&name) else { return changed };
             changed = true;
             let named = |column: &str| table.columns.iter().position(|c| c.name == column);
@@ -239,7 +245,7 @@ impl Schema {
                 Action::Drop(column) => table.columns.retain(|c| c.name != column),
                 Action::Retype(column, _) => {
                     if let Some(at) = named(&column) {
-                        table.columns[at].class = class;
+                        (table.columns[at].class, table.columns[at].element) = (class, element);
                     }
                 }
                 Action::Rename(column, new) => {
@@ -261,6 +267,7 @@ impl Schema {
         Column {
             name: definition.name.clone(),
             class: definition.type_name.as_ref().map_or(TypeClass::Text, |name| self.class(name)),
+            element: definition.type_name.as_ref().and_then(element),
             generated: definition.generated,
         }
     }
@@ -299,6 +306,36 @@ fn builtin(name: &str) -> Option<TypeClass> {
         | "serial2" | "serial4" | "serial8" | "smallserial" | "bigserial" => TypeClass::Integer,
         "float4" | "float8" | "real" | "float" => TypeClass::Float,
         "bool" | "boolean" => TypeClass::Boolean,
+        _ => return None,
+    })
+}
+
+/// The type without its modifiers, which an assignment applies as the input function does. Missing are types whose
+/// modifiers say more (`interval`, `bit`) or whose reading depends on a setting (`xml`, `money`), and all that a dump
+/// can define.
+fn element(type_name: &TypeName) -> Option<&'static str> {
+    if type_name.array || !matches!(type_name.name.schema.as_deref(), None | Some("pg_catalog")) {
+        return None;
+    }
+    Some(match type_name.name.name.as_str() {
+        "int2" | "smallint" | "serial2" | "smallserial" => "int2",
+        "int4" | "integer" | "int" | "serial" | "serial4" => "int4",
+        "int8" | "bigint" | "serial8" | "bigserial" => "int8",
+        "float4" | "real" => "float4",
+        "float8" | "float" => "float8",
+        "bool" | "boolean" => "bool",
+        "numeric" => "numeric",
+        "text" => "text",
+        "varchar" => "varchar",
+        "bpchar" => "bpchar",
+        "date" => "date",
+        "timestamp" => "timestamp",
+        "timestamptz" => "timestamptz",
+        "time" => "time",
+        "uuid" => "uuid",
+        "json" => "json",
+        "jsonb" => "jsonb",
+        "bytea" => "bytea",
         _ => return None,
     })
 }

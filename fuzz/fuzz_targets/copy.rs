@@ -14,6 +14,8 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let of = |bits: u8| [TypeClass::Text, TypeClass::Integer, TypeClass::Float, TypeClass::Boolean][usize::from(bits & 3)];
     let classes: Vec<_> = (0..1 + classes % 3).map(|column| of(classes >> (2 + 2 * column))).collect();
     let plan = TablePlan {
+        form: runner::cli::Rows::Single,
+        elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|column| format!("c{column}")).collect(),
         classes,

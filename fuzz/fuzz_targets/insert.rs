@@ -12,6 +12,8 @@ use runner::render::rows::{self, Rendered};
 
 fn plan() -> TablePlan {
     TablePlan {
+        form: runner::cli::Rows::Single,
+        elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: vec!["a".to_owned()],
         classes: vec![TypeClass::Text],
@@ -32,7 +34,7 @@ fn of_inserts(dump: &[u8]) -> Rendered {
             Event::Rows(slab) => {
                 let Some(shape) = slab.insert.clone() else { continue };
                 let mut more = Rendered::default();
-                inserts::render(slab.bytes(), &shape, &plan(), Sequence::FIRST, &mut copy, &mut more);
+                inserts::render((slab.bytes(), slab.rows), &shape, &plan(), Sequence::FIRST, &mut copy, &mut more);
                 assert_eq!((more.members.len() + more.faults.len()) as u64, slab.rows);
                 out.bytes.extend(more.bytes);
             }

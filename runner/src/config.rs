@@ -140,6 +140,7 @@ impl Shape {
         let types = if cfg!(feature = "pg_query") { "pg_query" } else { "none" };
         let rows = match self.rows {
             Rows::Single => "single",
+            Rows::Packed => "packed",
         };
         [
             ("encoder", ENCODER_REVISION.to_string()),

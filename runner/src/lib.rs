@@ -63,7 +63,7 @@ use std::sync::Arc;
 
 use clap::CommandFactory;
 
-use cli::{Cli, Command, LoadArgs, LogFormat, RangesArgs, RangesCommand};
+use cli::{Cli, Command, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows};
 use config::{Config, Target};
 use error::Error;
 use load::Outcome;
@@ -110,6 +110,9 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = Config::new(args)?;
     let (progress, shown) = show_progress(args).await?;
+    if config.shape.rows == Rows::Packed {
+        tracing::info!("{}", summary::PACKED);
+    }
     let result = reported(&config, &progress, &stop).await;
     shown.end().await;
     if !args.quiet && progress.details().begun {
@@ -117,7 +120,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
             Ok(outcome) => (Some(outcome.first), outcome.ending),
             Err(_) => (None, Ending::Stopped),
         };
-        show_summary(&config, args.log_format, &summary::text(&progress, first, ending));
+        show_summary(&config, args.log_format, &summary::text(&progress, first, ending, config.shape.rows));
     }
     result.map(|_| ())
 }

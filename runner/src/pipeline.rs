@@ -18,17 +18,17 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use dump::{BlockPoint, Event, ScanPoint, Scanner, Slab};
+use dump::{BlockPoint, Event, ScanPoint, Scanner, Slab, SlabSize};
 use kvbuffer::Sequence;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::budget::{Budget, Share};
+use crate::cli::Rows;
 use crate::config::Shape;
 use crate::error::{DumpError, Error};
 use crate::planner::{Limit, PlanPoint, Planner, Work};
-use crate::render::TablePlan;
-use crate::render::inserts;
-use crate::render::rows::{FaultReason, Rendered, render};
+use crate::render::rows::{FaultReason, Rendered};
+use crate::render::{Lines, TablePlan, inserts, packed, render};
 use crate::source::{Identity, Location, Source};
 
 /// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
@@ -107,8 +107,10 @@ pub enum Item {
     Rows {
         /// Their changes, once a worker has made them.
         rows: oneshot::Receiver<Converted>,
-        /// How many there are, each with a number.
+        /// How many there are.
         count: u64,
+        /// How many numbers they have.
+        numbers: u64,
         /// The number of the first.
         first: Sequence,
         /// Their table.
@@ -164,6 +166,7 @@ struct Job {
     slab: Slab,
     plan: Arc<TablePlan>,
     first: Sequence,
+    numbers: u64,
     reply: oneshot::Sender<Converted>,
 }
 
@@ -267,12 +270,17 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
     let mut copy = Vec::new();
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { slab, plan, first, reply }) = job else { return };
+        let Ok(Job { slab, plan, first, numbers, reply }) = job else { return };
         let mut rendered = used.get().unwrap_or_default();
         rendered.bytes.reserve(plan.estimate(slab.rows, slab.bytes().len()));
         match &slab.insert {
-            None => render(slab.bytes(), slab.crlf, &plan, first, &mut rendered),
-            Some(shape) => inserts::render(slab.bytes(), shape, &plan, first, &mut copy, &mut rendered),
+            None => {
+                let lines = Lines { bytes: slab.bytes(), crlf: slab.crlf, rows: slab.rows, numbers };
+                render(lines, &plan, first, &mut rendered);
+            }
+            Some(shape) => {
+                inserts::render((slab.bytes(), numbers), shape, &plan, first, &mut copy, &mut rendered);
+            }
         }
         if copy.capacity() > KEPT {
             copy = Vec::new();
@@ -358,15 +366,15 @@ impl Reader {
         let after = self.mark(walk, raw);
         let item = match work {
             Work::Sql(texts) => Item::Sql { members: walk.sql(&texts, first), first, after: Box::new(after) },
-            Work::Rows { plan, slab } => {
+            Work::Rows { plan, slab, numbers } => {
                 let raw_bytes = slab.bytes().len();
                 let bytes = raw_bytes + plan.estimate(slab.rows, raw_bytes);
                 let share = self.budget.take(bytes).ok_or(Ended::Unwanted)?;
                 let (reply, rows) = oneshot::channel();
                 let (count, table) = (slab.rows, Arc::from(plan.table.as_str()));
                 let before = Box::new(before(after, &slab, first));
-                self.jobs.send(Job { slab, plan, first, reply }).map_err(|_| Ended::Unwanted)?;
-                Item::Rows { rows, count, first, table, before, share }
+                self.jobs.send(Job { slab, plan, first, numbers, reply }).map_err(|_| Ended::Unwanted)?;
+                Item::Rows { rows, count, numbers, first, table, before, share }
             }
             Work::LeftOut(slab) => {
                 self.slabs.put(slab.into_buffer());
@@ -412,6 +420,7 @@ fn before(mut mark: Mark, slab: &Slab, first: Sequence) -> Mark {
 pub struct Walk {
     source: Source,
     scanner: Scanner,
+    slabs: SlabSize,
     planner: Planner,
     name: String,
 }
@@ -424,7 +433,12 @@ impl Walk {
     pub fn begin(task: &Task, name: &str) -> Result<Self, Error> {
         let source = task.location.open()?;
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
-        let mut walk = Self { source, scanner: Scanner::new(), planner, name: name.to_owned() };
+        let slabs = match task.shape.rows {
+            Rows::Single => SlabSize::default(),
+            Rows::Packed => packed::SLABS,
+        };
+        let scanner = Scanner::new().with_slabs(slabs);
+        let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned() };
         if let Start::At { scan, plan, next, identity } = &task.start {
             walk.source.expect(identity, name)?;
             walk.go_to(scan, plan, *next)?;
@@ -456,7 +470,8 @@ impl Walk {
         ahead.extend(
             self.scanner.read_ahead(scan.offset.max(self.scanner.point().offset)).unwrap_or_default(),
         );
-        self.scanner = Scanner::resume(scan).map_err(|error| self.dump_error(error))?;
+        let scanner = Scanner::resume(scan).map_err(|error| self.dump_error(error))?;
+        self.scanner = scanner.with_slabs(self.slabs);
         if scan.offset > self.source.offset() {
             self.source.skip_to(scan.offset).map_err(|error| self.source.error(&self.name, error))?;
         } else {

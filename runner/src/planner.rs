@@ -3,7 +3,7 @@
 //! ```text
 //! Event::Statement ─▶ Kind ─┬─▶ a change of SQL text, one number (or several changes, or none)
 //!                           └─▶ a setting, a skip: remembered, counted
-//! Event::Rows ─────▶ as many numbers as rows; converted elsewhere
+//! Event::Rows ─────▶ as many numbers as rows, or as packs; converted elsewhere
 //! ```
 //!
 //! Numbers are given here, in the dump's order and before any conversion, so that they depend on the dump and
@@ -19,9 +19,10 @@ use dump::{
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::Rows;
 use crate::config::Shape;
 use crate::error::{DumpError, Error, RangeError};
-use crate::render::TablePlan;
+use crate::render::{TablePlan, packed};
 use settings::Settings;
 
 mod settings;
@@ -31,12 +32,14 @@ mod settings;
 pub enum Work {
     /// Changes of SQL text, which belong together: the checkpoint moves past all of them or none.
     Sql(Vec<String>),
-    /// Rows of a table, a number each.
+    /// Rows of a table: a number each, or packs of them.
     Rows {
         /// What they become.
         plan: Arc<TablePlan>,
         /// The rows.
         slab: Slab,
+        /// How many numbers they have.
+        numbers: u64,
     },
     /// Rows of a table that is left out: only read over.
     LeftOut(Slab),
@@ -218,7 +221,13 @@ impl Planner {
             }
             Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
             Event::Rows(slab) => Some(match &self.current {
-                Current::Loading(plan) => Work::Rows { plan: Arc::clone(plan), slab },
+                Current::Loading(plan) => {
+                    let numbers = match self.shape.rows {
+                        Rows::Single => slab.rows,
+                        Rows::Packed => packed::packs(&slab),
+                    };
+                    Work::Rows { plan: Arc::clone(plan), slab, numbers }
+                }
                 Current::LeftOut | Current::None => {
                     self.skip_many("row_of_kasho_table", slab.rows);
                     Work::LeftOut(slab)
@@ -240,9 +249,9 @@ impl Planner {
                 self.point.counters.statements += texts.len() as u64;
                 texts.len() as u64
             }
-            Work::Rows { slab, .. } => {
+            Work::Rows { slab, numbers, .. } => {
                 self.point.counters.rows += slab.rows;
-                slab.rows
+                *numbers
             }
             Work::LeftOut(_) | Work::TableEnd => 0,
         };
@@ -320,6 +329,10 @@ impl Planner {
             Learned::Changed => self.point.late_definitions |= self.point.data_seen,
             Learned::NotUnderstood => self.point.counters.not_understood += 1,
             Learned::Nothing => {}
+        }
+        if self.shape.rows == Rows::Packed {
+            // A pack says OVERRIDING SYSTEM VALUE.
+            return statement.text.clone();
         }
         let Some((text, columns)) = identity::by_default(&statement.text, standard) else {
             return statement.text.clone();
@@ -412,7 +425,8 @@ impl Planner {
             return Ok(Current::LeftOut);
         }
         let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
-        match TablePlan::new(header, &self.schema, *scanner.encoding(), time, database) {
+        let form = self.shape.rows;
+        match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {
             Some(plan) => Ok(Current::Loading(Arc::new(plan))),
             None => {
                 let (table, at) = (header.table.to_string(), header.place);

@@ -1,14 +1,20 @@
 //! Rows of a dump to members of the set.
 //!
-//! What a value means is decided here and nowhere else. There is one form so far, [`rows`]: a change for each
-//! row. Rows of INSERT statements are brought into the form of COPY's first, by [`inserts`].
+//! What a value means is decided here and nowhere else. There are two forms: [`rows`], a change for each row, and
+//! [`packed`], a statement for many. Rows of INSERT statements are brought into the form of COPY's first, by
+//! [`inserts`].
 
 pub mod inserts;
+pub mod packed;
 pub mod rows;
 
 use std::sync::Arc;
 
 use dump::{CopyHeader, Encoding, Schema, TypeClass, quote_name};
+use kvbuffer::Sequence;
+
+use crate::cli::Rows;
+use rows::Rendered;
 
 /// What the rows of one block become: the same for every slab of it.
 #[derive(Debug)]
@@ -19,6 +25,10 @@ pub struct TablePlan {
     pub columns: Vec<String>,
     /// What each field is, in the same order.
     pub classes: Vec<TypeClass>,
+    /// The form of the rows.
+    pub form: Rows,
+    /// The types of the fields, in the same order, where all can be elements of arrays; else empty.
+    pub elements: Vec<&'static str>,
     /// Indexes, among the values of an INSERT, of columns that PostgreSQL computes: they are no fields.
     pub generated: Vec<usize>,
     /// The encoding of the fields.
@@ -38,6 +48,7 @@ impl TablePlan {
         header: &CopyHeader,
         schema: &Schema,
         encoding: Encoding,
+        form: Rows,
         ddl_time: Arc<str>,
         database: Arc<str>,
     ) -> Option<Self> {
@@ -67,7 +78,10 @@ impl TablePlan {
         let class = |name: &String| {
             known.and_then(|table| table.column(name)).map_or(TypeClass::Text, |column| column.class)
         };
+        let element = |name: &String| known.and_then(|table| table.column(name))?.element;
         Some(Self {
+            form,
+            elements: names.iter().map(element).collect::<Option<_>>().unwrap_or_default(),
             table: schema.qualify(&header.table).to_string(),
             classes: names.iter().map(class).collect(),
             columns: names.iter().map(|name| quote_name(name)).collect(),
@@ -82,8 +96,32 @@ impl TablePlan {
     /// than they really take.
     #[must_use]
     pub fn estimate(&self, rows: u64, bytes: usize) -> usize {
+        if self.form == Rows::Packed {
+            return 2 * bytes + rows as usize * (4 + 3 * self.columns.len());
+        }
         let names: usize = self.columns.iter().map(|column| column.len() + 8).sum();
         let each = 120 + self.table.len() + names;
         rows as usize * each + bytes + bytes / 4
+    }
+}
+
+/// Rows in COPY's text form, as a slab or as what INSERT statements were brought into.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines<'a> {
+    /// Whole rows with their line ends.
+    pub bytes: &'a [u8],
+    /// These are `\r\n`.
+    pub crlf: bool,
+    /// How many rows there are.
+    pub rows: u64,
+    /// How many numbers they have.
+    pub numbers: u64,
+}
+
+/// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`.
+pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
+    match plan.form {
+        Rows::Single => rows::render(lines.bytes, lines.crlf, plan, first, out),
+        Rows::Packed => packed::render(lines, plan, first, out),
     }
 }

@@ -26,7 +26,7 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Adds members `range` of `rendered`, whose row 0 has the number `first`, to the batch.
+    /// Adds members `range` of `rendered`, which are numbered from `first`, to the batch.
     pub fn push(&mut self, first: Sequence, rendered: &Rendered, range: Range<usize>) {
         match self {
             Self::Redis(sink) => sink.push(first, rendered, range),

@@ -197,17 +197,18 @@ impl Walk<'_> {
                 self.put(first, &members);
                 self.moved(after.raw, after.rows);
             }
-            Item::Rows { rows, first, table, before, share, .. } => {
+            Item::Rows { rows, count, first, table, before, share, .. } => {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 let Converted { rendered, rejects } = converted;
                 if let Some(reject) = rejects.first().filter(|_| !self.config.shape.skip_rows) {
                     return Err(row_error(&self.config.location.name(), &table, reject, &before));
                 }
-                self.rejected += rejects.len() as u64;
+                let rejected = rejects.len() as u64;
+                self.rejected += rejected;
                 self.put(first, &rendered);
                 self.table = Some(table);
-                self.moved(before.raw, before.rows + rendered.members.len() as u64);
+                self.moved(before.raw, before.rows + count - rejected);
                 pipeline.recycle(rendered);
                 drop(share);
             }
@@ -224,7 +225,7 @@ impl Walk<'_> {
 
     fn put(&mut self, first: Sequence, rendered: &Rendered) {
         for (index, member) in rendered.members.iter().enumerate() {
-            if let Some(sequence) = first.checked_add(u64::from(member.row)) {
+            if let Some(sequence) = first.checked_add(u64::from(member.number)) {
                 self.pages.push(sequence, rendered.member(index));
             }
         }

@@ -224,3 +224,54 @@ fn another_configuration_makes_another_set() {
         }
     }
 }
+
+/// Packed rows: any workers and batches, from COPY as from INSERT the same each time, killed and gone on with.
+#[test]
+fn packed_rows_are_cut_the_same_way_each_time() {
+    let lab = Lab::new();
+    let mut rng = seeded("packed");
+    // Long rows between short ones: packs of their own, and packs that end by bytes and by rows.
+    let bytes = [dumpgen::dump(20_000), long_rows()];
+    for (name, bytes) in ["made up", "long rows"].into_iter().zip(bytes) {
+        for inserts in [None, Some(1), Some(usize::MAX)] {
+            let bytes = inserts.map_or_else(|| bytes.clone(), |rows| dumpgen::as_inserts(&bytes, rows));
+            let dump = Dump::new(&bytes);
+            let packed = |runner: Runner| runner.args(["--rows", "packed"]);
+            lab.clear();
+            packed(dump.give(lab.runner(), Input::Plain)).run(LIMIT).expect_code(0);
+            let set = Snapshot::take(&mut lab.redis.client()).unwrap();
+            for round in 0..times(2, 20) {
+                lab.clear();
+                let input = [Input::Plain, Input::Gzip, Input::Pipe][round % 3];
+                for _ in 0..3 {
+                    let (workers, batch) =
+                        (WORKERS[rng.below(3) as usize], ["1", "3"][rng.below(2) as usize]);
+                    let runner = packed(dump.give(lab.runner(), input)).args(["--max-rate", "400"]);
+                    let mut running = runner.args(["--workers", workers, "--batch-size", batch]).spawn();
+                    if lab.reaches(&mut running, "default", 1 + rng.below(set.count)) {
+                        running.kill();
+                    }
+                    running.wait(LIMIT);
+                }
+                packed(dump.give(lab.runner(), input)).run(LIMIT).expect_code(0);
+                let found = Snapshot::take(&mut lab.redis.client()).unwrap();
+                assert_eq!(found, set, "{name}, inserts {inserts:?}, {input:?}");
+            }
+        }
+    }
+}
+
+fn long_rows() -> Vec<u8> {
+    let mut dump =
+        b"CREATE TABLE public.long (a integer, b text);\nCOPY public.long (a, b) FROM stdin;\n".to_vec();
+    for row in 0..12_000_usize {
+        let length = match row {
+            3000 | 3001 | 9000 => 900_000,
+            row if row.is_multiple_of(500) => 60_000,
+            row => row % 90,
+        };
+        dump.extend(format!("{row}\t{}\n", "x".repeat(length)).bytes());
+    }
+    dump.extend_from_slice(b"\\.\n");
+    dump
+}

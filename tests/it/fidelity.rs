@@ -21,10 +21,14 @@ const SESSIONS_MOVE_ROWS: RowOrder = RowOrder::AnyWithinTable(
 
 /// One dump through the whole chain.
 fn try_out(source: &Source, packing: Packing, options: &Options) {
+    try_out_with(source, packing, options, &[]);
+}
+
+fn try_out_with(source: &Source, packing: Packing, options: &Options, more: &[&str]) {
     let server = PostgresServer::shared();
     let reference = Reference::restore(server, source);
     let redis = RedisServer::start();
-    load(&redis, &source.packed(packing), &[]);
+    load(&redis, &source.packed(packing), more);
     let (replica, report) = replicate(server, &redis, options.clone());
     drop(redis);
 
@@ -102,4 +106,39 @@ fn our_database_as_inserts_that_ignore_conflicts() {
         &["--column-inserts", "--rows-per-insert=7", "--on-conflict-do-nothing"],
         Packing::Gzip,
     );
+}
+
+const PACKED: &[&str] = &["--rows", "packed"];
+
+/// Packs of many rows need no order of the session either. What the consumer does to sequences comes after rows of their
+/// own only; here there are none.
+fn our_database_packed(without: &[&str], pg_dump_args: &[&str]) {
+    let source = Source::of_database(PostgresServer::shared(), "database", without, pg_dump_args)
+        .expect("the fixture database");
+    try_out_with(&source, Packing::Plain, &Options { replace_every: 25, ..strict_options(5) }, PACKED);
+}
+
+#[test]
+fn our_database_packed_from_copy() {
+    our_database_packed(&[], &[]);
+}
+
+#[test]
+fn our_database_packed_from_inserts() {
+    our_database_packed(WITHOUT_NAMES, &["--inserts"]);
+}
+
+#[test]
+fn our_database_packed_from_inserts_with_names() {
+    our_database_packed(&[], &["--column-inserts", "--rows-per-insert=100"]);
+}
+
+#[test]
+fn regression_database_packed_from_copy() {
+    try_out_with(&Source::of_fixture(REGRESSION), Packing::Zstd, &strict_options(13), PACKED);
+}
+
+#[test]
+fn regression_database_packed_from_inserts() {
+    try_out_with(&Source::of_fixture(REGRESSION_INSERTS), Packing::Zstd, &strict_options(17), PACKED);
 }

@@ -197,3 +197,24 @@ fn what_was_loaded_is_equal() {
         assert!(text(&found).contains("1 missing, 0 altered, 0 foreign"), "{}", text(&found));
     }
 }
+
+#[test]
+fn packed_rows_are_compared_and_named() {
+    let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
+    runner(&redis, &input.file).args(["--rows", "packed"]).run(LIMIT).expect_code(0);
+    let check = |code: i32, said: &str| {
+        let verify = verify(&redis.url(), &input.file).args(["--rows", "packed"]);
+        let found = text(&expect(verify.run(LIMIT), code, &[]));
+        assert!(found.contains(said), "no {said:?} in:\n{found}");
+    };
+    check(0, "equal: 3 changes from 0/BOOTSTRAP00000001 on");
+    let mut client = redis.client();
+    let pack = member(&mut client, 2);
+    let mut other = pack.clone();
+    let place = other.windows(CELL.len()).position(|part| part == CELL.as_bytes()).unwrap();
+    other[place] = b'X';
+    take(&mut client, &pack);
+    check(8, "missing  0/BOOTSTRAP00000002  packed rows of public.items");
+    put(&mut client, "-999998", &other);
+    check(8, "altered  0/BOOTSTRAP00000002  packed rows of public.items: the SQL text");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use memchr::memchr_iter;
 
-use super::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, State};
+use super::{BlockPoint, Event, ScanPoint, Scanner, SlabSize, State};
 use crate::copy::{CopyHeader, Slab};
 use crate::error::{Place, ScanError};
 use crate::insert::{self, Found, Shape};
@@ -70,14 +70,14 @@ impl InsertBlock {
     }
 
     /// Goes on over rows, up to the end of the slab.
-    fn search(&mut self, bytes: &[u8], offset: u64, whole: bool) -> Next {
+    fn search(&mut self, bytes: &[u8], offset: u64, whole: bool, slabs: SlabSize) -> Next {
         if bytes.len() < self.worth && !whole {
             return Next::Wait;
         }
-        let target = self.point.target(offset);
+        let target = slabs.target(&self.point, offset);
         let (mut end, mut rows) = self.found;
         let next = loop {
-            if end >= target || rows >= SLAB_ROWS {
+            if end >= target || rows >= slabs.rows {
                 break Next::Slab;
             }
             match insert::row(bytes, end, &self.shape, false, &mut ()) {
@@ -88,7 +88,7 @@ impl InsertBlock {
         };
         self.found = (end, rows);
         let part = bytes.len() - end;
-        self.worth = if part > SLAB_BYTES { bytes.len() + part / 4 } else { 0 };
+        self.worth = if part > slabs.bytes { bytes.len() + part / 4 } else { 0 };
         next
     }
 }
@@ -153,7 +153,7 @@ impl Scanner {
         let offset = self.window.offset();
         let State::InsertRows(block) = &mut self.state else { return Ok(None) };
         let bytes = self.window.bytes();
-        let next = block.search(bytes, offset, self.whole);
+        let next = block.search(bytes, offset, self.whole, self.slabs);
         let (length, rows) = block.found;
         let done = match next {
             Next::Slab | Next::Other => true,

@@ -130,11 +130,11 @@ impl<'a> Loader<'a> {
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
-            Item::Rows { rows, count, first, table, before, share } => {
+            Item::Rows { rows, count, numbers, first, table, before, share } => {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
-                let result = self.rows(&converted, count, first, before, sink).await;
+                let result = self.rows(&converted, (count, numbers), first, before, sink).await;
                 pipeline.recycle(converted.rendered);
                 drop(share);
                 result
@@ -155,7 +155,7 @@ impl<'a> Loader<'a> {
     async fn rows(
         &mut self,
         converted: &Converted,
-        count: u64,
+        (count, numbers): (u64, u64),
         first: Sequence,
         before: Box<Mark>,
         sink: &mut Sink,
@@ -165,7 +165,8 @@ impl<'a> Loader<'a> {
         let stop_at = self.first_fatal(rejects);
         let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
         let mut from = 0;
-        let mut passed = 0;
+        let (mut passed, mut rows) = (0, 0);
+        // A pack with the row at which the run ends is not sent: it comes whole, or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
         while from < limit {
@@ -174,24 +175,26 @@ impl<'a> Loader<'a> {
             let last = rendered.members[to - 1];
             let whole = to == rendered.members.len() && stop_at.is_none();
             let row = if whole { count } else { u64::from(last.row) + 1 };
+            let rejected = passed;
             while passed < rejects.len() && u64::from(rejects[passed].row) < row {
                 self.reject(lengths.get(passed));
                 passed += 1;
             }
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
             let mark = if whole {
-                after_slab(&before, count, rendered, rejects)
+                after_slab(&before, (count, numbers), rendered, rejects)
             } else {
-                after_row(&before, row, last.row_end, last.lines)
+                after_row(&before, (row, u64::from(last.number) + 1), last.row_end, last.lines)
             };
             self.count(to - from, (last.end - start) as usize, mark);
-            self.progress.loaded(&table, (to - from) as u64);
+            self.progress.loaded(&table, row - rows - (passed - rejected) as u64);
+            rows = row;
             from = to;
             self.flush_full(sink).await?;
         }
         if rendered.members.is_empty() && stop_at.is_none() {
             lengths.iter().for_each(|length| self.reject(Some(length)));
-            self.mark = Some(after_slab(&before, count, rendered, rejects));
+            self.mark = Some(after_slab(&before, (count, numbers), rendered, rejects));
         }
         match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
             Some(reject) => Err(self.fault(reject, &before)),
@@ -400,24 +403,25 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The point after row `row` (counted from 1) of the slab, which ends at `bytes` of it, `lines` lines on.
-fn after_row(before: &Mark, row: u64, bytes: u32, lines: u32) -> Box<Mark> {
+/// The point after row `row` and number `number` (counted from 1) of the slab, which end at `bytes` of it, `lines` lines
+/// on.
+fn after_row(before: &Mark, (row, number): (u64, u64), bytes: u32, lines: u32) -> Box<Mark> {
     let mut mark = before.clone();
     mark.scan = before.scan.after_rows(row, u64::from(bytes), u64::from(lines));
     mark.rows += row;
-    if let Some(next) = before.next.checked_add(row) {
+    if let Some(next) = before.next.checked_add(number) {
         mark.next = next;
     }
     Box::new(mark)
 }
 
 /// The point after the slab, whose last rows may have been set aside.
-fn after_slab(before: &Mark, count: u64, rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
+fn after_slab(before: &Mark, counts: (u64, u64), rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
     let member = rendered.members.last().map_or((0, 0), |member| (member.row_end, member.lines));
     let reject = rejects.last().map_or((0, 0), |reject| {
         let lines = memchr::memchr_iter(b'\n', &reject.bytes).count() as u64;
         ((reject.start + reject.bytes.len() as u64) as u32, (reject.lines + lines) as u32)
     });
     let (bytes, lines) = member.max(reject);
-    after_row(before, count, bytes, lines)
+    after_row(before, counts, bytes, lines)
 }

@@ -31,7 +31,7 @@ fn plan_with(shape: Shape, dump: &str, limit: Option<Limit>) -> Result<(Vec<Stri
                             .map(|(index, text)| format!("{} {text}", first.get() + index as u64)),
                     );
                 }
-                Work::Rows { plan, slab } => all.push(format!("{first} {} +{}", plan.table, slab.rows)),
+                Work::Rows { plan, numbers, .. } => all.push(format!("{first} {} +{numbers}", plan.table)),
                 Work::LeftOut(slab) => all.push(format!("left out {}", slab.rows)),
                 Work::TableEnd => {}
             }
@@ -45,6 +45,16 @@ fn plan_with(shape: Shape, dump: &str, limit: Option<Limit>) -> Result<(Vec<Stri
 
 fn plan(dump: &str) -> Vec<String> {
     plan_with(shape(), dump, None).unwrap().0
+}
+
+#[test]
+fn packs_have_one_number_and_leave_identities_alone() {
+    let shape = Shape { rows: Rows::Packed, ..shape() };
+    let dump = "CREATE TABLE public.t (a int GENERATED ALWAYS AS IDENTITY);\nCOPY public.t (a) FROM stdin;\n1\n2\n\\.\nANALYZE;\n";
+    assert_eq!(
+        plan_with(shape, dump, None).unwrap().0,
+        ["1 CREATE TABLE public.t (a int GENERATED ALWAYS AS IDENTITY);", "2 public.t +1", "3 ANALYZE;"]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Details, Progress};
+use crate::cli::Rows;
 
 /// How a run has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,12 +16,15 @@ pub enum Ending {
     Stopped,
 }
 
+/// What packed rows mean for who relies on the consumer's transforms.
+pub const PACKED: &str = "rows are packed: the transforms of the translicator do not see them, so they reach the replica as the dump has them";
+
 /// Tables that are named one by one; the rest is one line.
 const TABLES: usize = 40;
 
 /// The summary as text, several lines.
 #[must_use]
-pub fn text(progress: &Progress, first: Option<u64>, ending: Ending) -> String {
+pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: Rows) -> String {
     let details = progress.details();
     let mut out = String::new();
     let seconds = progress.elapsed().as_secs_f64();
@@ -32,6 +36,9 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending) -> String {
     let _ = writeln!(out, "{head}: {} changes, {} rows", details.changes, details.rows);
     if let (Some(first), Some(lsn)) = (first, &details.lsn) {
         let _ = writeln!(out, "  positions   0/BOOTSTRAP{first:08} to {lsn}");
+    }
+    if form == Rows::Packed {
+        let _ = writeln!(out, "  note        {PACKED}");
     }
     if details.resumed_changes > 0 {
         let _ = writeln!(out, "  resumed     {} changes were there before", details.resumed_changes);

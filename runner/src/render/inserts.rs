@@ -5,8 +5,8 @@ use dump::TypeClass;
 use dump::insert::{Found, Shape, Value, Visit, row, unescape};
 use kvbuffer::Sequence;
 
-use super::TablePlan;
 use super::rows::{self, FaultReason, Rendered};
+use super::{Lines, TablePlan};
 
 /// Where a row ends in the slab.
 struct End {
@@ -14,16 +14,17 @@ struct End {
     lines: u32,
 }
 
-/// Turns the rows of a slab of INSERT statements into changes, as [`rows::render`] does for COPY's. `copy` is a
-/// buffer that is used on the way; `out` must be empty.
+/// Turns the rows of a slab of INSERT statements into changes with so many numbers, as [`super::render`] does for
+/// COPY's. `copy` is a buffer that is used on the way; `out` must be empty.
 pub fn render(
-    slab: &[u8],
+    slab: (&[u8], u64),
     shape: &Shape,
     plan: &TablePlan,
     first: Sequence,
     copy: &mut Vec<u8>,
     out: &mut Rendered,
 ) {
+    let (slab, numbers) = slab;
     copy.clear();
     let mut writer = Writer {
         plan,
@@ -46,7 +47,8 @@ pub fn render(
         ends.push(End { offset: end, lines });
         at = end;
     }
-    rows::render(copy, false, plan, first, out);
+    let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers };
+    super::render(lines, plan, first, out);
     for member in &mut out.members {
         let end = &ends[member.row as usize];
         (member.row_end, member.lines) = (end.offset as u32, end.lines);

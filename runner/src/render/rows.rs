@@ -25,7 +25,14 @@ pub struct Rendered {
 impl Rendered {
     /// Says that what was appended last is the member of row `row`, which ends at `row_end` of the slab.
     pub fn ends_member(&mut self, row: u32, row_end: u32) {
-        self.members.push(Member { row, end: self.bytes.len() as u32, row_end, lines: row + 1 });
+        self.ends_pack(row, row, row_end);
+    }
+
+    /// Says that what was appended last has the number at `number`, counted from the slab's first, and is made of the
+    /// rows up to `row`, which ends at `row_end` of the slab.
+    pub fn ends_pack(&mut self, number: u32, row: u32, row_end: u32) {
+        let end = self.bytes.len() as u32;
+        self.members.push(Member { number, row, end, row_end, lines: row + 1 });
     }
 
     /// The member at `index`.
@@ -39,11 +46,13 @@ impl Rendered {
 /// One member of a [`Rendered`] slab. Offsets are 32 bits: a slab is bounded, and a row that large is no change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
-    /// The row's index in the slab.
+    /// Its number, counted from the slab's first.
+    pub number: u32,
+    /// The index in the slab of the last row in it.
     pub row: u32,
     /// Index in [`Rendered::bytes`] after the member.
     pub end: u32,
-    /// Index in the slab after the row and its line end.
+    /// Index in the slab after that row and its line end.
     pub row_end: u32,
     /// Line ends in the slab up to there.
     pub lines: u32,
@@ -118,7 +127,7 @@ pub enum FaultReason {
 }
 
 /// A row longer than this in the dump is too large whatever its escapes stand for (four bytes at most).
-const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
+pub(super) const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
 
 /// Turns the rows of `slab` into changes numbered from `first`, one number a row, appending to `out`.
 ///
@@ -164,9 +173,9 @@ pub fn render(slab: &[u8], crlf: bool, plan: &TablePlan, first: Sequence, out: &
 }
 
 /// What is wrong with the row in hand.
-struct Fault {
-    column: Option<String>,
-    reason: FaultReason,
+pub(super) struct Fault {
+    pub(super) column: Option<String>,
+    pub(super) reason: FaultReason,
 }
 
 impl From<FaultReason> for Fault {
@@ -216,7 +225,7 @@ impl Writer<'_> {
         let encoding = &self.plan.encoding;
         let text = match encoding.to_utf8(line) {
             Ok(text) => text.into_owned() + "\n",
-            Err(error) => return Err(self.undecodable(line, error.offset)),
+            Err(error) => return Err(undecodable(self.plan, line, error.offset)),
         };
         let from = out.bytes.len();
         if self.plan.columns.is_empty() {
@@ -258,7 +267,7 @@ impl Writer<'_> {
             // A line feed is certain to come: the slab holds whole rows.
             let end_of_row = rest[at] == b'\n';
             if end_of_row != (column == last) {
-                return Err(self.field_count(rest));
+                return Err(field_count(self.plan, rest));
             }
             at += 1;
         }
@@ -350,22 +359,6 @@ impl Writer<'_> {
         Ok(end)
     }
 
-    #[cold]
-    fn field_count(&self, rest: &[u8]) -> Fault {
-        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-        let found = memchr::memchr_iter(b'\t', line).count() + 1;
-        FaultReason::FieldCount { expected: self.plan.columns.len(), found }.into()
-    }
-
-    fn undecodable(&self, line: &[u8], offset: usize) -> Fault {
-        let column = memchr::memchr_iter(b'\t', &line[..offset.min(line.len())]).count();
-        let reason = match line.get(offset) {
-            Some(0) => FaultReason::Nul,
-            _ => FaultReason::Undecodable { offset, encoding: self.plan.encoding.name() },
-        };
-        Fault { column: self.plan.columns.get(column).cloned(), reason }
-    }
-
     /// The exact size is worth its cost only where the bound does not do.
     #[inline]
     fn check_size(&self, member: &[u8], row: usize) -> Result<(), Fault> {
@@ -380,6 +373,24 @@ impl Writer<'_> {
         let size = kvbuffer::decode(member).map_or(row, |change| change.wire_size());
         if size > MAX_WIRE_SIZE { Err(FaultReason::TooLarge { size }.into()) } else { Ok(()) }
     }
+}
+
+/// The row at the start of `rest` has another number of fields than the plan has columns.
+#[cold]
+pub(super) fn field_count(plan: &TablePlan, rest: &[u8]) -> Fault {
+    let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+    let found = memchr::memchr_iter(b'\t', line).count() + 1;
+    FaultReason::FieldCount { expected: plan.columns.len(), found }.into()
+}
+
+/// The byte at `offset` of a line is no text in the plan's encoding.
+pub(super) fn undecodable(plan: &TablePlan, line: &[u8], offset: usize) -> Fault {
+    let column = memchr::memchr_iter(b'\t', &line[..offset.min(line.len())]).count();
+    let reason = match line.get(offset) {
+        Some(0) => FaultReason::Nul,
+        _ => FaultReason::Undecodable { offset, encoding: plan.encoding.name() },
+    };
+    Fault { column: plan.columns.get(column).cloned(), reason }
 }
 
 /// The text that JSON has for an escape of COPY that pg_dump writes; its two bytes become these.

@@ -93,8 +93,8 @@ impl RedisSink {
 
     pub(super) fn push(&mut self, first: Sequence, rendered: &Rendered, range: Range<usize>) {
         for index in range {
-            let row = u64::from(rendered.members[index].row);
-            if let Some(sequence) = first.checked_add(row) {
+            let number = u64::from(rendered.members[index].number);
+            if let Some(sequence) = first.checked_add(number) {
                 self.batch.push(sequence, rendered.member(index));
             }
         }

@@ -5,6 +5,8 @@ use std::iter::Peekable;
 use kvbuffer::{ChangeData, Entry, Position, Score, decode};
 
 use super::page::Page;
+use crate::render::packed;
+
 use super::report::{Difference, What};
 
 /// Differences, counted; the first ones in detail.
@@ -123,7 +125,10 @@ fn position(score: Score) -> String {
 fn table(member: &[u8]) -> String {
     match decode(member).map(|change| change.data) {
         Ok(ChangeData::Dml(dml)) => dml.table,
-        Ok(ChangeData::Ddl(_)) => "SQL text".to_owned(),
+        Ok(ChangeData::Ddl(ddl)) => match packed::table(&ddl.ddl) {
+            Some(table) => format!("packed rows of {table}"),
+            None => "SQL text".to_owned(),
+        },
         Err(_) => "no change".to_owned(),
     }
 }

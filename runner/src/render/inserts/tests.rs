@@ -4,9 +4,12 @@ use dump::{Encoding, Event, QualifiedName, Scanner, Schema};
 use proptest::prelude::*;
 
 use super::*;
+use crate::cli::Rows;
 
 fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
     TablePlan {
+        form: Rows::Single,
+        elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),
         classes: classes.to_vec(),
@@ -25,7 +28,7 @@ fn of_inserts(dump: &str, plan: &TablePlan) -> Rendered {
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
             let shape = slab.insert.clone().unwrap();
-            render(slab.bytes(), &shape, plan, Sequence::FIRST, &mut copy, &mut out);
+            render((slab.bytes(), slab.rows), &shape, plan, Sequence::FIRST, &mut copy, &mut out);
         }
     }
     out
@@ -91,7 +94,14 @@ fn columns_by_the_definition() {
         place: dump::Place::default(),
     };
     let plan = |columns| {
-        let plan = TablePlan::new(&header(columns), &schema, Encoding::Utf8, Arc::from(""), Arc::from(""));
+        let plan = TablePlan::new(
+            &header(columns),
+            &schema,
+            Encoding::Utf8,
+            Rows::Single,
+            Arc::from(""),
+            Arc::from(""),
+        );
         plan.map(|plan| (plan.columns, plan.generated))
     };
     let both = vec!["a".to_owned(), "b".to_owned()];
@@ -118,7 +128,7 @@ fn a_slab_ends_within_a_statement() {
             Event::Rows(slab) => {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
                 let shape = slab.insert.clone().unwrap();
-                render(slab.bytes(), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
+                render((slab.bytes(), slab.rows), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
                 assert!(out.faults.is_empty());
                 assert_eq!(out.members.last().unwrap().row_end as usize, slab.bytes().len());
                 rows.push(out.members.len() as u64);

@@ -4,9 +4,12 @@ use dump::Encoding;
 use proptest::prelude::*;
 
 use super::*;
+use crate::cli::Rows;
 
 fn plan(classes: &[TypeClass]) -> TablePlan {
     TablePlan {
+        form: Rows::Single,
+        elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|i| format!("c{i}")).collect(),
         classes: classes.to_vec(),
