@@ -41,7 +41,7 @@ impl Telemetry {
 /// one.
 ///
 /// # Errors
-/// [`Error::Config`] if the collector's client cannot be made.
+/// [`Error::Collector`] if the collector's client cannot be made.
 pub fn init(args: &RunArgs) -> Result<Telemetry, Error> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -64,7 +64,7 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider, Error> {
         .with_http()
         .with_endpoint(endpoint)
         .build()
-        .map_err(|error| Error::Config(format!("--otlp-endpoint {endpoint}: {error}")))?;
+        .map_err(|error| Error::Collector(format!("{endpoint}: {error}")))?;
     // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come with the builder, and win.
     let mut resource = Resource::builder();
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {

@@ -65,9 +65,6 @@ fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amo
         rows_per_second: Some(rows_per_second.round() as i64),
         eta_seconds: if complete { Some(0) } else { eta.map(|seconds| seconds.round() as i64) },
         table: details.table.clone(),
-        // How many tables a dump has, and how many of them earlier calls have loaded, is not known.
-        tables_done: None,
-        tables_total: None,
     }
 }
 

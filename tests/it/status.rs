@@ -87,6 +87,10 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     assert!(wait_until(LIMIT, || look() > then + 8000 - 100), "{}", running.stderr_so_far());
 
     expect(running.wait(LIMIT), 0, &["cannot be written", "is written again"]);
+    // Another object of the name: what is said of the first one does not go there.
+    let reply =
+        reporting(runner(&lab.redis, &input.file), kubernetes, "shop").args(["--status-uid", "another"]);
+    expect(reply.run(LIMIT), 0, &["cannot be written", "UID another"]);
     let whole = kubernetes.get("shop");
     let run = &whole["status"]["run"];
     assert_eq!(run["progress"]["percent"], 100);

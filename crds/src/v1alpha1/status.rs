@@ -179,14 +179,6 @@ pub struct Progress {
     /// The table that is being loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// Tables whose rows are all durable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub tables_done: Option<i32>,
-    /// Tables in the dump, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub tables_total: Option<i32>,
 }
 
 /// Where the next attempt would go on.
