@@ -57,11 +57,11 @@ scenario_s3() {
 
 # Where somebody without a right to Secrets may look.
 no_secret_is_told() {
-    local pod
-    pod=$(k get pods --namespace orders --selector bootstrap.kasho.io/replica-bootstrap=shop --output name)
+    local its="bootstrap.kasho.io/replica-bootstrap=shop"
     {
-        k get rboot,jobs,pods,events --namespace orders --output yaml
-        k logs --namespace orders "$pod"
+        k get rboot,jobs,events --namespace orders --output yaml
+        k get pods --namespace orders --selector "$its" --output yaml
+        k logs --namespace orders --selector "$its" --tail -1
         k logs --namespace kasho deployment/"$release"
     } >"$work/told"
     if grep -n change-me "$work/told" >&2; then
