@@ -1,0 +1,3 @@
+//! The operator as a process, against a real control plane.
+
+mod life;
