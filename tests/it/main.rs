@@ -14,6 +14,7 @@ mod fidelity;
 mod harness;
 mod input;
 mod kit;
+mod operator;
 mod restart;
 mod s3;
 mod servers;
