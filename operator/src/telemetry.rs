@@ -52,7 +52,11 @@ pub fn init(args: &RunArgs) -> Result<Telemetry, Error> {
     let spans = args.otlp_endpoint.as_deref().map(provider).transpose()?;
     let collected = spans.as_ref().map(|spans| {
         let tracer = spans.tracer("pg-bootstrap-operator");
-        tracing_opentelemetry::layer().with_tracer(tracer).with_filter(DynFilterFn::new(is_collected))
+        tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_location(false)
+            .with_threads(false)
+            .with_filter(DynFilterFn::new(is_collected))
     });
     // A second call, as in tests, changes nothing.
     let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(collected).try_init();

@@ -7,6 +7,7 @@ mod operators;
 mod pods;
 mod queue;
 mod real;
+mod traces;
 
 use std::sync::Mutex;
 
