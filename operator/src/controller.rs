@@ -261,6 +261,7 @@ async fn welcome(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Rep
     if !seen {
         let first = status::first(&object, &now());
         apply::status(&around.context.client, &object, &first).await?;
+        publish(&object, around, events::of_change(&status::of_operator(&object), &first)).await;
         let run = object.status.take().and_then(|status| status.run);
         object.status = Some(crds::ReplicaBootstrapStatus { run, ..first });
     }
