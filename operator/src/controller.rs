@@ -268,6 +268,7 @@ async fn welcome(
             return Ok(None);
         }
         object.metadata.resource_version = version;
+        publish(&object, around, events::of_change(&status::of_operator(&object), &first)).await;
         let run = object.status.take().and_then(|status| status.run);
         object.status = Some(crds::ReplicaBootstrapStatus { run, ..first });
     }
