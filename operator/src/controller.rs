@@ -257,8 +257,7 @@ impl One<'_> {
 /// The first word about an object. Returns the object with it.
 async fn welcome(object: &ReplicaBootstrap, around: &Surroundings) -> Result<ReplicaBootstrap, Error> {
     let mut object = object.clone();
-    let seen = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
-    if !seen {
+    if !status::is_seen(&object) {
         let first = status::first(&object, &now());
         apply::status(&around.context.client, &object, &first).await?;
         let run = object.status.take().and_then(|status| status.run);
