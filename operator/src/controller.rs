@@ -260,8 +260,7 @@ async fn welcome(
     around: &Surroundings,
 ) -> Result<Option<ReplicaBootstrap>, Error> {
     let mut object = object.clone();
-    let seen = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
-    if !seen {
+    if !status::is_seen(&object) {
         let first = status::first(&object, &now());
         let version = apply::status(&around.context.client, &object, &first).await?;
         if version.is_none() {

@@ -16,8 +16,15 @@ scenario_uninstall() {
     same "$work/left.set" kasho:left -h "$(address shop redis)"
     equal Running "$(field shop rboot/left .status.phase)" "the phase that nobody changes"
     equal 100 "$(field shop rboot/left .status.run.progress.percent)" "the runner's own word"
+    # Nobody has seen this one, and that is not the same as done.
+    k patch --local --filename examples/kubernetes/pvc.yaml --type merge --output yaml --patch '
+metadata: {name: unseen}
+spec: {redis: {key: "kasho:unseen"}}' >"$work/unseen.yaml"
+    quietly k apply --namespace shop --filename "$work/unseen.yaml"
+    equal "- InProgress 0 0" "$(look shop unseen)" "an object without an operator"
     quietly helm install "$release" "$chart" --namespace kasho --create-namespace --wait
     follow shop left Succeeded 60
     equal "$pod" "$(runner_pods shop left)" "the runner's pod"
     same "$work/left.set" kasho:left -h "$(address shop redis)"
+    follow shop unseen Succeeded 60
 }
