@@ -56,7 +56,7 @@ fn the_status_of_birth_is_none_of_the_operators() {
         assert_eq!(super::is_seen(&seen), is_seen, "{generation:?}");
     }
     seen.status = None;
-    assert!(!super::is_seen(&seen));
+    assert!(!is_seen(&seen));
 }
 
 #[test]
