@@ -1,11 +1,14 @@
 //! The CustomResourceDefinition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps,
+    CustomResourceDefinition, JSON, JSONSchemaProps,
 };
 use kube::CustomResourceExt;
 
 use crate::ReplicaBootstrap;
+
+/// `status.observedGeneration` until the operator has seen the object.
+const UNSEEN: i64 = -1;
 
 /// The fields whose types are Kubernetes' own: what lies below them is documented there, at a length that would make
 /// this definition too large.
@@ -21,9 +24,18 @@ pub fn crd() -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
             tidy(schema, false);
+            say_unseen(schema);
         }
     }
     crd
+}
+
+/// Before any operator has seen it, an object says that it is in progress: kstatus takes one that says nothing for done.
+/// No generation is negative.
+fn say_unseen(schema: &mut JSONSchemaProps) {
+    if let Some(status) = schema.properties.as_mut().and_then(|fields| fields.get_mut("status")) {
+        status.default = Some(JSON(serde_json::json!({"observedGeneration": UNSEEN})));
+    }
 }
 
 /// Takes away formats that nobody knows, nulls, and below a type of Kubernetes descriptions. A null that is not allowed
@@ -106,6 +118,7 @@ mod tests {
         let conditions = &schema["properties"]["status"]["properties"]["conditions"];
         assert_eq!(conditions["x-kubernetes-list-type"], "map");
         assert_eq!(conditions["x-kubernetes-list-map-keys"][0], "type");
+        assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
         let spec = &schema["properties"]["spec"]["properties"];
         assert_eq!(spec["suspend"]["default"], false);
         assert_eq!(spec["backoffLimit"]["default"], 6);

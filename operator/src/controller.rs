@@ -257,7 +257,8 @@ impl One<'_> {
 /// The first word about an object. Returns the object with it.
 async fn welcome(object: &ReplicaBootstrap, around: &Surroundings) -> Result<ReplicaBootstrap, Error> {
     let mut object = object.clone();
-    let seen = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
+    // No generation is negative: that is the definition's default, by which an object is in progress from its creation.
+    let seen = object.status.as_ref().and_then(|status| status.observed_generation).is_some_and(|at| at >= 0);
     if !seen {
         let first = status::first(&object, &now());
         apply::status(&around.context.client, &object, &first).await?;

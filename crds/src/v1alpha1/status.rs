@@ -16,7 +16,8 @@ pub struct ReplicaBootstrapStatus {
     /// Where the run is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// The generation of the spec that the operator's part of the status is about.
+    /// The generation of the spec that the operator's part of the status is about; -1 until the operator has seen the
+    /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling` and `Stalled`: docs/operator.md lists their reasons.
