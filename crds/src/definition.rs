@@ -117,6 +117,7 @@ mod tests {
         let conditions = &schema["properties"]["status"]["properties"]["conditions"];
         assert_eq!(conditions["x-kubernetes-list-type"], "map");
         assert_eq!(conditions["x-kubernetes-list-map-keys"][0], "type");
+        assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
         let spec = &schema["properties"]["spec"]["properties"];
         assert_eq!(spec["suspend"]["default"], false);
         assert_eq!(spec["backoffLimit"]["default"], 6);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator};
 use pg_bootstrap_tests::loads::{seeded, times};
 use pg_bootstrap_tests::servers::RedisServer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{alone, at_once, job, provide, slow, wait};
 use crate::kit::{dump, snapshot, undisturbed};
@@ -94,7 +94,7 @@ fn one_of_two_operators_acts() {
     wait("the process ends", || !first.is_running());
     namespace.create(&alone("c"));
     assert!(first.log().contains("the lease operator-pg-bootstrap-operator is lost"), "{}", first.log());
-    assert!(namespace.try_get("ReplicaBootstrap", "c").unwrap()["status"].is_null());
+    assert_eq!(namespace.get("ReplicaBootstrap", "c")["status"]["phase"], Value::Null);
 }
 
 #[test]

@@ -363,5 +363,5 @@ fn defaults_are_visible() {
         (&spec["changeStream"]["start"], &spec["changeStream"]["complete"]),
         (&json!(true), &json!(true))
     );
-    assert!(made["status"].is_null());
+    assert_eq!(namespace.get("ReplicaBootstrap", "shop")["status"], json!({"observedGeneration": -1}));
 }
