@@ -343,6 +343,16 @@ pub struct LoadArgs {
     )]
     pub status_run_id: Option<String>,
 
+    /// Its UID: one of the same name that was made later is left alone.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_STATUS_UID",
+        requires = "status_resource",
+        value_name = "UID",
+        help_heading = "Kubernetes"
+    )]
+    pub status_uid: Option<String>,
+
     /// Changes in one transaction with its checkpoint.
     #[arg(long, env = "PGBOOTSTRAP_BATCH_SIZE", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "NUMBER", help_heading = "Speed")]
     pub batch_size: u32,

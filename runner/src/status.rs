@@ -42,7 +42,8 @@ pub fn run_status(
     let checkpoint = details.checkpoint.as_deref();
     RunStatus {
         id: id.to_owned(),
-        progress: known.then(|| amounts(details, speed)),
+        // What has ended has no speed, and nobody knows when it will be done.
+        progress: known.then(|| amounts(details, if error.is_some() { (0.0, None) } else { speed })),
         checkpoint: checkpoint.map(|checkpoint| mirror(checkpoint, details.acknowledged)),
         range: checkpoint.map(range),
         skipped: known
@@ -65,9 +66,6 @@ fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amo
         rows_per_second: Some(rows_per_second.round() as i64),
         eta_seconds: if complete { Some(0) } else { eta.map(|seconds| seconds.round() as i64) },
         table: details.table.clone(),
-        // How many tables a dump has, and how many of them earlier calls have loaded, is not known.
-        tables_done: None,
-        tables_total: None,
     }
 }
 
@@ -134,6 +132,17 @@ mod tests {
     fn a_run_that_has_not_begun_says_nothing() {
         let status = run_status("7", &Details::default(), (0.0, None), Some(Duration::from_secs(60)), None);
         assert_eq!(status, RunStatus { id: "7".to_owned(), ..RunStatus::default() });
+    }
+
+    #[test]
+    fn what_has_ended_says_nothing_of_the_time_that_is_left() {
+        let details = Details { begun: true, ..Details::default() };
+        let amounts = |error| {
+            let progress = run_status("7", &details, (1000.0, Some(9.4)), None, error).progress.unwrap();
+            (progress.rows_per_second, progress.eta_seconds)
+        };
+        assert_eq!(amounts(None), (Some(1000), Some(9)));
+        assert_eq!(amounts(Some("the dump is cut off")), (Some(0), None));
     }
 
     #[test]

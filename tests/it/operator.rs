@@ -8,6 +8,9 @@ mod operators;
 mod pods;
 mod queue;
 mod real;
+mod rights;
+mod rules;
+mod traces;
 
 use std::sync::Mutex;
 

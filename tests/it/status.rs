@@ -75,6 +75,8 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     assert_eq!((run["id"].as_str(), run["range"]["first"].as_u64()), (Some("7"), Some(1)));
     assert_eq!(run["progress"]["bytesTotal"].as_u64(), Some(input.file.metadata().unwrap().len()));
     assert!(run["progress"]["percent"].as_u64() < Some(100) && run["error"].is_null(), "{run}");
+    // Of a dump that is not compressed: what has been read ahead does not count.
+    assert_eq!(run["progress"]["bytesRead"], run["checkpoint"]["offset"], "{run}");
     let data: Value = serde_json::from_str(run["checkpoint"]["data"].as_str().unwrap()).unwrap();
     assert_eq!(data["next"].as_u64(), Some(next(&run)));
 
@@ -87,6 +89,10 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     assert!(wait_until(LIMIT, || look() > then + 8000 - 100), "{}", running.stderr_so_far());
 
     expect(running.wait(LIMIT), 0, &["cannot be written", "is written again"]);
+    // Another object of the name: what is said of the first one does not go there.
+    let reply =
+        reporting(runner(&lab.redis, &input.file), kubernetes, "shop").args(["--status-uid", "another"]);
+    expect(reply.run(LIMIT), 0, &["cannot be written", "UID another"]);
     let whole = kubernetes.get("shop");
     let run = &whole["status"]["run"];
     assert_eq!(run["progress"]["percent"], 100);

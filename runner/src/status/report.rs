@@ -41,6 +41,8 @@ pub struct Target {
     pub name: String,
     /// `spec.run.id` of the run.
     pub run_id: String,
+    /// Its UID, where it is known: the status of a later object of the same name is another one's.
+    pub uid: Option<String>,
 }
 
 /// A running reporter.
@@ -149,20 +151,35 @@ impl Sender {
         status
     }
 
-    /// Whether it arrived.
-    async fn send(&mut self, status: RunStatus, limit: Duration) -> bool {
+    /// Applies the run's part. The API server does not look at the UID of a status that is applied, so the object is
+    /// looked at first, and its version keeps the status from one that has come meanwhile.
+    async fn apply(&self, status: &RunStatus) -> Result<(), String> {
+        let name = &self.target.name;
+        let failed = |error: kube::Error| error::chain(&error);
+        let mut metadata = json!({ "name": name, "namespace": self.target.namespace });
+        if let Some(uid) = &self.target.uid {
+            let there = self.api.get_metadata(name).await.map_err(failed)?.metadata;
+            if there.uid.as_ref() != Some(uid) {
+                return Err(format!("it was deleted: the one of this name has not the UID {uid}"));
+            }
+            metadata["resourceVersion"] = json!(there.resource_version);
+        }
         let object = json!({
             "apiVersion": ReplicaBootstrap::api_version(&()),
             "kind": ReplicaBootstrap::kind(&()),
-            "metadata": { "name": self.target.name, "namespace": self.target.namespace },
+            "metadata": metadata,
             "status": { "run": status },
         });
         let parameters = PatchParams::apply(RUNNER_MANAGER).force();
-        let patch = Patch::Apply(&object);
-        let sending = self.api.patch_status(&self.target.name, &parameters, &patch);
-        let failure = match tokio::time::timeout(limit, sending).await {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(error::chain(&error)),
+        self.api.patch_status(name, &parameters, &Patch::Apply(&object)).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Whether it arrived.
+    async fn send(&mut self, status: RunStatus, limit: Duration) -> bool {
+        let failure = match tokio::time::timeout(limit, self.apply(&status)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
             Err(_) => Some(format!("no reply for {} s", limit.as_secs())),
         };
         let arrived = failure.is_none();

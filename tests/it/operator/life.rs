@@ -216,9 +216,9 @@ fn an_object_is_deleted_and_its_job_is_left() {
     namespace.expect("shop", "Pending", "Replacing");
     namespace.pod("shop").end(0);
     namespace.expect("shop", "Pending", "JobConflict");
+    wait("the run ends by itself", || job(&namespace, "shop", "1").unwrap()["status"]["succeeded"] == 1);
     let job = job(&namespace, "shop", "1").unwrap();
-    assert_eq!(job["metadata"]["uid"], kept);
-    assert!(job["status"]["succeeded"] == 1 && job["metadata"]["ownerReferences"].is_null(), "{job}");
+    assert_eq!((&job["metadata"]["uid"], &job["metadata"]["ownerReferences"]), (&kept, &Value::Null));
     for (kind, end) in BELONGINGS {
         namespace.delete(kind, &format!("shop{end}"));
     }

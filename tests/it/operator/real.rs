@@ -56,7 +56,11 @@ fn a_held_run_goes_on_from_its_checkpoint() {
     assert_eq!((kubelet.starts("shop"), kubelet.most_at_once("shop")), (2, 1));
     assert_eq!(snapshot(&redis), undisturbed(&bytes));
     assert_eq!(done["status"]["run"]["progress"]["changes"], changes(2000));
-    assert!(kubelet.log("shop").contains("resum"), "{}", kubelet.log("shop"));
+    let log = kubelet.log("shop");
+    let resumed =
+        log.lines().find(|line| line.contains("going on from the checkpoint")).expect("a word of it");
+    let resumed: Value = serde_json::from_str(resumed).unwrap();
+    assert_eq!(resumed["next"], held, "{log}");
 }
 
 #[test]
