@@ -1,6 +1,7 @@
 //! The operator as a process, with the rights that its chart gives it, against a real control plane. Each test has a
 //! namespace of its own and one operator that watches it.
 
+mod chaos;
 mod jobs;
 mod life;
 mod operators;

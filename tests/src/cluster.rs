@@ -15,6 +15,7 @@ mod kubelet;
 mod object;
 mod operator;
 mod pod;
+mod watch;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -22,11 +23,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::servers::KubernetesServer;
+use crate::servers::{KubernetesServer, wait_until};
 pub use kubelet::Kubelet;
 pub use object::{kstatus, replica_bootstrap, verdict};
 pub use operator::Operator;
 pub use pod::Pod;
+pub use watch::{Seen, Watch};
 
 /// Longer than anything takes that the operator or a controller does by itself, on any machine.
 pub const LIMIT: Duration = Duration::from_secs(180);
@@ -56,9 +58,14 @@ pub struct Namespace {
 impl Namespace {
     /// A new one of the shared server, whose name begins so.
     pub fn new(prefix: &str) -> Self {
+        Self::on(server(), prefix)
+    }
+
+    /// A new one of another server: for a test that stops it.
+    pub fn on(server: &'static KubernetesServer, prefix: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("{prefix}-{}", NEXT.fetch_add(1, Relaxed));
-        let made = Self { name, server: server() };
+        let made = Self { name, server };
         made.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": made.name}}));
         made
     }
@@ -83,9 +90,24 @@ impl Namespace {
         if name.is_empty() { all } else { format!("{all}/{name}") }
     }
 
+    /// A request that waits for a server that is away, as everybody in a cluster does. What was done although no answer
+    /// came is asked for again, so the caller must bear that.
+    fn call(&self, method: &str, path: &str, content: &str, body: &str) -> (u16, String) {
+        let mut answer = (0, String::new());
+        wait_until(LIMIT, || {
+            answer = self.server.call(method, path, content, body);
+            let there = ![0, 500, 503, 504].contains(&answer.0);
+            if !there {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            there
+        });
+        answer
+    }
+
     /// A thing, if it is there.
     pub fn try_get(&self, kind: &str, name: &str) -> Option<Value> {
-        match self.server.call("GET", &self.path(kind, name), "", "") {
+        match self.call("GET", &self.path(kind, name), "", "") {
             (200, reply) => Some(parsed(&reply)),
             (404, _) => None,
             (status, reply) => panic!("get {kind} {name}: {status}: {reply}"),
@@ -102,7 +124,7 @@ impl Namespace {
     pub fn list(&self, kind: &str, selector: &str) -> Vec<Value> {
         let selector = selector.replace('=', "%3D").replace(',', "%2C").replace('/', "%2F");
         let path = format!("{}?labelSelector={selector}", self.path(kind, ""));
-        let (status, reply) = self.server.call("GET", &path, "", "");
+        let (status, reply) = self.call("GET", &path, "", "");
         assert_eq!(status, 200, "list {kind}: {reply}");
         let mut reply = parsed(&reply);
         serde_json::from_value(reply["items"].take()).expect("a list")
@@ -121,7 +143,7 @@ impl Namespace {
     pub fn try_create(&self, object: &Value) -> Result<Value, Refusal> {
         let kind = object["kind"].as_str().expect("a kind");
         let path = self.path(kind, "");
-        answer(self.server.call("POST", &path, "application/json", &object.to_string()))
+        answer(self.call("POST", &path, "application/json", &object.to_string()))
     }
 
     /// Merges a patch into a thing.
@@ -137,7 +159,7 @@ impl Namespace {
     pub fn try_patch(&self, kind: &str, name: &str, patch: &Value) -> Result<Value, Refusal> {
         let (kind, sub) = kind.split_once('/').map_or((kind, String::new()), |(k, s)| (k, format!("/{s}")));
         let path = format!("{}{sub}", self.path(kind, name));
-        answer(self.server.call("PATCH", &path, "application/merge-patch+json", &patch.to_string()))
+        answer(self.call("PATCH", &path, "application/merge-patch+json", &patch.to_string()))
     }
 
     /// Deletes a thing, with what belongs to it, in the background.
@@ -148,12 +170,20 @@ impl Namespace {
     /// Deletes a thing with these options. What is gone already is no error.
     pub fn delete_with(&self, kind: &str, name: &str, options: &Value) {
         let body = options.to_string();
-        let (status, reply) = self.server.call("DELETE", &self.path(kind, name), "application/json", &body);
+        let (status, reply) = self.call("DELETE", &self.path(kind, name), "application/json", &body);
         assert!([200, 202, 404].contains(&status), "delete {kind} {name}: {status}: {reply}");
     }
 
     /// A token of a ServiceAccount, for as long as this pod is there.
     pub fn token(&self, account: &str, pod: Option<&Value>) -> String {
+        self.try_token(account, pod).unwrap_or_else(|refusal| panic!("a token of {account}: {refusal:?}"))
+    }
+
+    /// The same, or why there is none: the pod or the account may be gone.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub fn try_token(&self, account: &str, pod: Option<&Value>) -> Result<String, Refusal> {
         let mut spec = json!({"expirationSeconds": 7200});
         if let Some(pod) = pod {
             let (name, uid) = (&pod["metadata"]["name"], &pod["metadata"]["uid"]);
@@ -161,9 +191,9 @@ impl Namespace {
         }
         let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});
         let path = format!("{}/token", self.path("ServiceAccount", account));
-        let (status, reply) = self.server.call("POST", &path, "application/json", &body.to_string());
-        assert_eq!(status, 201, "a token of {account}: {reply}");
-        parsed(&reply)["status"]["token"].as_str().expect("a token").to_owned()
+        let (status, reply) = self.call("POST", &path, "application/json", &body.to_string());
+        let answer = answer((status, reply))?;
+        Ok(answer["status"]["token"].as_str().expect("a token").to_owned())
     }
 
     /// Reasons of the events about a thing, in no order.

@@ -211,7 +211,8 @@ impl Shared {
             return Ok(());
         }
         std::fs::create_dir_all(folder.join("tmp")).expect("make a folder");
-        let config = self.identity(pod, &folder);
+        // A pod that is gone already is seen to be in the next round.
+        let Some(config) = self.identity(pod, &folder) else { return Ok(()) };
         let arguments = pod["spec"]["containers"][0]["args"].as_array().cloned().unwrap_or_default();
         let arguments = arguments.iter().filter_map(Value::as_str).map(|argument| here(argument, &mounts));
         let mut runner = Runner::new().args(arguments).current_dir(&folder);
@@ -326,13 +327,18 @@ impl Shared {
         Ok(String::from_utf8(bytes.expect("base64")).expect("text"))
     }
 
-    /// A configuration with the ServiceAccount's token.
-    fn identity(&self, pod: &Value, folder: &Path) -> PathBuf {
+    /// A configuration with the ServiceAccount's token, as long as pod and account are there.
+    fn identity(&self, pod: &Value, folder: &Path) -> Option<PathBuf> {
         let account = pod["spec"]["serviceAccountName"].as_str().unwrap_or("default");
         let (token, config) = (folder.join("token"), folder.join("kubeconfig"));
-        std::fs::write(&token, self.namespace.token(account, Some(pod))).expect("write the token");
+        let text = match self.namespace.try_token(account, Some(pod)) {
+            Ok(text) => text,
+            Err(refusal) if [404, 409].contains(&refusal.status) => return None,
+            Err(refusal) => panic!("a token of {account}: {refusal:?}"),
+        };
+        std::fs::write(&token, text).expect("write the token");
         self.namespace.server().write_kubeconfig(&config, &token, self.namespace.name());
-        config
+        Some(config)
     }
 
     /// The last word about a pod that is being deleted.

@@ -127,7 +127,7 @@ fn condition<'a>(object: &'a Value, kind: &str) -> &'a Value {
 
 /// Phase and conditions say the same, at any moment.
 #[track_caller]
-fn agrees(object: &Value) {
+pub(super) fn agrees(object: &Value) {
     let phase = object["status"]["phase"].as_str().unwrap_or_default();
     let is = |kind: &str| condition(object, kind)["status"] == "True";
     let (ready, stalled, reconciling) = (is("Ready"), is("Stalled"), is("Reconciling"));

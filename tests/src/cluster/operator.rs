@@ -145,14 +145,14 @@ fn grant(namespace: &Namespace) {
     if namespace.try_get("ServiceAccount", ACCOUNT).is_some() {
         return;
     }
-    for manifest in manifests() {
+    for manifest in manifests(namespace) {
         let text = manifest.to_string().replace(PLACEHOLDER, namespace.name());
         namespace.create(&serde_json::from_str(&text).expect("JSON"));
     }
 }
 
 /// Account, roles and bindings as the chart renders them, by way of kubectl, which reads YAML.
-fn manifests() -> &'static [Value] {
+fn manifests(namespace: &Namespace) -> &'static [Value] {
     static MANIFESTS: OnceLock<Vec<Value>> = OnceLock::new();
     MANIFESTS.get_or_init(|| {
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/pg-bootstrap-operator");
@@ -166,7 +166,7 @@ fn manifests() -> &'static [Value] {
         let file = folder.path().join("rendered.yaml");
         std::fs::write(&file, &rendered.stdout).expect("write what helm renders");
         let mut kubectl = Command::new(program("kubectl"));
-        kubectl.arg("--kubeconfig").arg(super::server().kubeconfig());
+        kubectl.arg("--kubeconfig").arg(namespace.server().kubeconfig());
         kubectl.args(["create", "--dry-run=client", "--validate=false", "--output", "json", "--filename"]);
         let read = kubectl.arg(&file).output().expect("run kubectl");
         assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Method};
@@ -30,9 +31,23 @@ pub struct KubernetesServer {
     certificates: Certificates,
     client: Client,
     runtime: Runtime,
-    processes: Vec<Child>,
-    _reapers: Vec<Reaper>,
+    etcd_port: u16,
+    /// In this order: etcd, the API server, the controllers.
+    processes: Mutex<Vec<Process>>,
     folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    _reaper: Reaper,
+}
+
+impl Process {
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl KubernetesServer {
@@ -56,13 +71,13 @@ impl KubernetesServer {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("start a runtime");
         let client = client(&certificates.ca);
-        let processes = Vec::new();
-        let mut server =
-            Self { port, certificates, client, runtime, processes, _reapers: Vec::new(), folder };
-        server.launch_etcd(etcd_port);
-        server.launch_api(etcd_port);
-        let ready = wait_until(START_LIMIT, || server.call("GET", "/readyz", "", "").0 == 200);
-        assert!(ready, "no answer: {}\n{}", server.log("etcd"), server.log("kube-apiserver"));
+        let processes = Mutex::default();
+        let server = Self { port, certificates, client, runtime, etcd_port, processes, folder };
+        let etcd = server.launch_etcd();
+        server.processes().push(etcd);
+        let api = server.launch_api();
+        server.processes().push(api);
+        server.await_api();
         let definition =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/pg-bootstrap-operator/files/crd.yaml");
         let definition = std::fs::read_to_string(definition).expect("read the definition");
@@ -76,22 +91,32 @@ impl KubernetesServer {
 
     /// The same with the controllers of Jobs, garbage, namespaces, service accounts, times to live and quotas.
     pub fn with_controllers() -> Self {
-        let mut server = Self::start();
+        let server = Self::start();
         let mut command = Command::new(program("kube-controller-manager"));
         command.arg("--kubeconfig").arg(server.kubeconfig());
         command.args(["--controllers", CONTROLLERS, "--secure-port", "0", "--leader-elect=false"]);
         // Many tests at once are one client to it.
         command.args(["--kube-api-qps", "500", "--kube-api-burst", "1000", "--profiling=false"]);
         command.arg("--root-ca-file").arg(&server.certificates.ca);
-        server.spawn(command, "kube-controller-manager");
+        let controllers = server.spawn(command, "kube-controller-manager");
+        server.processes().push(controllers);
         let account = "/api/v1/namespaces/default/serviceaccounts/default";
         let works = wait_until(START_LIMIT, || server.call("GET", account, "", "").0 == 200);
         assert!(works, "the controllers do nothing: {}", server.log("kube-controller-manager"));
         server
     }
 
-    fn launch_etcd(&mut self, port: u16) {
-        let clients = format!("http://127.0.0.1:{port}");
+    fn processes(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn await_api(&self) {
+        let ready = wait_until(START_LIMIT, || self.call("GET", "/readyz", "", "").0 == 200);
+        assert!(ready, "no answer: {}\n{}", self.log("etcd"), self.log("kube-apiserver"));
+    }
+
+    fn launch_etcd(&self) -> Process {
+        let clients = format!("http://127.0.0.1:{}", self.etcd_port);
         let mut command = Command::new(program("etcd"));
         command.arg("--data-dir").arg(self.folder.path().join("data"));
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
@@ -102,12 +127,12 @@ impl KubernetesServer {
             "--log-level",
             "warn",
         ]);
-        self.spawn(command, "etcd");
+        self.spawn(command, "etcd")
     }
 
-    fn launch_api(&mut self, etcd_port: u16) {
+    fn launch_api(&self) -> Process {
         let mut command = Command::new(program("kube-apiserver"));
-        command.args(["--etcd-servers", &format!("http://127.0.0.1:{etcd_port}")]);
+        command.args(["--etcd-servers", &format!("http://127.0.0.1:{}", self.etcd_port)]);
         command.args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
         command.args(["--secure-port", &self.port.to_string(), "--endpoint-reconciler-type", "none"]);
         command.args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"]);
@@ -123,18 +148,18 @@ impl KubernetesServer {
         ] {
             command.arg(option).arg(file);
         }
-        self.spawn(command, "kube-apiserver");
+        self.spawn(command, "kube-apiserver")
     }
 
-    fn spawn(&mut self, mut command: Command, name: &str) {
-        let log = std::fs::File::create(self.folder.path().join(name)).expect("open the log");
+    fn spawn(&self, mut command: Command, name: &str) -> Process {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join(name));
+        let log = log.expect("open the log");
         let errors = log.try_clone().expect("share the log");
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
         let child = child.unwrap_or_else(|error| panic!("start {name}: {error}"));
         let mut reaper = Reaper::watch(self.folder.path());
         reaper.process(Some(child.id()));
-        self._reapers.push(reaper);
-        self.processes.push(child);
+        Process { child, _reaper: reaper }
     }
 
     /// A configuration for clients, with every right.
@@ -209,12 +234,21 @@ impl KubernetesServer {
 
     /// Stops the API server without closing its connections.
     pub fn freeze(&self) {
-        signal(self.processes[1].id(), "STOP");
+        signal(self.processes()[1].child.id(), "STOP");
     }
 
     /// Ends [`KubernetesServer::freeze`].
     pub fn thaw(&self) {
-        signal(self.processes[1].id(), "CONT");
+        signal(self.processes()[1].child.id(), "CONT");
+    }
+
+    /// Kills the API server, and starts it again with what it held when so much time has passed.
+    pub fn restart_after(&self, pause: Duration) {
+        self.processes()[1].kill();
+        std::thread::sleep(pause);
+        let api = self.launch_api();
+        self.processes()[1] = api;
+        self.await_api();
     }
 
     fn log(&self, name: &str) -> String {
@@ -224,9 +258,8 @@ impl KubernetesServer {
 
 impl Drop for KubernetesServer {
     fn drop(&mut self) {
-        for child in self.processes.iter_mut().rev() {
-            let _ = child.kill();
-            let _ = child.wait();
+        for process in self.processes().iter_mut().rev() {
+            process.kill();
         }
     }
 }
