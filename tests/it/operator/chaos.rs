@@ -361,8 +361,7 @@ impl Stage {
             let all = namespace.list(kind, "");
             let of_it = |thing: &&Value| {
                 let owners = thing["metadata"]["ownerReferences"].as_array();
-                owners
-                    .is_some_and(|all| all.iter().any(|owner| owner["uid"] == object["metadata"]["uid"]))
+                owners.is_some_and(|all| all.iter().any(|owner| owner["uid"] == object["metadata"]["uid"]))
             };
             let own: Vec<_> = all.iter().filter(of_it).map(|thing| &thing["metadata"]["name"]).collect();
             assert_eq!(own.len(), 1, "{kind} of {}: {own:?}", load.name);
