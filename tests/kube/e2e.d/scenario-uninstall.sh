@@ -5,7 +5,7 @@
 scenario_uninstall() {
     local pod
     expect "$work/left.set" kasho:left examples/shop.sql
-    slow left 150
+    slow left 100
     under_way left
     pod=$(runner_pods shop left)
     quietly helm uninstall "$release" --namespace kasho --wait

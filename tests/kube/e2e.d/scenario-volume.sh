@@ -12,6 +12,7 @@ scenario_volume() {
     k get rboot --namespace shop --output wide
     same "$work/shop.set" kasho:changes -h "$(address shop redis)"
     restricted_pod
+    again
     cleans_up_after_itself
 }
 
@@ -22,6 +23,16 @@ restricted_pod() {
     equal true "$(field shop "$pod" '.spec.containers[0].securityContext.readOnlyRootFilesystem')" "the runner's root is read-only"
     equal 65532 "$(field shop "$pod" '.spec.securityContext.runAsUser')" "the runner's user"
     equal 0 "$(field shop "$pod" '.status.containerStatuses[0].state.terminated.exitCode')" "the runner's exit code"
+}
+
+# The guide's last command: another snapshot, another run, from the start.
+again() {
+    local patch
+    patch=$(sed -n "s/^    kubectl patch rboot shop --type merge --patch '\(.*\)'$/\1/p" docs/guide.md)
+    quietly k patch rboot shop --namespace shop --type merge --patch "$patch"
+    quietly k wait --namespace shop rboot/shop --for='jsonpath={.status.runId}=2' --timeout=30s
+    follow shop shop Succeeded 90
+    same "$work/shop.set" kasho:changes -h "$(address shop redis)"
 }
 
 # What the operator has made goes with the object; what the runner has written does not.
