@@ -18,7 +18,8 @@ fn expect_gone(namespace: &Namespace, name: &str) {
     wait("everything of the object goes", || {
         belongings(namespace, name).iter().all(Option::is_none) && namespace.pods(name).is_empty()
     });
-    assert!(namespace.try_get("ReplicaBootstrap", name).is_none());
+    // In the foreground the object itself is the last to go.
+    wait("the object goes", || namespace.try_get("ReplicaBootstrap", name).is_none());
 }
 
 #[test]
