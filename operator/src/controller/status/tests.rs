@@ -53,10 +53,10 @@ fn the_status_of_birth_is_none_of_the_operators() {
     for (generation, is_seen) in [(None, false), (Some(-1), false), (Some(3), true)] {
         let status = ReplicaBootstrapStatus { observed_generation: generation, ..Default::default() };
         seen.status = Some(status);
-        assert_eq!(super::is_seen(&seen), is_seen, "{generation:?}");
+        assert_eq!(is_seen(&seen), is_seen, "{generation:?}");
     }
     seen.status = None;
-    assert!(!super::is_seen(&seen));
+    assert!(!is_seen(&seen));
 }
 
 #[test]
