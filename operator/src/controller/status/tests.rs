@@ -50,10 +50,10 @@ fn the_first_word_is_unknown_and_reconciling() {
 #[test]
 fn the_status_of_birth_is_none_of_the_operators() {
     let mut seen = object();
-    for (generation, is_seen) in [(None, false), (Some(-1), false), (Some(3), true)] {
+    for (generation, wanted) in [(None, false), (Some(-1), false), (Some(3), true)] {
         let status = ReplicaBootstrapStatus { observed_generation: generation, ..Default::default() };
         seen.status = Some(status);
-        assert_eq!(super::is_seen(&seen), is_seen, "{generation:?}");
+        assert_eq!(is_seen(&seen), wanted, "{generation:?}");
     }
     seen.status = None;
     assert!(!is_seen(&seen));
