@@ -122,8 +122,7 @@ impl Pod<'_> {
             "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:00:00Z", "count": 1,
         });
         let path = format!("/api/v1/namespaces/{namespace}/events");
-        let (status, reply) =
-            self.namespace.call("POST", &path, "application/json", &event.to_string());
+        let (status, reply) = self.namespace.call("POST", &path, "application/json", &event.to_string());
         assert_eq!(status, 201, "{reply}");
         self
     }
