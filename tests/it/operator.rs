@@ -11,6 +11,7 @@ mod real;
 mod rights;
 mod rules;
 mod traces;
+mod watched;
 
 use std::sync::Mutex;
 

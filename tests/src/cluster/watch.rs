@@ -104,11 +104,16 @@ impl Watch {
     /// Panics if something was seen that must not be.
     #[track_caller]
     pub fn check(&mut self) {
-        if self.thread.as_ref().is_some_and(JoinHandle::is_finished)
+        if self.has_failed()
             && let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
         {
             std::panic::resume_unwind(panic);
         }
+    }
+
+    /// Whether something was seen that must not be.
+    pub fn has_failed(&self) -> bool {
+        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// What was seen so far.
@@ -158,7 +163,11 @@ impl Shared {
     /// One request without patience.
     fn read(&self, path: &str) -> Option<Value> {
         let (status, reply) = self.namespace.server().call("GET", path, "", "");
-        (status == 200).then(|| serde_json::from_str(&reply).expect("JSON"))
+        let mut found: Value = (status == 200).then(|| serde_json::from_str(&reply).expect("JSON"))?;
+        if let Some(metadata) = found["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        Some(found)
     }
 
     /// Jobs or pods of the object; of those that count there is one at most.
@@ -219,7 +228,7 @@ impl Shared {
         }
         lock(&self.seen).compared += 1;
         if *loss == Loss::Unknown {
-            if there == next - 1 {
+            if next > 1 && there == next - 1 {
                 *loss = Loss::None;
                 before.amounts = [0; 4];
             }

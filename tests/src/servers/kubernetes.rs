@@ -40,7 +40,8 @@ pub struct KubernetesServer {
 #[derive(Debug)]
 struct Process {
     child: Child,
-    _reaper: Reaper,
+    /// One for the process' whole life: its end takes the folder with it.
+    reaper: Reaper,
 }
 
 impl Process {
@@ -131,6 +132,10 @@ impl KubernetesServer {
     }
 
     fn launch_api(&self) -> Process {
+        self.spawn(self.api_command(), "kube-apiserver")
+    }
+
+    fn api_command(&self) -> Command {
         let mut command = Command::new(program("kube-apiserver"));
         command.args(["--etcd-servers", &format!("http://127.0.0.1:{}", self.etcd_port)]);
         command.args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
@@ -148,18 +153,22 @@ impl KubernetesServer {
         ] {
             command.arg(option).arg(file);
         }
-        self.spawn(command, "kube-apiserver")
+        command
     }
 
-    fn spawn(&self, mut command: Command, name: &str) -> Process {
+    fn spawn(&self, command: Command, name: &str) -> Process {
+        let child = self.start_process(command, name);
+        let mut reaper = Reaper::watch(self.folder.path());
+        reaper.process(Some(child.id()));
+        Process { child, reaper }
+    }
+
+    fn start_process(&self, mut command: Command, name: &str) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join(name));
         let log = log.expect("open the log");
         let errors = log.try_clone().expect("share the log");
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
-        let child = child.unwrap_or_else(|error| panic!("start {name}: {error}"));
-        let mut reaper = Reaper::watch(self.folder.path());
-        reaper.process(Some(child.id()));
-        Process { child, _reaper: reaper }
+        child.unwrap_or_else(|error| panic!("start {name}: {error}"))
     }
 
     /// A configuration for clients, with every right.
@@ -246,8 +255,10 @@ impl KubernetesServer {
     pub fn restart_after(&self, pause: Duration) {
         self.processes()[1].kill();
         std::thread::sleep(pause);
-        let api = self.launch_api();
-        self.processes()[1] = api;
+        let child = self.start_process(self.api_command(), "kube-apiserver");
+        let api = &mut self.processes()[1];
+        api.reaper.process(Some(child.id()));
+        api.child = child;
         self.await_api();
     }
 
