@@ -87,7 +87,7 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
 
-    /// Where S3 is, if not at AWS, like https://minio.example:9000.
+    /// Where S3 is, if not at AWS, like `https://minio.example:9000`.
     #[arg(long, env = "PGBOOTSTRAP_S3_ENDPOINT", value_name = "URL", help_heading = "Source")]
     pub s3_endpoint: Option<String>,
 

@@ -5,7 +5,7 @@
 //!
 //! - It never holds the load up, nor ends it: what cannot be sent is tried again with the newest state.
 //! - One request at a time, so that an older state does not overtake a newer one.
-//! - At the end it tries for [`LAST`] at most.
+//! - At the end it tries for `LAST` at most.
 
 use std::sync::Arc;
 use std::time::Duration;
