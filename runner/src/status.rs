@@ -55,6 +55,25 @@ pub fn run_status(
     }
 }
 
+/// What an attempt says that has not begun yet: what the one before it has left, beside what it says itself. Of another
+/// run nothing is left.
+#[must_use]
+pub fn carry_over(status: RunStatus, before: &RunStatus) -> RunStatus {
+    if status.id != before.id {
+        return status;
+    }
+    RunStatus { error: status.error, ..before.clone() }
+}
+
+/// Where the run had come by the status, if this attempt found less of it in Redis: the mirror is never ahead, so that
+/// was lost. `found` are the changes that it found.
+#[must_use]
+pub fn lost<'a>(id: &str, found: u64, before: &'a RunStatus) -> Option<&'a str> {
+    let had = before.progress.as_ref()?.changes?;
+    let less = id == before.id && signed(found) < had;
+    before.checkpoint.as_ref().filter(|_| less)?.lsn.as_deref()
+}
+
 fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amounts {
     let complete = details.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.complete);
     Amounts {
@@ -143,6 +162,29 @@ mod tests {
         };
         assert_eq!(amounts(None), (Some(1000), Some(9)));
         assert_eq!(amounts(Some("the dump is cut off")), (Some(0), None));
+    }
+
+    #[test]
+    fn what_an_earlier_attempt_left_stays_until_this_one_knows() {
+        let before = RunStatus {
+            id: "7".to_owned(),
+            progress: Some(Amounts { changes: Some(9), ..Amounts::default() }),
+            checkpoint: Some(Mirror { lsn: Some("0/BOOTSTRAP9".to_owned()), ..Mirror::default() }),
+            range: Some(Range { first: Some(1), last: Some(9) }),
+            error: Some("then".to_owned()),
+            ..RunStatus::default()
+        };
+        let new =
+            |id: &str| RunStatus { id: id.to_owned(), error: Some("now".to_owned()), ..RunStatus::default() };
+        let carried = carry_over(new("7"), &before);
+        assert_eq!((carried.error.as_deref(), &carried.range), (Some("now"), &before.range));
+        assert_eq!(carry_over(new("8"), &before), new("8"));
+        assert_eq!((lost("7", 9, &before), lost("7", 10, &before)), (None, None));
+        assert_eq!(
+            (lost("7", 8, &before), lost("7", 0, &before)),
+            (Some("0/BOOTSTRAP9"), Some("0/BOOTSTRAP9"))
+        );
+        assert_eq!(lost("8", 0, &before), None);
     }
 
     #[test]

@@ -120,11 +120,17 @@ fn after_an_error(kubernetes: &KubernetesServer) {
     let run_now = run_status(kubernetes, "shop");
     assert!(run_now["error"].as_str().unwrap().contains("--no-owner"), "{run_now}");
     assert_eq!(run_now["id"], "7");
-    // What the next attempt does not know is gone: the whole part is applied.
-    assert!(run_now["checkpoint"].is_null(), "{run_now}");
+    // An attempt that has not begun says what the one before it has left.
+    assert_eq!(run_now["range"]["last"], changes(100), "{run_now}");
+    assert!(run_now["checkpoint"]["data"].is_string(), "{run_now}");
     expect(run().run(LIMIT), 0, &[]);
     let run_now = run_status(kubernetes, "shop");
     assert!(run_now["error"].is_null() && run_now["progress"]["percent"] == 100, "{run_now}");
+    // Redis is emptied while nothing runs: that is said, and everything is written again.
+    redis.cli(&["FLUSHALL"]);
+    expect(run().run(LIMIT), 0, &["Redis has lost changes of this run"]);
+    let run_now = run_status(kubernetes, "shop");
+    assert_eq!(run_now["progress"]["rows"], 100, "{run_now}");
     // An object that is not there.
     let nobody = reporting(runner(&redis, &input.file), kubernetes, "nobody").run(LIMIT);
     expect(nobody, 0, &["default/nobody", "not found"]);

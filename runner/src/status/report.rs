@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::run_status;
+use super::{carry_over, lost, run_status};
 use crate::error::{self, Error};
 use crate::progress::{Progress, Rate};
 
@@ -71,7 +71,17 @@ impl Reporter {
         let client = Client::try_from(config).map_err(|error| usage(&error))?;
         let resource = ApiResource::erase::<ReplicaBootstrap>(&());
         let api = Api::namespaced_with(client, &target.namespace, &resource);
-        let sender = Sender { api, target, ttl, progress, rate: Rate::default(), sent: None, failing: false };
+        let sender = Sender {
+            api,
+            target,
+            ttl,
+            progress,
+            rate: Rate::default(),
+            before: None,
+            asked: false,
+            sent: None,
+            failing: false,
+        };
         let (end, ended) = oneshot::channel();
         Ok(Self { end, task: tokio::spawn(sender.run(ended)) })
     }
@@ -90,6 +100,10 @@ struct Sender {
     ttl: Option<Duration>,
     progress: Arc<Progress>,
     rate: Rate,
+    /// What an earlier attempt has left there, until this one has begun.
+    before: Option<RunStatus>,
+    /// Whether that is known.
+    asked: bool,
     sent: Option<RunStatus>,
     failing: bool,
 }
@@ -119,8 +133,21 @@ impl Sender {
         self.last(error.ok().flatten().as_deref(), until).await;
     }
 
+    /// Looks at what is there. An API server that is away is asked again with the next report.
+    async fn look(&mut self) {
+        if self.asked {
+            return;
+        }
+        let asking = self.api.get(&self.target.name);
+        if let Ok(Ok(there)) = tokio::time::timeout(REQUEST, asking).await {
+            self.asked = true;
+            self.before = serde_json::from_value(there.data["status"]["run"].clone()).ok();
+        }
+    }
+
     /// Sends what is known now, unless that was sent already.
     async fn report(&mut self) {
+        self.look().await;
         let status = self.status(None);
         if self.sent.as_ref() != Some(&status) {
             self.send(status, REQUEST).await;
@@ -144,7 +171,18 @@ impl Sender {
     fn status(&mut self, error: Option<&str>) -> RunStatus {
         let details = self.progress.details();
         let speed = self.rate.update(&details);
-        let status = run_status(&self.target.run_id, &details, speed, self.ttl, error);
+        let mut status = run_status(&self.target.run_id, &details, speed, self.ttl, error);
+        if let Some(before) = &self.before
+            && !details.begun
+        {
+            status = carry_over(status, before);
+        } else if let Some(before) = self.before.take()
+            && let Some(lsn) = lost(&self.target.run_id, details.resumed_changes, &before)
+        {
+            tracing::warn!(
+                "Redis has lost changes of this run, which had come to {lsn}: they are written again"
+            );
+        }
         if status.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.data.is_none()) {
             tracing::debug!("the checkpoint is too large for the status");
         }
