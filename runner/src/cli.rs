@@ -67,6 +67,12 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Say what is in a dump, and what its load will take.
+    ///
+    /// Takes the options of the load. Reads the whole dump, makes its changes and counts them: tables, rows, statements,
+    /// what is left out, what cannot be loaded, memory in Redis, the consumer's time. Writes nothing and needs no Redis.
+    /// Exit code 0: it can be loaded; else that of the load's error.
+    Inspect(Box<InspectArgs>),
     /// Compare what lies in Redis with the dump, by content.
     ///
     /// Takes the options of the load that is to be verified. Reads the dump as the load did, reads the run's range
@@ -201,6 +207,69 @@ pub struct LoadArgs {
     /// Leave out GRANT, REVOKE and ALTER DEFAULT PRIVILEGES, as pg_restore does.
     #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
+
+    /// Load these tables only: views and sequences too, by pg_dump's patterns. May be given several times.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_TABLE",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub table: Vec<String>,
+
+    /// Leave these tables out.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_EXCLUDE_TABLE",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub exclude_table: Vec<String>,
+
+    /// Load what lies in these schemas only. Has no effect on what --table names.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SCHEMA",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub schema: Vec<String>,
+
+    /// Leave these schemas out.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_EXCLUDE_SCHEMA",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub exclude_schema: Vec<String>,
+
+    /// Load definitions only: no rows, no large objects, no values of sequences.
+    #[arg(long, env = "PGBOOTSTRAP_SCHEMA_ONLY", value_parser = flag(), conflicts_with_all = ["data_only", "section"], help_heading = "Selection")]
+    pub schema_only: bool,
+
+    /// Load rows, large objects and values of sequences only.
+    #[arg(long, env = "PGBOOTSTRAP_DATA_ONLY", value_parser = flag(), conflicts_with = "section", help_heading = "Selection")]
+    pub data_only: bool,
+
+    /// Load this section of the dump only. May be given several times.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SECTION",
+        value_enum,
+        value_delimiter = '\n',
+        value_name = "SECTION",
+        help_heading = "Selection"
+    )]
+    pub section: Vec<Section>,
+
+    /// Load this database of a dump of several, as pg_dumpall writes it.
+    #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
+    pub database: Option<String>,
 
     /// Load objects named kasho_*, which are Kasho's own bookkeeping.
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
@@ -389,6 +458,17 @@ pub struct KvArgs {
     pub kv_key: String,
 }
 
+/// Looking at a dump.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The report as text or JSON.
+    #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT", help_heading = "Output")]
+    pub format: ListFormat,
+    /// The load.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
 /// Looking at the ranges of a buffer.
 #[derive(Debug, Args)]
 pub struct RangesArgs {
@@ -434,6 +514,17 @@ pub enum ListFormat {
 pub enum Rows {
     /// A change for each row.
     Single,
+}
+
+/// A section of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Definitions that come before the rows.
+    PreData,
+    /// Rows, large objects, values of sequences.
+    Data,
+    /// Indexes, constraints, triggers and what else follows the rows.
+    PostData,
 }
 
 /// When to publish changes.
