@@ -12,7 +12,14 @@ pub enum Subject {
     Relation(QualifiedName),
     /// A new sequence. Whose it is, if anybody's, is said later.
     NewSequence(QualifiedName),
-    /// A column's own sequence: what becomes of the table becomes of it.
+    /// The sequence of an identity column: part of the table.
+    Identity {
+        /// The sequence.
+        sequence: QualifiedName,
+        /// The column's table.
+        table: QualifiedName,
+    },
+    /// The sequence that a column owns: it goes with the table, and can be there without it.
     Owned {
         /// The sequence.
         sequence: QualifiedName,
@@ -228,7 +235,7 @@ fn altered_table(c: &mut Cursor<'_>) -> Option<Subject> {
     if c.words(&["ALTER", "COLUMN"]) {
         c.part();
         if c.words(&["ADD", "GENERATED"]) && c.skip_past("IDENTITY") && c.skip_past("NAME") {
-            return Some(Subject::Owned { sequence: qualified(c)?, table });
+            return Some(Subject::Identity { sequence: qualified(c)?, table });
         }
     }
     Some(Subject::Relation(table))
@@ -377,7 +384,7 @@ mod tests {
             ("ALTER SEQUENCE s.q OWNED BY NONE;", Subject::Relation(name("s", "q"))),
             (
                 "ALTER TABLE s.t ALTER COLUMN a ADD GENERATED ALWAYS AS IDENTITY (\n    SEQUENCE NAME s.q\n);",
-                Subject::Owned { sequence: name("s", "q"), table: t() },
+                Subject::Identity { sequence: name("s", "q"), table: t() },
             ),
             (
                 "CREATE UNIQUE INDEX i ON ONLY s.t USING btree (a);",

@@ -9,7 +9,7 @@ use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 use crate::kit::{Input, LIMIT, expect, runner};
 
-/// Whatever hangs on a table, in two schemas.
+/// Whatever hangs on a table, in two schemas; but for statistics objects, which pg_dump 15 does not give with --table.
 const DATABASE: &str = r#"
 CREATE SCHEMA old;
 COMMENT ON SCHEMA old IS 'what was';
@@ -26,7 +26,6 @@ CREATE SEQUENCE old.tickets OWNED BY old.orders.id;
 CREATE INDEX orders_note ON public.orders (note);
 CREATE INDEX order_day ON public."Order" (day);
 CREATE INDEX old_total ON old.orders (total);
-CREATE STATISTICS public.orders_stat ON id, customer FROM public.orders;
 CREATE TRIGGER touch BEFORE UPDATE ON public.orders FOR EACH ROW EXECUTE FUNCTION public.touch();
 ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
 CREATE POLICY mine ON public.orders USING (customer > 0);
@@ -59,11 +58,11 @@ fn choices_are_pg_dumps() {
     let whole = Source::of_bytes("the whole", &server.pg_dump(&source, &[]));
     let choices: &[&[&str]] = &[
         &["--schema=public"],
-        &["--schema=pub*", "--exclude-table=public.\"Order*\""],
+        &["--schema=pub*", "--exclude-table=public.\"Order\"*"],
         &["--exclude-schema=old"],
         &["--exclude-schema=public"],
         &["--table=public.customers", "--table=public.orders"],
-        &["--table=public.\"Order*\""],
+        &["--table=public.\"Order\"*"],
         &["--table=public.(orders|notes)", "--exclude-table=public.notes"],
         &["--table=public.alone"],
         &["--exclude-table=public.orders", "--exclude-table=public.notes"],

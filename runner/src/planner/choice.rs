@@ -3,7 +3,8 @@
 use dump::identity;
 use dump::{CopyHeader, QualifiedName, Section, Statement, Subject};
 
-use super::{Planner, quoted_list};
+use super::Planner;
+use super::psql::quoted_list;
 use crate::error::Error;
 use crate::selection::Answer;
 
@@ -84,6 +85,9 @@ impl Planner {
             Subject::Relation(name) => Subject::Relation(of(name)),
             Subject::NewSequence(name) => Subject::NewSequence(of(name)),
             Subject::Named(name) => Subject::Named(of(name)),
+            Subject::Identity { sequence, table } => {
+                Subject::Identity { sequence: of(sequence), table: of(table) }
+            }
             Subject::Owned { sequence, table } => Subject::Owned { sequence: of(sequence), table: of(table) },
             Subject::Part { name, of: relation } => Subject::Part { name: of(name), of: of(relation) },
             Subject::Both(one, other) => Subject::Both(of(one), of(other)),
