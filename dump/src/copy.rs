@@ -3,10 +3,13 @@
 //! The text form is PostgreSQL's: a row ends at a line feed, its fields are separated by tabs, a field that is
 //! exactly `\N` is NULL, and only then are backslash escapes undone.
 
+use std::sync::Arc;
+
 use crate::error::{Place, ScanError};
+use crate::insert::Shape;
 use crate::name::{Cursor, QualifiedName};
 
-/// The head of a block of rows: `COPY table (columns) FROM stdin;`.
+/// The head of a block of rows: `COPY table (columns) FROM stdin;`, or what INSERT statements begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyHeader {
     /// The table as the statement names it.
@@ -17,15 +20,19 @@ pub struct CopyHeader {
     pub place: Place,
 }
 
-/// The columns that a COPY statement names.
+/// The columns that a COPY or INSERT statement names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopyColumns {
     /// These, in this order.
     Listed(Vec<String>),
     /// None, spelled as pg_dump does for a table without columns (`COPY t  FROM stdin`, two blanks).
     Zero,
-    /// No list: all columns of the table, in its order.
+    /// No list: all columns of the table that take values, in its order.
     All,
+    /// No list in an INSERT: all columns of the table, generated ones included (they get DEFAULT).
+    InOrder,
+    /// `INSERT … DEFAULT VALUES`: rows without columns.
+    DefaultValues,
 }
 
 impl CopyHeader {
@@ -57,7 +64,7 @@ impl CopyHeader {
     }
 }
 
-fn columns(c: &mut Cursor<'_>) -> Option<Vec<String>> {
+pub(crate) fn columns(c: &mut Cursor<'_>) -> Option<Vec<String>> {
     let mut names = Vec::new();
     loop {
         if c.symbol(b')') {
@@ -84,6 +91,8 @@ pub struct Slab {
     pub rows: u64,
     /// Lines end in `\r\n` (a dump whose line ends were converted): the `\r` is not part of the row.
     pub crlf: bool,
+    /// The rows are those of INSERT statements, with this head; else they are COPY's.
+    pub insert: Option<Arc<Shape>>,
 }
 
 impl Slab {

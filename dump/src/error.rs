@@ -76,6 +76,26 @@ pub enum ScanError {
         /// What about it.
         what: String,
     },
+    /// The bytes end inside the rows of INSERT statements.
+    #[error(
+        "the dump is cut off: it ends inside the data of {table} (INSERT at {began}), after {rows} complete rows; make the dump again, or copy it again"
+    )]
+    TruncatedInsert {
+        /// The table as the dump spells it.
+        table: String,
+        /// Where the first of the statements with the same head began.
+        began: Place,
+        /// Rows since then that are whole.
+        rows: u64,
+    },
+    /// An INSERT statement that began as pg_dump writes it, and does not go on so.
+    #[error("the INSERT statement's row at {at} cannot be read: {what}")]
+    Insert {
+        /// Where the row began.
+        at: Place,
+        /// What about it.
+        what: String,
+    },
     /// A statement whose bytes are not of the encoding that the dump says.
     #[error(
         "the statement at {at} has bytes at offset {offset} that are not {encoding}; dump with `pg_dump --encoding=UTF8`"

@@ -6,7 +6,7 @@
 //! ```text
 //! bytes ──▶ Scanner ──▶ Event::Statement   one statement, whole, with its Kind
 //!            │          Event::Meta        a command to psql (\connect, \restrict, …)
-//!            │          Event::CopyStart   COPY public.users (id, name) FROM stdin;
+//!            │          Event::CopyStart   COPY public.users (id, name) FROM stdin; or INSERT INTO public.users …
 //!            │          Event::Rows        a Slab: whole rows as they stand, many at a time
 //!            │          Event::CopyEnd     \.
 //!            │          Event::End         the dump is complete
@@ -27,8 +27,9 @@
 //! # What is assumed
 //!
 //! - Dumps of `pg_dump` 13 to 18, or scripts that `psql` would run the same way. Rows come by `COPY … FROM stdin`
-//!   in the text format.
-//! - Nothing inside a block of rows has a meaning but the line `\.`.
+//!   in the text format, or by `INSERT … VALUES` of literals; any other INSERT is a statement.
+//! - Nothing inside a block of COPY has a meaning but the line `\.`. A block of INSERT is the statements that follow
+//!   each other with the same head.
 //!
 //! # Reading a dump
 //!
@@ -59,6 +60,7 @@ pub mod detect;
 pub mod encoding;
 mod error;
 pub mod identity;
+pub mod insert;
 mod kind;
 mod meta;
 mod name;
@@ -67,6 +69,7 @@ mod plain;
 mod schema;
 mod setting;
 mod statement;
+mod subject;
 pub mod token;
 mod window;
 
@@ -80,4 +83,5 @@ pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, St
 pub use schema::{Column, Learned, Schema, Table, TypeClass};
 pub use setting::{Setting, Value, is_on};
 pub use statement::Boundary;
+pub use subject::{Section, Subject, section, subject, verb};
 pub use token::standard_strings;

@@ -11,10 +11,13 @@ use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
 use crate::kind::{Kind, classify};
 use crate::meta::Meta;
+use crate::plain::inserts::{InsertBlock, begins_insert, is_insert};
 use crate::setting::{Setting, is_on};
 use crate::statement::Boundary;
 use crate::token::is_space;
 use crate::window::{BUFFER, Window};
+
+mod inserts;
 
 /// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
 pub const SLAB_BYTES: usize = 128 * 1024;
@@ -77,7 +80,7 @@ pub struct ScanPoint {
 /// A point inside a block of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockPoint {
-    /// The COPY statement.
+    /// The COPY statement, or what the INSERT statements begin with, up to VALUES.
     pub statement: Arc<str>,
     /// Where it begins.
     pub offset: u64,
@@ -89,6 +92,9 @@ pub struct BlockPoint {
     pub rows: u64,
     /// Lines end in `\r\n`.
     pub crlf: bool,
+    /// The bytes of the statement, where these are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Vec<u8>>,
 }
 
 impl Default for ScanPoint {
@@ -106,12 +112,12 @@ impl Default for ScanPoint {
 }
 
 impl ScanPoint {
-    /// The point `rows` rows, which take `bytes` bytes, further on in the same block.
+    /// The point `rows` rows, which take `bytes` bytes and hold `lines` line ends, further on in the same block.
     #[must_use]
-    pub fn after_rows(&self, rows: u64, bytes: u64) -> Self {
+    pub fn after_rows(&self, rows: u64, bytes: u64, lines: u64) -> Self {
         let mut point = self.clone();
         point.offset += bytes;
-        point.line += rows;
+        point.line += lines;
         if let Some(block) = &mut point.block {
             block.rows += rows;
         }
@@ -126,12 +132,16 @@ enum State {
     Start,
     /// Between statements.
     Between,
+    /// At an INSERT statement; so many bytes make another look at it worth while.
+    Insert(usize),
     /// In a statement.
     Statement(Boundary),
     /// After a COPY statement, before the end of its line.
     CopyLine(Box<BlockPoint>),
-    /// In the rows of a block.
+    /// In the rows of a block of COPY.
     Rows(Block),
+    /// In the rows of a block of INSERT.
+    InsertRows(InsertBlock),
     /// Said [`Event::End`].
     Finished,
 }
@@ -193,6 +203,9 @@ impl Scanner {
         let state = match &point.block {
             None if point.offset == 0 => State::Start,
             None => State::Between,
+            Some(block) if is_insert(block.statement.as_bytes()) => {
+                State::InsertRows(InsertBlock::resume(block, point)?)
+            }
             Some(block) => {
                 let place = Place { offset: block.offset, line: block.line };
                 let header = CopyHeader::parse(&block.statement, place, point.standard)?;
@@ -219,6 +232,7 @@ impl Scanner {
     pub fn point(&self) -> ScanPoint {
         let block = match &self.state {
             State::Rows(block) => Some((*block.point).clone()),
+            State::InsertRows(block) => Some((*block.point).clone()),
             _ => None,
         };
         ScanPoint {
@@ -237,6 +251,7 @@ impl Scanner {
     pub fn block(&self) -> Option<Arc<CopyHeader>> {
         match &self.state {
             State::Rows(block) => Some(Arc::clone(&block.header)),
+            State::InsertRows(block) => Some(Arc::clone(&block.header)),
             _ => None,
         }
     }
@@ -258,8 +273,8 @@ impl Scanner {
         let held = self.window.bytes().len();
         let wanted = match &self.state {
             // Just up to the slab's end and the row over it, so that little is copied between buffers.
-            State::Rows(block) => {
-                let target = block.target(self.window.offset());
+            State::Rows(Block { point, .. }) | State::InsertRows(InsertBlock { point, .. }) => {
+                let target = point.target(self.window.offset());
                 let near = target + 4096;
                 if held < near { near } else { held + held / 8 + 4096 }
             }
@@ -325,6 +340,15 @@ impl Scanner {
                         return Ok(None);
                     }
                 }
+                State::Insert(_) => {
+                    if let Some(event) = self.insert()? {
+                        return Ok(Some(event));
+                    }
+                    if matches!(self.state, State::Insert(_)) {
+                        return Ok(None);
+                    }
+                }
+                State::InsertRows(_) => return self.insert_rows(),
                 State::Statement(_) => return self.statement(),
                 State::CopyLine(_) => {
                     return match self.copy_line()? {
@@ -382,6 +406,11 @@ impl Scanner {
                 }
                 // A semicolon alone ends nothing.
                 [b';', ..] => self.advance(1),
+                _ if is_insert(bytes) => {
+                    self.state = State::Insert(0);
+                    return Ok(None);
+                }
+                _ if !self.whole && begins_insert(bytes) => return Ok(None),
                 _ => {
                     self.state = State::Statement(Boundary::default());
                     return Ok(None);
@@ -461,8 +490,15 @@ impl Scanner {
         }
         if kind == Kind::CopyFromStdin {
             let Place { offset, line } = place;
-            let point =
-                BlockPoint { statement: Arc::from(text), offset, line, data: 0, rows: 0, crlf: false };
+            let point = BlockPoint {
+                statement: Arc::from(text),
+                offset,
+                line,
+                data: 0,
+                rows: 0,
+                crlf: false,
+                raw: None,
+            };
             self.state = State::CopyLine(Box::new(point));
             return self.next_event();
         }
@@ -541,7 +577,7 @@ impl Scanner {
         let place = self.place();
         self.line += rows;
         let (buffer, start, end) = self.window.take(length);
-        Ok(Some(Event::Rows(Slab { buffer, start, end, place, first_row, rows, crlf })))
+        Ok(Some(Event::Rows(Slab { buffer, start, end, place, first_row, rows, crlf, insert: None })))
     }
 
     fn advance(&mut self, count: usize) {
@@ -601,17 +637,19 @@ fn closing_line(bytes: &[u8], whole: bool) -> Closing {
     }
 }
 
-impl Block {
+impl BlockPoint {
     /// Bytes from `offset`, which begins a row, to the next multiple of [`SLAB_BYTES`] from the block's start.
     fn target(&self, offset: u64) -> usize {
-        let into = (offset - self.point.data) % SLAB_BYTES as u64;
+        let into = (offset - self.data) % SLAB_BYTES as u64;
         SLAB_BYTES - into as usize
     }
+}
 
+impl Block {
     /// The length and the number of rows of the slab at the start of `bytes`, or `None` when its end is not
     /// in them. With `whole`, what rows are complete make the last slab.
     fn cut(&mut self, bytes: &[u8], offset: u64, whole: bool) -> Option<(usize, u64)> {
-        let target = self.target(offset);
+        let target = self.point.target(offset);
         let full = if bytes.len() >= target {
             memchr(b'\n', &bytes[target - 1..]).map(|at| target + at)
         } else {

@@ -95,6 +95,14 @@ const PIECES: &[&str] = &[
     "/* a /* nested; */ comment */\n",
     "COPY public.t (a, b) FROM stdin;\n1\tx\n2\t\\N\n\\.\n",
     "COPY public.t (a) FROM stdin;\n\n\\\\.\n--\nCOPY x FROM stdin;\n\\.\n",
+    "INSERT INTO public.t VALUES (1, 'a''b;');\n",
+    "INSERT INTO public.t VALUES\n\t(1, E'\\\\'),\n\t(2, NULL)\n ON CONFLICT DO NOTHING;\n",
+    "INSERT INTO public.t (\"a,)\") OVERRIDING SYSTEM VALUE VALUES (B'01');\n",
+    "INSERT INTO public.é VALUES (-1.5e-07, DEFAULT);\n",
+    "INSERT INTO public.z DEFAULT VALUES;\n",
+    "INSERT INTO public.t VALUES (f(';'));\n",
+    "INSERT INTO public.t VALUES (1), (1 + 1);\n",
+    "insert into x ",
     "COPY public.z  FROM stdin;\n\n\n\\.\n",
     "COPY public.t (a) FROM stdin;\r\n1\r\n2\r\n\\.\r\n",
     "COPY public.t (a) FROM stdin;\nno end\n",
@@ -134,6 +142,37 @@ fn slabs_end_where_the_dump_says() {
     }
 }
 
+/// A statement of many rows takes several slabs, and can be gone on with after any of them.
+#[test]
+fn inserts_end_where_the_dump_says() {
+    let mut dump = String::from("INSERT INTO public.big VALUES");
+    for row in 0..9_000 {
+        let comma = if row == 0 { "" } else { "," };
+        dump += &format!("{comma}\n\t({row}, 'it''s;\n{}')", "x".repeat(row * 7 % 60));
+    }
+    dump += ";\n\nINSERT INTO public.big VALUES (0, '');\n\nSELECT 1;\n";
+    let all = whole(dump.as_bytes());
+    let rows = |events: &[(Seen, ScanPoint)]| -> u64 {
+        events.iter().map(|(seen, _)| if let Seen::Rows { rows, .. } = seen { *rows } else { 0 }).sum()
+    };
+    assert_eq!(rows(&all), 9_001);
+    assert!(all.iter().filter(|(seen, _)| matches!(seen, Seen::Rows { .. })).count() > 3);
+    for step in [1000usize, 131_072, 131_073] {
+        assert_eq!(events(Scanner::new(), dump.as_bytes(), step), all, "pieces of {step} bytes");
+    }
+    let mut point = all[0].1.clone();
+    let mut at = 0;
+    for row in 0..40u64 {
+        let length = dump[at + 1..].find(",\n\t(").unwrap() + 1;
+        let lines = dump[at..at + length].matches('\n').count() as u64;
+        point = point.after_rows(1, length as u64, lines);
+        at += length;
+        let rest = events(Scanner::resume(&point).unwrap(), dump.as_bytes(), 4096);
+        assert_eq!(rows(&rest), 9_000 - row);
+        assert_eq!(rest.last(), all.last());
+    }
+}
+
 #[test]
 fn goes_on_after_any_row_of_a_block() {
     let dump = large_block(9_000, 40);
@@ -146,7 +185,7 @@ fn goes_on_after_any_row_of_a_block() {
     let mut length = 0;
     for (row, text) in bytes.split_inclusive(|&b| b == b'\n').enumerate().take(50) {
         length += text.len();
-        let point = before.after_rows(row as u64 + 1, length as u64);
+        let point = before.after_rows(row as u64 + 1, length as u64, row as u64 + 1);
         let rest = events(Scanner::resume(&point).unwrap(), dump.as_bytes(), 4096);
         let mut rows = 0;
         let mut read = Vec::new();

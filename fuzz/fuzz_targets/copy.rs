@@ -17,6 +17,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|column| format!("c{column}")).collect(),
         classes,
+        generated: Vec::new(),
         encoding: Encoding::Utf8,
         ddl_time: "2000-01-01T00:00:00Z".into(),
         database: "".into(),

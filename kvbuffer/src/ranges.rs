@@ -116,6 +116,36 @@ impl Ranges {
         Ok(registry::load(&self.buffer, "list the ranges").await?.ranges)
     }
 
+    /// The same, with Redis' own clock (milliseconds since 1970), by which leases end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ranges::list`].
+    pub async fn list_now(&self) -> Result<(Vec<Range>, u64), Error> {
+        let snapshot = registry::load(&self.buffer, "list the ranges").await?;
+        let now_ms = snapshot.now_ms();
+        Ok((snapshot.ranges, now_ms))
+    }
+
+    /// Where the entries of a run that begins at `first` end at most: where it ended, before the next run's first
+    /// one, or where no bootstrap entry is left. `known` is its entry, where it was registered before.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Ranges::list`] and [`Ranges::end_of_entries`].
+    pub async fn last_own(&self, first: Sequence, known: Option<&Range>) -> Result<Sequence, Error> {
+        if let Some(last) = known.filter(|range| range.state == State::Done).and_then(|range| range.last) {
+            return Ok(last);
+        }
+        let firsts = self.list().await?.into_iter().map(|other| other.first);
+        if let Some(before) = firsts.filter(|other| *other > first).min().and_then(|next| next.checked_sub(1))
+        {
+            return Ok(before);
+        }
+        let known = known.and_then(|range| range.last.or(range.next)).unwrap_or(first);
+        self.end_of_entries(known).await
+    }
+
     /// Takes the lease for a run, registering it where it is new.
     ///
     /// A new run begins at `first`, else `gap` behind everything before it, else at 1. A run that is registered

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use commands::{InspectArgs, ListFormat, RangesArgs, RangesCommand};
+
+mod commands;
+
 /// Says what is wrong with a command line and returns the exit code. A URL in the wrong place may hold a password,
 /// which the parser's message would repeat.
 #[must_use]
@@ -67,6 +71,21 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Say what is in a dump, and what its load will take.
+    ///
+    /// Takes the options of the load. Reads the whole dump, makes its changes and counts them: tables, rows, statements,
+    /// what is left out, what cannot be loaded, memory in Redis, the consumer's time. Writes nothing and needs no Redis.
+    /// Exit code 0: it can be loaded; else that of the load's error.
+    Inspect(Box<InspectArgs>),
+    /// Compare what lies in Redis with the dump, by content.
+    ///
+    /// Takes the options of the load that is to be verified. Reads the dump as the load did, reads the run's range
+    /// of the set, and compares byte by byte. Writes nothing. Exit code 0: equal; 8: different, and the first
+    /// differences are named.
+    Verify(Box<LoadArgs>),
+    /// List the runs that are registered in a buffer, or delete one.
+    #[command(args_conflicts_with_subcommands = true)]
+    Ranges(Box<RangesArgs>),
 }
 
 /// Options of a load.
@@ -103,63 +122,9 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_S3_CA_FILE", value_name = "FILE", help_heading = "Source")]
     pub s3_ca_file: Option<PathBuf>,
 
-    /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        help_heading = "Redis"
-    )]
-    pub kv_url: Option<String>,
-
-    /// User for Redis, if not in the URL.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_USERNAME",
-        hide_env_values = true,
-        value_name = "NAME",
-        help_heading = "Redis"
-    )]
-    pub kv_username: Option<String>,
-
-    /// File with the password for Redis, if not in the URL.
-    #[arg(long, env = "PGBOOTSTRAP_KV_PASSWORD_FILE", value_name = "FILE", help_heading = "Redis")]
-    pub kv_password_file: Option<PathBuf>,
-
-    /// Certificates (PEM) to trust instead of the system's.
-    #[arg(long, env = "PGBOOTSTRAP_KV_CA_FILE", value_name = "FILE", help_heading = "Redis")]
-    pub kv_ca_file: Option<PathBuf>,
-
-    /// Our certificate (PEM), for a Redis that asks for one.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_CERT_FILE",
-        requires = "kv_key_file",
-        value_name = "FILE",
-        help_heading = "Redis"
-    )]
-    pub kv_cert_file: Option<PathBuf>,
-
-    /// The key (PEM) of our certificate.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_KEY_FILE",
-        requires = "kv_cert_file",
-        value_name = "FILE",
-        help_heading = "Redis"
-    )]
-    pub kv_key_file: Option<PathBuf>,
-
-    /// The sorted set; its name is also that of the channel.
-    #[arg(
-        long,
-        env = "PGBOOTSTRAP_KV_KEY",
-        default_value = "kasho:changes",
-        value_name = "KEY",
-        help_heading = "Redis"
-    )]
-    pub kv_key: String,
+    /// Where Redis is.
+    #[command(flatten)]
+    pub kv: KvArgs,
 
     /// Time to live of the set, renewed by every write and while the run waits.
     #[arg(
@@ -246,6 +211,69 @@ pub struct LoadArgs {
     /// Leave out GRANT, REVOKE and ALTER DEFAULT PRIVILEGES, as pg_restore does.
     #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
+
+    /// Load these tables only: views and sequences too, by pg_dump's patterns. May be given several times.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_TABLE",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub table: Vec<String>,
+
+    /// Leave these tables out.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_EXCLUDE_TABLE",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub exclude_table: Vec<String>,
+
+    /// Load what lies in these schemas only. Has no effect on what --table names.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SCHEMA",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub schema: Vec<String>,
+
+    /// Leave these schemas out.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_EXCLUDE_SCHEMA",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub exclude_schema: Vec<String>,
+
+    /// Load definitions only: no rows, no large objects, no values of sequences.
+    #[arg(long, env = "PGBOOTSTRAP_SCHEMA_ONLY", value_parser = flag(), conflicts_with_all = ["data_only", "section"], help_heading = "Selection")]
+    pub schema_only: bool,
+
+    /// Load rows, large objects and values of sequences only.
+    #[arg(long, env = "PGBOOTSTRAP_DATA_ONLY", value_parser = flag(), conflicts_with = "section", help_heading = "Selection")]
+    pub data_only: bool,
+
+    /// Load this section of the dump only. May be given several times.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SECTION",
+        value_enum,
+        value_delimiter = '\n',
+        value_name = "SECTION",
+        help_heading = "Selection"
+    )]
+    pub section: Vec<Section>,
+
+    /// Load this database of a dump of several, as pg_dumpall writes it.
+    #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
+    pub database: Option<String>,
 
     /// Load objects named kasho_*, which are Kasho's own bookkeeping.
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
@@ -382,11 +410,84 @@ pub struct LoadArgs {
     pub quiet: bool,
 }
 
+/// Where Redis is, and which set in it.
+#[derive(Debug, Clone, Args)]
+pub struct KvArgs {
+    /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Redis"
+    )]
+    pub kv_url: Option<String>,
+
+    /// User for Redis, if not in the URL.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_USERNAME",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Redis"
+    )]
+    pub kv_username: Option<String>,
+
+    /// File with the password for Redis, if not in the URL.
+    #[arg(long, env = "PGBOOTSTRAP_KV_PASSWORD_FILE", value_name = "FILE", help_heading = "Redis")]
+    pub kv_password_file: Option<PathBuf>,
+
+    /// Certificates (PEM) to trust instead of the system's.
+    #[arg(long, env = "PGBOOTSTRAP_KV_CA_FILE", value_name = "FILE", help_heading = "Redis")]
+    pub kv_ca_file: Option<PathBuf>,
+
+    /// Our certificate (PEM), for a Redis that asks for one.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_CERT_FILE",
+        requires = "kv_key_file",
+        value_name = "FILE",
+        help_heading = "Redis"
+    )]
+    pub kv_cert_file: Option<PathBuf>,
+
+    /// The key (PEM) of our certificate.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_KEY_FILE",
+        requires = "kv_cert_file",
+        value_name = "FILE",
+        help_heading = "Redis"
+    )]
+    pub kv_key_file: Option<PathBuf>,
+
+    /// The sorted set; its name is also that of the channel.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_KV_KEY",
+        default_value = "kasho:changes",
+        value_name = "KEY",
+        help_heading = "Redis"
+    )]
+    pub kv_key: String,
+}
+
 /// The form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Rows {
     /// A change for each row.
     Single,
+}
+
+/// A section of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Definitions that come before the rows.
+    PreData,
+    /// Rows, large objects, values of sequences.
+    Data,
+    /// Indexes, constraints, triggers and what else follows the rows.
+    PostData,
 }
 
 /// When to publish changes.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use kvbuffer::{ConnectOptions, ENCODER_REVISION, Keys, Lsn, Sequence};
 
 use crate::change_stream::ChangeStream;
-use crate::cli::{LoadArgs, OnError, Publish, Rows};
+use crate::cli::{KvArgs, LoadArgs, OnError, Publish, Rows, Section};
 use crate::error::Error;
+use crate::selection::{Sections, Selection, Words};
 use crate::source::Location;
 use crate::source::object::Access;
 use crate::status::report as status;
@@ -129,6 +130,8 @@ pub struct Shape {
     pub no_privileges: bool,
     /// Load Kasho's own objects.
     pub keep_kasho: bool,
+    /// What is loaded of the dump.
+    pub selection: Selection,
     /// Set bad rows aside instead of ending the run.
     pub skip_rows: bool,
 }
@@ -141,7 +144,8 @@ impl Shape {
         let rows = match self.rows {
             Rows::Single => "single",
         };
-        [
+        let chosen = self.selection.parts().into_iter();
+        let parts = [
             ("encoder", ENCODER_REVISION.to_string()),
             ("types", types.to_owned()),
             ("--rows", rows.to_owned()),
@@ -150,9 +154,8 @@ impl Shape {
             ("--no-privileges", self.no_privileges.to_string()),
             ("--keep-kasho-objects", self.keep_kasho.to_string()),
             ("--on-error skip", self.skip_rows.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        ];
+        parts.into_iter().chain(chosen).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -171,6 +174,7 @@ impl Config {
             no_owner: args.no_owner,
             no_privileges: args.no_privileges,
             keep_kasho: args.keep_kasho_objects,
+            selection: selection(args)?,
             skip_rows: args.on_error == OnError::Skip,
         };
         let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
@@ -202,6 +206,29 @@ impl Config {
             status: kasho::status(args)?,
         })
     }
+}
+
+/// What is loaded of the dump.
+fn selection(args: &LoadArgs) -> Result<Selection, Error> {
+    let chosen = |section| args.section.contains(&section);
+    let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {
+        (true, ..) => Some(Sections { pre_data: true, data: false, post_data: true }),
+        (_, true, _) => Some(Sections { pre_data: false, data: true, post_data: false }),
+        (_, _, []) => None,
+        _ => Some(Sections {
+            pre_data: chosen(Section::PreData),
+            data: chosen(Section::Data),
+            post_data: chosen(Section::PostData),
+        }),
+    };
+    Selection::new(&Words {
+        tables: &args.table,
+        exclude_tables: &args.exclude_table,
+        schemas: &args.schema,
+        exclude_schemas: &args.exclude_schema,
+        sections: sections.filter(|sections| *sections != Sections::ALL),
+        database: args.database.as_deref(),
+    })
 }
 
 /// A word for one beginning. It lies in the registry of runs, so it needs Redis.
@@ -258,18 +285,15 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
         Some(path) => return Ok(Target::File(path.into())),
         None => {}
     }
-    let url = args.kv_url.as_deref().ok_or_else(|| {
-        usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none")
-    })?;
-    let mut connect = ConnectOptions::new(url);
-    connect.username.clone_from(&args.kv_username);
-    connect.password = args.kv_password_file.as_deref().map(password).transpose()?;
-    connect.ca_file.clone_from(&args.kv_ca_file);
-    connect.client_cert_file.clone_from(&args.kv_cert_file);
-    connect.client_key_file.clone_from(&args.kv_key_file);
+    if args.kv.kv_url.is_none() {
+        return Err(usage(
+            "--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none",
+        ));
+    }
+    let (connect, keys) = connection(&args.kv)?;
     Ok(Target::Redis(Box::new(RedisTarget {
         connect,
-        keys: Keys::new(&args.kv_key),
+        keys,
         ttl: ttl(&args.ttl)?,
         run: args.run_id.clone(),
         publish: args.publish == Publish::Always,
@@ -278,6 +302,22 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
         retry: duration("--retry-timeout", &args.retry_timeout)?,
         full: duration("--full-timeout", &args.full_timeout)?,
     })))
+}
+
+/// How to reach Redis, and the keys there.
+///
+/// # Errors
+/// [`Error::Usage`] when no address is given, or the password's file cannot be read.
+pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
+    let missing = || usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis?");
+    let url = args.kv_url.as_deref().ok_or_else(missing)?;
+    let mut connect = ConnectOptions::new(url);
+    connect.username.clone_from(&args.kv_username);
+    connect.password = args.kv_password_file.as_deref().map(password).transpose()?;
+    connect.ca_file.clone_from(&args.kv_ca_file);
+    connect.client_cert_file.clone_from(&args.kv_cert_file);
+    connect.client_key_file.clone_from(&args.kv_key_file);
+    Ok((connect, Keys::new(&args.kv_key)))
 }
 
 fn password(path: &std::path::Path) -> Result<String, Error> {

@@ -31,8 +31,9 @@
 //! # The modules
 //!
 //! [`cli`] is the command line as typed, [`config`] what it means, [`load`] the course of a run, [`pipeline`] its
-//! threads, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
-//! survives, [`error`] what may pass and what the exit codes are.
+//! threads, [`selection`] what is left out by choice, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
+//! survives, [`inspect`] a look at a dump beforehand, [`verify`] the comparison of what lies in Redis with the dump, [`error`] what may pass and what the exit
+//! codes are.
 
 pub mod budget;
 pub mod change_stream;
@@ -41,26 +42,30 @@ pub mod cli;
 pub mod config;
 pub mod decompress;
 pub mod error;
+pub mod inspect;
 pub mod load;
 pub mod metrics;
 pub mod pipeline;
 pub mod planner;
 pub mod progress;
+pub mod ranges;
 pub mod reject;
 pub mod render;
 pub mod retry;
+pub mod selection;
 pub mod sink;
 pub mod source;
 pub mod status;
 pub mod stop;
 pub mod telemetry;
+pub mod verify;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use clap::CommandFactory;
 
-use cli::{Cli, Command, LoadArgs, LogFormat};
+use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, LogFormat, RangesArgs, RangesCommand};
 use config::{Config, Target};
 use error::Error;
 use load::Outcome;
@@ -71,16 +76,32 @@ use stop::Stop;
 
 /// Does what the command line says and returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
-    if let Some(Command::Completions { shell }) = cli.command {
-        let mut command = Cli::command();
-        clap_complete::generate(shell, &mut command, "pg-bootstrap-sync", &mut std::io::stdout());
-        return 0;
-    }
-    let args = cli.load;
-    telemetry::init(args.log_format, args.quiet);
     // One cryptography for Redis, S3 and everything else that speaks TLS. Whoever was first is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match load(&args).await {
+    let result = match &cli.command {
+        Some(Command::Completions { shell }) => {
+            let mut command = Cli::command();
+            clap_complete::generate(*shell, &mut command, "pg-bootstrap-sync", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Command::Verify(args)) => {
+            telemetry::init(args.log_format, args.quiet);
+            verify(args).await
+        }
+        Some(Command::Inspect(args)) => {
+            telemetry::init(args.load.log_format, args.load.quiet);
+            inspect(args).await
+        }
+        Some(Command::Ranges(args)) => {
+            telemetry::init(LogFormat::Text, false);
+            ranges(args).await
+        }
+        None => {
+            telemetry::init(cli.load.log_format, cli.load.quiet);
+            load(&cli.load).await
+        }
+    };
+    match result {
         Ok(()) => 0,
         Err(error) => {
             let code = error.exit_code();
@@ -94,6 +115,75 @@ pub async fn run(cli: Cli) -> u8 {
 async fn load(args: &LoadArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = Config::new(args)?;
+    let (progress, shown) = show_progress(args).await?;
+    let result = reported(&config, &progress, &stop).await;
+    shown.end().await;
+    if !args.quiet && progress.details().begun {
+        let (first, ending) = match &result {
+            Ok(outcome) => (Some(outcome.first), outcome.ending),
+            Err(_) => (None, Ending::Stopped),
+        };
+        show_summary(&config, args.log_format, &summary::text(&progress, first, ending));
+    }
+    result.map(|_| ())
+}
+
+async fn verify(args: &LoadArgs) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = verify::config(args)?;
+    let (progress, shown) = show_progress(args).await?;
+    let result = verify::verify(&config, &progress, &stop).await;
+    shown.end().await;
+    let report = result?;
+    if !args.quiet {
+        // As below: a reader that went away misses it.
+        let _ = std::io::stdout().write_all(report.text().as_bytes());
+    }
+    report.verdict()
+}
+
+async fn inspect(args: &InspectArgs) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = inspect::config(&args.load)?;
+    let (progress, shown) = show_progress(&args.load).await?;
+    let result = inspect::inspect(&config, &progress, &stop).await;
+    shown.end().await;
+    let (report, failed) = result?;
+    let said = match args.format {
+        ListFormat::Text => report.text(),
+        ListFormat::Json => report.json(),
+    };
+    // As below: a reader that went away misses it.
+    let _ = std::io::stdout().write_all(said.as_bytes());
+    failed.map_or(Ok(()), Err)
+}
+
+async fn ranges(args: &RangesArgs) -> Result<(), Error> {
+    let said = match &args.command {
+        None => ranges::list(&args.kv, args.format).await?,
+        Some(RangesCommand::Purge { run_id, kv }) => {
+            let deleted = ranges::purge(kv, run_id).await?;
+            format!("purged run {run_id}: {deleted} entries\n")
+        }
+    };
+    // As below: a reader that went away misses it.
+    let _ = std::io::stdout().write_all(said.as_bytes());
+    Ok(())
+}
+
+/// What shows the progress, until it is ended.
+struct Shown(tokio::task::JoinHandle<()>);
+
+impl Shown {
+    async fn end(self) {
+        self.0.abort();
+        // Aborted tasks are dropped when awaited: only then is the bar gone.
+        let _ = self.0.await;
+    }
+}
+
+/// Shows progress as the options say: metrics, and a bar or log lines.
+async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error> {
     let progress = Arc::new(Progress::default());
     if let Some(address) = args.metrics_addr {
         let bound = metrics::serve(address, Arc::clone(&progress)).await?;
@@ -104,18 +194,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     } else {
         tokio::spawn(progress::log::show(Arc::clone(&progress)))
     };
-    let result = reported(&config, &progress, &stop).await;
-    shown.abort();
-    // Aborted tasks are dropped when awaited: only then is the bar gone.
-    let _ = shown.await;
-    if !args.quiet && progress.details().begun {
-        let (first, ending) = match &result {
-            Ok(outcome) => (Some(outcome.first), outcome.ending),
-            Err(_) => (None, Ending::Stopped),
-        };
-        show_summary(&config, args.log_format, &summary::text(&progress, first, ending));
-    }
-    result.map(|_| ())
+    Ok((progress, Shown(shown)))
 }
 
 /// The load, with its state in Kubernetes where that is wanted.

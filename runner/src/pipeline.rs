@@ -28,6 +28,7 @@ use crate::decompress::Compression;
 use crate::error::{DumpError, Error};
 use crate::planner::{Limit, PlanPoint, Planner, Work};
 use crate::render::TablePlan;
+use crate::render::inserts;
 use crate::render::rows::{FaultReason, Rendered, render};
 use crate::source::{Identity, Location, Source};
 
@@ -150,6 +151,8 @@ pub struct Reject {
     pub row: u32,
     /// Offset of its first byte from the slab's.
     pub start: u64,
+    /// Line ends in the slab before it.
+    pub lines: u64,
     /// The column, where one is at fault.
     pub column: Option<String>,
     /// Why.
@@ -262,15 +265,23 @@ impl<T> Spares<T> {
 }
 
 fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs: &Spares<Vec<u8>>) {
+    let mut copy = Vec::new();
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { slab, plan, first, reply }) = job else { return };
         let mut rendered = used.get().unwrap_or_default();
         rendered.bytes.reserve(plan.estimate(slab.rows, slab.bytes().len()));
-        render(slab.bytes(), slab.crlf, &plan, first, &mut rendered);
+        match &slab.insert {
+            None => render(slab.bytes(), slab.crlf, &plan, first, &mut rendered),
+            Some(shape) => inserts::render(slab.bytes(), shape, &plan, first, &mut copy, &mut rendered),
+        }
+        if copy.capacity() > KEPT {
+            copy = Vec::new();
+        }
         let rejects = rendered.faults.drain(..).map(|fault| Reject {
             row: fault.row,
             start: fault.start as u64,
+            lines: u64::from(fault.lines),
             column: fault.column,
             reason: fault.reason,
             bytes: slab.bytes()[fault.start..fault.end].to_vec(),

@@ -115,6 +115,17 @@ impl Progress {
         self.lock().acknowledged = Some(SystemTime::now());
     }
 
+    /// For what only reads: so many bytes of the file were read, and so many rows and changes looked at.
+    pub fn looked_at(&self, bytes: u64, rows: u64, changes: u64, table: Option<&str>) {
+        let mut details = self.lock();
+        details.bytes = bytes;
+        details.rows = rows;
+        details.changes = changes;
+        if details.table.as_deref() != table {
+            details.table = table.map(str::to_owned);
+        }
+    }
+
     /// Rows of a table were given to the sink.
     pub fn loaded(&self, table: &str, rows: u64) {
         let mut details = self.lock();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use serde::Serialize;
 
-use crate::error::Error;
-use crate::pipeline::Reject;
+use crate::error::{DumpError, Error};
+use crate::pipeline::{Mark, Reject};
 
 /// One line of the file.
 #[derive(Serialize)]
@@ -74,7 +74,7 @@ impl RejectFile {
                 table,
                 row: first_row + u64::from(reject.row) + 1,
                 offset: place.offset + reject.start,
-                line: place.line + u64::from(reject.row),
+                line: place.line + reject.lines,
                 column: reject.column.as_deref(),
                 reason: reject.reason.to_string(),
                 bytes: base64::engine::general_purpose::STANDARD.encode(&reject.bytes),
@@ -92,4 +92,19 @@ impl RejectFile {
         self.length += text.len() as u64;
         Ok(lengths)
     }
+}
+
+/// The error that a row is which cannot be loaded, where such rows are not set aside. `before` is the point before
+/// its slab.
+#[must_use]
+pub fn row_error(source_name: &str, table: &str, reject: &Reject, before: &Mark) -> Error {
+    let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
+    let error = DumpError::Row {
+        table: table.to_owned(),
+        row: first_row + u64::from(reject.row) + 1,
+        column: reject.column.clone(),
+        at: dump::Place { offset: before.scan.offset + reject.start, line: before.scan.line + reject.lines },
+        reason: reject.reason.clone(),
+    };
+    Error::Dump { source_name: source_name.to_owned(), error }
 }

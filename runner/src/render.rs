@@ -1,8 +1,9 @@
 //! Rows of a dump to members of the set.
 //!
 //! What a value means is decided here and nowhere else. There is one form so far, [`rows`]: a change for each
-//! row.
+//! row. Rows of INSERT statements are brought into the form of COPY's first, by [`inserts`].
 
+pub mod inserts;
 pub mod rows;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct TablePlan {
     pub columns: Vec<String>,
     /// What each field is, in the same order.
     pub classes: Vec<TypeClass>,
+    /// Indexes, among the values of an INSERT, of columns that PostgreSQL computes: they are no fields.
+    pub generated: Vec<usize>,
     /// The encoding of the fields.
     pub encoding: Encoding,
     /// `time` of a change that is SQL text (a row without columns is one).
@@ -41,6 +44,10 @@ impl TablePlan {
         let known = schema.table(&header.table);
         let names: Vec<String> = match (&header.columns, known) {
             (dump::CopyColumns::Listed(names), _) => names.clone(),
+            (dump::CopyColumns::DefaultValues, _) => Vec::new(),
+            (dump::CopyColumns::InOrder, Some(table)) => {
+                table.columns.iter().map(|column| column.name.clone()).collect()
+            }
             (_, Some(table)) => table
                 .columns
                 .iter()
@@ -48,8 +55,15 @@ impl TablePlan {
                 .map(|column| column.name.clone())
                 .collect(),
             (dump::CopyColumns::Zero, None) => Vec::new(),
-            (dump::CopyColumns::All, None) => return None,
+            (dump::CopyColumns::All | dump::CopyColumns::InOrder, None) => return None,
         };
+        let computed = |name: &String| {
+            header.columns == dump::CopyColumns::InOrder
+                && known.and_then(|table| table.column(name)).is_some_and(|column| column.generated)
+        };
+        let generated =
+            names.iter().enumerate().filter(|(_, name)| computed(name)).map(|(index, _)| index).collect();
+        let names: Vec<String> = names.into_iter().filter(|name| !computed(name)).collect();
         let class = |name: &String| {
             known.and_then(|table| table.column(name)).map_or(TypeClass::Text, |column| column.class)
         };
@@ -57,6 +71,7 @@ impl TablePlan {
             table: schema.qualify(&header.table).to_string(),
             classes: names.iter().map(class).collect(),
             columns: names.iter().map(|name| quote_name(name)).collect(),
+            generated,
             encoding,
             ddl_time,
             database,

@@ -83,8 +83,8 @@ struct Tally {
 
 /// Kills one load after the other at random moments until one is done. Each goes on exactly where Redis' own
 /// checkpoint was, with any batch size and any number of workers.
-fn kill_and_resume(input: Input, rounds: usize, name: &str) {
-    let (dump, lab) = (dump(), Lab::new());
+fn kill_and_resume(dump: &Dump, input: Input, rounds: usize, name: &str) {
+    let lab = Lab::new();
     let mut rng = seeded(name);
     let mut tally = Tally::default();
     for round in 0..rounds {
@@ -95,7 +95,7 @@ fn kill_and_resume(input: Input, rounds: usize, name: &str) {
         let mut allowed = 0;
         for at in moments {
             let resumed = durable(&lab);
-            let (batch, mut running) = start(&lab, &dump, input, &mut rng, at - before);
+            let (batch, mut running) = start(&lab, dump, input, &mut rng, at - before);
             if rng.one_in(8) {
                 // While it connects, registers, or reads on to where it was.
                 std::thread::sleep(Duration::from_micros(rng.below(60_000)));
@@ -114,7 +114,7 @@ fn kill_and_resume(input: Input, rounds: usize, name: &str) {
             before = at;
         }
         let resumed = durable(&lab);
-        let (_, running) = start(&lab, &dump, input, &mut rng, undisturbed().count - before);
+        let (_, running) = start(&lab, dump, input, &mut rng, undisturbed().count - before);
         let finished = running.wait(LIMIT).expect_code(0);
         check(&lab, finished, resumed, &mut tally);
         dump.expect_same(&mut lab.redis.client(), undisturbed(), &format!("{name}, round {round}"));
@@ -172,17 +172,33 @@ fn check(lab: &Lab, finished: Finished, durable: u64, tally: &mut Tally) {
 
 #[test]
 fn killed_at_any_moment_from_a_file() {
-    kill_and_resume(Input::Plain, times(3, 45), "killed, file");
+    kill_and_resume(&dump(), Input::Plain, times(3, 45), "killed, file");
 }
 
 #[test]
 fn killed_at_any_moment_from_gzip() {
-    kill_and_resume(Input::Gzip, times(2, 15), "killed, gzip");
+    kill_and_resume(&dump(), Input::Gzip, times(2, 15), "killed, gzip");
 }
 
 #[test]
 fn killed_at_any_moment_from_a_pipe() {
-    kill_and_resume(Input::Pipe, times(2, 15), "killed, pipe");
+    kill_and_resume(&dump(), Input::Pipe, times(2, 15), "killed, pipe");
+}
+
+/// The same rows by INSERT, which make the same set.
+fn inserts(rows_per_statement: usize) -> Dump {
+    undisturbed();
+    Dump::new(&dumpgen::as_inserts(bytes(), rows_per_statement))
+}
+
+#[test]
+fn killed_at_any_moment_with_an_insert_for_each_row() {
+    kill_and_resume(&inserts(1), Input::Plain, times(2, 15), "killed, inserts");
+}
+
+#[test]
+fn killed_at_any_moment_within_an_insert_of_all_rows() {
+    kill_and_resume(&inserts(usize::MAX), Input::Gzip, times(2, 15), "killed, one insert a table");
 }
 
 /// The tests can fail: what they compare by sees one byte, one entry more, one entry less, one score.
@@ -333,6 +349,8 @@ fn failed_over_to_a_lagging_replica() {
             let mut running = slowly(dump.give(lab.runner(), input)).spawn();
             if behind > 0 {
                 assert!(lab.reaches(&mut running, RUN, behind));
+                // What the primary has is on its way, and may take its time.
+                assert!(wait_until(LIMIT, || sequence(&mut replica.client(), RUN).is_some()));
                 detach();
             }
             assert!(lab.reaches(&mut running, RUN, behind + end / 10 + rng.below(end / 3)));

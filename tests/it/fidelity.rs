@@ -9,6 +9,9 @@ use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 const REGRESSION: &str = "corpora/regression-15.sql.zst";
+const REGRESSION_INSERTS: &str = "corpora/regression-15-inserts.sql.zst";
+/// Rows whose columns come in another order than those of the restored table: they need names.
+const WITHOUT_NAMES: &[&str] = &["27-column-order.sql"];
 
 /// With one session for the whole load the rows lie in the heap exactly as psql puts them.
 const SESSIONS_MOVE_ROWS: RowOrder = RowOrder::AnyWithinTable(
@@ -43,6 +46,12 @@ fn regression_database_over_changing_sessions() {
     try_out(&source, Packing::Zstd, &strict_options(7));
 }
 
+#[test]
+fn regression_database_as_inserts() {
+    let source = Source::of_fixture(REGRESSION_INSERTS);
+    try_out(&source, Packing::Zstd, &strict_options(11));
+}
+
 /// The project's own fixture, in each form and packing that a plain dump comes in.
 fn our_database(without: &[&str], pg_dump_args: &[&str], packing: Packing) {
     let source = Source::of_database(PostgresServer::shared(), "database", without, pg_dump_args)
@@ -69,4 +78,33 @@ fn our_database_as_lz4_without_owners() {
 #[test]
 fn our_database_with_clean() {
     our_database(&[], &["--clean", "--if-exists"], Packing::Zstd);
+}
+
+#[test]
+fn our_database_by_partition_roots() {
+    our_database(&[], &["--load-via-partition-root"], Packing::Plain);
+}
+
+#[test]
+fn our_database_as_inserts() {
+    our_database(WITHOUT_NAMES, &["--inserts"], Packing::Plain);
+}
+
+#[test]
+fn our_database_as_inserts_with_names() {
+    our_database(&[], &["--column-inserts"], Packing::Plain);
+}
+
+#[test]
+fn our_database_as_inserts_of_many_rows() {
+    our_database(WITHOUT_NAMES, &["--rows-per-insert=100"], Packing::Plain);
+}
+
+#[test]
+fn our_database_as_inserts_that_ignore_conflicts() {
+    our_database(
+        &[],
+        &["--column-inserts", "--rows-per-insert=7", "--on-conflict-do-nothing"],
+        Packing::Gzip,
+    );
 }

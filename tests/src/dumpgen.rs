@@ -8,6 +8,10 @@ use std::fmt::Write;
 
 use crate::rng::Rng;
 
+macro_rules! put {
+    ($out:expr, $($text:tt)*) => { let _ = writeln!($out, $($text)*); };
+}
+
 /// Statements of each kind before the data, and after it.
 const STATEMENTS: u64 = 120;
 
@@ -27,8 +31,57 @@ pub fn dump(rows: u64) -> Vec<u8> {
     out.into_bytes()
 }
 
-macro_rules! put {
-    ($out:expr, $($text:tt)*) => { let _ = writeln!($out, $($text)*); };
+/// The same dump with its rows by INSERT, as many in each statement.
+pub fn as_inserts(dump: &[u8], rows_per_statement: usize) -> Vec<u8> {
+    let text = String::from_utf8_lossy(dump);
+    let mut out = String::with_capacity(dump.len() * 2);
+    // What the statements begin with, inside of a block; and the rows in the statement that is open.
+    let (mut head, mut open): (Option<String>, usize) = (None, 0);
+    for line in text.lines() {
+        let Some(begin) = &head else {
+            match line.strip_prefix("COPY ").and_then(|rest| rest.strip_suffix(" FROM stdin;")) {
+                Some(target) => head = Some(format!("INSERT INTO {target} VALUES")),
+                None => {
+                    put!(out, "{line}");
+                }
+            }
+            continue;
+        };
+        if line == "\\." {
+            out.push_str(if open > 0 { ";\n\n" } else { "\n" });
+            (head, open) = (None, 0);
+            continue;
+        }
+        if open == rows_per_statement {
+            out.push_str(";\n");
+            open = 0;
+        }
+        let values: Vec<_> = line.split('\t').map(literal).collect();
+        let _ = write!(out, "{}\n\t({})", if open == 0 { begin } else { "," }, values.join(", "));
+        open += 1;
+    }
+    out.into_bytes()
+}
+
+/// A field of COPY as SQL has it.
+fn literal(field: &str) -> String {
+    if field == "\\N" {
+        return "NULL".to_owned();
+    }
+    let mut text = String::from("'");
+    let mut characters = field.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some('n') => text.push('\n'),
+                Some('t') => text.push('\t'),
+                other => text.extend(other),
+            },
+            '\'' => text.push_str("''"),
+            other => text.push(other),
+        }
+    }
+    text + "'"
 }
 
 fn before(out: &mut String) {

@@ -109,6 +109,15 @@ impl Buffer {
         Ok(self.entries(&command).await?.pop())
     }
 
+    /// The score at which a member lies, as Redis has it; `None` when it does not lie there.
+    ///
+    /// # Errors
+    ///
+    /// Connection errors.
+    pub async fn score_of(&self, member: &[u8]) -> Result<Option<f64>, Error> {
+        self.query(ACTION, redis::cmd("ZSCORE").arg(self.keys().set()).arg(member)).await
+    }
+
     async fn page(&self, from: &str, to: &str, limit: usize) -> Result<Vec<Entry>, Error> {
         let mut page = self.entries(&self.range("ZRANGEBYSCORE", from, to, limit)).await?;
         if page.len() < limit {

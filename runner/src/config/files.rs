@@ -42,10 +42,10 @@ fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
     let output = args.output.as_deref().filter(|path| *path != "-").map(Path::new);
     let files = [
         ("--dump-file", dump, false),
-        ("--kv-password-file", args.kv_password_file.as_deref(), false),
-        ("--kv-ca-file", args.kv_ca_file.as_deref(), false),
-        ("--kv-cert-file", args.kv_cert_file.as_deref(), false),
-        ("--kv-key-file", args.kv_key_file.as_deref(), false),
+        ("--kv-password-file", args.kv.kv_password_file.as_deref(), false),
+        ("--kv-ca-file", args.kv.kv_ca_file.as_deref(), false),
+        ("--kv-cert-file", args.kv.kv_cert_file.as_deref(), false),
+        ("--kv-key-file", args.kv.kv_key_file.as_deref(), false),
         ("--s3-ca-file", args.s3_ca_file.as_deref(), false),
         ("--resume-from", args.resume_from.as_deref(), false),
         ("--output", output, true),

@@ -10,10 +10,10 @@ use kvbuffer::Sequence;
 use super::{Common, Mirror, lsn_before};
 use crate::checkpoint::{Checkpoint, VERSION};
 use crate::config::Config;
-use crate::error::{DumpError, Error};
+use crate::error::Error;
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
 use crate::progress::Progress;
-use crate::reject::RejectFile;
+use crate::reject::{self, RejectFile};
 use crate::render::rows::Rendered;
 use crate::sink::Sink;
 use crate::stop::Stop;
@@ -182,7 +182,7 @@ impl<'a> Loader<'a> {
             let mark = if whole {
                 after_slab(&before, count, rendered, rejects)
             } else {
-                after_row(&before, row, last.row_end)
+                after_row(&before, row, last.row_end, last.lines)
             };
             self.count(to - from, (last.end - start) as usize, mark);
             self.progress.loaded(&table, (to - from) as u64);
@@ -232,18 +232,8 @@ impl<'a> Loader<'a> {
             let rejected = self.rejected.max(self.max_errors) + 1;
             return Error::TooManyRejected { rejected, allowed: self.max_errors };
         }
-        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
-        let error = DumpError::Row {
-            table: self.table.as_deref().unwrap_or("").to_owned(),
-            row: first_row + u64::from(reject.row) + 1,
-            column: reject.column.clone(),
-            at: Place {
-                offset: before.scan.offset + reject.start,
-                line: before.scan.line + u64::from(reject.row),
-            },
-            reason: reject.reason.clone(),
-        };
-        Error::Dump { source_name: self.common.source_name.clone(), error }
+        let table = self.table.as_deref().unwrap_or("");
+        reject::row_error(&self.common.source_name, table, reject, before)
     }
 
     fn reject(&mut self, length: Option<&u64>) {
@@ -410,10 +400,10 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The point after row `row` (counted from 1) of the slab, which ends at `bytes` of it.
-fn after_row(before: &Mark, row: u64, bytes: u32) -> Box<Mark> {
+/// The point after row `row` (counted from 1) of the slab, which ends at `bytes` of it, `lines` lines on.
+fn after_row(before: &Mark, row: u64, bytes: u32, lines: u32) -> Box<Mark> {
     let mut mark = before.clone();
-    mark.scan = before.scan.after_rows(row, u64::from(bytes));
+    mark.scan = before.scan.after_rows(row, u64::from(bytes), u64::from(lines));
     mark.rows += row;
     if let Some(next) = before.next.checked_add(row) {
         mark.next = next;
@@ -423,7 +413,11 @@ fn after_row(before: &Mark, row: u64, bytes: u32) -> Box<Mark> {
 
 /// The point after the slab, whose last rows may have been set aside.
 fn after_slab(before: &Mark, count: u64, rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
-    let last_member = rendered.members.last().map_or(0, |member| u64::from(member.row_end));
-    let last_reject = rejects.last().map_or(0, |reject| reject.start + reject.bytes.len() as u64);
-    after_row(before, count, last_member.max(last_reject) as u32)
+    let member = rendered.members.last().map_or((0, 0), |member| (member.row_end, member.lines));
+    let reject = rejects.last().map_or((0, 0), |reject| {
+        let lines = memchr::memchr_iter(b'\n', &reject.bytes).count() as u64;
+        ((reject.start + reject.bytes.len() as u64) as u32, (reject.lines + lines) as u32)
+    });
+    let (bytes, lines) = member.max(reject);
+    after_row(before, count, bytes, lines)
 }

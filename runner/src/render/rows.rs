@@ -25,7 +25,7 @@ pub struct Rendered {
 impl Rendered {
     /// Says that what was appended last is the member of row `row`, which ends at `row_end` of the slab.
     pub fn ends_member(&mut self, row: u32, row_end: u32) {
-        self.members.push(Member { row, end: self.bytes.len() as u32, row_end });
+        self.members.push(Member { row, end: self.bytes.len() as u32, row_end, lines: row + 1 });
     }
 
     /// The member at `index`.
@@ -45,6 +45,8 @@ pub struct Member {
     pub end: u32,
     /// Index in the slab after the row and its line end.
     pub row_end: u32,
+    /// Line ends in the slab up to there.
+    pub lines: u32,
 }
 
 /// A row that cannot become a change: which, and why.
@@ -56,6 +58,8 @@ pub struct RowFault {
     pub start: usize,
     /// Index in the slab after its line end.
     pub end: usize,
+    /// Line ends in the slab before it.
+    pub lines: u32,
     /// The column, where one is at fault.
     pub column: Option<String>,
     /// What is wrong.
@@ -89,6 +93,17 @@ pub enum FaultReason {
     /// A field with a NUL character, which no PostgreSQL text can hold.
     #[error("the field holds a NUL character")]
     Nul,
+    /// An escape in `E'…'` that PostgreSQL would not read either.
+    #[error("the value has an escape that cannot be read")]
+    Escape,
+    /// `DEFAULT`, whose value only PostgreSQL knows.
+    #[error(
+        "the value is DEFAULT, which is known for generated columns only; write the row as a statement of its own"
+    )]
+    Default,
+    /// A value for a column that PostgreSQL computes.
+    #[error("the row has a value other than DEFAULT for a generated column")]
+    Generated,
     /// The line does not end as the others of the block.
     #[error("the row ends in another way than the head of its block")]
     LineEnd,
@@ -132,7 +147,14 @@ pub fn render(slab: &[u8], crlf: bool, plan: &TablePlan, first: Sequence, out: &
                 let keep = out.members.last().map_or(0, |member| member.end as usize);
                 out.bytes.truncate(keep);
                 let end = memchr::memchr(b'\n', &slab[start..]).map_or(slab.len(), |at| start + at + 1);
-                out.faults.push(RowFault { row, start, end, column: fault.column, reason: fault.reason });
+                out.faults.push(RowFault {
+                    row,
+                    start,
+                    end,
+                    lines: row,
+                    column: fault.column,
+                    reason: fault.reason,
+                });
                 start = end;
                 writer.skip(row);
             }
@@ -469,7 +491,7 @@ fn decimal_shape(field: &[u8]) -> Option<Shape> {
     }
 }
 
-fn is_negative_zero(field: &[u8]) -> bool {
+pub(super) fn is_negative_zero(field: &[u8]) -> bool {
     field.starts_with(b"-") && !field.iter().any(|b| (b'1'..=b'9').contains(b))
 }
 

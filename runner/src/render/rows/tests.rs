@@ -10,6 +10,7 @@ fn plan(classes: &[TypeClass]) -> TablePlan {
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|i| format!("c{i}")).collect(),
         classes: classes.to_vec(),
+        generated: Vec::new(),
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),

@@ -76,9 +76,7 @@ impl Run<'_> {
     /// # Errors
     /// What stops the run; what may pass is tried again as long as the configuration says.
     pub async fn begin(&self) -> Result<Session, Error> {
-        let connect =
-            || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
-        let mut buffer = self.again("connect to Redis", async || connect().await).await?;
+        let mut buffer = self.connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
         let (token, acquired) = self.acquire(&mut buffer).await?;
         match self.settled(&mut buffer, &token, &acquired).await {
@@ -96,6 +94,16 @@ impl Run<'_> {
                 Err(error)
             }
         }
+    }
+
+    /// Connects, and tries again while what is in the way may pass.
+    ///
+    /// # Errors
+    /// As for [`Run::retry`].
+    pub async fn connect(&self) -> Result<Buffer, Error> {
+        let connect =
+            || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
+        self.again("connect to Redis", async || connect().await).await
     }
 
     /// Whether the run is new, or was made new.
@@ -127,7 +135,10 @@ impl Run<'_> {
     }
 
     /// Tries again on a new connection while it may pass: a lost connection stays lost.
-    async fn retry<T>(
+    ///
+    /// # Errors
+    /// What stops for good; what may pass once it was tried for as long as the configuration says.
+    pub async fn retry<T>(
         &self,
         buffer: &mut Buffer,
         action: &str,
@@ -414,17 +425,8 @@ impl Run<'_> {
     /// Where the own range ends at most: where the run ended, before the next run's, or where no bootstrap entry
     /// is left.
     async fn last_own(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Sequence, Error> {
-        let previous = acquired.previous.as_ref();
-        if let Some(last) = previous.filter(|range| range.state == State::Done).and_then(|range| range.last) {
-            return Ok(last);
-        }
-        let all = self.list(buffer).await?;
-        let next_run = all.iter().map(|range| range.first).filter(|first| *first > acquired.first).min();
-        if let Some(before) = next_run.and_then(|first| first.checked_sub(1)) {
-            return Ok(before);
-        }
-        let known = previous.and_then(|range| range.last.or(range.next)).unwrap_or(acquired.first);
-        let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).end_of_entries(known).await;
+        let (first, known) = (acquired.first, acquired.previous.as_ref());
+        let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).last_own(first, known).await;
         self.retry(buffer, "find the end of the range", find).await
     }
 
