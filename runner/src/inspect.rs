@@ -221,7 +221,7 @@ impl Counts<'_> {
         self.report.not_understood = counters.not_understood;
         let rows = self.tables.values().map(|table| table.rows).sum();
         let table = self.before.as_ref().map(|(name, _)| &**name);
-        self.progress.looked_at(mark.raw, rows, self.report.changes, table);
+        self.progress.looked_at(mark.raw.unwrap_or(mark.scan.offset), rows, self.report.changes, table);
     }
 
     fn finish(mut self) -> Report {

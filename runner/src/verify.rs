@@ -195,7 +195,7 @@ impl Walk<'_> {
         match item {
             Item::Sql { members, first, after } => {
                 self.put(first, &members);
-                self.moved(after.raw, after.rows);
+                self.moved(after.raw.unwrap_or(after.scan.offset), after.rows);
             }
             Item::Rows { rows, first, table, before, share, .. } => {
                 let converted =
@@ -207,7 +207,7 @@ impl Walk<'_> {
                 self.rejected += rejects.len() as u64;
                 self.put(first, &rendered);
                 self.table = Some(table);
-                self.moved(before.raw, before.rows + rendered.members.len() as u64);
+                self.moved(before.raw.unwrap_or(before.scan.offset), before.rows + rendered.members.len() as u64);
                 pipeline.recycle(rendered);
                 drop(share);
             }
