@@ -17,16 +17,19 @@
 //! The crate does no I/O and knows neither dumps nor Redis.
 
 pub use config::{Config, LISTS, REVISION};
+pub use detect::{Finding, Inspector, Sort};
 
 pub use error::{Place, Problem, Problems, Reason, RowError};
 pub use keyed::{Key, KeyError};
 pub use plan::{Plan, Scratch};
 pub use resolve::{ForeignKey, Keys, UniqueKey, resolve};
 
+pub use suggest::{suggest, undecided};
 pub use table::{Column, Table};
 
 mod action;
 mod config;
+mod detect;
 
 mod error;
 mod fake;
@@ -43,6 +46,7 @@ mod plan;
 mod resolve;
 mod siphash;
 mod sql;
+mod suggest;
 
 mod suit;
 mod table;

@@ -188,3 +188,10 @@ fn the_hash_is_of_the_meaning() {
     }
     assert_eq!(parse(EVERYTHING).hash(), "7479e3c31294e354d5ff9d91020d5ede14a63256da24863db2ebfa36fa7f1db9");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "(tables:|public\\.t:|c:|type:|Fake|Json|Mask|paths|\\n|  |[{}\\[\\],'\"&*!<é#-]| ){0,20}") {
+        let _ = Config::parse("t", &text);
+    }
+}

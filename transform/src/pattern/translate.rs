@@ -308,6 +308,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_pattern_is_read_or_refused(pattern in r"([a\[\](){}*+?|\\^$.,&~:dwbQE0-9é-]|\?P<|\[:alpha:\]|\\x){0,12}") {
+            let _ = crate::pattern::Pattern::new(&pattern, "$1${a}$").map(|found| found.replace("ab-é9", &mut String::new()));
+        }
+    }
+
     #[test]
     fn what_re2_refuses() {
         for pattern in [

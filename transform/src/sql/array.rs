@@ -35,7 +35,7 @@ pub(crate) fn parts<'a>(
     let mut wants_element = true;
     let mut after_comma = false;
     loop {
-        rest = rest.trim_start();
+        rest = rest.trim_start_matches(is_space);
         match rest.chars().next().ok_or(broken)? {
             '{' if wants_element && depth < MOST_DIMENSIONS => {
                 depth += 1;
@@ -49,7 +49,7 @@ pub(crate) fn parts<'a>(
                 rest = &rest[1..];
                 wants_element = false;
                 if depth == 0 {
-                    return if rest.trim().is_empty() { Ok(()) } else { Err(broken) };
+                    return if rest.trim_matches(is_space).is_empty() { Ok(()) } else { Err(broken) };
                 }
             }
             ',' if !wants_element => {
@@ -68,6 +68,11 @@ pub(crate) fn parts<'a>(
             _ => return Err(broken),
         }
     }
+}
+
+/// What PostgreSQL skips between elements: no more than this is white space to it.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t'..='\r')
 }
 
 /// The element at the start of the text, and its length there.
@@ -91,7 +96,7 @@ fn element(text: &str) -> Option<(Part<'_>, usize)> {
         }
     }
     let end = text.find([',', '}', '{', '"', '\\'])?;
-    let value = text[..end].trim_end();
+    let value = text[..end].trim_end_matches(is_space);
     // PostgreSQL itself quotes whatever would need an escape.
     if value.is_empty() || !matches!(text.as_bytes()[end], b',' | b'}') {
         return None;
@@ -179,6 +184,7 @@ mod tests {
             ("{{a,b},{c,d}}", "{{A,B},{C,D}}"),
             ("[0:1]={a,b}", "[0:1]={A,B}"),
             ("{é}", "{É}"),
+            ("{ a\t,\u{85}b }", "{A,\u{85}B}"),
         ] {
             assert_eq!(upper(from).unwrap(), to);
         }

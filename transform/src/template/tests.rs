@@ -113,3 +113,20 @@ fn errors_of_a_row() {
         assert!(template.render(&row, &mut String::new()).is_err(), "{source}");
     }
 }
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn is_read_or_refused(source in r#"(\{\{|\}\}|\{\{-|-\}\}|if|else|end|with|\.|\.n|\$|\||"[a%d]*"|`|printf|index|lower|eq|\(|\)| |[0-9é.+-]{1,3}|/\*|\*/){0,16}"#) {
+            if let Ok(mut template) = Template::parse(&source) {
+                let row = row();
+                template.bind(|_| Some(1)).unwrap();
+                let _ = template.render(&row, &mut String::new());
+            }
+        }
+    }
+}
