@@ -367,10 +367,7 @@ mod tests {
             "{1:2}",
             "\"\\x\"",
         ] {
-            assert!(
-                run(&["$.a"], bad).is_err(),
-                "{bad}"
-            );
+            assert!(run(&["$.a"], bad).is_err(), "{bad}");
         }
         assert!(run(&["$.a"], &"[".repeat(10_000)).is_err());
     }

@@ -125,7 +125,6 @@ impl Translator<'_> {
 
     fn escape(&mut self) -> Result<(), String> {
         let c = self.rest.next().ok_or("a backslash at the end")?;
-        let repeatable = !matches!(c, 'b' | 'B' | 'A' | 'z');
         match c {
             'b' => self.out.push_str(r"(?-u:\b)"),
             'B' => self.out.push_str(r"(?-u:\B)"),
@@ -134,7 +133,7 @@ impl Translator<'_> {
             'C' => return Err(r"\C, a single byte, is not supported".to_owned()),
             _ => self.class_escape(c)?,
         }
-        self.repeatable = if repeatable { Repeatable::Yes } else { Repeatable::No };
+        self.repeatable = Repeatable::Yes;
         Ok(())
     }
 

@@ -140,7 +140,8 @@ impl Verb {
                 text.insert(0, ' ');
             }
         }
-        self.pad(&text, numeric || matches!(self.letter, 'x' | 'X' | 's' | 'v'), out);
+        let is_text = matches!(value, Val::Text(_));
+        self.pad(&text, !is_text, out);
         Ok(())
     }
 
@@ -154,14 +155,14 @@ impl Verb {
         out
     }
 
-    fn pad(&self, text: &str, zeros: bool, out: &mut String) {
+    /// Zeros go between a number's sign and its digits.
+    fn pad(&self, text: &str, signed: bool, out: &mut String) {
         let missing = self.width.saturating_sub(text.chars().count());
         if self.minus {
             out.push_str(text);
             out.extend(std::iter::repeat_n(' ', missing));
-        } else if self.zero && zeros {
-            let sign =
-                usize::from(text.starts_with(['-', '+', ' ']) && !matches!(self.letter, 's' | 'x' | 'X'));
+        } else if self.zero && !text.is_empty() {
+            let sign = usize::from(signed && text.starts_with(['-', '+', ' ']));
             out.push_str(&text[..sign]);
             out.extend(std::iter::repeat_n('0', missing));
             out.push_str(&text[sign..]);
