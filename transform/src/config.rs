@@ -112,6 +112,11 @@ impl Config {
         }
     }
 
+    /// The names of all types of transforms.
+    pub fn types() -> impl Iterator<Item = &'static str> {
+        rule::types()
+    }
+
     /// The SHA-256, in hexadecimal, of all that shapes results: tables, columns, transforms with their options,
     /// the lists and this crate's [`REVISION`]. Comments, order and the way of writing do not count; the key is
     /// apart, in [`Key::fingerprint`](crate::Key::fingerprint).

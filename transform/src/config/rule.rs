@@ -13,7 +13,7 @@ use crate::template::Template;
 use crate::yaml::{Node, Value};
 
 /// The types beside the fakes.
-const TYPES: [&str; 23] = [
+const TYPES: [&str; 22] = [
     "keep",
     "Bool",
     "Regex",
@@ -36,7 +36,6 @@ const TYPES: [&str; 23] = [
     "Json",
     "Array",
     "Truncate",
-    "Keep",
 ];
 
 /// What becomes of a column.
@@ -265,15 +264,18 @@ pub(super) fn read(node: &Node, at: Option<Place>) -> Result<Rule, Vec<Fault>> {
     build(name, type_node.place, Options::new(node.place, name, pairs))
 }
 
+/// The names of all types.
+pub(super) fn types() -> impl Iterator<Item = &'static str> {
+    TYPES.into_iter().chain(fake::Kind::ALL.iter().map(|(name, _)| *name))
+}
+
 fn is_type(name: &str) -> bool {
-    TYPES.contains(&name) || fake::Kind::ALL.iter().any(|(fake, _)| *fake == name)
+    types().any(|known| known == name)
 }
 
 fn build(name: &str, place: Place, options: Options<'_>) -> Result<Rule, Vec<Fault>> {
     let Some(transform) = transform(name, &options) else {
-        let names =
-            TYPES[..TYPES.len() - 1].iter().copied().chain(fake::Kind::ALL.iter().map(|(name, _)| *name));
-        let near = near::nearest(name, names).map(|near| format!("did you mean {near}?"));
+        let near = near::nearest(name, types()).map(|near| format!("did you mean {near}?"));
         let help = near.unwrap_or_else(|| "docs/transforms.md lists the types".to_owned());
         return Err(vec![Fault::new(place, format!("unknown transform type `{name}`")).help(help)]);
     };
@@ -329,7 +331,7 @@ fn transform(name: &str, options: &Options<'_>) -> Option<Transform> {
     }
     let count = |name, most: i64| options.integer(name, 0, most).and_then(|n| usize::try_from(n).ok());
     Some(match name {
-        "keep" | "Keep" => Transform::Keep,
+        "keep" => Transform::Keep,
         "Bool" => Transform::Bool,
         "Regex" => regex(options),
         "Template" => Transform::Template(template("template", options)),
