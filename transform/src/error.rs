@@ -115,9 +115,6 @@ pub enum Reason {
     /// A password hash could not be computed.
     #[error("the password hash: {0}")]
     Password(&'static str),
-    /// The result is larger than any value may be.
-    #[error("the result is larger than {0} bytes")]
-    ResultSize(usize),
 }
 
 /// A row that could not be transformed.

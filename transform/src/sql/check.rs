@@ -134,10 +134,10 @@ fn is_numeric(value: &str, precision: Option<u32>, scale: i32) -> bool {
     let whole = whole.trim_start_matches('0');
     let most = i64::from(precision) - i64::from(scale);
     // Rounding may carry into one digit more.
-    let rounds_up = i64::try_from(fraction.len()).is_ok_and(|n| n > i64::from(scale))
-        && (whole.bytes().all(|b| b == b'9')
-            && fraction.bytes().take(usize::try_from(scale).unwrap_or(0)).all(|b| b == b'9'));
-    i64::try_from(whole.len()).is_ok_and(|n| n + i64::from(rounds_up) <= most.max(0))
+    let kept = usize::try_from(scale).unwrap_or(0).min(fraction.len());
+    let (kept, dropped) = fraction.split_at(kept);
+    let carries = dropped.starts_with(|c| c >= '5') && whole.bytes().chain(kept.bytes()).all(|b| b == b'9');
+    i64::try_from(whole.len()).is_ok_and(|n| n + i64::from(carries) <= most.max(0))
 }
 
 /// The digits before and after the point of a number without exponent.
@@ -224,8 +224,8 @@ mod tests {
             ("double precision", &["1e300", ".5"], &["1e999", "nan", "0x1"]),
             (
                 "numeric(5,2)",
-                &["999.99", "-1", ".5", "000123.4", "12.3456"],
-                &["1000", "999.995", "1e2", "", "."],
+                &["999.99", "-1", ".5", "000123.4", "12.3456", "999.994"],
+                &["1000", "999.995", "-999.999", "1e2", "", "."],
             ),
             ("numeric(3,0)", &["999", "99.4"], &["1000", "999.5"]),
             ("numeric", &["123456789012345678901234567890.5"], &["abc", "1.2.3"]),

@@ -71,8 +71,11 @@ fn messages_are_as_shown() {
         columns: vec![Column::new("email", "text"), Column::new("age", "integer")],
     };
     let yaml = "major_version: 0\ntables:\n  public.users:\n    # personal\n    emial: FakeEmail\n";
-    let problems =
-        Config::parse("transforms.yml", yaml).unwrap().check(&[table.clone()]).unwrap_err().to_string();
+    let problems = Config::parse("transforms.yml", yaml)
+        .unwrap()
+        .check(std::slice::from_ref(&table))
+        .unwrap_err()
+        .to_string();
     assert!(document().contains(&format!("\n{problems}\n")), "{problems}");
     let yaml = "major_version: 0\ntables:\n  public.users:\n    #\n    #\n    #\n    age:   FakeName\n";
     let config = Config::parse("transforms.yml", yaml).unwrap();
