@@ -36,18 +36,23 @@ pub struct Keys {
     pub unique: Vec<UniqueKey>,
     /// Columns that must stay equal.
     pub foreign: Vec<ForeignKey>,
+    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows stand under the child's name.
+    pub parents: Vec<(String, String)>,
     /// Columns that must stay as they are, and why: `(table, column, "a partition bound depends on it")`.
     pub fixed: Vec<(String, String, String)>,
 }
 
-/// Makes every rule of a column in a unique key one that keeps different values different, and gives the columns of
-/// foreign keys the rule of what they refer to. Of the result, [`Config::to_yaml`] can be kept for the run.
+/// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
+/// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
+/// refer to. Of the result, [`Config::to_yaml`] can be kept for the run.
 ///
 /// # Errors
 ///
 /// Every rule that cannot be brought together with the schema.
 pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
     let mut resolver = Resolver { config: config.clone(), tables, faults: Vec::new() };
+    let keys = &with_children(keys);
+    resolver.inherit(keys);
     resolver.fixed(keys);
     resolver.unique(keys);
     resolver.foreign(keys);
@@ -87,6 +92,25 @@ impl Resolver<'_> {
         match rules.columns.iter_mut().find(|(name, ..)| name == column) {
             Some((_, _, old)) => *old = rule,
             None => rules.columns.push((column.to_owned(), rule.place, rule)),
+        }
+    }
+
+    /// A partition of a partition gets what its parent got.
+    fn inherit(&mut self, keys: &Keys) {
+        for _ in 0..keys.parents.len() {
+            let mut changed = false;
+            for (child, parent) in &keys.parents {
+                if let Some(rules) = self.config.tables.get(parent)
+                    && !self.config.tables.contains_key(child)
+                {
+                    let rules = rules.clone();
+                    self.config.tables.insert(child.clone(), rules);
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
         }
     }
 
@@ -186,6 +210,37 @@ impl Resolver<'_> {
     }
 }
 
+/// What a table's keys demand, they demand of its partitions too.
+fn with_children(keys: &Keys) -> Keys {
+    let mut all = keys.clone();
+    for (child, ancestor) in descendants(keys) {
+        let unique = keys.unique.iter().filter(|key| key.table == ancestor);
+        all.unique.extend(unique.map(|key| UniqueKey { table: child.clone(), ..key.clone() }));
+        let foreign = keys.foreign.iter().filter(|key| key.table == ancestor);
+        all.foreign.extend(foreign.map(|key| ForeignKey { table: child.clone(), ..key.clone() }));
+        let fixed = keys.fixed.iter().filter(|(table, ..)| *table == ancestor);
+        all.fixed.extend(fixed.map(|(_, column, why)| (child.clone(), column.clone(), why.clone())));
+    }
+    all
+}
+
+/// Each table with each that it descends from.
+fn descendants(keys: &Keys) -> Vec<(String, String)> {
+    let mut pairs = keys.parents.clone();
+    let mut at = 0;
+    while at < pairs.len() {
+        let (child, ancestor) = pairs[at].clone();
+        for (table, parent) in &keys.parents {
+            let pair = (child.clone(), parent.clone());
+            if *table == ancestor && !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        at += 1;
+    }
+    pairs
+}
+
 /// Whether two rules make the same of the same value.
 fn same(own: &Rule, target: &Rule) -> bool {
     let form = |rule: &Rule| {
@@ -219,12 +274,18 @@ mod tests {
             table("public.a", &[("id", "integer"), ("parent", "bigint"), ("email", "character varying(40)")]),
             table("public.b", &[("a", "bigint"), ("note", "text")]),
             table("public.c", &[("b", "integer"), ("email", "text")]),
+            table("public.c_1", &[("b", "integer"), ("email", "text")]),
+            table("public.c_1_2", &[("email", "text"), ("b", "integer")]),
         ];
         let unique = |table: &str, column: &str| UniqueKey {
             table: table.to_owned(),
             columns: vec![column.to_owned()],
         };
         let keys = Keys {
+            parents: vec![
+                ("public.c_1_2".to_owned(), "public.c_1".to_owned()),
+                ("public.c_1".to_owned(), "public.c".to_owned()),
+            ],
             unique: vec![unique("public.a", "id"), unique("public.a", "email"), unique("public.b", "a")],
             foreign: vec![
                 foreign("public.c", "b", "public.b", "a"),
@@ -270,6 +331,33 @@ mod tests {
         assert_eq!(value(&config, "public.c", "email", "jane@shop.test"), email);
         assert!(email.len() > 25 && email.len() <= 40, "{email}");
         assert_eq!(Config::parse("t", &config.to_yaml()).unwrap().hash(), config.hash());
+    }
+
+    #[test]
+    fn partitions_follow_their_parent() {
+        let config = resolved("  public.a: {id: FormatPreserving, email: FakeEmail}\n").unwrap();
+        for table in ["public.c", "public.c_1", "public.c_1_2"] {
+            assert_eq!(value(&config, table, "b", "42"), value(&config, "public.a", "id", "42"));
+            assert_eq!(
+                value(&config, table, "email", "j@x.test"),
+                value(&config, "public.a", "email", "j@x.test")
+            );
+        }
+        let config = resolved("  public.c: {email: Redact}\n");
+        assert!(config.unwrap_err().to_string().contains("not transformed"));
+        let (tables, mut keys) = schema();
+        keys.foreign.clear();
+        let of = |rules: &str| {
+            resolve(&Config::parse("t", &format!("tables: {rules}")).unwrap(), &tables, &keys).unwrap()
+        };
+        let config = of("{public.c: {email: Redact}, public.c_1: keep}");
+        assert!(
+            config.transforms("public.c")
+                && !config.transforms("public.c_1")
+                && config.decides("public.c_1_2", "email")
+        );
+        let config = of("{public.c: {email: Redact}}");
+        assert!(config.transforms("public.c_1") && config.transforms("public.c_1_2"));
     }
 
     #[test]
