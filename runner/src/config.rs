@@ -212,13 +212,14 @@ impl Config {
 fn selection(args: &LoadArgs) -> Result<Selection, Error> {
     let chosen = |section| args.section.contains(&section);
     let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {
-        (true, ..) => Some(Sections { pre_data: true, data: false, post_data: true }),
-        (_, true, _) => Some(Sections { pre_data: false, data: true, post_data: false }),
+        (true, ..) => Some(Sections { data: false, no_refresh: true, ..Sections::ALL }),
+        (_, true, _) => Some(Sections { data: true, ..Sections::default() }),
         (_, _, []) => None,
         _ => Some(Sections {
             pre_data: chosen(Section::PreData),
             data: chosen(Section::Data),
             post_data: chosen(Section::PostData),
+            no_refresh: false,
         }),
     };
     Selection::new(&Words {

@@ -50,11 +50,13 @@ pub struct Sections {
     pub data: bool,
     /// What follows the rows.
     pub post_data: bool,
+    /// Materialized views stay empty, though what follows the rows is loaded.
+    pub no_refresh: bool,
 }
 
 impl Sections {
     /// All of them, which is no choice.
-    pub const ALL: Self = Self { pre_data: true, data: true, post_data: true };
+    pub const ALL: Self = Self { pre_data: true, data: true, post_data: true, no_refresh: false };
 }
 
 impl PartialEq for Selection {
@@ -96,10 +98,21 @@ impl Selection {
             texts.dedup();
             texts.join(" ")
         };
-        let sections = self.sections.map_or_else(String::new, |Sections { pre_data, data, post_data }| {
-            let names = [("pre-data", pre_data), ("data", data), ("post-data", post_data)];
-            names.iter().filter(|(_, chosen)| *chosen).map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
-        });
+        let sections =
+            self.sections.map_or_else(String::new, |Sections { pre_data, data, post_data, no_refresh }| {
+                let names = [
+                    ("pre-data", pre_data),
+                    ("data", data),
+                    ("post-data", post_data),
+                    ("no-refresh", no_refresh),
+                ];
+                names
+                    .iter()
+                    .filter(|(_, chosen)| *chosen)
+                    .map(|(name, _)| *name)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            });
         [
             ("--table", list(&self.tables)),
             ("--exclude-table", list(&self.exclude_tables)),
@@ -133,6 +146,12 @@ impl Selection {
             Section::PostData => sections.post_data,
         };
         self.sections.as_ref().is_none_or(chosen)
+    }
+
+    /// Whether materialized views are filled.
+    #[must_use]
+    pub fn refreshes(&self) -> bool {
+        !self.sections.is_some_and(|sections| sections.no_refresh)
     }
 
     /// Whether what belongs to the database of this name is loaded; `None` is what lies before the first

@@ -67,7 +67,6 @@ fn choices_are_pg_dumps() {
         &["--table=public.alone"],
         &["--exclude-table=public.orders", "--exclude-table=public.notes"],
         &["--schema-only"],
-        &["--section=pre-data"],
         &["--section=pre-data", "--section=data"],
     ];
     for choice in choices {

@@ -43,7 +43,9 @@ impl Planner {
         }
         let section = dump::section(&statement.kind, &statement.text, standard);
         let choice = self.by_name(statement, standard);
-        if choice != Choice::Out && self.shape.selection.has_section(section) {
+        let selection = &self.shape.selection;
+        let filled = selection.refreshes() || dump::verb(&statement.text) != "REFRESH";
+        if choice != Choice::Out && filled && selection.has_section(section) {
             return choice;
         }
         self.skip("not_selected");
