@@ -8,7 +8,7 @@ use pg_bootstrap_tests::cluster::{Namespace, Operator};
 
 use super::{alone, wait};
 
-/// What a collector was sent: paths, and all bodies. Text lies in OTLP's messages as it is.
+/// What a collector was sent: paths, and all headers and bodies. Text lies in OTLP's messages as it is.
 #[derive(Default)]
 struct Sent {
     paths: Vec<String>,
@@ -48,6 +48,7 @@ fn serve(stream: TcpStream, sent: &Mutex<Sent>) {
             if line.trim().is_empty() {
                 break;
             }
+            sent.lock().unwrap().bodies.extend(line.to_lowercase().as_bytes());
             let (name, value) = line.split_once(':').unwrap();
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().unwrap();
@@ -69,18 +70,23 @@ fn reconciles_are_traces() {
     let (address, sent) = collector();
     let endpoint = format!("http://{address}");
     let arguments = ["--leader-election=false", "--otlp-endpoint", &endpoint];
-    let mut operator = Operator::with(&namespace, &arguments, &[]);
+    let variables = [
+        ("OTEL_SERVICE_NAME", "the-operator-of-the-tests"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=data-of-the-tests"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=tenant-of-the-tests"),
+    ];
+    let mut operator = Operator::with(&namespace, &arguments, &variables);
     namespace.create(&alone("shop"));
     namespace.expect("shop", "Pending", "PodStarting");
     let whose = format!("ReplicaBootstrap.v1alpha1.bootstrap.kasho.io/shop.{}", namespace.name());
     wait("a reconcile and its requests were sent", || {
         let sent = sent.lock().unwrap();
         let requests = ["create", "/apis/batch/v1/namespaces/", "replicabootstraps/shop/status"];
-        sent.has("pg-bootstrap-operator")
-            && sent.has("reconciling object")
-            && sent.has(&whose)
-            && requests.iter().all(|text| sent.has(text))
+        sent.has("reconciling object") && sent.has(&whose) && requests.iter().all(|text| sent.has(text))
     });
+    for text in ["the-operator-of-the-tests", "data-of-the-tests", "x-tenant: tenant-of-the-tests"] {
+        assert!(sent.lock().unwrap().has(text), "{text}");
+    }
     // What is not part of a reconcile is not sent.
     assert!(!sent.lock().unwrap().has("watch=true"));
     assert!(sent.lock().unwrap().paths.iter().all(|path| path == "/v1/traces"));
@@ -102,4 +108,21 @@ fn a_collector_that_is_away_costs_nothing_else() {
     namespace.expect("shop", "Pending", "PodStarting");
     namespace.pod("shop").run().end(0);
     namespace.expect("shop", "Succeeded", "Succeeded");
+}
+
+#[test]
+fn the_sampler_and_the_name_are_those_of_the_environment_or_their_defaults() {
+    let (address, sent) = collector();
+    let endpoint = format!("http://{address}");
+    let arguments = ["--leader-election=false", "--otlp-endpoint", &endpoint];
+    let (quiet, told) = (Namespace::new("quiet"), Namespace::new("told"));
+    for (namespace, variables) in [(&quiet, &[("OTEL_TRACES_SAMPLER", "always_off")][..]), (&told, &[][..])] {
+        let mut operator = Operator::with(namespace, &arguments, variables);
+        namespace.create(&alone("shop"));
+        namespace.expect("shop", "Pending", "PodStarting");
+        operator.stop();
+    }
+    let sent = sent.lock().unwrap();
+    assert!(sent.has("pg-bootstrap-operator") && sent.has(told.name()));
+    assert!(!sent.has(&format!("namespaces/{}/", quiet.name())));
 }
