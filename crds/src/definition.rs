@@ -1,11 +1,12 @@
 //! The CustomResourceDefinition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps,
+    CustomResourceDefinition, JSON, JSONSchemaProps,
 };
 use kube::CustomResourceExt;
 
 use crate::ReplicaBootstrap;
+use crate::v1alpha1::UNSEEN;
 
 /// The fields whose types are Kubernetes' own: what lies below them is documented there, at a length that would make
 /// this definition too large.
@@ -21,9 +22,19 @@ pub fn crd() -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
             tidy(schema, false);
+            unseen(schema);
         }
     }
     crd
+}
+
+/// An object without a status counts as current to those who read by kstatus' rules, and nobody has begun yet. So it has one
+/// from the start, of a generation that no object has.
+fn unseen(schema: &mut JSONSchemaProps) {
+    let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
+    if let Some(status) = status {
+        status.default = Some(JSON(serde_json::json!({ "observedGeneration": UNSEEN })));
+    }
 }
 
 /// Takes away formats that nobody knows, nulls, and below a type of Kubernetes descriptions. A null that is not allowed
@@ -106,11 +117,13 @@ mod tests {
         let conditions = &schema["properties"]["status"]["properties"]["conditions"];
         assert_eq!(conditions["x-kubernetes-list-type"], "map");
         assert_eq!(conditions["x-kubernetes-list-map-keys"][0], "type");
+        assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
         let spec = &schema["properties"]["spec"]["properties"];
         assert_eq!(spec["suspend"]["default"], false);
         assert_eq!(spec["backoffLimit"]["default"], 6);
         assert_eq!(spec["run"]["default"], serde_json::json!({"id": "1", "from": "Checkpoint"}));
         assert_eq!(spec["changeStream"]["properties"]["start"]["default"], true);
+        assert_eq!(schema["properties"]["status"]["default"], serde_json::json!({"observedGeneration": -1}));
     }
 
     /// A null would make `has()` true in a rule.

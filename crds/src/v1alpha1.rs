@@ -18,7 +18,7 @@ pub use source::{
     CaBundle, KeyReference, PersistentVolumeClaimSource, RedisSpec, S3Source, SecretReference, SourceSpec,
 };
 pub use status::{
-    Checkpoint, JobReference, LastError, Phase, Progress, Range, ReplicaBootstrapStatus, RunStatus,
+    Checkpoint, JobReference, LastError, Phase, Progress, Range, ReplicaBootstrapStatus, RunStatus, UNSEEN,
 };
 
 /// What shapes the data, and where a run of it begins, holds still from the moment the run began until it has another id.

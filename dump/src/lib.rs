@@ -69,6 +69,7 @@ mod plain;
 mod schema;
 mod setting;
 mod statement;
+mod subject;
 pub mod token;
 mod window;
 
@@ -82,4 +83,5 @@ pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, Sl
 pub use schema::{Column, Learned, Schema, Table, TypeClass};
 pub use setting::{Setting, Value, is_on};
 pub use statement::Boundary;
+pub use subject::{Section, Subject, section, subject, verb};
 pub use token::standard_strings;

@@ -75,6 +75,21 @@ pub struct RunArgs {
     /// Log lines as text or JSON.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json, value_name = "FORMAT")]
     pub log_format: LogFormat,
+
+    /// Collector that gets spans of reconciles and of their requests, by OTLP over HTTP; by default none.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_OTLP_ENDPOINT", value_parser = otlp_endpoint, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// The URL that spans are sent to: the collector's, and the path that OTLP has for them.
+fn otlp_endpoint(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(host) if !host.trim_end_matches('/').is_empty() => {
+            Ok(format!("{}/v1/traces", text.trim_end_matches('/')))
+        }
+        _ => Err("a URL of OTLP over HTTP, as http://collector:4318".to_owned()),
+    }
 }
 
 /// The form of log lines.
@@ -109,6 +124,17 @@ mod tests {
     fn namespaces_are_a_list() {
         assert_eq!(run(&["--watch-namespaces", "a,b"]).watch_namespaces, ["a", "b"]);
         assert!(run(&[]).watch_namespaces.is_empty());
+    }
+
+    #[test]
+    fn a_collector_is_named_without_the_path() {
+        let endpoint = run(&["--otlp-endpoint", "http://collector:4318/"]).otlp_endpoint;
+        assert_eq!(endpoint.as_deref(), Some("http://collector:4318/v1/traces"));
+        assert_eq!(run(&[]).otlp_endpoint, None);
+        for wrong in ["collector:4317", "http://", ""] {
+            let args = ["o", "run", "--runner-image", "r", "--otlp-endpoint", wrong];
+            assert!(Cli::try_parse_from(args).is_err(), "{wrong}");
+        }
     }
 
     #[test]

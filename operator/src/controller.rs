@@ -86,7 +86,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     if has_ended(object) {
         return settle(object, around).await;
     }
-    let object = &welcome(object, around).await?;
+    let Some(object) = &welcome(object, around).await? else { return Ok(Action::await_change()) };
     let valid = match validate(object) {
         Ok(valid) => valid,
         Err(error) => return report(object, around, &Situation::Invalid(error.to_string())).await,
@@ -254,17 +254,24 @@ impl One<'_> {
     }
 }
 
-/// The first word about an object. Returns the object with it.
-async fn welcome(object: &ReplicaBootstrap, around: &Surroundings) -> Result<ReplicaBootstrap, Error> {
+/// The first word about an object. Returns the object with it; none if it is gone.
+async fn welcome(
+    object: &ReplicaBootstrap,
+    around: &Surroundings,
+) -> Result<Option<ReplicaBootstrap>, Error> {
     let mut object = object.clone();
-    let seen = object.status.as_ref().is_some_and(|status| status.observed_generation.is_some());
-    if !seen {
+    if !status::is_seen(&object) {
         let first = status::first(&object, &now());
-        apply::status(&around.context.client, &object, &first).await?;
+        let version = apply::status(&around.context.client, &object, &first).await?;
+        if version.is_none() {
+            return Ok(None);
+        }
+        object.metadata.resource_version = version;
+        publish(&object, around, events::of_change(&status::of_operator(&object), &first)).await;
         let run = object.status.take().and_then(|status| status.run);
         object.status = Some(crds::ReplicaBootstrapStatus { run, ..first });
     }
-    Ok(object)
+    Ok(Some(object))
 }
 
 /// What has ended stays, and its Job goes when its time has come.

@@ -19,6 +19,9 @@ pub enum Error {
     /// The client's configuration.
     #[error("no way to reach the API server: {0}; run in a cluster, or set KUBECONFIG")]
     Config(String),
+    /// The collector cannot be sent to.
+    #[error("--otlp-endpoint {0}")]
+    Collector(String),
     /// The address for metrics and health.
     #[error("--admin-addr {address} cannot be listened at: {error}")]
     Listen {
@@ -60,6 +63,7 @@ impl Error {
             Self::Incomplete(_) => "incomplete",
             Self::Config(_) | Self::Listen { .. } | Self::Start(_) => "start",
             Self::LeaseLost(_) => "lease",
+            Self::Collector(_) => "collector",
         }
     }
 

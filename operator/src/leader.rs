@@ -4,7 +4,7 @@
 //! failed for too long; [`Lease::release`] gives it back, so that the next one need not wait.
 //!
 //! Guarantee: each write carries the `resourceVersion` that it is based on, so of two that try one succeeds. Who was away
-//! for longer than [`RENEW_WITHIN`] stops before anybody may take over, as far as the clocks of both run equally fast:
+//! for longer than `RENEW_WITHIN` stops before anybody may take over, as far as the clocks of both run equally fast:
 //! a lease's age is measured by when this process saw it change, never by the times in it.
 
 use std::time::Duration;

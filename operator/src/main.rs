@@ -22,17 +22,28 @@ fn print_definition() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> ExitCode {
-    operator::telemetry::init(args.log_format);
+    // One cryptography for the API server and the collector. Whoever was first is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let telemetry = match operator::telemetry::init(&args) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            // Without the log there is nothing else to say it by.
+            let _ = writeln!(std::io::stderr(), "pg-bootstrap-operator: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(101) };
     let result = runtime.block_on(operator::run::run(args));
     // What still goes on when the lease is lost must not go on.
     runtime.shutdown_background();
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %error, "the operator ends");
             ExitCode::FAILURE
         }
-    }
+    };
+    telemetry.end();
+    code
 }

@@ -26,7 +26,7 @@ fn the_smallest_object() {
     }));
     assert_eq!(cli.load.dump_file.as_deref(), Some("/dump/shop.sql"));
     assert_eq!(cli.load.run_id, "shop.eu");
-    assert_eq!(cli.load.kv_url.as_deref(), Some("redis://redis:6379"));
+    assert_eq!(cli.load.kv.kv_url.as_deref(), Some("redis://redis:6379"));
     assert!(!cli.load.restart);
 }
 
@@ -44,7 +44,7 @@ fn every_field() {
     }));
     assert_eq!(cli.load.dump_file.as_deref(), Some("s3://dumps/eu/shop.sql"));
     assert_eq!(cli.load.snapshot_lsn.as_deref(), Some("16/B374D848"));
-    assert_eq!(cli.load.kv_key, "-set");
+    assert_eq!(cli.load.kv.kv_key, "-set");
     assert_eq!((cli.load.first_sequence, cli.load.sequence_gap), (Some(5), 10));
     assert_eq!((cli.load.batch_size, cli.load.max_rate), (500, Some(1000)));
 }

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use commands::{InspectArgs, ListFormat, RangesArgs, RangesCommand};
+
+mod commands;
+
 /// Says what is wrong with a command line and returns the exit code. A URL in the wrong place may hold a password,
 /// which the parser's message would repeat.
 #[must_use]
@@ -67,6 +71,12 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Say what is in a dump, and what its load will take.
+    ///
+    /// Takes the options of the load. Reads the whole dump, makes its changes and counts them: tables, rows, statements,
+    /// what is left out, what cannot be loaded, memory in Redis, the consumer's time. Writes nothing and needs no Redis.
+    /// Exit code 0: it can be loaded; else that of the load's error.
+    Inspect(Box<InspectArgs>),
     /// Compare what lies in Redis with the dump, by content.
     ///
     /// Takes the options of the load that is to be verified. Reads the dump as the load did, reads the run's range
@@ -96,7 +106,7 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
 
-    /// Where S3 is, if not at AWS, like https://minio.example:9000.
+    /// Where S3 is, if not at AWS, like `https://minio.example:9000`.
     #[arg(long, env = "PGBOOTSTRAP_S3_ENDPOINT", value_name = "URL", help_heading = "Source")]
     pub s3_endpoint: Option<String>,
 
@@ -203,6 +213,69 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
 
+    /// Load these tables only: views and sequences too, by pg_dump's patterns. May be given several times.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_TABLE",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub table: Vec<String>,
+
+    /// Leave these tables out.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_EXCLUDE_TABLE",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub exclude_table: Vec<String>,
+
+    /// Load what lies in these schemas only. Has no effect on what --table names.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SCHEMA",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub schema: Vec<String>,
+
+    /// Leave these schemas out.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_EXCLUDE_SCHEMA",
+        value_delimiter = '\n',
+        value_name = "PATTERN",
+        help_heading = "Selection"
+    )]
+    pub exclude_schema: Vec<String>,
+
+    /// Load definitions only: no rows, no large objects, no values of sequences.
+    #[arg(long, env = "PGBOOTSTRAP_SCHEMA_ONLY", value_parser = flag(), conflicts_with_all = ["data_only", "section"], help_heading = "Selection")]
+    pub schema_only: bool,
+
+    /// Load rows, large objects and values of sequences only.
+    #[arg(long, env = "PGBOOTSTRAP_DATA_ONLY", value_parser = flag(), conflicts_with = "section", help_heading = "Selection")]
+    pub data_only: bool,
+
+    /// Load this section of the dump only. May be given several times.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_SECTION",
+        value_enum,
+        value_delimiter = '\n',
+        value_name = "SECTION",
+        help_heading = "Selection"
+    )]
+    pub section: Vec<Section>,
+
+    /// Load this database of a dump of several, as pg_dumpall writes it.
+    #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
+    pub database: Option<String>,
+
     /// Load objects named kasho_*, which are Kasho's own bookkeeping.
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
     pub keep_kasho_objects: bool,
@@ -299,6 +372,16 @@ pub struct LoadArgs {
     )]
     pub status_run_id: Option<String>,
 
+    /// Its UID: one of the same name that was made later is left alone.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_STATUS_UID",
+        requires = "status_resource",
+        value_name = "UID",
+        help_heading = "Kubernetes"
+    )]
+    pub status_uid: Option<String>,
+
     /// Changes in one transaction with its checkpoint.
     #[arg(long, env = "PGBOOTSTRAP_BATCH_SIZE", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "NUMBER", help_heading = "Speed")]
     pub batch_size: u32,
@@ -390,46 +473,6 @@ pub struct KvArgs {
     pub kv_key: String,
 }
 
-/// Looking at the ranges of a buffer.
-#[derive(Debug, Args)]
-pub struct RangesArgs {
-    /// What to do instead of listing.
-    #[command(subcommand)]
-    pub command: Option<RangesCommand>,
-    /// Where Redis is.
-    #[command(flatten)]
-    pub kv: KvArgs,
-    /// The list as text or JSON.
-    #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
-    pub format: ListFormat,
-}
-
-/// What to do with ranges.
-#[derive(Debug, Subcommand)]
-pub enum RangesCommand {
-    /// Delete a run: its entries in the set, its checkpoint and its place in the registry.
-    ///
-    /// Refused with exit code 11 while a process is writing into the buffer. Entries of others, and live changes,
-    /// stay.
-    Purge {
-        /// The run, as `ranges` lists it.
-        #[arg(long, value_name = "NAME")]
-        run_id: String,
-        /// Where Redis is.
-        #[command(flatten)]
-        kv: KvArgs,
-    },
-}
-
-/// The form of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
 /// The form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Rows {
@@ -437,6 +480,17 @@ pub enum Rows {
     Single,
     /// A change of SQL text for some thousand rows: the translicator's own transforms do not see them.
     Packed,
+}
+
+/// A section of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Definitions that come before the rows.
+    PreData,
+    /// Rows, large objects, values of sequences.
+    Data,
+    /// Indexes, constraints, triggers and what else follows the rows.
+    PostData,
 }
 
 /// When to publish changes.

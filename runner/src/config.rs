@@ -8,8 +8,9 @@ use std::time::Duration;
 use kvbuffer::{ConnectOptions, ENCODER_REVISION, Keys, Lsn, Sequence};
 
 use crate::change_stream::ChangeStream;
-use crate::cli::{KvArgs, LoadArgs, OnError, Publish, Rows};
+use crate::cli::{KvArgs, LoadArgs, OnError, Publish, Rows, Section};
 use crate::error::Error;
+use crate::selection::{Sections, Selection, Words};
 use crate::source::Location;
 use crate::source::object::Access;
 use crate::status::report as status;
@@ -129,6 +130,8 @@ pub struct Shape {
     pub no_privileges: bool,
     /// Load Kasho's own objects.
     pub keep_kasho: bool,
+    /// What is loaded of the dump.
+    pub selection: Selection,
     /// Set bad rows aside instead of ending the run.
     pub skip_rows: bool,
 }
@@ -142,7 +145,8 @@ impl Shape {
             Rows::Single => "single",
             Rows::Packed => "packed",
         };
-        [
+        let chosen = self.selection.parts().into_iter();
+        let parts = [
             ("encoder", ENCODER_REVISION.to_string()),
             ("types", types.to_owned()),
             ("--rows", rows.to_owned()),
@@ -151,9 +155,8 @@ impl Shape {
             ("--no-privileges", self.no_privileges.to_string()),
             ("--keep-kasho-objects", self.keep_kasho.to_string()),
             ("--on-error skip", self.skip_rows.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        ];
+        parts.into_iter().chain(chosen).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -172,6 +175,7 @@ impl Config {
             no_owner: args.no_owner,
             no_privileges: args.no_privileges,
             keep_kasho: args.keep_kasho_objects,
+            selection: selection(args)?,
             skip_rows: args.on_error == OnError::Skip,
         };
         let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
@@ -203,6 +207,30 @@ impl Config {
             status: kasho::status(args)?,
         })
     }
+}
+
+/// What is loaded of the dump.
+fn selection(args: &LoadArgs) -> Result<Selection, Error> {
+    let chosen = |section| args.section.contains(&section);
+    let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {
+        (true, ..) => Some(Sections { data: false, no_refresh: true, ..Sections::ALL }),
+        (_, true, _) => Some(Sections { data: true, ..Sections::default() }),
+        (_, _, []) => None,
+        _ => Some(Sections {
+            pre_data: chosen(Section::PreData),
+            data: chosen(Section::Data),
+            post_data: chosen(Section::PostData),
+            no_refresh: false,
+        }),
+    };
+    Selection::new(&Words {
+        tables: &args.table,
+        exclude_tables: &args.exclude_table,
+        schemas: &args.schema,
+        exclude_schemas: &args.exclude_schema,
+        sections: sections.filter(|sections| *sections != Sections::ALL),
+        database: args.database.as_deref(),
+    })
 }
 
 /// A word for one beginning. It lies in the registry of runs, so it needs Redis.

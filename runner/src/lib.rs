@@ -31,8 +31,8 @@
 //! # The modules
 //!
 //! [`cli`] is the command line as typed, [`config`] what it means, [`load`] the course of a run, [`pipeline`] its
-//! threads, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
-//! survives, [`verify`] the comparison of what lies in Redis with the dump, [`error`] what may pass and what the exit
+//! threads, [`selection`] what is left out by choice, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
+//! survives, [`inspect`] a look at a dump beforehand, [`verify`] the comparison of what lies in Redis with the dump, [`error`] what may pass and what the exit
 //! codes are.
 
 pub mod budget;
@@ -42,6 +42,7 @@ pub mod cli;
 pub mod config;
 pub mod decompress;
 pub mod error;
+pub mod inspect;
 pub mod load;
 pub mod metrics;
 pub mod pipeline;
@@ -51,6 +52,7 @@ pub mod ranges;
 pub mod reject;
 pub mod render;
 pub mod retry;
+pub mod selection;
 pub mod sink;
 pub mod source;
 pub mod status;
@@ -63,7 +65,7 @@ use std::sync::Arc;
 
 use clap::CommandFactory;
 
-use cli::{Cli, Command, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows};
+use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows};
 use config::{Config, Target};
 use error::Error;
 use load::Outcome;
@@ -85,6 +87,10 @@ pub async fn run(cli: Cli) -> u8 {
         Some(Command::Verify(args)) => {
             telemetry::init(args.log_format, args.quiet);
             verify(args).await
+        }
+        Some(Command::Inspect(args)) => {
+            telemetry::init(args.load.log_format, args.load.quiet);
+            inspect(args).await
         }
         Some(Command::Ranges(args)) => {
             telemetry::init(LogFormat::Text, false);
@@ -137,6 +143,22 @@ async fn verify(args: &LoadArgs) -> Result<(), Error> {
         let _ = std::io::stdout().write_all(report.text().as_bytes());
     }
     report.verdict()
+}
+
+async fn inspect(args: &InspectArgs) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = inspect::config(&args.load)?;
+    let (progress, shown) = show_progress(&args.load).await?;
+    let result = inspect::inspect(&config, &progress, &stop).await;
+    shown.end().await;
+    let (report, failed) = result?;
+    let said = match args.format {
+        ListFormat::Text => report.text(),
+        ListFormat::Json => report.json(),
+    };
+    // As below: a reader that went away misses it.
+    let _ = std::io::stdout().write_all(said.as_bytes());
+    failed.map_or(Ok(()), Err)
 }
 
 async fn ranges(args: &RangesArgs) -> Result<(), Error> {

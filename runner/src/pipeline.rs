@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::budget::{Budget, Share};
 use crate::cli::Rows;
 use crate::config::Shape;
+use crate::decompress::Compression;
 use crate::error::{DumpError, Error};
 use crate::planner::{Limit, PlanPoint, Planner, Work};
 use crate::render::rows::{FaultReason, Rendered};
@@ -87,8 +88,8 @@ pub struct Mark {
     pub next: Sequence,
     /// Which dump it is.
     pub identity: Identity,
-    /// Bytes of the file or pipe that were read.
-    pub raw: u64,
+    /// Bytes of the file or pipe that were read, where it is compressed; elsewhere the scanner's place is the file's.
+    pub raw: Option<u64>,
 }
 
 /// What arrives at the writer.
@@ -391,6 +392,7 @@ impl Reader {
 
     fn mark(&mut self, walk: &mut Walk, raw: &AtomicU64) -> Mark {
         let scan = walk.scanner.point();
+        let compressed = walk.source.compression() != Compression::None;
         let planner = &walk.planner;
         let plan = self.plan.get_or_insert_with(|| Arc::new(planner.point().clone()));
         Mark {
@@ -398,7 +400,7 @@ impl Reader {
             plan: Arc::clone(plan),
             rows: planner.counters().rows,
             next: planner.next(),
-            raw: raw.load(Ordering::Relaxed),
+            raw: compressed.then(|| raw.load(Ordering::Relaxed)),
             scan,
         }
     }

@@ -13,9 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
-use dump::{
-    CopyHeader, Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object,
-};
+use dump::{CopyHeader, Event, Kind, LargeObject, Learned, Place, Scanner, Schema, Slab, Statement, object};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +21,12 @@ use crate::cli::Rows;
 use crate::config::Shape;
 use crate::error::{DumpError, Error, RangeError};
 use crate::render::{TablePlan, packed};
+use crate::selection::Follow;
+use choice::{Choice, Held};
 use settings::Settings;
 
+mod choice;
+mod psql;
 mod settings;
 
 /// A piece of work, in the dump's order.
@@ -100,6 +102,10 @@ pub struct Planner {
     schema: Schema,
     point: PlanPoint,
     identities: Vec<AlwaysIdentity>,
+    follow: Follow,
+    held: Held,
+    /// The databases that were seen, where one was asked for.
+    databases: Vec<String>,
     current: Current,
     next: Sequence,
     limit: Option<Limit>,
@@ -112,7 +118,8 @@ pub struct Planner {
 enum Current {
     None,
     Loading(Arc<TablePlan>),
-    LeftOut,
+    /// The kind that its rows count as.
+    LeftOut(&'static str),
 }
 
 /// What the positions must stay below.
@@ -157,17 +164,21 @@ impl Planner {
     #[must_use]
     pub fn new(shape: Arc<Shape>, name: &str, first: Sequence, limit: Option<Limit>) -> Self {
         let ddl_time = Arc::from(shape.ddl_time.as_str());
+        let database = Arc::from(shape.selection.database().unwrap_or(""));
         Self {
             shape,
             name: name.to_owned(),
             schema: Schema::new(),
             point: PlanPoint::default(),
             identities: Vec::new(),
+            follow: Follow::default(),
+            held: Held::default(),
+            databases: Vec::new(),
             current: Current::None,
             next: first,
             limit,
             ddl_time,
-            database: Arc::from(""),
+            database,
         }
     }
 
@@ -177,7 +188,12 @@ impl Planner {
     /// # Errors
     /// As [`Planner::plan`], for the block that the point may lie in.
     pub fn resume(&mut self, point: PlanPoint, next: Sequence, scanner: &Scanner) -> Result<(), Error> {
-        self.database = Arc::from(point.database.as_deref().unwrap_or(""));
+        // The one that was asked for, or else the only one that there may be.
+        if self.shape.selection.database().is_none() {
+            self.database = Arc::from(point.database.as_deref().unwrap_or(""));
+        }
+        // What was held at the point went with the work before it.
+        self.held = Held::default();
         self.schema.set_search_path(point.settings.search_path());
         self.point = point;
         self.next = next;
@@ -228,14 +244,19 @@ impl Planner {
                     };
                     Work::Rows { plan: Arc::clone(plan), slab, numbers }
                 }
-                Current::LeftOut | Current::None => {
-                    self.skip_many("row_of_kasho_table", slab.rows);
+                Current::LeftOut(kind) => {
+                    self.skip_many(kind, slab.rows);
                     Work::LeftOut(slab)
                 }
+                Current::None => Work::LeftOut(slab),
             }),
             Event::CopyEnd { .. } => Some(Work::TableEnd),
             Event::End => {
-                let last = self.restore_identities();
+                let mut last = self.settle(&Choice::Load);
+                last.extend(self.restore_identities());
+                if last.is_empty() {
+                    self.something_was_chosen()?;
+                }
                 (!last.is_empty()).then_some(Work::Sql(last))
             }
         };
@@ -277,58 +298,73 @@ impl Planner {
             return Ok(None);
         }
         let place = statement.place;
-        let mut texts = self.around_data(&statement.kind);
+        if self.is_no_change(&statement.kind, place)? {
+            return Ok(None);
+        }
+        let choice = self.choose(&statement, standard);
+        if choice == Choice::Out {
+            return Ok(None);
+        }
+        let mut texts = self.settle(&choice);
+        texts.extend(self.around_data(&statement.kind));
         let text = match &statement.kind {
+            Kind::Owner if self.shape.no_owner => {
+                self.skip("owner");
+                return Ok((!texts.is_empty()).then_some(texts));
+            }
+            Kind::Privileges if self.shape.no_privileges => {
+                self.skip("privileges");
+                return Ok((!texts.is_empty()).then_some(texts));
+            }
+            Kind::LargeObject(LargeObject::Whole) => statement.text.clone(),
+            Kind::LargeObject(part) => match self.large_object(part, place)? {
+                Some(text) => text,
+                None => return Ok((!texts.is_empty()).then_some(texts)),
+            },
+            Kind::Definition => self.definition(&statement, standard),
+            _ => statement.text.clone(),
+        };
+        let text = self.complete(&statement.kind, text, standard, place)?;
+        if let Choice::Hold(sequence) = choice {
+            self.held.push(sequence, text);
+        } else {
+            texts.push(text);
+        }
+        Ok((!texts.is_empty()).then_some(texts))
+    }
+
+    /// Settings, transactions and what is not for a replica: remembered or counted.
+    fn is_no_change(&mut self, kind: &Kind, place: Place) -> Result<bool, Error> {
+        match kind {
             Kind::Setting(setting) => {
                 let skipped = self.point.settings.apply(setting);
                 self.schema.set_search_path(self.point.settings.search_path());
                 if let Some(name) = skipped {
                     self.skip(&name);
                 }
-                return Ok(None);
+                Ok(true)
             }
             Kind::Transaction => {
                 self.skip("transaction");
-                return Ok(None);
+                Ok(true)
             }
-            Kind::Rollback => {
-                return Err(self.unsupported(
-                    "a ROLLBACK, which would take back what is loaded",
-                    place,
-                    "pg_dump writes none: remove it together with what it takes back",
-                ));
-            }
+            Kind::Rollback => Err(self.unsupported(
+                "a ROLLBACK, which would take back what is loaded",
+                place,
+                "pg_dump writes none: remove it together with what it takes back",
+            )),
             Kind::NotForReplica(skip) => {
                 self.skip(skip.name());
-                return Ok(None);
+                Ok(true)
             }
-            Kind::Owner if self.shape.no_owner => {
-                self.skip("owner");
-                return Ok(None);
-            }
-            Kind::Privileges if self.shape.no_privileges => {
-                self.skip("privileges");
-                return Ok(None);
-            }
-            Kind::LargeObject(LargeObject::Whole) => statement.text.clone(),
-            Kind::LargeObject(part) => match self.large_object(part, place)? {
-                Some(text) => text,
-                None => return Ok(None),
-            },
-            Kind::Definition => self.definition(&statement, standard),
-            _ => statement.text.clone(),
-        };
-        texts.push(self.complete(&statement.kind, text, standard, place)?);
-        Ok(Some(texts))
+            _ => Ok(false),
+        }
     }
 
     /// Shows a definition to the schema, and opens identity columns for rows with values of their own.
     fn definition(&mut self, statement: &Statement, standard: bool) -> String {
-        let text = if standard { statement.text.clone() } else { dump::standard_strings(&statement.text) };
-        match self.schema.observe(&text) {
-            Learned::Changed => self.point.late_definitions |= self.point.data_seen,
-            Learned::NotUnderstood => self.point.counters.not_understood += 1,
-            Learned::Nothing => {}
+        if self.learn(statement, standard) == Learned::NotUnderstood {
+            self.point.counters.not_understood += 1;
         }
         if self.shape.rows == Rows::Packed {
             // A pack says OVERRIDING SYSTEM VALUE.
@@ -338,13 +374,29 @@ impl Planner {
             return statement.text.clone();
         };
         self.point.late_definitions |= self.point.data_seen;
-        // Restored after other settings of search_path, perhaps.
+        self.remember(columns);
+        text
+    }
+
+    fn learn(&mut self, statement: &Statement, standard: bool) -> Learned {
+        if statement.kind != Kind::Definition {
+            return Learned::Nothing;
+        }
+        let text = if standard { statement.text.clone() } else { dump::standard_strings(&statement.text) };
+        let learned = self.schema.observe(&text);
+        if learned == Learned::Changed {
+            self.point.late_definitions |= self.point.data_seen;
+        }
+        learned
+    }
+
+    /// Their tables' names are restored after other settings of search_path, perhaps.
+    fn remember(&mut self, columns: Vec<AlwaysIdentity>) {
         let qualified = |mut column: AlwaysIdentity| {
             column.table = self.schema.qualify(&column.table);
             column
         };
         self.identities.extend(columns.into_iter().map(qualified));
-        text
     }
 
     /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
@@ -412,17 +464,27 @@ impl Planner {
 
     fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
         self.current = self.block(header, scanner)?;
+        if !self.in_database() {
+            return Ok(None);
+        }
+        let mut texts = self.settle(&Choice::Load);
         self.data_begins(Some(header.place.offset));
+        if matches!(self.current, Current::LeftOut(_)) {
+            return Ok((!texts.is_empty()).then_some(texts));
+        }
         // Data after what looked like its end: open the columns once more.
         let closed = self.identities.get(..self.point.restored).unwrap_or_default();
-        let texts: Vec<_> = closed.iter().map(AlwaysIdentity::set_by_default).collect();
+        texts.extend(closed.iter().map(AlwaysIdentity::set_by_default));
         self.point.restored = 0;
         Ok((!texts.is_empty()).then_some(texts))
     }
 
     fn block(&self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
         if !self.shape.keep_kasho && object::is_kasho_name(&header.table.name) {
-            return Ok(Current::LeftOut);
+            return Ok(Current::LeftOut("row_of_kasho_table"));
+        }
+        if let Some(kind) = self.left_out(header) {
+            return Ok(Current::LeftOut(kind));
         }
         let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
         let form = self.shape.rows;
@@ -433,33 +495,6 @@ impl Planner {
                 Err(self.dump_error(DumpError::NoColumns { table, at }))
             }
         }
-    }
-
-    fn meta(&mut self, meta: Meta, place: Place) -> Result<(), Error> {
-        match meta {
-            Meta::Connect { database } => {
-                self.skip("psql_connect");
-                let Some(database) = database else { return Ok(()) };
-                let counters = &self.point.counters;
-                let begun = counters.statements + counters.rows > 0;
-                if begun && self.point.database.as_ref() != Some(&database) {
-                    let what = "a second database (pg_dumpall, or several dumps in one file)";
-                    return Err(self.unsupported(what, place, "dump each database by itself with pg_dump"));
-                }
-                self.database = Arc::from(database.as_str());
-                self.point.database = Some(database);
-            }
-            Meta::Encoding(_) => self.skip("psql_encoding"),
-            Meta::Other(name) if brings_more(&name) => {
-                return Err(self.unsupported(
-                    &format!("psql's \\{name}"),
-                    place,
-                    "it brings what is not in this file: dump with pg_dump, into one file",
-                ));
-            }
-            Meta::Other(name) => self.skip(&format!("psql_{name}")),
-        }
-        Ok(())
     }
 
     fn skip(&mut self, kind: &str) {
@@ -482,12 +517,6 @@ impl Planner {
     pub fn encode_sql(&self, out: &mut Vec<u8>, sequence: Sequence, text: &str) {
         kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
     }
-}
-
-/// Commands of psql that read rows or statements from elsewhere, and the end of rows where none were begun: to pass
-/// over them would lose what they bring.
-fn brings_more(command: &str) -> bool {
-    matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ pub fn run_status(
     let checkpoint = details.checkpoint.as_deref();
     RunStatus {
         id: id.to_owned(),
-        progress: known.then(|| amounts(details, speed)),
+        // What has ended has no speed, and nobody knows when it will be done.
+        progress: known.then(|| amounts(details, if error.is_some() { (0.0, None) } else { speed })),
         checkpoint: checkpoint.map(|checkpoint| mirror(checkpoint, details.acknowledged)),
         range: checkpoint.map(range),
         skipped: known
@@ -52,6 +53,25 @@ pub fn run_status(
         error: error.map(shorten).or(waiting),
         buffer_expires: ttl.and_then(|ttl| time(details.acknowledged?.checked_add(ttl)?)),
     }
+}
+
+/// What an attempt says that has not begun yet: what the one before it has left, beside what it says itself. Of another
+/// run nothing is left.
+#[must_use]
+pub fn carry_over(status: RunStatus, before: &RunStatus) -> RunStatus {
+    if status.id != before.id {
+        return status;
+    }
+    RunStatus { error: status.error, ..before.clone() }
+}
+
+/// Where the run had come by the status, if this attempt found less of it in Redis: the mirror is never ahead, so that
+/// was lost. `found` are the changes that it found.
+#[must_use]
+pub fn lost<'a>(id: &str, found: u64, before: &'a RunStatus) -> Option<&'a str> {
+    let had = before.progress.as_ref()?.changes?;
+    let less = id == before.id && signed(found) < had;
+    before.checkpoint.as_ref().filter(|_| less)?.lsn.as_deref()
 }
 
 fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amounts {
@@ -65,9 +85,6 @@ fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amo
         rows_per_second: Some(rows_per_second.round() as i64),
         eta_seconds: if complete { Some(0) } else { eta.map(|seconds| seconds.round() as i64) },
         table: details.table.clone(),
-        // How many tables a dump has, and how many of them earlier calls have loaded, is not known.
-        tables_done: None,
-        tables_total: None,
     }
 }
 
@@ -134,6 +151,40 @@ mod tests {
     fn a_run_that_has_not_begun_says_nothing() {
         let status = run_status("7", &Details::default(), (0.0, None), Some(Duration::from_secs(60)), None);
         assert_eq!(status, RunStatus { id: "7".to_owned(), ..RunStatus::default() });
+    }
+
+    #[test]
+    fn what_has_ended_says_nothing_of_the_time_that_is_left() {
+        let details = Details { begun: true, ..Details::default() };
+        let amounts = |error| {
+            let progress = run_status("7", &details, (1000.0, Some(9.4)), None, error).progress.unwrap();
+            (progress.rows_per_second, progress.eta_seconds)
+        };
+        assert_eq!(amounts(None), (Some(1000), Some(9)));
+        assert_eq!(amounts(Some("the dump is cut off")), (Some(0), None));
+    }
+
+    #[test]
+    fn what_an_earlier_attempt_left_stays_until_this_one_knows() {
+        let before = RunStatus {
+            id: "7".to_owned(),
+            progress: Some(Amounts { changes: Some(9), ..Amounts::default() }),
+            checkpoint: Some(Mirror { lsn: Some("0/BOOTSTRAP9".to_owned()), ..Mirror::default() }),
+            range: Some(Range { first: Some(1), last: Some(9) }),
+            error: Some("then".to_owned()),
+            ..RunStatus::default()
+        };
+        let new =
+            |id: &str| RunStatus { id: id.to_owned(), error: Some("now".to_owned()), ..RunStatus::default() };
+        let carried = carry_over(new("7"), &before);
+        assert_eq!((carried.error.as_deref(), &carried.range), (Some("now"), &before.range));
+        assert_eq!(carry_over(new("8"), &before), new("8"));
+        assert_eq!((lost("7", 9, &before), lost("7", 10, &before)), (None, None));
+        assert_eq!(
+            (lost("7", 8, &before), lost("7", 0, &before)),
+            (Some("0/BOOTSTRAP9"), Some("0/BOOTSTRAP9"))
+        );
+        assert_eq!(lost("8", 0, &before), None);
     }
 
     #[test]

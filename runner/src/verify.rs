@@ -195,7 +195,7 @@ impl Walk<'_> {
         match item {
             Item::Sql { members, first, after } => {
                 self.put(first, &members);
-                self.moved(after.raw, after.rows);
+                self.moved(after.raw.unwrap_or(after.scan.offset), after.rows);
             }
             Item::Rows { rows, count, first, table, before, share, .. } => {
                 let converted =
@@ -208,7 +208,7 @@ impl Walk<'_> {
                 self.rejected += rejected;
                 self.put(first, &rendered);
                 self.table = Some(table);
-                self.moved(before.raw, before.rows + count - rejected);
+                self.moved(before.raw.unwrap_or(before.scan.offset), before.rows + count - rejected);
                 pipeline.recycle(rendered);
                 drop(share);
             }

@@ -15,6 +15,7 @@ use runner::config::Shape;
 use runner::error::{DumpError, Error, RangeError, Signal};
 use runner::planner::{PlanPoint, Planner};
 use runner::progress::Progress;
+use runner::selection::{Sections, Selection, Words};
 use runner::source::Identity;
 
 fn root() -> PathBuf {
@@ -119,13 +120,15 @@ fn every_option_is_described() {
 
 #[test]
 fn options_that_shape_changes_are_marked() {
-    let shape = shape().parts();
+    let shape = Shape { selection: selection(), ..shape() }.parts();
     for cells in rows(&read("docs/cli.md"), "") {
         let Some(option) = quoted(&cells[0]).into_iter().find(|name| name.starts_with("--")) else {
             continue;
         };
         let name = option.split(' ').next().unwrap();
-        let shapes = shape.keys().any(|part| part.split(' ').next() == Some(name));
+        // Two that say the same as sections.
+        let part_of = if ["--schema-only", "--data-only"].contains(&name) { "--section" } else { name };
+        let shapes = shape.keys().any(|part| part.split(' ').next() == Some(part_of));
         assert_eq!(cells[3].ends_with("**shapes**"), shapes, "{name}");
     }
 }
@@ -263,6 +266,20 @@ fn every_metric_is_described() {
     }
 }
 
+/// Something of everything that a choice can be.
+fn selection() -> Selection {
+    let [any, gone, none] = ["*", "gone", "none"].map(|name| [name.to_owned()]);
+    Selection::new(&Words {
+        tables: &any,
+        exclude_tables: &gone,
+        schemas: &any,
+        exclude_schemas: &none,
+        sections: Some(Sections::ALL),
+        database: Some("shop"),
+    })
+    .unwrap()
+}
+
 fn shape() -> Shape {
     Shape {
         rows: Rows::Single,
@@ -270,6 +287,7 @@ fn shape() -> Shape {
         no_owner: false,
         no_privileges: false,
         keep_kasho: false,
+        selection: Selection::default(),
         skip_rows: false,
     }
 }
@@ -327,7 +345,7 @@ fn every_field_of_the_checkpoint_is_described() {
     assert_eq!(described, there);
     let checked =
         &text[text.find("## What is checked on resume").unwrap()..text.find("## The file").unwrap()];
-    for part in shape().parts().keys() {
+    for part in (Shape { selection: selection(), ..shape() }).parts().keys() {
         assert!(checked.contains(&format!("`{part}`")), "docs/checkpoint.md lacks the part {part}");
     }
 }
@@ -345,10 +363,10 @@ fn the_checkpoint_file_has_two_lines() {
 }
 
 /// Something of each kind that is left out.
-const LEFT_OUT: &str = r#"SET statement_timeout = 0;
+const LEFT_OUT: &str = r#"\connect shop
+SET statement_timeout = 0;
 SET work_mem = '1MB';
 BEGIN;
-\connect shop
 \encoding UTF8
 \restrict x
 \unrestrict x
@@ -364,11 +382,23 @@ GRANT SELECT ON TABLE public.t TO r;
 COPY public.kasho_x (a) FROM stdin;
 1
 \.
+COPY public.gone (a) FROM stdin;
+1
+\.
+COPY public.t (a) FROM stdin;
+1
+\.
+CREATE INDEX i ON public.gone (a);
+\connect other
+CREATE VIEW public.v AS SELECT 1;
+COPY public.t (a) FROM stdin;
+1
+\.
 "#;
 
 #[test]
 fn every_kind_that_is_left_out_is_described() {
-    let shape = Shape { no_owner: true, no_privileges: true, ..shape() };
+    let shape = Shape { no_owner: true, no_privileges: true, selection: selection(), ..shape() };
     let mut planner = Planner::new(Arc::new(shape), "x", Sequence::FIRST, None);
     let mut scanner = Scanner::new();
     scanner.push(LEFT_OUT.as_bytes());

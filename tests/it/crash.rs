@@ -349,6 +349,8 @@ fn failed_over_to_a_lagging_replica() {
             let mut running = slowly(dump.give(lab.runner(), input)).spawn();
             if behind > 0 {
                 assert!(lab.reaches(&mut running, RUN, behind));
+                // What the primary has is on its way, and may take its time.
+                assert!(wait_until(LIMIT, || sequence(&mut replica.client(), RUN).is_some()));
                 detach();
             }
             assert!(lab.reaches(&mut running, RUN, behind + end / 10 + rng.below(end / 3)));

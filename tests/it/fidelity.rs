@@ -85,6 +85,11 @@ fn our_database_with_clean() {
 }
 
 #[test]
+fn our_database_by_partition_roots() {
+    our_database(&[], &["--load-via-partition-root"], Packing::Plain);
+}
+
+#[test]
 fn our_database_as_inserts() {
     our_database(WITHOUT_NAMES, &["--inserts"], Packing::Plain);
 }

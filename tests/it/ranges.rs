@@ -79,5 +79,5 @@ fn wrong_options() {
     let bare = |args: &[&str]| Runner::new().arg("ranges").args(args).run(LIMIT);
     expect(bare(&[]), 2, &["--kv-url"]);
     expect(bare(&["purge", "--kv-url", "redis://127.0.0.1:1"]), 2, &["--run-id"]);
-    expect(bare(&["--kv-url", "http://127.0.0.1"]), 2, &["redis://"]);
+    expect(bare(&["--kv-url", "http://127.0.0.1"]), 2, &["the scheme must be redis"]);
 }

@@ -75,6 +75,8 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     assert_eq!((run["id"].as_str(), run["range"]["first"].as_u64()), (Some("7"), Some(1)));
     assert_eq!(run["progress"]["bytesTotal"].as_u64(), Some(input.file.metadata().unwrap().len()));
     assert!(run["progress"]["percent"].as_u64() < Some(100) && run["error"].is_null(), "{run}");
+    // Of a dump that is not compressed: what has been read ahead does not count.
+    assert_eq!(run["progress"]["bytesRead"], run["checkpoint"]["offset"], "{run}");
     let data: Value = serde_json::from_str(run["checkpoint"]["data"].as_str().unwrap()).unwrap();
     assert_eq!(data["next"].as_u64(), Some(next(&run)));
 
@@ -87,6 +89,10 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     assert!(wait_until(LIMIT, || look() > then + 8000 - 100), "{}", running.stderr_so_far());
 
     expect(running.wait(LIMIT), 0, &["cannot be written", "is written again"]);
+    // Another object of the name: what is said of the first one does not go there.
+    let reply =
+        reporting(runner(&lab.redis, &input.file), kubernetes, "shop").args(["--status-uid", "another"]);
+    expect(reply.run(LIMIT), 0, &["cannot be written", "UID another"]);
     let whole = kubernetes.get("shop");
     let run = &whole["status"]["run"];
     assert_eq!(run["progress"]["percent"], 100);
@@ -114,11 +120,17 @@ fn after_an_error(kubernetes: &KubernetesServer) {
     let run_now = run_status(kubernetes, "shop");
     assert!(run_now["error"].as_str().unwrap().contains("--no-owner"), "{run_now}");
     assert_eq!(run_now["id"], "7");
-    // What the next attempt does not know is gone: the whole part is applied.
-    assert!(run_now["checkpoint"].is_null(), "{run_now}");
+    // An attempt that has not begun says what the one before it has left.
+    assert_eq!(run_now["range"]["last"], changes(100), "{run_now}");
+    assert!(run_now["checkpoint"]["data"].is_string(), "{run_now}");
     expect(run().run(LIMIT), 0, &[]);
     let run_now = run_status(kubernetes, "shop");
     assert!(run_now["error"].is_null() && run_now["progress"]["percent"] == 100, "{run_now}");
+    // Redis is emptied while nothing runs: that is said, and everything is written again.
+    redis.cli(&["FLUSHALL"]);
+    expect(run().run(LIMIT), 0, &["Redis has lost changes of this run"]);
+    let run_now = run_status(kubernetes, "shop");
+    assert_eq!(run_now["progress"]["rows"], 100, "{run_now}");
     // An object that is not there.
     let nobody = reporting(runner(&redis, &input.file), kubernetes, "nobody").run(LIMIT);
     expect(nobody, 0, &["default/nobody", "not found"]);

@@ -15,25 +15,39 @@ use crate::servers::{signal, wait_until};
 /// The path of `pg-bootstrap-sync`: `PGBOOTSTRAP_BIN`, else built from this workspace with the profile `fast`.
 pub fn pg_bootstrap_sync() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| std::env::var_os("PGBOOTSTRAP_BIN").map_or_else(build, PathBuf::from))
+    PATH.get_or_init(|| built("PGBOOTSTRAP_BIN", "pg-bootstrap-runner", "pg-bootstrap-sync", "fast"))
 }
 
-fn build() -> PathBuf {
+/// The path of `pg-bootstrap-operator`: `PGBOOTSTRAP_OPERATOR_BIN`, else built from this workspace with the profile `dev`.
+pub fn pg_bootstrap_operator() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        built("PGBOOTSTRAP_OPERATOR_BIN", "pg-bootstrap-operator", "pg-bootstrap-operator", "dev")
+    })
+}
+
+fn built(variable: &str, package: &str, program: &str, profile: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| build(package, program, profile), PathBuf::from)
+}
+
+fn build(package: &str, program: &str, profile: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--package",
-        "pg-bootstrap-runner",
-        "--bin",
-        "pg-bootstrap-sync",
-        "--profile",
-        "fast",
-    ]);
+    command.args(["build", "--bin", program, "--profile", profile]);
+    // The features of all crates together are those that the tests were built with.
+    command.args(if profile == "dev" { vec!["--workspace"] } else { vec!["--package", package] });
     command.args(["--message-format", "json-render-diagnostics"]).current_dir(root);
+    // What cargo says to a test of the package it belongs to. Build scripts that look at it would run again, and half of
+    // the dependencies be built anew.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "OUT_DIR" {
+            command.env_remove(name);
+        }
+    }
     let out = command.stderr(Stdio::inherit()).output().expect("run cargo");
-    assert!(out.status.success(), "building pg-bootstrap-sync: {}", out.status);
+    assert!(out.status.success(), "building {program}: {}", out.status);
     String::from_utf8_lossy(&out.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())

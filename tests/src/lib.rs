@@ -19,6 +19,7 @@
 )]
 
 pub mod binary;
+pub mod cluster;
 pub mod consumer;
 pub mod dumpdiff;
 pub mod dumpgen;

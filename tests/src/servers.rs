@@ -9,13 +9,13 @@
 mod change_stream;
 mod kubernetes;
 mod postgres;
-mod reaper;
+pub(crate) mod reaper;
 mod redis;
 mod s3;
 mod tls;
 
 pub use change_stream::{Stream, StreamState};
-pub use kubernetes::KubernetesServer;
+pub use kubernetes::{KubernetesServer, program};
 pub use postgres::{Database, PostgresOptions, PostgresServer, Restore, RestoreError};
 pub use redis::{Data, RedisOptions, RedisServer};
 pub use s3::{ACCESS_KEY, Asked, S3Server, SECRET_KEY};

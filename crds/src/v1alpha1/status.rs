@@ -9,6 +9,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// [`ReplicaBootstrapStatus::observed_generation`] of an object that the operator has not seen.
+pub const UNSEEN: i64 = -1;
+
 /// What is known about the present run.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -16,7 +19,7 @@ pub struct ReplicaBootstrapStatus {
     /// Where the run is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// The generation of the spec that the operator's part of the status is about.
+    /// The generation of the spec that the operator's part of the status is about; -1 until it has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling` and `Stalled`: docs/operator.md lists their reasons.
@@ -179,14 +182,6 @@ pub struct Progress {
     /// The table that is being loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
-    /// Tables whose rows are all durable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub tables_done: Option<i32>,
-    /// Tables in the dump, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub tables_total: Option<i32>,
 }
 
 /// Where the next attempt would go on.

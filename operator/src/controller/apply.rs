@@ -15,6 +15,9 @@ use super::validate::Validated;
 use crate::error::Error;
 use crate::names;
 
+/// How often a status is applied again because somebody else has written into the object meanwhile.
+const STATUS_ATTEMPTS: u32 = 5;
+
 /// What became of something that was to be made.
 #[derive(Debug)]
 pub enum Made<T> {
@@ -150,7 +153,11 @@ pub async fn read(client: &Client, object: &Validated) -> Result<Option<ReplicaB
     Ok(there.filter(|there| there.metadata.uid.as_ref() == Some(&object.uid)))
 }
 
-/// Applies the operator's whole part of the status. An object that is gone is no error.
+/// Applies the operator's whole part of the status, and returns the version of the object with it; none if it is gone,
+/// which is no error.
+///
+/// One of the same name that was made meanwhile is left alone: with the end of its forerunner in its status it would
+/// never run. The API server does not look at the UID of a status that is applied, but it does at the version.
 ///
 /// # Errors
 /// What the API server says.
@@ -158,20 +165,92 @@ pub async fn status(
     client: &Client,
     object: &ReplicaBootstrap,
     status: &ReplicaBootstrapStatus,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let api: Api<ReplicaBootstrap> = Api::namespaced(client.clone(), &namespace);
-    let patch = json!({
-        "apiVersion": ReplicaBootstrap::api_version(&()),
-        "kind": ReplicaBootstrap::kind(&()),
-        // The UID keeps the status of one object from a later one of the same name.
-        "metadata": {"name": name, "namespace": namespace, "uid": object.uid()},
-        "status": status,
-    });
+    let failed = |error| Error::api(format!("apply the status of {name}"))(error);
     let params = PatchParams::apply(OPERATOR_MANAGER).force();
-    match api.patch_status(&name, &params, &Patch::Apply(patch)).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(answer)) if answer.code == 404 => Ok(()),
-        Err(error) => Err(Error::api(format!("apply the status of {name}"))(error)),
+    let mut version = object.resource_version();
+    let mut attempts = 0;
+    loop {
+        let patch = json!({
+            "apiVersion": ReplicaBootstrap::api_version(&()),
+            "kind": ReplicaBootstrap::kind(&()),
+            "metadata": {"name": name, "namespace": namespace, "resourceVersion": version},
+            "status": status,
+        });
+        match api.patch_status(&name, &params, &Patch::Apply(patch)).await {
+            Ok(there) => return Ok(there.resource_version()),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
+            // The runner writes into the same object.
+            Err(kube::Error::Api(answer)) if answer.code == 409 && attempts < STATUS_ATTEMPTS => {}
+            Err(error) => return Err(failed(error)),
+        }
+        attempts += 1;
+        let there = api.get_metadata_opt(&name).await.map_err(failed)?;
+        let Some(there) = there.filter(|there| there.metadata.uid == object.metadata.uid) else {
+            return Ok(None);
+        };
+        version = there.resource_version();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Method, Request, Response};
+    use kube::client::Body;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::controller::fixtures::object;
+
+    /// An API server with one object, of this UID and version, that refuses a status with another version as the real
+    /// one does. The versions that were tried are noted.
+    fn server(uid: &'static str, version: &'static str) -> (Client, Arc<Mutex<Vec<Value>>>) {
+        let tried = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&tried);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let noted = Arc::clone(&noted);
+            async move {
+                let write = request.method() == Method::PATCH;
+                let body: Value =
+                    serde_json::from_slice(&request.into_body().collect_bytes().await?).unwrap_or_default();
+                let based_on = body["metadata"]["resourceVersion"].clone();
+                let refused = write && based_on != version;
+                if write {
+                    noted.lock().unwrap().push(based_on);
+                }
+                let mut there = serde_json::to_value(object()).unwrap();
+                there["metadata"]["uid"] = json!(uid);
+                there["metadata"]["resourceVersion"] = json!(version);
+                let conflict = json!({
+                    "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Conflict",
+                    "message": "the object has been modified", "code": 409
+                });
+                let (code, reply) = if refused { (409, conflict) } else { (200, there) };
+                let reply = Body::from(serde_json::to_vec(&reply).unwrap());
+                Ok::<_, kube::Error>(Response::builder().status(code).body(reply).unwrap())
+            }
+        });
+        (Client::new(service, "shop"), tried)
+    }
+
+    async fn apply_to(uid: &'static str) -> (Option<String>, Vec<Value>) {
+        let (client, tried) = server(uid, "8");
+        let mut object = object();
+        object.metadata.resource_version = Some("7".to_owned());
+        let version = status(&client, &object, &ReplicaBootstrapStatus::default()).await.unwrap();
+        let tried = tried.lock().unwrap().clone();
+        (version, tried)
+    }
+
+    #[tokio::test]
+    async fn a_status_goes_to_the_object_that_it_is_about() {
+        // The runner has written into it meanwhile.
+        assert_eq!(apply_to("u-1").await, (Some("8".to_owned()), vec![json!("7"), json!("8")]));
+        // It was deleted, and another one has its name.
+        assert_eq!(apply_to("u-2").await, (None, vec![json!("7")]));
     }
 }

@@ -1,7 +1,7 @@
 //! Pure: the operator's whole part of the status, computed each time from what there is.
 
 use crds::conditions::{Reason, Verdict, conditions};
-use crds::v1alpha1::{JobReference, LastError, Phase, ReplicaBootstrapStatus};
+use crds::v1alpha1::{JobReference, LastError, Phase, ReplicaBootstrapStatus, UNSEEN};
 use crds::{ReplicaBootstrap, conditions as api};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -89,6 +89,13 @@ pub fn first(object: &ReplicaBootstrap, now: &Time) -> ReplicaBootstrapStatus {
     let (message, generation) = ("the operator has seen the object", object.metadata.generation);
     status.conditions = Some(conditions(&before, Verdict::New, Reason::Accepted, message, generation, now));
     status
+}
+
+/// Whether an operator has said anything of it.
+#[must_use]
+pub fn is_seen(object: &ReplicaBootstrap) -> bool {
+    let observed = object.status.as_ref().and_then(|status| status.observed_generation);
+    observed.is_some_and(|generation| generation != UNSEEN)
 }
 
 /// The operator's part of what is there.

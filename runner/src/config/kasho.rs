@@ -58,6 +58,7 @@ pub(super) fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             run_id: run_id.clone(),
+            uid: args.status_uid.clone(),
         })),
         _ => Err(usage(format!("--status-resource {resource:?} is not of the form NAMESPACE/NAME"))),
     }

@@ -271,7 +271,7 @@ impl<'a> Loader<'a> {
 
     async fn flush(&mut self, sink: &mut Sink) -> Result<(), Error> {
         let Some(mark) = self.mark.take() else { return Ok(()) };
-        self.raw.insert(mark.scan.offset, mark.raw);
+        self.raw.extend(mark.raw.map(|raw| (mark.scan.offset, raw)));
         let checkpoint = self.checkpoint(&mark, false);
         self.sent += self.members as u64;
         (self.members, self.bytes) = (0, 0);
@@ -350,13 +350,13 @@ impl<'a> Loader<'a> {
     /// The dump's end: everything is written, waited for and verified.
     async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
         self.table = None;
-        self.raw.insert(end.scan.offset, end.raw);
+        self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
         let last = Arc::new(self.checkpoint(&end, true));
         self.sent += self.members as u64;
         sink.flush((*last).clone()).await?;
         self.drain(sink).await?;
         sink.finish(&last).await?;
-        self.progress.durable(&last, end.raw);
+        self.progress.durable(&last, end.raw.unwrap_or(end.scan.offset));
         self.mirror.write(&last, true)
     }
 

@@ -10,7 +10,7 @@
 //! - Every byte is of the version that [`open`] saw: its ETag is asked for and compared with each range.
 //! - What may pass (a cut connection, 5xx, a reply that does not come) is tried again, and goes on behind the last
 //!   byte that arrived.
-//! - Memory: three ranges of [`MOST`] bytes at most.
+//! - Memory: three ranges of `MOST` bytes at most.
 
 use std::io::{self, Read};
 use std::path::PathBuf;

@@ -5,7 +5,7 @@
 //!
 //! - It never holds the load up, nor ends it: what cannot be sent is tried again with the newest state.
 //! - One request at a time, so that an older state does not overtake a newer one.
-//! - At the end it tries for [`LAST`] at most.
+//! - At the end it tries for `LAST` at most.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::run_status;
+use super::{carry_over, lost, run_status};
 use crate::error::{self, Error};
 use crate::progress::{Progress, Rate};
 
@@ -41,6 +41,8 @@ pub struct Target {
     pub name: String,
     /// `spec.run.id` of the run.
     pub run_id: String,
+    /// Its UID, where it is known: the status of a later object of the same name is another one's.
+    pub uid: Option<String>,
 }
 
 /// A running reporter.
@@ -69,7 +71,17 @@ impl Reporter {
         let client = Client::try_from(config).map_err(|error| usage(&error))?;
         let resource = ApiResource::erase::<ReplicaBootstrap>(&());
         let api = Api::namespaced_with(client, &target.namespace, &resource);
-        let sender = Sender { api, target, ttl, progress, rate: Rate::default(), sent: None, failing: false };
+        let sender = Sender {
+            api,
+            target,
+            ttl,
+            progress,
+            rate: Rate::default(),
+            before: None,
+            asked: false,
+            sent: None,
+            failing: false,
+        };
         let (end, ended) = oneshot::channel();
         Ok(Self { end, task: tokio::spawn(sender.run(ended)) })
     }
@@ -88,6 +100,10 @@ struct Sender {
     ttl: Option<Duration>,
     progress: Arc<Progress>,
     rate: Rate,
+    /// What an earlier attempt has left there, until this one has begun.
+    before: Option<RunStatus>,
+    /// Whether that is known.
+    asked: bool,
     sent: Option<RunStatus>,
     failing: bool,
 }
@@ -117,8 +133,21 @@ impl Sender {
         self.last(error.ok().flatten().as_deref(), until).await;
     }
 
+    /// Looks at what is there. An API server that is away is asked again with the next report.
+    async fn look(&mut self) {
+        if self.asked {
+            return;
+        }
+        let asking = self.api.get(&self.target.name);
+        if let Ok(Ok(there)) = tokio::time::timeout(REQUEST, asking).await {
+            self.asked = true;
+            self.before = serde_json::from_value(there.data["status"]["run"].clone()).ok();
+        }
+    }
+
     /// Sends what is known now, unless that was sent already.
     async fn report(&mut self) {
+        self.look().await;
         let status = self.status(None);
         if self.sent.as_ref() != Some(&status) {
             self.send(status, REQUEST).await;
@@ -142,27 +171,53 @@ impl Sender {
     fn status(&mut self, error: Option<&str>) -> RunStatus {
         let details = self.progress.details();
         let speed = self.rate.update(&details);
-        let status = run_status(&self.target.run_id, &details, speed, self.ttl, error);
+        let mut status = run_status(&self.target.run_id, &details, speed, self.ttl, error);
+        if let Some(before) = &self.before
+            && !details.begun
+        {
+            status = carry_over(status, before);
+        } else if let Some(before) = self.before.take()
+            && let Some(lsn) = lost(&self.target.run_id, details.resumed_changes, &before)
+        {
+            tracing::warn!(
+                "Redis has lost changes of this run, which had come to {lsn}: they are written again"
+            );
+        }
         if status.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.data.is_none()) {
             tracing::debug!("the checkpoint is too large for the status");
         }
         status
     }
 
-    /// Whether it arrived.
-    async fn send(&mut self, status: RunStatus, limit: Duration) -> bool {
+    /// Applies the run's part. The API server does not look at the UID of a status that is applied, so the object is
+    /// looked at first, and its version keeps the status from one that has come meanwhile.
+    async fn apply(&self, status: &RunStatus) -> Result<(), String> {
+        let name = &self.target.name;
+        let failed = |error: kube::Error| error::chain(&error);
+        let mut metadata = json!({ "name": name, "namespace": self.target.namespace });
+        if let Some(uid) = &self.target.uid {
+            let there = self.api.get_metadata(name).await.map_err(failed)?.metadata;
+            if there.uid.as_ref() != Some(uid) {
+                return Err(format!("it was deleted: the one of this name has not the UID {uid}"));
+            }
+            metadata["resourceVersion"] = json!(there.resource_version);
+        }
         let object = json!({
             "apiVersion": ReplicaBootstrap::api_version(&()),
             "kind": ReplicaBootstrap::kind(&()),
-            "metadata": { "name": self.target.name, "namespace": self.target.namespace },
+            "metadata": metadata,
             "status": { "run": status },
         });
         let parameters = PatchParams::apply(RUNNER_MANAGER).force();
-        let patch = Patch::Apply(&object);
-        let sending = self.api.patch_status(&self.target.name, &parameters, &patch);
-        let failure = match tokio::time::timeout(limit, sending).await {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(error::chain(&error)),
+        self.api.patch_status(name, &parameters, &Patch::Apply(&object)).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Whether it arrived.
+    async fn send(&mut self, status: RunStatus, limit: Duration) -> bool {
+        let failure = match tokio::time::timeout(limit, self.apply(&status)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
             Err(_) => Some(format!("no reply for {} s", limit.as_secs())),
         };
         let arrived = failure.is_none();

@@ -1,31 +1,58 @@
-//! Kubernetes' API server with its etcd, and nothing else: what is stored, validated and applied is the real thing,
-//! and nobody acts on it.
+//! Kubernetes' API server with its etcd: what is stored, validated and applied is the real thing. Alone, nobody acts on
+//! it; with the controllers, Jobs make pods, and what belongs to something that was deleted goes. There are no nodes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use reqwest::{Client, Method};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::reaper::Reaper;
 use super::{Certificates, free_port, signal, wait_until};
 
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// A request takes no longer, or it has failed.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 const TOKEN: &str = "test-admin-token";
+/// Those that act on what the operator and its tests make. None that needs nodes.
+const CONTROLLERS: &str = "job-controller,garbage-collector-controller,namespace-controller,serviceaccount-controller,\
+ttl-after-finished-controller,resourcequota-controller,root-ca-certificate-publisher-controller";
 
-/// A running server. Dropping it stops both processes.
+/// A running server. Dropping it stops its processes.
 #[derive(Debug)]
 pub struct KubernetesServer {
     port: u16,
     certificates: Certificates,
-    processes: Vec<Child>,
-    _reapers: Vec<Reaper>,
+    client: Client,
+    runtime: Runtime,
+    etcd_port: u16,
+    /// In this order: etcd, the API server, the controllers.
+    processes: Mutex<Vec<Process>>,
     folder: TempDir,
 }
 
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    /// One for the process' whole life: its end takes the folder with it.
+    reaper: Reaper,
+}
+
+impl Process {
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl KubernetesServer {
-    /// A server that knows `ReplicaBootstrap`.
+    /// A server that knows `ReplicaBootstrap`, and that nobody acts on.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("kubernetes-").tempdir().expect("make a folder");
         let certificates = Certificates::generate(folder.path());
@@ -42,11 +69,16 @@ impl KubernetesServer {
             .arg(&key)
             .output();
         assert!(made.expect("run openssl").status.success(), "openssl ec fails");
-        let mut server = Self { port, certificates, processes: Vec::new(), _reapers: Vec::new(), folder };
-        server.launch_etcd(etcd_port);
-        server.launch_api(etcd_port);
-        let ready = wait_until(START_LIMIT, || server.call("GET", "/readyz", "", "").0 == 200);
-        assert!(ready, "no answer: {}\n{}", server.log("etcd"), server.log("kube-apiserver"));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("start a runtime");
+        let client = client(&certificates.ca);
+        let processes = Mutex::default();
+        let server = Self { port, certificates, client, runtime, etcd_port, processes, folder };
+        let etcd = server.launch_etcd();
+        server.processes().push(etcd);
+        let api = server.launch_api();
+        server.processes().push(api);
+        server.await_api();
         let definition =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/pg-bootstrap-operator/files/crd.yaml");
         let definition = std::fs::read_to_string(definition).expect("read the definition");
@@ -58,8 +90,34 @@ impl KubernetesServer {
         server
     }
 
-    fn launch_etcd(&mut self, port: u16) {
-        let clients = format!("http://127.0.0.1:{port}");
+    /// The same with the controllers of Jobs, garbage, namespaces, service accounts, times to live and quotas.
+    pub fn with_controllers() -> Self {
+        let server = Self::start();
+        let mut command = Command::new(program("kube-controller-manager"));
+        command.arg("--kubeconfig").arg(server.kubeconfig());
+        command.args(["--controllers", CONTROLLERS, "--secure-port", "0", "--leader-elect=false"]);
+        // Many tests at once are one client to it.
+        command.args(["--kube-api-qps", "500", "--kube-api-burst", "1000", "--profiling=false"]);
+        command.arg("--root-ca-file").arg(&server.certificates.ca);
+        let controllers = server.spawn(command, "kube-controller-manager");
+        server.processes().push(controllers);
+        let account = "/api/v1/namespaces/default/serviceaccounts/default";
+        let works = wait_until(START_LIMIT, || server.call("GET", account, "", "").0 == 200);
+        assert!(works, "the controllers do nothing: {}", server.log("kube-controller-manager"));
+        server
+    }
+
+    fn processes(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn await_api(&self) {
+        let ready = wait_until(START_LIMIT, || self.call("GET", "/readyz", "", "").0 == 200);
+        assert!(ready, "no answer: {}\n{}", self.log("etcd"), self.log("kube-apiserver"));
+    }
+
+    fn launch_etcd(&self) -> Process {
+        let clients = format!("http://127.0.0.1:{}", self.etcd_port);
         let mut command = Command::new(program("etcd"));
         command.arg("--data-dir").arg(self.folder.path().join("data"));
         command.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
@@ -70,15 +128,21 @@ impl KubernetesServer {
             "--log-level",
             "warn",
         ]);
-        self.spawn(command, "etcd");
+        self.spawn(command, "etcd")
     }
 
-    fn launch_api(&mut self, etcd_port: u16) {
+    fn launch_api(&self) -> Process {
+        self.spawn(self.api_command(), "kube-apiserver")
+    }
+
+    fn api_command(&self) -> Command {
         let mut command = Command::new(program("kube-apiserver"));
-        command.args(["--etcd-servers", &format!("http://127.0.0.1:{etcd_port}")]);
+        command.args(["--etcd-servers", &format!("http://127.0.0.1:{}", self.etcd_port)]);
         command.args(["--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1"]);
         command.args(["--secure-port", &self.port.to_string(), "--endpoint-reconciler-type", "none"]);
         command.args(["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "RBAC"]);
+        // Whoever makes an owner reference that blocks a deletion needs the right to.
+        command.args(["--enable-admission-plugins", "OwnerReferencesPermissionEnforcement"]);
         command.args(["--service-account-issuer", "https://kubernetes.default.svc", "--profiling=false"]);
         for (option, file) in [
             ("--tls-cert-file", &self.certificates.cert),
@@ -89,45 +153,72 @@ impl KubernetesServer {
         ] {
             command.arg(option).arg(file);
         }
-        self.spawn(command, "kube-apiserver");
+        command
     }
 
-    fn spawn(&mut self, mut command: Command, name: &str) {
-        let log = std::fs::File::create(self.folder.path().join(name)).expect("open the log");
-        let errors = log.try_clone().expect("share the log");
-        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
-        let child = child.unwrap_or_else(|error| panic!("start {name}: {error}"));
+    fn spawn(&self, command: Command, name: &str) -> Process {
+        let child = self.start_process(command, name);
         let mut reaper = Reaper::watch(self.folder.path());
         reaper.process(Some(child.id()));
-        self._reapers.push(reaper);
-        self.processes.push(child);
+        Process { child, reaper }
+    }
+
+    fn start_process(&self, mut command: Command, name: &str) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join(name));
+        let log = log.expect("open the log");
+        let errors = log.try_clone().expect("share the log");
+        let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn();
+        child.unwrap_or_else(|error| panic!("start {name}: {error}"))
     }
 
     /// A configuration for clients, with every right.
     pub fn kubeconfig(&self) -> PathBuf {
         let path = self.folder.path().join("kubeconfig");
-        let text = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: \"https://127.0.0.1:{}\", certificate-authority: \"{}\"}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: {TOKEN}}}}}]\n",
-            self.port,
-            self.certificates.ca.display()
-        );
-        std::fs::write(&path, text).expect("write the kubeconfig");
+        let token = self.folder.path().join("token");
+        std::fs::write(&token, TOKEN).expect("write the token");
+        self.write_kubeconfig(&path, &token, "default");
         path
     }
 
-    /// A request as an administrator: status and reply.
+    /// Writes a configuration for whoever has the token in this file, as a kubelet keeps it.
+    pub fn write_kubeconfig(&self, path: &Path, token: &Path, namespace: &str) {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: \"https://127.0.0.1:{}\", certificate-authority: \"{}\"}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u, namespace: {namespace}}}}}]\nusers: [{{name: u, user: {{tokenFile: \"{}\"}}}}]\n",
+            self.port,
+            self.certificates.ca.display(),
+            token.display()
+        );
+        std::fs::write(path, text).expect("write the kubeconfig");
+    }
+
+    /// The port of the API server at 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What clients are to trust.
+    pub fn authority(&self) -> &Path {
+        &self.certificates.ca
+    }
+
+    /// A request as an administrator: status and reply; 0 and the error where there is none.
     pub fn call(&self, method: &str, path: &str, content: &str, body: &str) -> (u16, String) {
-        let mut command = Command::new("curl");
-        command.args(["-s", "-m", "20", "-X", method, "-w", "\n%{http_code}", "--cacert"]);
-        command.arg(&self.certificates.ca).args(["-H", &format!("Authorization: Bearer {TOKEN}")]);
-        if !body.is_empty() {
-            command.args(["-H", &format!("Content-Type: {content}"), "--data-binary", body]);
-        }
+        self.call_as(TOKEN, method, path, content, body)
+    }
+
+    /// A request as whoever has this token.
+    pub fn call_as(&self, token: &str, method: &str, path: &str, content: &str, body: &str) -> (u16, String) {
         let url = format!("https://127.0.0.1:{}{path}", self.port);
-        let reply = command.arg(url).output().expect("run curl").stdout;
-        let reply = String::from_utf8_lossy(&reply).into_owned();
-        let (body, status) = reply.rsplit_once('\n').unwrap_or(("", "0"));
-        (status.parse().unwrap_or(0), body.to_owned())
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = self.client.request(method, url).bearer_auth(token).timeout(ANSWER_LIMIT);
+        if !body.is_empty() {
+            request = request.header("Content-Type", content).body(body.to_owned());
+        }
+        let exchange = async {
+            let reply = request.header("Accept", "application/json").send().await?;
+            Ok::<_, reqwest::Error>((reply.status().as_u16(), reply.text().await?))
+        };
+        self.runtime.block_on(exchange).unwrap_or_else(|error| (0, error.to_string()))
     }
 
     /// Makes a `ReplicaBootstrap` in the namespace `default`.
@@ -152,12 +243,23 @@ impl KubernetesServer {
 
     /// Stops the API server without closing its connections.
     pub fn freeze(&self) {
-        signal(self.processes[1].id(), "STOP");
+        signal(self.processes()[1].child.id(), "STOP");
     }
 
     /// Ends [`KubernetesServer::freeze`].
     pub fn thaw(&self) {
-        signal(self.processes[1].id(), "CONT");
+        signal(self.processes()[1].child.id(), "CONT");
+    }
+
+    /// Kills the API server, and starts it again with what it held when so much time has passed.
+    pub fn restart_after(&self, pause: Duration) {
+        self.processes()[1].kill();
+        std::thread::sleep(pause);
+        let child = self.start_process(self.api_command(), "kube-apiserver");
+        let api = &mut self.processes()[1];
+        api.reaper.process(Some(child.id()));
+        api.child = child;
+        self.await_api();
     }
 
     fn log(&self, name: &str) -> String {
@@ -167,9 +269,8 @@ impl KubernetesServer {
 
 impl Drop for KubernetesServer {
     fn drop(&mut self) {
-        for child in self.processes.iter_mut().rev() {
-            let _ = child.kill();
-            let _ = child.wait();
+        for process in self.processes().iter_mut().rev() {
+            process.kill();
         }
     }
 }
@@ -179,8 +280,22 @@ fn objects(name: &str) -> String {
     if name.is_empty() { all.to_owned() } else { format!("{all}/{name}") }
 }
 
-/// In `KUBEBUILDER_ASSETS`, in `PATH`, or in the tests' cache.
-fn program(name: &str) -> PathBuf {
+/// A client that trusts this authority alone.
+fn client(authority: &Path) -> Client {
+    let certificate = CertificateDer::from_pem_file(authority).expect("read the authority");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).expect("a certificate");
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder().tls_backend_preconfigured(tls).no_proxy().build().expect("make a client")
+}
+
+/// A program of Kubernetes: in `KUBEBUILDER_ASSETS`, in `PATH`, or in the tests' cache.
+pub fn program(name: &str) -> PathBuf {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/kube/bin");

@@ -21,14 +21,14 @@ rm -rf -- "$1"
 
 /// Holds the writing end of the pipe; its end is the signal, whatever ended us.
 #[derive(Debug)]
-pub(super) struct Reaper {
+pub(crate) struct Reaper {
     child: Child,
     pipe: Option<ChildStdin>,
 }
 
 impl Reaper {
     /// A reaper for one folder.
-    pub(super) fn watch(folder: &Path) -> Self {
+    pub(crate) fn watch(folder: &Path) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", SCRIPT, "reaper"])
             .arg(folder)
@@ -45,7 +45,7 @@ impl Reaper {
     }
 
     /// From now on this process is to be stopped; `None`: no process.
-    pub(super) fn process(&mut self, pid: Option<u32>) {
+    pub(crate) fn process(&mut self, pid: Option<u32>) {
         if let Some(pipe) = &mut self.pipe {
             let line = pid.map_or(String::new(), |p| p.to_string());
             writeln!(pipe, "{line}").and_then(|()| pipe.flush()).expect("tell the reaper");

@@ -55,11 +55,16 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// A server without buckets.
+    /// A server without buckets, for [`ACCESS_KEY`].
     pub fn start() -> Self {
+        Self::start_for(ACCESS_KEY, SECRET_KEY)
+    }
+
+    /// A server without buckets that knows this key and its secret.
+    pub fn start_for(access_key: &str, secret_key: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("s3-").tempdir().expect("make a folder");
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("serve the folder"));
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        builder.set_auth(SimpleAuth::from_single(access_key, secret_key));
         let service = builder.build();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

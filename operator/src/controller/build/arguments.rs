@@ -62,6 +62,7 @@ fn run(object: &Validated, all: &mut Vec<String>) {
     add(all, "run-id", Some(names::redis_run(&object.namespace, &object.name)));
     add(all, "status-resource", Some(format!("{}/{}", object.namespace, object.name)));
     add(all, "status-run-id", Some(object.run()));
+    add(all, "status-uid", Some(&object.uid));
     if object.spec.run.from == RunFrom::Start {
         add(all, "restart-once", Some(names::restart_token(&object.uid, object.run())));
     }

@@ -46,6 +46,19 @@ fn the_first_word_is_unknown_and_reconciling() {
     assert_eq!(status.observed_generation, Some(3));
 }
 
+/// What the definition gives an object at its birth is no word of the operator's.
+#[test]
+fn the_status_of_birth_is_none_of_the_operators() {
+    let mut seen = object();
+    for (generation, wanted) in [(None, false), (Some(-1), false), (Some(3), true)] {
+        let status = ReplicaBootstrapStatus { observed_generation: generation, ..Default::default() };
+        seen.status = Some(status);
+        assert_eq!(is_seen(&seen), wanted, "{generation:?}");
+    }
+    seen.status = None;
+    assert!(!is_seen(&seen));
+}
+
 #[test]
 fn each_situation_has_its_phase_and_conditions() {
     let going = |reason| vec![("Ready", "False", reason), ("Reconciling", "True", reason)];

@@ -1,0 +1,200 @@
+//! With the runner itself in the pods: what arrives in Redis is what the runner alone would have written.
+
+use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator, replica_bootstrap};
+use pg_bootstrap_tests::loads::sequence;
+use pg_bootstrap_tests::servers::{RedisOptions, RedisServer};
+use serde_json::{Value, json};
+
+use super::{edit, job, provide, slow, wait, with};
+use crate::kit::{CELL, SECRET, changes, dump, snapshot, undisturbed};
+
+/// A run's sequence in Redis.
+fn reached(namespace: &Namespace, redis: &RedisServer, name: &str) -> u64 {
+    sequence(&mut redis.client(), &format!("{}.{name}", namespace.name())).unwrap_or(1)
+}
+
+#[track_caller]
+fn reaches(namespace: &Namespace, redis: &RedisServer, name: &str, target: u64) {
+    wait("the runner gets so far", || reached(namespace, redis, name) >= target);
+}
+
+#[test]
+fn a_dump_arrives_in_redis() {
+    let (namespace, redis) = (Namespace::new("real"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(500);
+    let _input = provide(&kubelet, &bytes);
+    namespace.create(&replica_bootstrap("shop", &redis.url()));
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!(snapshot(&redis), undisturbed(&bytes));
+    assert_eq!((kubelet.starts("shop"), &done["status"]["attempts"]), (1, &json!(1)));
+    let run = &done["status"]["run"];
+    assert_eq!(
+        (&run["progress"]["changes"], &run["progress"]["percent"]),
+        (&json!(changes(500)), &json!(100))
+    );
+    assert_eq!((&run["id"], run["error"].is_null()), (&json!("1"), true));
+}
+
+#[test]
+fn a_held_run_goes_on_from_its_checkpoint() {
+    let (namespace, redis) = (Namespace::new("held"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(2000);
+    let _input = provide(&kubelet, &bytes);
+    namespace.create(&slow("shop", &redis, 300));
+    reaches(&namespace, &redis, "shop", 200);
+    edit(&namespace, "shop", &json!({"suspend": true}));
+    namespace.expect("shop", "Suspended", "Suspended");
+    assert_eq!(kubelet.running("shop"), 0);
+    let held = reached(&namespace, &redis, "shop");
+    assert!((200..changes(2000)).contains(&held), "{held}");
+    edit(&namespace, "shop", &json!({"suspend": false, "maxRate": 5000}));
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!((kubelet.starts("shop"), kubelet.most_at_once("shop")), (2, 1));
+    assert_eq!(snapshot(&redis), undisturbed(&bytes));
+    assert_eq!(done["status"]["run"]["progress"]["changes"], changes(2000));
+    let log = kubelet.log("shop");
+    let resumed =
+        log.lines().find(|line| line.contains("going on from the checkpoint")).expect("a word of it");
+    let resumed: Value = serde_json::from_str(resumed).unwrap();
+    assert_eq!(resumed["next"], held, "{log}");
+}
+
+#[test]
+fn another_run_begins_at_the_checkpoint_or_at_the_start() {
+    let (namespace, redis) = (Namespace::new("runs"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(1500);
+    let input = provide(&kubelet, &bytes);
+    namespace.create(&with(slow("shop", &redis, 300), &json!({"backoffLimit": 0})));
+    reaches(&namespace, &redis, "shop", 150);
+    assert_eq!(kubelet.kill("shop"), 1);
+    let failed = namespace.expect("shop", "Failed", "BackoffLimitExceeded");
+    assert_eq!(failed["status"]["lastError"]["exitCode"], 137);
+    let left = reached(&namespace, &redis, "shop");
+    assert!((150..changes(1500)).contains(&left), "{left}");
+    // From the checkpoint.
+    edit(&namespace, "shop", &json!({"run": {"id": "2"}, "maxRate": 5000}));
+    let done = namespace.until("shop", "done", |object| {
+        object["status"]["runId"] == "2" && object["status"]["phase"] == "Succeeded"
+    });
+    assert_eq!((&done["status"]["attempts"], &done["status"]["lastError"]), (&json!(1), &Value::Null));
+    let whole = undisturbed(&bytes);
+    assert_eq!(snapshot(&redis), whole);
+    // Another dump is none to go on with. From the start, what the earlier ones left goes.
+    let remade = dump(700);
+    std::fs::write(input.path("shop.sql"), &remade).unwrap();
+    edit(&namespace, "shop", &json!({"run": {"id": "3"}}));
+    namespace.expect("shop", "Failed", "CheckpointMismatch");
+    assert_eq!(snapshot(&redis), whole);
+    edit(&namespace, "shop", &json!({"run": {"id": "4", "from": "Start"}}));
+    namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!(snapshot(&redis), undisturbed(&remade));
+    assert_eq!((kubelet.starts("shop"), kubelet.most_at_once("shop")), (4, 1));
+    let jobs: Vec<_> = namespace.list("Job", "").iter().map(|job| job["metadata"]["name"].clone()).collect();
+    assert_eq!(jobs, ["shop-4"]);
+}
+
+#[test]
+fn drained_and_killed_runners_are_followed_by_others() {
+    let (namespace, redis) = (Namespace::new("drained"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(3000);
+    let _input = provide(&kubelet, &bytes);
+    // One failure is allowed: it is the kill, for neither the drain nor the deletion of a Job counts.
+    namespace.create(&with(slow("shop", &redis, 400), &json!({"backoffLimit": 1})));
+    reaches(&namespace, &redis, "shop", 200);
+    namespace.pod("shop").evict().unwrap();
+    wait("a second pod", || kubelet.starts("shop") == 2);
+    reaches(&namespace, &redis, "shop", 400);
+    namespace.delete("Job", "shop-1");
+    wait("a third pod", || kubelet.starts("shop") == 3);
+    reaches(&namespace, &redis, "shop", 600);
+    kubelet.kill("shop");
+    namespace.expect_event("shop", "PodFailed");
+    namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!((kubelet.starts("shop"), kubelet.most_at_once("shop")), (4, 1));
+    assert_eq!(snapshot(&redis), undisturbed(&bytes));
+    assert_eq!(job(&namespace, "shop", "1").unwrap()["status"]["failed"], 1);
+}
+
+#[test]
+fn what_is_missing_is_named_and_picked_up_when_it_appears() {
+    let redis = RedisServer::start_with(RedisOptions {
+        tls: true,
+        password: Some(SECRET.to_owned()),
+        ..RedisOptions::default()
+    });
+    let namespace = Namespace::new("missing");
+    let operator =
+        Operator::with(&namespace, &["--leader-election=false"], &[("RUST_LOG", "info,operator=trace")]);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(300);
+    let mut object = replica_bootstrap("shop", "");
+    object["spec"]["redis"] = json!({
+        "urlSecretRef": {"name": "redis", "key": "url"},
+        "caBundle": {"configMapRef": {"name": "authority", "key": "pem"}},
+    });
+    object["spec"]["runner"] =
+        json!({"env": [{"name": "TEAM", "valueFrom": {"configMapKeyRef": {"name": "team", "key": "name"}}}]});
+    namespace.create(&object);
+    let told = |reason: &str, name: &str| {
+        let waiting = namespace.expect("shop", "Pending", reason);
+        let words = format!("\"{name}\" not found");
+        namespace.until("shop", &words, |object| {
+            object["status"]["conditions"][0]["message"].as_str().unwrap().contains(&words)
+        });
+        waiting
+    };
+    told("VolumeMissing", "dumps");
+    let _input = provide(&kubelet, &bytes);
+    told("ConfigMissing", "authority");
+    let pem = std::fs::read_to_string(&redis.certificates().unwrap().ca).unwrap();
+    namespace.create(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": {"pem": pem}}));
+    told("ConfigMissing", "redis");
+    namespace.create(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redis"}, "stringData": {"other": "x"}}));
+    namespace.until("shop", "without the key", |object| {
+        object["status"]["conditions"][0]["message"].as_str().unwrap().contains("couldn't find key url")
+    });
+    namespace.patch("Secret", "redis", &json!({"stringData": {"url": redis.tls_url()}}));
+    told("ConfigMissing", "team");
+    namespace.create(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "team"}, "data": {"name": "a"}}));
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!(snapshot(&redis), undisturbed(&bytes));
+    // The password is in the Secret and in the runner's environment, and nowhere else; nor is any value of a row.
+    let things =
+        ["Job", "Pod", "Event", "Role", "ConfigMap"].map(|kind| json!(namespace.list(kind, "")).to_string());
+    for text in things.into_iter().chain([operator.log(), kubelet.log("shop"), done.to_string()]) {
+        assert!(!text.contains(SECRET) && !text.contains(CELL), "{text}");
+    }
+    for line in operator.log().lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok_and(|line| line["level"].is_string()), "{line}");
+    }
+}
+
+#[test]
+fn two_objects_of_one_set_run_one_after_the_other() {
+    let (namespace, redis) = (Namespace::new("one-set"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(400);
+    let _input = provide(&kubelet, &bytes);
+    namespace.create(&slow("a", &redis, 200));
+    wait("the first runs", || kubelet.running("a") == 1);
+    namespace.create(&slow("b", &redis, 2000));
+    let queued = namespace.expect("b", "Queued", "Queued");
+    assert!(queued["status"]["conditions"][0]["message"].as_str().unwrap().contains("same set"), "{queued}");
+    wait("the second starts", || {
+        assert!(kubelet.running("a") + kubelet.running("b") <= 1, "both run");
+        kubelet.starts("b") == 1
+    });
+    for name in ["a", "b"] {
+        namespace.expect(name, "Succeeded", "Succeeded");
+    }
+    assert_eq!(snapshot(&redis).count, 2 * changes(400));
+}

@@ -1,0 +1,367 @@
+//! What the definition refuses, without any operator: every rule and every limit, with the API server's words. The
+//! definition itself says what there is, so that none is left out.
+
+use std::collections::BTreeMap;
+
+use pg_bootstrap_tests::cluster::{Namespace, replica_bootstrap};
+use serde_json::{Value, json};
+
+use super::{edit, with};
+
+/// Kubernetes' own types, whose limits are its own.
+const FOREIGN: [&str; 4] =
+    ["runner.resources", "runner.affinity", "runner.tolerations", "runner.topologySpreadConstraints"];
+
+/// Words that say a limit in a schema, apart from rules.
+const LIMITS: [&str; 8] =
+    ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
+
+/// Every limit of a field of ours, `required` as the fields that are.
+const EXPECTED: [(&str, &str); 40] = [
+    ("", "required=redis,source"),
+    ("activeDeadlineSeconds", "minimum"),
+    ("backoffLimit", "maximum minimum"),
+    ("batchSize", "maximum minimum"),
+    ("changeStream", "required=address"),
+    ("changeStream.address", "maxLength minLength"),
+    ("changeStream.snapshotName", "maxLength minLength"),
+    ("maxRate", "minimum"),
+    ("redis.caBundle", "required=configMapRef"),
+    ("redis.caBundle.configMapRef", "required=key,name"),
+    ("redis.caBundle.configMapRef.key", "maxLength minLength pattern"),
+    ("redis.caBundle.configMapRef.name", "maxLength minLength"),
+    ("redis.key", "maxLength minLength"),
+    ("redis.memoryHighWater", "maxLength pattern"),
+    ("redis.ttl", "maxLength pattern"),
+    ("redis.url", "maxLength pattern"),
+    ("redis.urlSecretRef", "required=key,name"),
+    ("redis.urlSecretRef.key", "maxLength minLength pattern"),
+    ("redis.urlSecretRef.name", "maxLength minLength"),
+    ("run.from", "enum"),
+    ("run.id", "maxLength minLength"),
+    ("runner.env", "maxItems"),
+    ("runner.env[]", "required=name"),
+    ("runner.env[].name", "maxLength minLength pattern"),
+    ("runner.env[].value", "maxLength"),
+    ("runner.image", "maxLength minLength"),
+    ("runner.imagePullPolicy", "enum"),
+    ("runner.imagePullSecrets", "maxItems"),
+    ("runner.logFormat", "enum"),
+    ("runner.priorityClassName", "maxLength minLength"),
+    ("runner.serviceAccountName", "maxLength minLength"),
+    ("sequence.first", "minimum"),
+    ("sequence.gap", "minimum"),
+    ("snapshotLSN", "maxLength pattern"),
+    ("source.persistentVolumeClaim.claimName", "maxLength minLength"),
+    ("source.persistentVolumeClaim.path", "maxLength minLength"),
+    ("source.s3.bucket", "maxLength minLength pattern"),
+    ("source.s3.endpoint", "maxLength pattern"),
+    ("source.s3.region", "maxLength minLength"),
+    ("ttlSecondsAfterFinished", "minimum"),
+];
+
+fn schema(namespace: &Namespace) -> Value {
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/replicabootstraps.bootstrap.kasho.io";
+    let (status, reply) = namespace.server().call("GET", path, "", "");
+    assert_eq!(status, 200, "{reply}");
+    let definition: Value = serde_json::from_str(&reply).unwrap();
+    definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+/// The nodes of a schema, with their paths.
+fn nodes<'a>(path: &str, node: &'a Value, all: &mut Vec<(String, &'a Value)>) {
+    if FOREIGN.contains(&path) {
+        return;
+    }
+    all.push((path.to_owned(), node));
+    for (name, field) in node["properties"].as_object().into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        nodes(&path, field, all);
+    }
+    if node["items"].is_object() {
+        nodes(&format!("{path}[]"), &node["items"], all);
+    }
+}
+
+/// Objects that between them have every field: what leads to a limit is there.
+fn bases() -> [Value; 3] {
+    let reference = json!({"name": "n", "key": "k"});
+    let common = json!({
+        "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
+        "sequence": {"first": 1, "gap": 0}, "run": {"id": "1", "from": "Start"},
+        "changeStream": {"address": "a:1", "snapshotName": "s"},
+        "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
+        "runner": {
+            "image": "i", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "n"}], "logFormat": "text",
+            "priorityClassName": "p", "serviceAccountName": "s", "podLabels": {"a": "b"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"a": "b"},
+            "env": [{"name": "A", "value": "v"}],
+        },
+    });
+    let claim = with(replica_bootstrap("x", "redis://r:6379"), &common);
+    let s3 = json!({
+        "bucket": "b", "key": "k", "region": "r", "endpoint": "https://e:1", "forcePathStyle": true,
+        "credentialsSecretRef": {"name": "n"}, "caBundle": {"configMapRef": reference},
+    });
+    let mut object = with(claim.clone(), &json!({"source": {"s3": s3}}));
+    object["spec"]["redis"] = json!({ "urlSecretRef": reference });
+    let mut from = claim.clone();
+    from["spec"]["runner"]["env"] = json!([{"name": "A", "valueFrom": {"secretKeyRef": reference}}, {"name": "B", "valueFrom": {"configMapKeyRef": reference}}]);
+    [claim, object, from]
+}
+
+/// The pointers of a path in an object: all elements of a list.
+fn pointers(object: &Value, path: &str) -> Vec<String> {
+    let mut found = vec!["/spec".to_owned()];
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        let (name, is_list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
+        found = found.into_iter().map(|pointer| format!("{pointer}/{name}")).collect();
+        if is_list {
+            let length =
+                |pointer: &str| object.pointer(pointer).and_then(Value::as_array).map_or(0, Vec::len);
+            found = found
+                .into_iter()
+                .flat_map(|one| (0..length(&one)).map(move |n| format!("{one}/{n}")))
+                .collect();
+        }
+    }
+    found.retain(|pointer| object.pointer(pointer).is_some());
+    found
+}
+
+/// Values that break a limit, with what the API server then says.
+fn breaches(limit: &str, node: &Value) -> Vec<(Value, String)> {
+    let bound = &node[limit];
+    let long = |length: u64| "a".repeat(usize::try_from(length).unwrap() + 1);
+    match limit {
+        "pattern" => vec![(json!(" ?"), "should match".to_owned())],
+        "minLength" => vec![(json!(""), "at least 1 chars long".to_owned())],
+        "maxLength" => vec![(json!(long(bound.as_u64().unwrap())), format!("may not be more than {bound}"))],
+        "minimum" => vec![(
+            json!(bound.as_f64().unwrap() as i64 - 1),
+            format!("greater than or equal to {bound}").replace(".0", ""),
+        )],
+        "maximum" => vec![(
+            json!(bound.as_f64().unwrap() as i64 + 1),
+            format!("less than or equal to {bound}").replace(".0", ""),
+        )],
+        "enum" => vec![(json!("Nonsense"), "Unsupported value".to_owned())],
+        "maxItems" => {
+            let many = |n| json!({"name": format!("N{n}"), "value": "v"});
+            let one = node["items"]["properties"]["value"].is_object();
+            let list: Vec<_> = (0..=bound.as_u64().unwrap())
+                .map(|n| if one { many(n) } else { json!({"name": "n"}) })
+                .collect();
+            vec![(json!(list), "must have at most".to_owned())]
+        }
+        other => panic!("how is {other} broken?"),
+    }
+}
+
+/// Refuses the object, with these words about this field.
+#[track_caller]
+fn expect_refused(namespace: &Namespace, object: &Value, words: &str) {
+    let refusal = namespace.try_create(object).expect_err(&format!("taken, though {words:?}: {object}"));
+    assert_eq!(refusal.status, 422, "{refusal:?}");
+    assert!(refusal.message.contains(words), "no {words:?} in {}", refusal.message);
+}
+
+#[test]
+fn every_limit_of_every_field_is_one() {
+    let namespace = Namespace::new("limits");
+    for (number, mut object) in bases().into_iter().enumerate() {
+        object["metadata"]["name"] = json!(format!("good-{number}"));
+        namespace.create(&object);
+    }
+    let schema = schema(&namespace);
+    let mut all = Vec::new();
+    nodes("", &schema["properties"]["spec"], &mut all);
+    let mut found = BTreeMap::new();
+    for (path, node) in &all {
+        let mut words = Vec::new();
+        for limit in LIMITS.iter().filter(|limit| !node[**limit].is_null()) {
+            let base = bases().into_iter().find(|base| !pointers(base, path).is_empty());
+            let base = base.unwrap_or_else(|| panic!("no object of this test has {path}"));
+            let pointer = pointers(&base, path).remove(0);
+            if *limit == "required" {
+                for field in node["required"].as_array().unwrap() {
+                    let mut broken = base.clone();
+                    broken
+                        .pointer_mut(&pointer)
+                        .unwrap()
+                        .as_object_mut()
+                        .unwrap()
+                        .remove(field.as_str().unwrap());
+                    expect_refused(&namespace, &broken, "Required value");
+                }
+                let mut names: Vec<_> =
+                    node["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+                names.sort_unstable();
+                words.push(format!("required={}", names.join(",")));
+                continue;
+            }
+            for (value, said) in breaches(limit, node) {
+                let mut broken = base.clone();
+                *broken.pointer_mut(&pointer).unwrap() = value;
+                expect_refused(&namespace, &broken, &said);
+            }
+            words.push((*limit).to_owned());
+        }
+        if !words.is_empty() {
+            words.sort();
+            found.insert(path.clone(), words.join(" "));
+        }
+    }
+    // References occur in several places, all of one type.
+    let repeated = |path: &String| {
+        path.starts_with("runner.env[].valueFrom.")
+            || path.starts_with("source.s3.caBundle")
+            || path.starts_with("source.s3.credentials")
+            || path.starts_with("runner.imagePullSecrets[]")
+            || ["source.s3.key", "source.s3", "source.persistentVolumeClaim"].contains(&path.as_str())
+    };
+    found.retain(|path, _| !repeated(path));
+    let found: Vec<_> = found.iter().map(|(path, words)| (path.as_str(), words.as_str())).collect();
+    assert_eq!(found, EXPECTED);
+}
+
+/// A rule: words of its message, and the change to an object that breaks it.
+type Case = (&'static str, &'static str, Value);
+
+/// Fields that are set in the smallest object; null takes one away.
+fn cases() -> Vec<Case> {
+    let url = |text: &str| json!({"url": text});
+    let env = |variable: Value| json!({ "env": [variable] });
+    let reference = json!({"name": "n", "key": "k"});
+    let path = |text: &str| json!({"persistentVolumeClaim": {"claimName": "c", "path": text}});
+    vec![
+        ("exactly one of persistentVolumeClaim and s3", "source", json!({})),
+        (
+            "exactly one of persistentVolumeClaim and s3",
+            "source",
+            json!({"persistentVolumeClaim": {"claimName": "c", "path": "p"}, "s3": {"bucket": "b", "key": "k"}}),
+        ),
+        ("path is relative to the volume's root", "source", path("/etc/passwd")),
+        ("path is relative to the volume's root", "source", path("../x")),
+        ("path is relative to the volume's root", "source", path("a/../../x")),
+        ("exactly one of url and urlSecretRef", "redis", json!({})),
+        (
+            "exactly one of url and urlSecretRef",
+            "redis",
+            json!({"url": "redis://r:1", "urlSecretRef": reference}),
+        ),
+        ("url holds a password", "redis", url("redis://:geheim@r:6379")),
+        ("url holds a password", "redis", url("rediss://user:geheim@r:6379")),
+        ("url holds a password", "redis", url("redis+unix:///s?db=1&pass=geheim")),
+        ("url holds a password", "redis", url("redis+unix:///s?password=geheim")),
+        ("run.id consists of lower-case letters", "run", json!({"id": "Again"})),
+        ("run.id consists of lower-case letters", "run", json!({"id": "-a"})),
+        ("run.id consists of lower-case letters", "run", json!({"id": "a-"})),
+        ("variables PGBOOTSTRAP_", "runner", env(json!({"name": "PGBOOTSTRAP_KV_URL", "value": "x"}))),
+        ("exactly one of value and valueFrom", "runner", env(json!({"name": "A"}))),
+        (
+            "exactly one of value and valueFrom",
+            "runner",
+            env(json!({"name": "A", "value": "x", "valueFrom": {"secretKeyRef": reference}})),
+        ),
+        (
+            "exactly one of secretKeyRef and configMapKeyRef",
+            "runner",
+            env(json!({"name": "A", "valueFrom": {}})),
+        ),
+        (
+            "exactly one of secretKeyRef and configMapKeyRef",
+            "runner",
+            env(json!({"name": "A", "valueFrom": {"secretKeyRef": reference, "configMapKeyRef": reference}})),
+        ),
+        (
+            "snapshotName is told when the bootstrap starts",
+            "changeStream",
+            json!({"address": "a:1", "start": false, "snapshotName": "s"}),
+        ),
+    ]
+}
+
+#[test]
+fn every_rule_refuses_with_its_message() {
+    let namespace = Namespace::new("rules");
+    let schema = schema(&namespace);
+    let mut all = Vec::new();
+    nodes("", &schema["properties"]["spec"], &mut all);
+    all.push((String::new(), &schema));
+    let rules =
+        all.iter().flat_map(|(_, node)| node["x-kubernetes-validations"].as_array().into_iter().flatten());
+    let mut untried: Vec<String> =
+        rules.map(|rule| rule["message"].as_str().expect("a message").to_owned()).collect();
+    assert_eq!(untried.len(), 11);
+    for (words, field, value) in cases() {
+        let object = with(replica_bootstrap("refused", "redis://r:6379"), &json!({ field: value }));
+        expect_refused(&namespace, &object, words);
+        untried.retain(|message| !message.contains(words));
+    }
+    // A rule of two fields.
+    let mut object =
+        with(replica_bootstrap("refused", "redis://r:6379"), &json!({"changeStream": {"address": "a:1"}}));
+    object["spec"].as_object_mut().unwrap().remove("snapshotLSN");
+    expect_refused(&namespace, &object, "changeStream.start needs snapshotLSN");
+    untried.retain(|message| !message.contains("changeStream.start needs snapshotLSN"));
+    // What is fixed is in a test of its own.
+    untried.retain(|message| !message.contains("are fixed once the run has begun"));
+    assert_eq!(untried, Vec::<String>::new(), "rules that no test tries");
+}
+
+#[test]
+fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
+    let namespace = Namespace::new("fixed");
+    let other_claim = json!({"persistentVolumeClaim": {"claimName": "other", "path": "shop.sql"}});
+    let changes = [
+        json!({ "source": other_claim }),
+        json!({"source": {"persistentVolumeClaim": null, "s3": {"bucket": "b", "key": "k"}}}),
+        json!({"snapshotLSN": "16/2"}),
+        json!({ "snapshotLSN": null }),
+        json!({"redis": {"url": "redis://other:6379"}}),
+        json!({"redis": {"key": "other"}}),
+        json!({"redis": {"ttl": "1h"}}),
+        json!({"sequence": {"first": 5}}),
+        json!({"run": {"from": "Start"}}),
+    ];
+    let free = json!({"maxRate": 5, "batchSize": 5, "suspend": true, "backoffLimit": 0, "ttlSecondsAfterFinished": 1,
+        "activeDeadlineSeconds": 5, "runner": {"image": "i"}, "changeStream": {"address": "a:1", "start": false}});
+    for (number, change) in changes.iter().enumerate() {
+        // Before the run has begun, also when the object has a status already.
+        let before = format!("before-{number}");
+        namespace.create(&replica_bootstrap(&before, "redis://r:6379"));
+        let status = json!({"status": {"phase": "Pending"}});
+        namespace.try_patch("ReplicaBootstrap/status", &before, &status).unwrap();
+        edit(&namespace, &before, change);
+        let after = format!("after-{number}");
+        namespace.create(&replica_bootstrap(&after, "redis://r:6379"));
+        let status = json!({"status": {"startTime": "2026-01-01T00:00:00Z"}});
+        namespace.try_patch("ReplicaBootstrap/status", &after, &status).unwrap();
+        let refusal = namespace.try_patch("ReplicaBootstrap", &after, &json!({ "spec": change }));
+        let refusal = refusal.expect_err(&change.to_string());
+        let words = "are fixed once the run has begun: give run.id a new value";
+        assert!(refusal.message.contains(words), "{refusal:?}");
+        edit(&namespace, &after, &free);
+        // With another run in the same change.
+        let mut with_run = change.clone();
+        with_run["run"]["id"] = json!("2");
+        edit(&namespace, &after, &with_run);
+    }
+}
+
+#[test]
+fn defaults_are_visible() {
+    let namespace = Namespace::new("defaults");
+    let made = namespace.create(&with(
+        replica_bootstrap("shop", "redis://r:6379"),
+        &json!({"changeStream": {"address": "a:1"}}),
+    ));
+    let spec = &made["spec"];
+    assert_eq!(spec["run"], json!({"id": "1", "from": "Checkpoint"}));
+    assert_eq!((&spec["backoffLimit"], &spec["suspend"]), (&json!(6), &json!(false)));
+    assert_eq!(
+        (&spec["changeStream"]["start"], &spec["changeStream"]["complete"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(namespace.get("ReplicaBootstrap", "shop")["status"], json!({"observedGeneration": -1}));
+}

@@ -1,0 +1,261 @@
+//! `transforms.yml`: which column becomes what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Fault, Place, Problem, Problems};
+use crate::near;
+use crate::table::Table;
+use crate::yaml::{self, Node, Value};
+pub(crate) use rule::{ErrorPolicy, Locale, PasswordHash, Rule, SaltSource, Spread, Step, Transform, Unique};
+
+mod options;
+mod rule;
+pub(crate) mod write;
+
+/// What the same configuration makes of the same value never changes, except with this number. It is part of the
+/// configuration's hash.
+pub const REVISION: u32 = 1;
+
+/// The lists of names that the fakes draw from, where the configuration says nothing else. Old lists stay as they
+/// are; newer ones get a higher number.
+pub const LISTS: u32 = 1;
+
+/// A configuration whose every rule is complete in itself. Whether it suits the tables is
+/// [`Config::check`]'s and [`Plan::compile`](crate::Plan::compile)'s to say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) file: Arc<str>,
+    pub(crate) tables: BTreeMap<String, TableRules>,
+    pub(crate) lists: u32,
+}
+
+/// The rules of one table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TableRules {
+    pub(crate) place: Place,
+    /// `keep`: no column of it is personal.
+    pub(crate) keep: bool,
+    /// In the order of the file.
+    pub(crate) columns: Vec<(String, Place, Rule)>,
+}
+
+impl Config {
+    /// Reads a configuration. `file` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it, each problem with its line and column.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let file: Arc<str> = file.into();
+        let mut faults = Vec::new();
+        let mut config = Self { file: Arc::clone(&file), tables: BTreeMap::new(), lists: LISTS };
+        match yaml::parse(text) {
+            Err(fault) => faults.push(fault),
+            Ok(None) => faults.push(
+                Fault::new(Place { line: 1, column: 1 }, "the configuration is empty")
+                    .help("it needs `tables:`"),
+            ),
+            Ok(Some(root)) => config.read(&root, &mut faults),
+        }
+        if faults.is_empty() {
+            return Ok(config);
+        }
+        faults.sort_by_key(|fault| fault.place);
+        Err(Problems(faults.into_iter().map(|fault| fault.in_file(&file)).collect()))
+    }
+
+    fn read(&mut self, root: &Node, faults: &mut Vec<Fault>) {
+        const KEYS: [&str; 4] = ["major_version", "version", "lists", "tables"];
+        let Some(pairs) = mapping(root, "the configuration", faults) else { return };
+        let mut seen = false;
+        for (key, name, value) in pairs {
+            let outcome = match name {
+                "major_version" => expect(value, &["0"], "this release reads major version 0"),
+                "version" => expect(value, &["v1"], "this release reads version v1, or `major_version: 0`"),
+                "lists" => expect(value, &["1"], "this release has lists of version 1"),
+                "tables" => {
+                    seen = true;
+                    self.read_tables(value, faults);
+                    Ok(())
+                }
+                _ => Err(Fault::new(key.place, format!("unknown key `{name}`"))
+                    .hint(near::hint(name, "keys", KEYS))),
+            };
+            faults.extend(outcome.err());
+        }
+        if !seen {
+            faults.push(Fault::new(root.place, "`tables:` is missing"));
+        }
+    }
+
+    fn read_tables(&mut self, node: &Node, faults: &mut Vec<Fault>) {
+        if node.is_null() {
+            return;
+        }
+        for (key, name, value) in mapping(node, "`tables`", faults).unwrap_or_default() {
+            if !is_qualified(name) {
+                faults.push(
+                    Fault::new(key.place, format!("table `{name}` has no schema"))
+                        .help(format!("write it as in the dump, as public.{name}")),
+                );
+            }
+            let mut rules = TableRules { place: key.place, ..TableRules::default() };
+            if value.text() == Some("keep") {
+                rules.keep = true;
+            } else if !value.is_null() {
+                read_columns(value, &mut rules, faults);
+            }
+            self.tables.insert(name.to_owned(), rules);
+        }
+    }
+
+    /// The names of all types of transforms.
+    pub fn types() -> impl Iterator<Item = &'static str> {
+        rule::types()
+    }
+
+    /// The SHA-256, in hexadecimal, of all that shapes results: tables, columns, transforms with their options,
+    /// the lists and this crate's [`REVISION`]. Comments, order and the way of writing do not count; the key is
+    /// apart, in [`Key::fingerprint`](crate::Key::fingerprint).
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let tables: BTreeMap<&str, BTreeMap<&str, &Rule>> = self
+            .tables
+            .iter()
+            .map(|(name, rules)| {
+                let columns = rules.columns.iter().map(|(column, _, rule)| (column.as_str(), rule)).collect();
+                (name.as_str(), columns)
+            })
+            .collect();
+        // Maps with text for keys always have a JSON form.
+        let canonical = serde_json::to_vec(&(REVISION, self.lists, tables)).unwrap_or_default();
+        crate::hex(&Sha256::digest(canonical))
+    }
+
+    /// The tables that it names, in alphabetical order.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
+    }
+
+    /// Whether it says anything of the table, be it `keep`.
+    #[must_use]
+    pub fn names_table(&self, table: &str) -> bool {
+        self.tables.contains_key(table)
+    }
+
+    /// Whether it says what becomes of the column: a transform, `keep`, or `keep` for its whole table.
+    #[must_use]
+    pub fn decides(&self, table: &str, column: &str) -> bool {
+        self.tables
+            .get(table)
+            .is_some_and(|rules| rules.keep || rules.columns.iter().any(|(c, _, _)| c == column))
+    }
+
+    /// Whether it transforms any column of the table.
+    #[must_use]
+    pub fn transforms(&self, table: &str) -> bool {
+        self.tables.get(table).is_some_and(|rules| rules.columns.iter().any(|(_, _, rule)| !rule.is_keep()))
+    }
+
+    /// Compares the configuration's tables and columns with those that exist.
+    ///
+    /// # Errors
+    ///
+    /// Every table and column that does not exist, with the one that was probably meant.
+    pub fn check(&self, tables: &[Table]) -> Result<(), Problems> {
+        let mut faults = Vec::new();
+        for (name, rules) in &self.tables {
+            match tables.iter().find(|table| table.name == *name) {
+                Some(table) => faults.extend(rules.unknown_columns(table)),
+                None => faults.push(
+                    Fault::new(rules.place, format!("there is no table {name} in the dump"))
+                        .hint(near::hint(name, "tables", tables.iter().map(|table| table.name.as_str()))),
+                ),
+            }
+        }
+        self.problems(faults)
+    }
+
+    pub(crate) fn problems(&self, mut faults: Vec<Fault>) -> Result<(), Problems> {
+        if faults.is_empty() {
+            return Ok(());
+        }
+        faults.sort_by_key(|fault| fault.place);
+        Err(Problems(faults.into_iter().map(|fault| self.problem(fault)).collect()))
+    }
+
+    pub(crate) fn problem(&self, fault: Fault) -> Problem {
+        fault.in_file(&self.file)
+    }
+}
+
+impl TableRules {
+    pub(crate) fn unknown_columns(&self, table: &Table) -> Vec<Fault> {
+        let unknown = |(name, ..): &&(String, Place, Rule)| table.position(name).is_none();
+        let fault = |(name, place, _): &(String, Place, Rule)| {
+            let names = table.columns.iter().map(|column| column.name.as_str());
+            Fault::new(*place, format!("table {} has no column {name}", table.name))
+                .hint(near::hint(name, "columns", names))
+        };
+        self.columns.iter().filter(unknown).map(fault).collect()
+    }
+}
+
+fn read_columns(node: &Node, rules: &mut TableRules, faults: &mut Vec<Fault>) {
+    for (key, name, value) in mapping(node, "a table", faults).unwrap_or_default() {
+        match rule::read(value, Some(key.place)) {
+            Ok(rule) => rules.columns.push((name.to_owned(), key.place, rule)),
+            Err(found) => faults.extend(found),
+        }
+    }
+}
+
+/// `schema.table`, either part in quotes or not.
+fn is_qualified(name: &str) -> bool {
+    let mut quoted = false;
+    name.bytes().any(|b| {
+        quoted ^= b == b'"';
+        b == b'.' && !quoted
+    })
+}
+
+/// The pairs of a mapping with the texts of their keys; each key once.
+pub(crate) fn mapping<'a>(
+    node: &'a Node,
+    what: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<Vec<(&'a Node, &'a str, &'a Node)>> {
+    let Value::Map(pairs) = &node.value else {
+        faults.push(Fault::new(node.place, format!("{what} must be a mapping, not {}", node.kind())));
+        return None;
+    };
+    let mut out: Vec<(&Node, &str, &Node)> = Vec::with_capacity(pairs.len());
+    let mut seen = std::collections::HashSet::new();
+    for (key, value) in pairs {
+        let (Value::Plain(name) | Value::Quoted(name)) = &key.value else {
+            faults.push(Fault::new(key.place, format!("a key must be a name, not {}", key.kind())));
+            continue;
+        };
+        if seen.insert(name.as_str()) {
+            out.push((key, name, value));
+        } else {
+            faults.push(Fault::new(key.place, format!("`{name}` is there twice")));
+        }
+    }
+    Some(out)
+}
+
+fn expect(node: &Node, allowed: &[&str], help: &str) -> Result<(), Fault> {
+    let found = node.text().unwrap_or_default();
+    let same = |allowed: &&str| found == *allowed || found.strip_suffix(".0") == Some(allowed);
+    if allowed.iter().any(same) {
+        return Ok(());
+    }
+    Err(Fault::new(node.place, format!("`{found}` is not supported")).help(help))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Which columns look as if they held personal data: by their names, by their types and by a sample of their
+//! values.
+
+use crate::sql::{Kind, SqlType};
+use crate::table::{Table, unquoted};
+
+mod content;
+mod name;
+
+use content::Counts;
+
+/// So many values of a column are looked at; more tell nothing new.
+const SAMPLE: u32 = 10_000;
+
+/// What a column seems to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Sort {
+    /// E-mail addresses.
+    Email,
+    /// Telephone numbers.
+    Phone,
+    /// Given names.
+    FirstName,
+    /// Family names.
+    LastName,
+    /// Whole names.
+    FullName,
+    /// Names to log in by.
+    Username,
+    /// Passwords, their hashes, tokens and keys.
+    Secret,
+    /// Numbers of payment cards.
+    CardNumber,
+    /// Bank accounts.
+    Iban,
+    /// Addresses of computers.
+    IpAddress,
+    /// Dates of birth.
+    BirthDate,
+    /// Numbers that a state or an insurance gives to a person.
+    NationalId,
+    /// Streets and whole addresses.
+    Address,
+    /// Postal codes.
+    PostalCode,
+    /// Latitudes.
+    Latitude,
+    /// Longitudes.
+    Longitude,
+    /// Genders.
+    Gender,
+    /// Texts or documents in some of which something personal stands.
+    FreeText,
+}
+
+impl Sort {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Email => "e-mail addresses",
+            Self::Phone => "telephone numbers",
+            Self::FirstName => "given names",
+            Self::LastName => "family names",
+            Self::FullName => "names of persons",
+            Self::Username => "user names",
+            Self::Secret => "passwords, tokens or keys",
+            Self::CardNumber => "card numbers",
+            Self::Iban => "bank accounts",
+            Self::IpAddress => "IP addresses",
+            Self::BirthDate => "dates of birth",
+            Self::NationalId => "national ids",
+            Self::Address => "postal addresses",
+            Self::PostalCode => "postal codes",
+            Self::Latitude => "latitudes",
+            Self::Longitude => "longitudes",
+            Self::Gender => "genders",
+            Self::FreeText => "texts with personal data in them",
+        }
+    }
+
+    /// Whether a column of this type can hold it at all.
+    fn suits(self, sql: &SqlType) -> bool {
+        let element = match &sql.kind {
+            Kind::Array(element) => element,
+            _ => sql,
+        };
+        let text = element.is_text() || matches!(element.kind, Kind::Other);
+        let number = matches!(element.kind, Kind::Int(_) | Kind::Numeric { .. });
+        match self {
+            Self::Phone | Self::CardNumber | Self::NationalId | Self::PostalCode | Self::Iban => {
+                text || number
+            }
+            Self::IpAddress => text || matches!(element.kind, Kind::Inet | Kind::Cidr),
+            Self::BirthDate => text || matches!(element.kind, Kind::Date | Kind::Timestamp { .. }),
+            Self::Secret => text || matches!(element.kind, Kind::Bytea | Kind::Uuid),
+            Self::Latitude | Self::Longitude => {
+                text || matches!(element.kind, Kind::Float(_) | Kind::Numeric { .. })
+            }
+            Self::Gender => text || matches!(element.kind, Kind::Enum(_)),
+            Self::FreeText | Self::Address => text || element.kind == Kind::Json,
+            _ => text,
+        }
+    }
+}
+
+/// A column that looks personal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The table, spelled as SQL needs it.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// What it seems to hold.
+    pub sort: Sort,
+    /// What says so. It names no value.
+    pub reason: String,
+}
+
+/// Looks at the rows of one table. Its size does not grow with their number.
+#[derive(Debug, Clone)]
+pub struct Inspector {
+    table: Table,
+    types: Vec<SqlType>,
+    counts: Vec<Counts>,
+}
+
+impl Inspector {
+    /// For a table's definition.
+    #[must_use]
+    pub fn new(table: &Table) -> Self {
+        let types =
+            table.columns.iter().map(|column| SqlType::of(column.type_name.as_deref(), &column.labels));
+        Self {
+            types: types.collect(),
+            counts: vec![Counts::default(); table.columns.len()],
+            table: table.clone(),
+        }
+    }
+
+    /// Looks at a row: the values of the table's columns in their order, `None` for NULL. What is beyond the
+    /// sample costs nothing.
+    pub fn observe(&mut self, row: &[Option<&str>]) {
+        for ((value, counts), sql) in row.iter().zip(&mut self.counts).zip(&self.types) {
+            if let Some(value) = value.filter(|value| !value.is_empty() && counts.seen() < SAMPLE) {
+                counts.observe(value, sql);
+            }
+        }
+    }
+
+    /// The columns that look personal, in the table's order.
+    #[must_use]
+    pub fn findings(&self) -> Vec<Finding> {
+        let columns = self.table.columns.iter().zip(&self.types).zip(&self.counts);
+        columns
+            .filter_map(|((column, sql), counts)| self.finding(&column.name, column.generated, sql, counts))
+            .collect()
+    }
+
+    fn finding(&self, column: &str, generated: bool, sql: &SqlType, counts: &Counts) -> Option<Finding> {
+        if generated {
+            return None;
+        }
+        let by_name = name::sort(&unquoted(table_name(&self.table.name)), &unquoted(column))
+            .filter(|sort| sort.suits(sql));
+        let by_content = counts.verdict().filter(|(sort, _)| sort.suits(sql));
+        let (sort, reason) = match (by_name, by_content) {
+            (Some(name), Some((content, seen))) if name == content || content != Sort::FreeText => {
+                let says = if name == content {
+                    "so does its name".to_owned()
+                } else {
+                    format!("its name says {}", name.words())
+                };
+                (content, format!("{seen}; {says}"))
+            }
+            (Some(name), _) => (name, format!("its name says {}", name.words())),
+            (None, Some((content, seen))) => (content, seen),
+            (None, None) => return None,
+        };
+        Some(Finding { table: self.table.name.clone(), column: column.to_owned(), sort, reason })
+    }
+}
+
+/// The name without its schema.
+fn table_name(name: &str) -> &str {
+    let mut quoted = false;
+    let dot = name.bytes().position(|b| {
+        quoted ^= b == b'"';
+        b == b'.' && !quoted
+    });
+    dot.map_or(name, |at| &name[at + 1..])
+}
+
+#[cfg(test)]
+mod tests;

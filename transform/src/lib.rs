@@ -1,0 +1,69 @@
+//! Replaces personal data in the rows of a dump before they go anywhere, by the configuration that Kasho's users
+//! already have.
+//!
+//! ```text
+//! transforms.yml ─▶ Config ─┐
+//! table, columns, types ────┼─▶ Plan ─▶ apply(row) ─▶ values
+//! key ─▶ Key ───────────────┘
+//! ```
+//!
+//! A [`Config`] is read once; with a [`Key`] and a table's definition it makes a [`Plan`], which refuses what could
+//! not give valid values; a plan transforms any number of rows in any number of threads, each with a [`Scratch`] of
+//! its own. What becomes of a value is a function of the value, the key and the configuration, and for some
+//! transforms of the row and its number, but never of time, order or chance.
+//!
+//! [`Inspector`] looks for columns that hold personal data, and [`suggest`] writes a first configuration for them.
+//!
+//! The crate does no I/O and knows neither dumps nor Redis.
+
+pub use config::{Config, LISTS, REVISION};
+pub use detect::{Finding, Inspector, Sort};
+
+pub use error::{Place, Problem, Problems, Reason, RowError};
+pub use keyed::{Key, KeyError};
+pub use plan::{Plan, Scratch};
+pub use resolve::{ForeignKey, Keys, UniqueKey, resolve};
+
+pub use suggest::{suggest, undecided};
+pub use table::{Column, Table};
+
+mod action;
+mod config;
+mod detect;
+
+mod error;
+mod fake;
+mod json;
+mod keyed;
+mod lists;
+mod mask;
+mod near;
+mod number;
+mod password;
+mod pattern;
+mod permute;
+mod plan;
+mod resolve;
+mod siphash;
+mod sql;
+mod suggest;
+
+mod suit;
+mod table;
+mod template;
+mod uuid;
+mod yaml;
+
+/// Bytes as lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// Cuts what stands behind `from` to so many characters.
+pub(crate) fn cut(text: &mut String, from: usize, limit: usize) {
+    if let Some((end, _)) = text[from..].char_indices().nth(limit) {
+        text.truncate(from + end);
+    }
+}

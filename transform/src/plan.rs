@@ -1,0 +1,444 @@
+//! What to do with the rows of one table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::action::{Action, Cell};
+use crate::config::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transform};
+use crate::error::{Fault, Problem, Problems, Reason, RowError};
+use crate::keyed::{Key, Source};
+use crate::near;
+use crate::password;
+use crate::sql::{Kind, SqlType};
+use crate::suit;
+use crate::table::{Column, Table, unquoted};
+use crate::template::{Row, Template, Val};
+
+/// So many password hashes are remembered, for values that come again.
+const REMEMBERED: usize = 4096;
+
+/// The transforms of a table, made ready. Threads share it; each has its own [`Scratch`].
+#[derive(Debug, Clone)]
+pub struct Plan {
+    table: Arc<str>,
+    classes: Vec<Class>,
+    /// In the table's order.
+    columns: Vec<PlannedColumn>,
+    /// The same, as places in `columns`: first those that see only their own value.
+    order: Vec<usize>,
+    /// By the column's place in the row: its place in `columns`.
+    planned: Vec<Option<usize>>,
+    reads: Vec<bool>,
+    warnings: Vec<Problem>,
+}
+
+/// What a template takes a column's value for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Integer,
+    Float,
+    Bool,
+    Text,
+}
+
+#[derive(Debug, Clone)]
+struct PlannedColumn {
+    /// Its place in the row.
+    at: usize,
+    name: Arc<str>,
+    sql: SqlType,
+    step: Step,
+    on_error: ErrorPolicy,
+    nulls: bool,
+    /// The column that decides instead of its own value.
+    by: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Action(Box<Action>),
+    Template(Template),
+    Password { hash: PasswordHash, cleartext: Template, salt: SaltSource, source: Source },
+}
+
+/// What a row became, and room to make it in. It is used again for the next row.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    results: Vec<Outcome>,
+    passwords: HashMap<(usize, [u8; 16], String), String>,
+    cleartext: String,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    at: usize,
+    text: String,
+    null: bool,
+    /// It is done for the row in hand.
+    done: bool,
+}
+
+impl Scratch {
+    /// The columns that the last row's transforms wrote: each with its place in the row and its new value.
+    pub fn values(&self) -> impl Iterator<Item = (usize, Option<&str>)> {
+        self.results.iter().map(|outcome| (outcome.at, outcome.value()))
+    }
+
+    /// The new value of the plan's n-th column, in the order of [`Plan::columns`].
+    #[must_use]
+    pub fn value(&self, n: usize) -> Option<&str> {
+        self.results.get(n).and_then(Outcome::value)
+    }
+}
+
+impl Outcome {
+    fn value(&self) -> Option<&str> {
+        if self.null { None } else { Some(&self.text) }
+    }
+}
+
+impl Plan {
+    /// Makes a table's plan. A table that the configuration does not name has an empty one.
+    ///
+    /// # Errors
+    ///
+    /// Every rule that does not suit its column: one that does not exist or is generated, a type that the
+    /// transform's results are no values of, a template that names no column.
+    pub fn compile(config: &Config, table: &Table, key: &Key) -> Result<Self, Problems> {
+        let mut plan = Self {
+            table: table.name.as_str().into(),
+            classes: table.columns.iter().map(class).collect(),
+            columns: Vec::new(),
+            order: Vec::new(),
+            planned: vec![None; table.columns.len()],
+            reads: vec![false; table.columns.len()],
+            warnings: Vec::new(),
+        };
+        let Some(rules) = config.tables.get(&table.name) else { return Ok(plan) };
+        let mut faults = rules.unknown_columns(table);
+        for (at, column) in table.columns.iter().enumerate() {
+            let Some((_, _, rule)) = rules.columns.iter().find(|(name, ..)| *name == column.name) else {
+                continue;
+            };
+            if rule.is_keep() {
+                continue;
+            }
+            match planned(rule, table, at, key) {
+                Ok(column) => plan.add(column),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        config.problems(faults)?;
+        let second = |n: &usize| !matches!(plan.columns[*n].step, Step::Action(_));
+        let (last, mut order): (Vec<usize>, Vec<usize>) = (0..plan.columns.len()).partition(second);
+        order.extend(last);
+        plan.order = order;
+        let warnings = plan.warn(|column| {
+            rules.columns.iter().find(|(name, ..)| **name == *column).map(|(_, _, rule)| rule)
+        });
+        plan.warnings = warnings.into_iter().map(|fault| config.problem(fault)).collect();
+        Ok(plan)
+    }
+
+    fn add(&mut self, column: PlannedColumn) {
+        self.planned[column.at] = Some(self.columns.len());
+        self.reads[column.at] = true;
+        let template = match &column.step {
+            Step::Action(_) => None,
+            Step::Template(template) => Some(template),
+            Step::Password { cleartext, .. } => Some(cleartext),
+        };
+        let others = template.map(Template::reads).unwrap_or_default();
+        others.into_iter().chain(column.by).for_each(|at| self.reads[at] = true);
+        self.columns.push(column);
+    }
+
+    /// What is allowed and yet most often a mistake.
+    fn warn<'a>(&self, rule: impl Fn(&str) -> Option<&'a Rule>) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for column in &self.columns {
+            let Some(rule) = rule(&column.name) else { continue };
+            let mut warn = |what: String, help: &str| faults.push(Fault::new(rule.place, what).help(help));
+            match &rule.transform {
+                Transform::Regex(pattern) => {
+                    for group in pattern.unknown_groups() {
+                        warn(
+                            format!("the pattern has no group `{group}`"),
+                            "write ${1} where a letter follows",
+                        );
+                    }
+                }
+                Transform::Bool if rule.consistent => {
+                    warn("Bool keeps the value, as in Kasho".to_owned(), "`consistent: false` draws one");
+                }
+                _ => {}
+            }
+            match &column.step {
+                Step::Template(template) | Step::Password { cleartext: template, .. } => {
+                    for at in template.reads() {
+                        if let Some(original) = self.sees_original(column, at) {
+                            warn(
+                                format!("column {} gets the original of {original}", column.name),
+                                "name a column that is transformed before it",
+                            );
+                        }
+                    }
+                }
+                Step::Action(_) => {}
+            }
+            if matches!(column.sql.kind, Kind::Other | Kind::Unknown) {
+                let what =
+                    format!("the type of {} is {}: results are not checked", column.name, column.sql.text);
+                warn(what, "PostgreSQL checks them when the change is applied");
+            }
+        }
+        faults
+    }
+
+    /// The name of a column of the second pass that the template reads before it is transformed.
+    fn sees_original(&self, reader: &PlannedColumn, at: usize) -> Option<&str> {
+        let read = &self.columns[self.planned[at]?];
+        (!matches!(read.step, Step::Action(_)) && read.at >= reader.at).then_some(&*read.name)
+    }
+
+    /// Nothing is to be done.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The places in the row of the columns that it transforms, ascending.
+    pub fn columns(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|column| column.at)
+    }
+
+    /// Whether the value at this place of a row is looked at. Others may be handed over as `None`.
+    #[must_use]
+    pub fn reads(&self, at: usize) -> bool {
+        self.reads.get(at).copied().unwrap_or(false)
+    }
+
+    /// What is allowed and yet most often a mistake.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Transforms a row: the values of the table's columns in their order, `None` for NULL, as the dump has them
+    /// without COPY's escapes. `number` is that of the row in its table, the same in every run; only transforms
+    /// that say `consistent: false` depend on it. The results are then in the scratch.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot be transformed and its column's `on_error` does not say what to put in its place.
+    pub fn apply(&self, row: &[Option<&str>], number: u64, scratch: &mut Scratch) -> Result<(), RowError> {
+        if row.len() != self.classes.len() {
+            let reason = Reason::RowLength { expected: self.classes.len(), found: row.len() };
+            let column = self.columns.first().map_or_else(|| "".into(), |column| Arc::clone(&column.name));
+            return Err(RowError {
+                table: Arc::clone(&self.table),
+                column,
+                reason,
+                skip: false,
+                fatal: true,
+            });
+        }
+        scratch.results.resize_with(self.columns.len(), Outcome::default);
+        for (outcome, column) in scratch.results.iter_mut().zip(&self.columns) {
+            outcome.at = column.at;
+            outcome.done = false;
+        }
+        for n in &self.order {
+            let column = &self.columns[*n];
+            let mut outcome = std::mem::take(&mut scratch.results[*n]);
+            outcome.text.clear();
+            outcome.null = false;
+            match self.one(column, row, number, scratch, &mut outcome.text) {
+                Ok(not_null) => outcome.null = !not_null,
+                Err(reason) => match &column.on_error {
+                    ErrorPolicy::Null => outcome.null = true,
+                    ErrorPolicy::Constant(value) => value.clone_into(&mut outcome.text),
+                    policy => return Err(self.error(column, reason, policy)),
+                },
+            }
+            outcome.at = column.at;
+            outcome.done = true;
+            scratch.results[*n] = outcome;
+        }
+        Ok(())
+    }
+
+    fn error(&self, column: &PlannedColumn, reason: Reason, policy: &ErrorPolicy) -> RowError {
+        RowError {
+            table: Arc::clone(&self.table),
+            column: Arc::clone(&column.name),
+            reason,
+            skip: *policy == ErrorPolicy::Skip,
+            fatal: *policy == ErrorPolicy::Fail,
+        }
+    }
+
+    /// Appends a column's new value; `false` says NULL.
+    fn one(
+        &self,
+        column: &PlannedColumn,
+        row: &[Option<&str>],
+        number: u64,
+        scratch: &mut Scratch,
+        out: &mut String,
+    ) -> Result<bool, Reason> {
+        let text = match row[column.at] {
+            None if !column.nulls => return Ok(false),
+            value => value.unwrap_or_default(),
+        };
+        let not_null = match &column.step {
+            Step::Action(action) => {
+                let by = column.by.and_then(|at| row[at]);
+                action.apply(&Cell { text, row: number, by }, out)?
+            }
+            Step::Template(template) => {
+                template.render(&View { plan: self, row, results: &scratch.results }, out)?;
+                true
+            }
+            Step::Password { hash, cleartext, salt, source } => {
+                let mut clear = std::mem::take(&mut scratch.cleartext);
+                clear.clear();
+                cleartext.render(&View { plan: self, row, results: &scratch.results }, &mut clear)?;
+                let salt = salt_of(*salt, source, text);
+                let known = (column.at, salt, clear);
+                match scratch.passwords.get(&known) {
+                    Some(hash) => out.push_str(hash),
+                    None => {
+                        password::push(*hash, known.2.as_bytes(), known.1, out)?;
+                        if scratch.passwords.len() >= REMEMBERED {
+                            scratch.passwords.clear();
+                        }
+                        scratch.passwords.insert(known, out.clone());
+                    }
+                }
+                true
+            }
+        };
+        if not_null {
+            column.sql.fit(out)?;
+        }
+        Ok(not_null)
+    }
+}
+
+fn salt_of(salt: SaltSource, source: &Source, original: &str) -> [u8; 16] {
+    let hash: [u8; 32] = match salt {
+        SaltSource::None => [0; 32],
+        SaltSource::Original => Sha256::digest(original).into(),
+        SaltSource::Keyed => source.seed(original),
+    };
+    let mut salt = [0; 16];
+    salt.copy_from_slice(&hash[..16]);
+    salt
+}
+
+/// The row as a template sees it: what is transformed already in place of the original.
+struct View<'a> {
+    plan: &'a Plan,
+    row: &'a [Option<&'a str>],
+    results: &'a [Outcome],
+}
+
+impl Row for View<'_> {
+    fn value(&self, at: usize) -> Val<'_> {
+        let outcome = self.plan.planned[at].map(|n| &self.results[n]).filter(|outcome| outcome.done);
+        let value = match outcome {
+            Some(outcome) => outcome.value(),
+            None => self.row[at],
+        };
+        // A NULL is the empty text.
+        let text = value.unwrap_or_default();
+        match self.plan.classes[at] {
+            Class::Integer => text.parse().map_or(Val::Text(text.into()), Val::Int),
+            Class::Float => match text.parse::<f64>() {
+                Ok(value) if value.is_finite() => Val::Float(value),
+                _ => Val::Text(text.into()),
+            },
+            Class::Bool if matches!(text, "t" | "f") => Val::Bool(text == "t"),
+            _ => Val::Text(text.into()),
+        }
+    }
+}
+
+fn class(column: &Column) -> Class {
+    match SqlType::of(column.type_name.as_deref(), &column.labels).kind {
+        Kind::Int(_) => Class::Integer,
+        Kind::Float(_) => Class::Float,
+        Kind::Bool => Class::Bool,
+        _ => Class::Text,
+    }
+}
+
+fn planned(rule: &Rule, table: &Table, at: usize, key: &Key) -> Result<PlannedColumn, Fault> {
+    let column = &table.columns[at];
+    let fault = |what: String| Fault::new(rule.place, format!("column {}: {what}", column.name));
+    if column.generated {
+        return Err(
+            fault("it is generated from other columns".into()).help("transform the columns it is made of")
+        );
+    }
+    let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
+    suit::check(rule, &sql, column.not_null).map_err(|(what, help)| fault(what).hint(help))?;
+    let mut on_error = rule.on_error.clone();
+    match &mut on_error {
+        ErrorPolicy::Null if column.not_null => {
+            return Err(fault("`on_error: null` in a NOT NULL column".into()));
+        }
+        ErrorPolicy::Constant(value) => {
+            sql.fit(value).map_err(|reason| fault(format!("`error_value`: {reason}")))?;
+        }
+        _ => {}
+    }
+    let domain = match &rule.value_type {
+        Some(text) => SqlType::of(Some(text), &column.labels),
+        None => sql.clone(),
+    };
+    let place = format!("{}\0{}", table.name, column.name);
+    let step = match (&rule.transform, Action::new(rule, &domain, key, &place)) {
+        (_, Some(action)) => Step::Action(Box::new(action)),
+        (Transform::Template(template), _) => Step::Template(bound(template, rule, table)?),
+        (Transform::Password { hash, cleartext, salt }, _) => Step::Password {
+            hash: *hash,
+            cleartext: bound(cleartext, rule, table)?,
+            salt: *salt,
+            source: key.source(rule.transform.name(), "salt"),
+        },
+        _ => return Err(fault(format!("{} does not suit {}", rule.transform.name(), sql.text))),
+    };
+    let by = match &rule.transform {
+        Transform::DateShift { by: Some(by), .. } => Some(find(table, by).ok_or_else(|| {
+            fault(format!("`by`: there is no column {by}")).hint(near::hint(by, "columns", names(table)))
+        })?),
+        _ => None,
+    };
+    let name = column.name.as_str().into();
+    Ok(PlannedColumn { at, name, sql, step, on_error, nulls: rule.nulls, by })
+}
+
+fn bound(template: &Template, rule: &Rule, table: &Table) -> Result<Template, Fault> {
+    let mut template = template.clone();
+    template.bind(|name| find(table, name)).map_err(|name| {
+        Fault::new(rule.place, format!("the template: table {} has no column {name}", table.name))
+            .hint(near::hint(&name, "columns", names(table)))
+    })?;
+    Ok(template)
+}
+
+fn names(table: &Table) -> impl Iterator<Item = &str> + Clone {
+    table.columns.iter().map(|column| column.name.as_str())
+}
+
+/// By the name as SQL spells it, or without its quotes.
+fn find(table: &Table, name: &str) -> Option<usize> {
+    table.position(name).or_else(|| table.columns.iter().position(|column| unquoted(&column.name) == name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,382 @@
+//! A configuration brought together with the constraints of the schema: unique columns stay unique, foreign keys
+//! follow what they refer to.
+
+use crate::config::{Config, Rule, Transform, Unique};
+use crate::error::{Fault, Problems};
+use crate::sql::SqlType;
+use crate::suit;
+use crate::table::{Column, Table};
+
+/// A primary key, a unique constraint or a unique index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// The table, spelled as SQL needs it.
+    pub table: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The table that refers.
+    pub table: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The table that is referred to.
+    pub to_table: String,
+    /// Its columns, one for each of the others.
+    pub to_columns: Vec<String>,
+}
+
+/// What a schema demands of its columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Columns that must stay unique.
+    pub unique: Vec<UniqueKey>,
+    /// Columns that must stay equal.
+    pub foreign: Vec<ForeignKey>,
+    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows stand under the child's name.
+    pub parents: Vec<(String, String)>,
+    /// Columns that must stay as they are, and why: `(table, column, "a partition bound depends on it")`.
+    pub fixed: Vec<(String, String, String)>,
+}
+
+/// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
+/// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
+/// refer to. Of the result, [`Config::to_yaml`] can be kept for the run.
+///
+/// # Errors
+///
+/// Every rule that cannot be brought together with the schema.
+pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
+    let mut resolver = Resolver { config: config.clone(), tables, faults: Vec::new() };
+    let keys = &with_children(keys);
+    resolver.inherit(keys);
+    resolver.fixed(keys);
+    resolver.unique(keys);
+    resolver.foreign(keys);
+    config.problems(resolver.faults)?;
+    Ok(resolver.config)
+}
+
+struct Resolver<'a> {
+    config: Config,
+    tables: &'a [Table],
+    faults: Vec<Fault>,
+}
+
+impl Resolver<'_> {
+    fn rule(&self, table: &str, column: &str) -> Option<&Rule> {
+        let rules = self.config.tables.get(table)?;
+        rules.columns.iter().find(|(name, ..)| name == column).map(|(_, _, rule)| rule)
+    }
+
+    /// The rule, if it changes anything.
+    fn changing(&self, table: &str, column: &str) -> Option<&Rule> {
+        self.rule(table, column).filter(|rule| !rule.is_keep())
+    }
+
+    fn column(&self, table: &str, column: &str) -> Option<&Column> {
+        let table = self.tables.iter().find(|t| t.name == table)?;
+        table.columns.iter().find(|c| c.name == column)
+    }
+
+    fn sql(&self, table: &str, column: &str) -> SqlType {
+        self.column(table, column)
+            .map_or_else(SqlType::text, |column| SqlType::of(column.type_name.as_deref(), &column.labels))
+    }
+
+    fn set(&mut self, table: &str, column: &str, rule: Rule) {
+        let rules = self.config.tables.entry(table.to_owned()).or_default();
+        match rules.columns.iter_mut().find(|(name, ..)| name == column) {
+            Some((_, _, old)) => *old = rule,
+            None => rules.columns.push((column.to_owned(), rule.place, rule)),
+        }
+    }
+
+    /// A partition of a partition gets what its parent got.
+    fn inherit(&mut self, keys: &Keys) {
+        for _ in 0..keys.parents.len() {
+            let mut changed = false;
+            for (child, parent) in &keys.parents {
+                if let Some(rules) = self.config.tables.get(parent)
+                    && !self.config.tables.contains_key(child)
+                {
+                    let rules = rules.clone();
+                    self.config.tables.insert(child.clone(), rules);
+                    changed = true;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+    }
+
+    fn fixed(&mut self, keys: &Keys) {
+        for (table, column, why) in &keys.fixed {
+            if let Some(rule) = self.changing(table, column) {
+                let what = format!("column {column} of {table} cannot be transformed: {why}");
+                self.faults
+                    .push(Fault::new(rule.place, what).help("write `keep`, or transform another column"));
+            }
+        }
+    }
+
+    fn unique(&mut self, keys: &Keys) {
+        for key in &keys.unique {
+            for column in &key.columns {
+                let Some(rule) = self.changing(&key.table, column) else { continue };
+                if rule.unique != Unique::No {
+                    continue;
+                }
+                match suit::can_be_unique(rule, &self.sql(&key.table, column)) {
+                    Ok(()) => {
+                        let rule = Rule { unique: Unique::Yes, ..rule.clone() };
+                        self.set(&key.table, column, rule);
+                    }
+                    Err((what, help)) => {
+                        let what = format!("column {column} of {}: {what}", key.table);
+                        let fault = Fault::new(rule.place, what).hint(help);
+                        self.faults.push(fault);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rules go from what is referred to to what refers, over any number of tables and in cycles.
+    fn foreign(&mut self, keys: &Keys) {
+        let mut links: Vec<(&ForeignKey, usize)> =
+            keys.foreign.iter().flat_map(|key| (0..key.columns.len()).map(move |n| (key, n))).collect();
+        // A column that is itself referred to hands on what it got; each round settles at least one link.
+        loop {
+            let before = links.len();
+            links.retain(|(key, n)| !self.follow(key, *n));
+            if links.len() == before {
+                break;
+            }
+        }
+        for (key, n) in links {
+            self.unmatched(key, n);
+        }
+    }
+
+    /// Whether the link is settled.
+    fn follow(&mut self, key: &ForeignKey, n: usize) -> bool {
+        let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return true };
+        let Some(target) = self.changing(&key.to_table, to) else { return false };
+        let mut rule = target.clone();
+        let here = format!("column {from} of {} refers to {to} of {}", key.table, key.to_table);
+        let of_value_alone = rule.consistent
+            && !matches!(
+                rule.transform,
+                Transform::Template(_)
+                    | Transform::Password { .. }
+                    | Transform::DateShift { by: Some(_), .. }
+            );
+        if !of_value_alone {
+            let what = format!("{here}, whose {} depends on more than the value", rule.transform.name());
+            self.faults.push(Fault::new(rule.place, what).help("use a keyed transform of the value alone"));
+            return true;
+        }
+        if rule.value_type.is_none() {
+            rule.value_type = self.column(&key.to_table, to).and_then(|column| column.type_name.clone());
+        }
+        match self.rule(&key.table, from) {
+            Some(own) if !same(own, &rule) => {
+                let what = format!("{here}, and their transforms differ");
+                let fault = Fault::new(own.place, what).help("leave it out here: it follows by itself");
+                self.faults.push(fault);
+            }
+            _ if key.table == key.to_table && from == to => {}
+            _ => self.set(&key.table, from, rule),
+        }
+        true
+    }
+
+    /// What is referred to stays: so must what refers to it.
+    fn unmatched(&mut self, key: &ForeignKey, n: usize) {
+        let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return };
+        if let Some(rule) = self.changing(&key.table, from) {
+            let what = format!(
+                "column {from} of {} refers to {to} of {}, which is not transformed",
+                key.table, key.to_table
+            );
+            self.faults
+                .push(Fault::new(rule.place, what).help("transform that column: this one follows by itself"));
+        }
+    }
+}
+
+/// What a table's keys demand, they demand of its partitions too.
+fn with_children(keys: &Keys) -> Keys {
+    let mut all = keys.clone();
+    for (child, ancestor) in descendants(keys) {
+        let unique = keys.unique.iter().filter(|key| key.table == ancestor);
+        all.unique.extend(unique.map(|key| UniqueKey { table: child.clone(), ..key.clone() }));
+        let foreign = keys.foreign.iter().filter(|key| key.table == ancestor);
+        all.foreign.extend(foreign.map(|key| ForeignKey { table: child.clone(), ..key.clone() }));
+        let fixed = keys.fixed.iter().filter(|(table, ..)| *table == ancestor);
+        all.fixed.extend(fixed.map(|(_, column, why)| (child.clone(), column.clone(), why.clone())));
+    }
+    all
+}
+
+/// Each table with each that it descends from.
+fn descendants(keys: &Keys) -> Vec<(String, String)> {
+    let mut pairs = keys.parents.clone();
+    let mut at = 0;
+    while at < pairs.len() {
+        let (child, ancestor) = pairs[at].clone();
+        for (table, parent) in &keys.parents {
+            let pair = (child.clone(), parent.clone());
+            if *table == ancestor && !pairs.contains(&pair) {
+                pairs.push(pair);
+            }
+        }
+        at += 1;
+    }
+    pairs
+}
+
+/// Whether two rules make the same of the same value.
+fn same(own: &Rule, target: &Rule) -> bool {
+    let form = |rule: &Rule| {
+        let value_of = (&rule.transform, &rule.salt, rule.consistent, rule.locale);
+        serde_json::to_string(&value_of).unwrap_or_default()
+    };
+    form(own) == form(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyed::Key;
+    use crate::plan::{Plan, Scratch};
+
+    fn table(name: &str, columns: &[(&str, &str)]) -> Table {
+        Table { name: name.to_owned(), columns: columns.iter().map(|(n, t)| Column::new(n, t)).collect() }
+    }
+
+    fn foreign(table: &str, column: &str, to_table: &str, to_column: &str) -> ForeignKey {
+        ForeignKey {
+            table: table.to_owned(),
+            columns: vec![column.to_owned()],
+            to_table: to_table.to_owned(),
+            to_columns: vec![to_column.to_owned()],
+        }
+    }
+
+    fn schema() -> (Vec<Table>, Keys) {
+        let tables = vec![
+            table("public.a", &[("id", "integer"), ("parent", "bigint"), ("email", "character varying(40)")]),
+            table("public.b", &[("a", "bigint"), ("note", "text")]),
+            table("public.c", &[("b", "integer"), ("email", "text")]),
+            table("public.c_1", &[("b", "integer"), ("email", "text")]),
+            table("public.c_1_2", &[("email", "text"), ("b", "integer")]),
+        ];
+        let unique = |table: &str, column: &str| UniqueKey {
+            table: table.to_owned(),
+            columns: vec![column.to_owned()],
+        };
+        let keys = Keys {
+            parents: vec![
+                ("public.c_1_2".to_owned(), "public.c_1".to_owned()),
+                ("public.c_1".to_owned(), "public.c".to_owned()),
+            ],
+            unique: vec![unique("public.a", "id"), unique("public.a", "email"), unique("public.b", "a")],
+            foreign: vec![
+                foreign("public.c", "b", "public.b", "a"),
+                foreign("public.a", "parent", "public.a", "id"),
+                foreign("public.b", "a", "public.a", "id"),
+                foreign("public.c", "email", "public.a", "email"),
+            ],
+            fixed: vec![(
+                "public.b".to_owned(),
+                "note".to_owned(),
+                "a partition bound depends on it".to_owned(),
+            )],
+        };
+        (tables, keys)
+    }
+
+    fn resolved(rules: &str) -> Result<Config, Problems> {
+        let (tables, keys) = schema();
+        resolve(&Config::parse("t.yml", &format!("tables:\n{rules}")).unwrap(), &tables, &keys)
+    }
+
+    fn value(config: &Config, table: &str, column: &str, value: &str) -> String {
+        let (tables, _) = schema();
+        let table = tables.iter().find(|t| t.name == table).unwrap();
+        let plan = Plan::compile(config, table, &Key::insecure_unkeyed()).unwrap();
+        let row: Vec<_> = table.columns.iter().map(|c| (c.name == column).then_some(value)).collect();
+        let mut scratch = Scratch::default();
+        plan.apply(&row, 1, &mut scratch).unwrap();
+        let at = table.position(column).unwrap();
+        scratch.values().find(|(place, _)| *place == at).unwrap().1.unwrap().to_owned()
+    }
+
+    #[test]
+    fn foreign_keys_follow_through_tables_types_and_themselves() {
+        let config = resolved("  public.a: {id: FormatPreserving, email: FakeEmail}\n").unwrap();
+        for id in ["1", "42", "2147483647"] {
+            let new = value(&config, "public.a", "id", id);
+            assert_eq!(value(&config, "public.a", "parent", id), new);
+            assert_eq!(value(&config, "public.b", "a", id), new);
+            assert_eq!(value(&config, "public.c", "b", id), new);
+        }
+        let email = value(&config, "public.a", "email", "jane@shop.test");
+        assert_eq!(value(&config, "public.c", "email", "jane@shop.test"), email);
+        assert!(email.len() > 25 && email.len() <= 40, "{email}");
+        assert_eq!(Config::parse("t", &config.to_yaml()).unwrap().hash(), config.hash());
+    }
+
+    #[test]
+    fn partitions_follow_their_parent() {
+        let config = resolved("  public.a: {id: FormatPreserving, email: FakeEmail}\n").unwrap();
+        for table in ["public.c", "public.c_1", "public.c_1_2"] {
+            assert_eq!(value(&config, table, "b", "42"), value(&config, "public.a", "id", "42"));
+            assert_eq!(
+                value(&config, table, "email", "j@x.test"),
+                value(&config, "public.a", "email", "j@x.test")
+            );
+        }
+        let config = resolved("  public.c: {email: Redact}\n");
+        assert!(config.unwrap_err().to_string().contains("not transformed"));
+        let (tables, mut keys) = schema();
+        keys.foreign.clear();
+        let of = |rules: &str| {
+            resolve(&Config::parse("t", &format!("tables: {rules}")).unwrap(), &tables, &keys).unwrap()
+        };
+        let config = of("{public.c: {email: Redact}, public.c_1: keep}");
+        assert!(
+            config.transforms("public.c")
+                && !config.transforms("public.c_1")
+                && config.decides("public.c_1_2", "email")
+        );
+        let config = of("{public.c: {email: Redact}}");
+        assert!(config.transforms("public.c_1") && config.transforms("public.c_1_2"));
+    }
+
+    #[test]
+    fn what_cannot_be_brought_together() {
+        for (rules, what) in [
+            ("  public.a: {email: FakePhone}", "makes different values equal"),
+            ("  public.a: {email: {type: FakeEmail, consistent: false}}", "not unique"),
+            (
+                "  public.a: {email: {type: Template, template: '{{.id}}@x.test', unique: assumed}}",
+                "more than the value",
+            ),
+            ("  public.a: {id: FormatPreserving}\n  public.b: {a: Hash}", "transforms differ"),
+            ("  public.a: {id: FormatPreserving}\n  public.b: {a: keep}", "transforms differ"),
+            ("  public.b: {a: Hash}", "not transformed"),
+            ("  public.b: {note: FakeSentence}", "partition bound"),
+        ] {
+            let problems = resolved(rules).expect_err(rules);
+            assert!(problems.to_string().contains(what), "{rules}: {problems}");
+        }
+        assert!(resolved("  public.a: {id: FormatPreserving}\n  public.b: {a: FormatPreserving}").is_ok());
+    }
+}

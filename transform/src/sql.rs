@@ -1,0 +1,128 @@
+//! The types of PostgreSQL's columns: what a value must be to be taken by one.
+
+use std::sync::Arc;
+
+pub(crate) mod array;
+mod check;
+pub(crate) mod date;
+mod parse;
+
+/// A column's type, as far as a transform's result can break it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SqlType {
+    pub(crate) kind: Kind,
+    /// The most characters, for `varchar(n)` and `char(n)`.
+    pub(crate) limit: Option<usize>,
+    /// As the definition spells it, for messages.
+    pub(crate) text: Arc<str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `text`, `varchar`.
+    Text,
+    /// `char(n)`: blanks at the end mean nothing.
+    Char,
+    /// `citext`: upper and lower case are equal.
+    Citext,
+    /// `name`: at most 63 bytes.
+    Name,
+    Int(Width),
+    Float(FloatWidth),
+    Numeric {
+        precision: Option<u32>,
+        scale: i32,
+    },
+    Money,
+    Bool,
+    Date,
+    Timestamp {
+        zone: bool,
+    },
+    Time {
+        zone: bool,
+    },
+    Interval,
+    Uuid,
+    Inet,
+    Cidr,
+    Macaddr,
+    Json,
+    Bytea,
+    Xml,
+    Enum(Arc<[String]>),
+    Array(Box<SqlType>),
+    /// A type that this crate knows nothing of: only a value that was there before is certain to be valid.
+    Other,
+    /// No definition was seen.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FloatWidth {
+    Four,
+    Eight,
+}
+
+/// The integers of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    Two,
+    Four,
+    Eight,
+    /// `oid`: four bytes without a sign.
+    Oid,
+}
+
+impl Width {
+    pub(crate) fn range(self) -> (i64, i64) {
+        match self {
+            Self::Two => (i64::from(i16::MIN), i64::from(i16::MAX)),
+            Self::Four => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            Self::Eight => (i64::MIN, i64::MAX),
+            Self::Oid => (0, i64::from(u32::MAX)),
+        }
+    }
+}
+
+impl SqlType {
+    /// The type of a column.
+    pub(crate) fn of(type_name: Option<&str>, labels: &[String]) -> Self {
+        match type_name {
+            Some(text) => parse::parse(text, labels),
+            None => Self::new(Kind::Unknown, "unknown"),
+        }
+    }
+
+    pub(crate) fn new(kind: Kind, text: &str) -> Self {
+        Self { kind, limit: None, text: text.into() }
+    }
+
+    pub(crate) fn text() -> Self {
+        Self::new(Kind::Text, "text")
+    }
+
+    /// Any text is a value of it, up to its length.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Char | Kind::Citext | Kind::Name | Kind::Unknown)
+    }
+
+    /// The most characters that a value may have. `name` counts bytes, so a quarter of them is certain to fit.
+    pub(crate) fn most(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Name => Some(63),
+            _ => self.limit,
+        }
+    }
+
+    /// The form of a value that is the same for all spellings that PostgreSQL holds for equal, so that equal
+    /// values get equal fakes.
+    pub(crate) fn canonical<'a>(&self, value: &'a str) -> std::borrow::Cow<'a, str> {
+        match self.kind {
+            Kind::Char => value.trim_end_matches(' ').into(),
+            Kind::Citext if value.chars().any(char::is_uppercase) => value.to_lowercase().into(),
+            Kind::Uuid if value.bytes().any(|b| b.is_ascii_uppercase()) => value.to_ascii_lowercase().into(),
+            _ => value.into(),
+        }
+    }
+}

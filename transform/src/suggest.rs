@@ -1,0 +1,116 @@
+//! A first configuration for what looks personal.
+
+use crate::config::write::scalar;
+use crate::config::{Config, Rule, Transform, Unique};
+use crate::detect::{Finding, Sort};
+use crate::resolve::Keys;
+use crate::sql::{Kind, SqlType};
+use crate::suit;
+use crate::table::{Column, Table};
+
+const HEAD: &str = "\
+# What looks like personal data, by names and a sample of values. What nothing gave away is not here: read it,
+# add what is missing, and write `keep` where nothing is personal.
+major_version: 0
+tables:
+";
+
+/// The findings on whose columns the configuration says nothing, not even `keep`.
+#[must_use]
+pub fn undecided<'a>(config: &Config, findings: &'a [Finding]) -> Vec<&'a Finding> {
+    findings.iter().filter(|finding| !config.decides(&finding.table, &finding.column)).collect()
+}
+
+/// A configuration that suits the tables, with the reason beside each line. Columns of unique keys get transforms
+/// that keep them unique; those of foreign keys are left to [`resolve`](crate::resolve()).
+#[must_use]
+pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
+    let mut out = HEAD.to_owned();
+    let mut any = false;
+    for table in tables {
+        let of_table: Vec<&Finding> = findings.iter().filter(|finding| finding.table == table.name).collect();
+        if of_table.is_empty() {
+            continue;
+        }
+        let lines: Vec<String> = of_table.iter().filter_map(|finding| line(table, finding, keys)).collect();
+        // A table of comments alone would be a null.
+        let empty = if lines.iter().all(|line| line.trim_start().starts_with('#')) { " {}" } else { "" };
+        out.push_str(&format!("  {}:{empty}\n", scalar(&table.name)));
+        lines.iter().for_each(|line| out.push_str(line));
+        any = true;
+    }
+    if !any {
+        out = out.replace("tables:\n", "tables: {}\n");
+    }
+    out
+}
+
+fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
+    let column = &table.columns[table.position(&finding.column)?];
+    let has = |columns: &[String]| columns.contains(&column.name);
+    let name = scalar(&column.name);
+    if keys.foreign.iter().any(|key| key.table == table.name && has(&key.columns)) {
+        return Some(format!("    # {name}: follows what its foreign key refers to; {}\n", finding.reason));
+    }
+    if let Some((_, _, why)) = keys.fixed.iter().find(|(t, c, _)| *t == table.name && *c == column.name) {
+        return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));
+    }
+    let unique = keys.unique.iter().any(|key| key.table == table.name && has(&key.columns));
+    Some(match rule(finding.sort, column, unique) {
+        Some(rule) => format!("    {name}: {rule} # {}\n", finding.reason),
+        None => format!("    # {name}: no transform suits {}; {}\n", type_of(column), finding.reason),
+    })
+}
+
+fn type_of(column: &Column) -> &str {
+    column.type_name.as_deref().unwrap_or("its type, which is not known")
+}
+
+/// The first of the candidates that suits the column, as it is written.
+fn rule(sort: Sort, column: &Column, unique: bool) -> Option<String> {
+    let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
+    if let Kind::Array(element) = &sql.kind {
+        let inner = candidates(sort).iter().find(|text| suits(text, element, false, unique))?;
+        return Some(format!("{{type: Array, element: {inner}}}")).filter(|_| !unique);
+    }
+    candidates(sort)
+        .iter()
+        .find(|text| suits(text, &sql, column.not_null, unique))
+        .map(|text| (*text).to_owned())
+}
+
+fn suits(text: &str, sql: &SqlType, not_null: bool, unique: bool) -> bool {
+    let parsed = Config::parse("", &format!("tables: {{s.t: {{c: {text}}}}}"));
+    let rule = parsed.ok().and_then(|config| config.tables.into_values().next()?.columns.pop());
+    let Some((_, _, rule)) = rule else { return false };
+    // Without a key for NULLs, a unique column of them says nothing any more.
+    if unique && matches!(rule.transform, Transform::Null) {
+        return false;
+    }
+    let unique = if unique { Unique::Yes } else { Unique::No };
+    suit::check(&Rule { unique, ..rule }, sql, not_null).is_ok()
+}
+
+/// What suits a sort of data, best first. The last ones suit almost any column.
+fn candidates(sort: Sort) -> &'static [&'static str] {
+    match sort {
+        Sort::Email => &["FakeEmail", "Email", "Hash", "Redact"],
+        Sort::Phone => &["FormatPreserving", "Redact"],
+        Sort::FirstName => &["FakeFirstName", "FormatPreserving"],
+        Sort::LastName => &["FakeLastName", "FormatPreserving"],
+        Sort::FullName => &["FakeName", "FormatPreserving"],
+        Sort::Username => &["FakeUsername", "Hash", "FormatPreserving"],
+        Sort::Secret => &["Hash", "Null", "Redact"],
+        Sort::CardNumber => &["FakeCreditCardNum", "FormatPreserving", "Redact"],
+        Sort::Iban => &["{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
+        Sort::IpAddress => &["IpAddress", "Hash", "Redact"],
+        Sort::BirthDate => &["DateShift", "FakeDateOfBirth", "Null"],
+        Sort::NationalId => &["FormatPreserving", "Hash", "Redact"],
+        Sort::Address => &["FakeStreetAddress", "Null", "{type: Constant, value: '{}'}", "Hash"],
+        Sort::PostalCode => &["FakeZip", "FormatPreserving", "Redact"],
+        Sort::Latitude => &["FakeLatitude", "Noise", "Redact"],
+        Sort::Longitude => &["FakeLongitude", "Noise", "Redact"],
+        Sort::Gender => &["FakeGender", "Null"],
+        Sort::FreeText => &["FakeParagraph", "Null", "{type: Constant, value: '{}'}", "Hash"],
+    }
+}

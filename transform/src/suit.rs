@@ -1,0 +1,194 @@
+//! Whether a transform's results are values of a column's type, and whether they can be unique.
+
+use crate::action::SUFFIX;
+use crate::config::{PasswordHash, Rule, Transform, Unique};
+use crate::fake;
+use crate::sql::{Kind, SqlType};
+
+/// What is wrong, and what to do.
+pub(crate) type Unsuited = (String, Option<String>);
+
+/// Whether the rule suits a column of this type.
+pub(crate) fn check(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited> {
+    fits_type(rule, sql, not_null)?;
+    if rule.unique == Unique::Yes {
+        can_be_unique(rule, sql)?;
+    }
+    Ok(())
+}
+
+fn no<T>(what: impl Into<String>) -> Result<T, Unsuited> {
+    Err((what.into(), None))
+}
+
+fn help<T>(what: impl Into<String>, help: &str) -> Result<T, Unsuited> {
+    Err((what.into(), Some(help.to_owned())))
+}
+
+fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited> {
+    let name = rule.transform.name();
+    let takes = |fits: bool, types: &str| if fits { Ok(()) } else { refuse(name, types, sql) };
+    match &rule.transform {
+        Transform::Keep => Ok(()),
+        Transform::Null if not_null => no("the column is NOT NULL"),
+        Transform::Null => Ok(()),
+        Transform::Constant(value) => match sql.fit(&mut value.clone()) {
+            Ok(()) => Ok(()),
+            Err(reason) => no(format!("the column is {}: {reason}", sql.text)),
+        },
+        // What comes of them is checked row by row.
+        Transform::Template(_) => Ok(()),
+        Transform::Regex(_) => takes(!matches!(sql.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool), "text"),
+        Transform::Password { hash, .. } => {
+            takes(sql.is_text(), "text")?;
+            let length = if matches!(hash, PasswordHash::Bcrypt { .. }) { 60 } else { 97 };
+            room(sql, length)
+        }
+        Transform::Fake { kind, .. } => fake(rule, *kind, sql),
+        Transform::Bool => takes(matches!(sql.kind, Kind::Bool | Kind::Unknown), "boolean"),
+        Transform::Hash { .. } => {
+            let other = matches!(sql.kind, Kind::Int(_) | Kind::Uuid | Kind::Bytea);
+            takes(sql.is_text() || other, "text, integers, uuid and bytea")?;
+            room(sql, 8)
+        }
+        Transform::Redact { .. } | Transform::Mask { .. } | Transform::Truncate { .. } => {
+            takes(sql.is_text(), "text")
+        }
+        Transform::Noise(_) => takes(is_number(sql) || sql.kind == Kind::Unknown, "numbers"),
+        Transform::DateShift { .. } => {
+            let dates = matches!(sql.kind, Kind::Date | Kind::Timestamp { .. });
+            takes(dates || sql.is_text(), "dates, timestamps and text that holds them")
+        }
+        Transform::FormatPreserving { .. } => {
+            takes(sql.is_text() || is_whole_number(sql), "text, integers and numerics without decimals")
+        }
+        Transform::Uuid => {
+            takes(sql.is_text() || sql.kind == Kind::Uuid, "uuid and text")?;
+            room(sql, 36)
+        }
+        Transform::Email => takes(sql.is_text(), "text"),
+        Transform::IpAddress { .. } => {
+            takes(sql.is_text() || matches!(sql.kind, Kind::Inet | Kind::Cidr), "inet, cidr and text")?;
+            if sql.is_text() { room(sql, 43) } else { Ok(()) }
+        }
+        Transform::Json(_) => {
+            takes(sql.kind == Kind::Json || sql.is_text(), "json, jsonb and text that holds it")
+        }
+        Transform::Array(element) => match &sql.kind {
+            Kind::Array(_) if element.is_keep() => no("`element: keep` changes nothing"),
+            Kind::Array(of) => fits_type(element, of, false),
+            _ => refuse(name, "arrays", sql),
+        },
+    }
+}
+
+fn refuse(name: &str, types: &str, sql: &SqlType) -> Result<(), Unsuited> {
+    let what = format!("{name} is for {types}; the column is {}", sql.text);
+    match sql.kind {
+        Kind::Json => help(what, "use Json with the paths to change"),
+        Kind::Array(_) => help(what, "use Array with an `element`"),
+        Kind::Date | Kind::Timestamp { .. } => {
+            help(what, "DateShift, FakeDateOfBirth, Null and Constant suit it")
+        }
+        Kind::Int(_) | Kind::Numeric { .. } => {
+            help(what, "FormatPreserving, Hash, Noise, Null and Constant suit numbers")
+        }
+        Kind::Uuid => help(what, "Uuid suits it"),
+        Kind::Inet | Kind::Cidr => help(what, "IpAddress suits it"),
+        Kind::Enum(_) => help(what, "Constant with one of the labels, Template and Regex suit it"),
+        Kind::Other => help(what, "only Null, Constant, Template and Regex suit a type that is not known"),
+        _ => no(what),
+    }
+}
+
+/// The column must have room for what cannot be cut.
+fn room(sql: &SqlType, needed: usize) -> Result<(), Unsuited> {
+    match sql.most() {
+        Some(limit) if limit < needed => no(format!("needs {needed} characters; the column is {}", sql.text)),
+        _ => Ok(()),
+    }
+}
+
+fn is_number(sql: &SqlType) -> bool {
+    matches!(sql.kind, Kind::Int(_) | Kind::Float(_) | Kind::Numeric { .. })
+}
+
+fn is_whole_number(sql: &SqlType) -> bool {
+    match sql.kind {
+        Kind::Int(_) => true,
+        Kind::Numeric { precision, scale } => scale == 0 && precision.is_none_or(|precision| precision <= 37),
+        _ => false,
+    }
+}
+
+fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
+    use fake::Kind::{DateOfBirth, Latitude, Longitude, MonthNum, Year};
+    if sql.is_text() {
+        return room(sql, kind.shortest());
+    }
+    let suits = match kind {
+        MonthNum | Year => match sql.kind {
+            Kind::Numeric { precision, scale } => {
+                precision.is_none_or(|p| i64::from(p) - i64::from(scale) >= 4)
+            }
+            _ => is_number(sql),
+        },
+        Latitude | Longitude => match sql.kind {
+            Kind::Numeric { precision, scale } => {
+                precision.is_none_or(|p| i64::from(p) - i64::from(scale) >= 3)
+            }
+            _ => matches!(sql.kind, Kind::Float(_)),
+        },
+        DateOfBirth => matches!(sql.kind, Kind::Date | Kind::Timestamp { .. }),
+        _ => match (&sql.kind, kind.values(rule.locale)) {
+            (Kind::Enum(labels), Some(values)) => {
+                values.iter().all(|value| labels.iter().any(|label| label == value))
+            }
+            _ => false,
+        },
+    };
+    let types = match kind {
+        MonthNum | Year => "text and numbers",
+        Latitude | Longitude => "text, floating-point numbers and numerics",
+        DateOfBirth => "text, dates and timestamps",
+        _ => "text",
+    };
+    if suits { Ok(()) } else { refuse(kind.name(), types, sql) }
+}
+
+/// Whether different values of the column become different ones. The error says why not.
+pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
+    let name = rule.transform.name();
+    let suffix = |shortest: usize| match sql.most() {
+        Some(limit) if limit < shortest => help(
+            format!("a unique {name} needs {shortest} characters; the column is {}", sql.text),
+            "Hash, Uuid or FormatPreserving may suit it",
+        ),
+        _ => Ok(()),
+    };
+    match &rule.transform {
+        Transform::Keep | Transform::Null => Ok(()),
+        _ if !rule.consistent => no(format!("{name} with `consistent: false` is not unique")),
+        Transform::Uuid
+        | Transform::FormatPreserving { .. }
+        | Transform::IpAddress { .. }
+        | Transform::Bool => Ok(()),
+        Transform::Hash { length } => match sql.kind {
+            Kind::Int(_) | Kind::Uuid => Ok(()),
+            _ if length.unwrap_or(crate::action::HASH).min(sql.most().unwrap_or(usize::MAX)) < 20 => {
+                no("a unique Hash needs 20 digits".to_owned())
+            }
+            _ => Ok(()),
+        },
+        Transform::Fake { kind, .. } if kind.suffix().is_some() => match kind {
+            fake::Kind::Email => suffix(SUFFIX + 14),
+            fake::Kind::DomainName => suffix(SUFFIX + 10),
+            _ => suffix(SUFFIX + 2),
+        },
+        Transform::Email => suffix(SUFFIX + 8),
+        _ => help(
+            format!("{name} makes different values equal, and the column is unique"),
+            "use FormatPreserving, Hash, Uuid, Email or FakeEmail, or say `unique: assumed` if you know it does not",
+        ),
+    }
+}
