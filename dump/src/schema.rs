@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use crate::name::QualifiedName;
 
+pub use keys::{Fixed, Foreign, Keys, Unique};
+
+mod keys;
 #[cfg(feature = "pg_query")]
 mod parse;
 
@@ -35,6 +38,12 @@ pub struct Column {
     pub element: Option<&'static str>,
     /// PostgreSQL computes it from other columns; it takes no value.
     pub generated: bool,
+    /// Its type as PostgreSQL prints it; a domain as its base type.
+    pub type_name: Option<String>,
+    /// The labels, where the type is an enum or an array of one.
+    pub labels: Vec<String>,
+    /// It takes no NULL.
+    pub not_null: bool,
 }
 
 /// A table, in the order of its definition.
@@ -68,6 +77,8 @@ pub enum Learned {
 pub(crate) struct TypeName {
     pub(crate) name: QualifiedName,
     pub(crate) array: bool,
+    /// What stands in parentheses behind it.
+    pub(crate) modifiers: Vec<i32>,
 }
 
 /// A column as a definition spells it.
@@ -76,6 +87,7 @@ pub(crate) struct ColumnDefinition {
     pub(crate) name: String,
     pub(crate) type_name: Option<TypeName>,
     pub(crate) generated: bool,
+    pub(crate) not_null: bool,
 }
 
 /// What a statement defines.
@@ -96,6 +108,14 @@ pub(crate) enum Definition {
         name: QualifiedName,
         base: TypeName,
     },
+    Enum {
+        name: QualifiedName,
+        labels: Vec<String>,
+    },
+    Demands {
+        name: QualifiedName,
+        demands: Vec<keys::Demand>,
+    },
     Alter {
         name: QualifiedName,
         actions: Vec<Action>,
@@ -111,6 +131,7 @@ pub(crate) enum Action {
     Retype(String, TypeName),
     Rename(String, String),
     DropExpression(String),
+    SetNotNull(String),
 }
 
 /// All definitions so far. Its size grows with the schema, not with the data.
@@ -118,8 +139,18 @@ pub(crate) enum Action {
 pub struct Schema {
     tables: HashMap<QualifiedName, Table>,
     composites: HashMap<QualifiedName, Table>,
-    domains: HashMap<QualifiedName, TypeClass>,
+    domains: HashMap<QualifiedName, Domain>,
+    enums: HashMap<QualifiedName, Vec<String>>,
+    keys: Keys,
     path: Vec<String>,
+}
+
+/// What a domain comes down to.
+#[derive(Debug, Clone)]
+struct Domain {
+    class: TypeClass,
+    type_name: String,
+    labels: Vec<String>,
 }
 
 impl Default for Schema {
@@ -128,6 +159,8 @@ impl Default for Schema {
             tables: HashMap::new(),
             composites: HashMap::new(),
             domains: HashMap::new(),
+            enums: HashMap::new(),
+            keys: Keys::default(),
             path: vec!["public".to_owned()],
         }
     }
@@ -176,6 +209,17 @@ impl Schema {
         find(&self.tables, name, &self.path)
     }
 
+    /// All tables with their names, in no order.
+    pub fn tables(&self) -> impl Iterator<Item = (&QualifiedName, &Table)> {
+        self.tables.iter()
+    }
+
+    /// What the definitions so far demand of columns.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// The name with its schema: the one that it has, else the first of the search path that has the table,
     /// else the first of the search path, else `public`.
     #[must_use]
@@ -213,8 +257,20 @@ impl Schema {
                 self.composites.insert(self.qualify(&name), Table { columns });
             }
             Definition::Domain { name, base } => {
-                let class = self.class(&base);
-                self.domains.insert(self.qualify(&name), class);
+                let (type_name, labels) = self.spelled(&base);
+                let domain = Domain { class: self.class(&base), type_name, labels };
+                self.domains.insert(self.qualify(&name), domain);
+            }
+            Definition::Enum { name, labels } => {
+                self.enums.insert(self.qualify(&name), labels);
+            }
+            Definition::Demands { name, demands } => {
+                let table = self.qualify(&name);
+                for demand in demands {
+                    let demand = demand.qualified(|name| self.qualify(name));
+                    self.keys.learn(&table, demand);
+                }
+                return false;
             }
             Definition::Alter { name, actions } => return self.alter(&name, actions),
         }
@@ -229,12 +285,13 @@ impl Schema {
                 Action::Add(column) => Some(self.column(column)),
                 _ => None,
             };
-            let class = match &action {
-                Action::Retype(_, type_name) => self.class(type_name),
-                _ => TypeClass::Text,
-            };
-            let element = match &action {
-                Action::Retype(_, type_name) => element(type_name),
+            let retyped = match &action {
+                Action::Retype(column, type_name) => Some(self.column(&ColumnDefinition {
+                    name: column.clone(),
+                    type_name: Some(type_name.clone()),
+                    generated: false,
+                    not_null: false,
+                })),
                 _ => None,
             };
             let Some(table) = self.tables.get_mut(&name) else { return changed };
@@ -244,8 +301,9 @@ impl Schema {
                 Action::Add(_) => added.into_iter().for_each(|column| merge(table, column)),
                 Action::Drop(column) => table.columns.retain(|c| c.name != column),
                 Action::Retype(column, _) => {
-                    if let Some(at) = named(&column) {
-                        (table.columns[at].class, table.columns[at].element) = (class, element);
+                    if let (Some(at), Some(new)) = (named(&column), retyped) {
+                        let Column { generated, not_null, .. } = table.columns[at];
+                        table.columns[at] = Column { generated, not_null, ..new };
                     }
                 }
                 Action::Rename(column, new) => {
@@ -258,13 +316,23 @@ impl Schema {
                         table.columns[at].generated = false;
                     }
                 }
+                Action::SetNotNull(column) => {
+                    if let Some(at) = named(&column) {
+                        table.columns[at].not_null = true;
+                    }
+                }
             }
         }
         changed
     }
 
     fn column(&self, definition: &ColumnDefinition) -> Column {
+        let spelled = definition.type_name.as_ref().map(|name| self.spelled(name));
+        let (type_name, labels) = spelled.map_or((None, Vec::new()), |(name, labels)| (Some(name), labels));
         Column {
+            type_name,
+            labels,
+            not_null: definition.not_null,
             name: definition.name.clone(),
             class: definition.type_name.as_ref().map_or(TypeClass::Text, |name| self.class(name)),
             element: definition.type_name.as_ref().and_then(element),
@@ -279,8 +347,32 @@ impl Schema {
         let name = &type_name.name;
         match (name.schema.as_deref(), builtin(&name.name)) {
             (None | Some("pg_catalog"), Some(class)) => class,
-            _ => find(&self.domains, name, &self.path).copied().unwrap_or(TypeClass::Text),
+            _ => find(&self.domains, name, &self.path).map_or(TypeClass::Text, |domain| domain.class),
         }
+    }
+
+    /// The type as PostgreSQL prints it, a domain as its base type, and the labels of an enum.
+    fn spelled(&self, type_name: &TypeName) -> (String, Vec<String>) {
+        let name = &type_name.name;
+        let own = matches!(name.schema.as_deref(), None | Some("pg_catalog"));
+        let (text, labels) = if let Some(text) = own.then(|| printed(type_name)).flatten() {
+            (text, Vec::new())
+        } else if let Some(domain) = find(&self.domains, name, &self.path) {
+            (domain.type_name.clone(), domain.labels.clone())
+        } else {
+            let labels = find(&self.enums, name, &self.path).cloned().unwrap_or_default();
+            (self.qualify_type(name, &labels), labels)
+        };
+        if type_name.array { (format!("{text}[]"), labels) } else { (text, labels) }
+    }
+
+    fn qualify_type(&self, name: &QualifiedName, labels: &[String]) -> String {
+        if name.schema.is_some() || labels.is_empty() {
+            return name.to_string();
+        }
+        let candidates = self.path.iter().map(|schema| QualifiedName::new(schema, &name.name));
+        let found = candidates.into_iter().find(|name| self.enums.contains_key(name));
+        found.unwrap_or_else(|| name.clone()).to_string()
     }
 }
 
@@ -306,6 +398,43 @@ fn builtin(name: &str) -> Option<TypeClass> {
         | "serial2" | "serial4" | "serial8" | "smallserial" | "bigserial" => TypeClass::Integer,
         "float4" | "float8" | "real" | "float" => TypeClass::Float,
         "bool" | "boolean" => TypeClass::Boolean,
+        _ => return None,
+    })
+}
+
+/// One of PostgreSQL's own types as `format_type` prints it.
+fn printed(type_name: &TypeName) -> Option<String> {
+    let modified = |name: &str| match type_name.modifiers.as_slice() {
+        [] => name.to_owned(),
+        modifiers => {
+            let modifiers: Vec<_> = modifiers.iter().map(ToString::to_string).collect();
+            format!("{name}({})", modifiers.join(","))
+        }
+    };
+    Some(match type_name.name.name.as_str() {
+        "int2" => "smallint".to_owned(),
+        "int4" => "integer".to_owned(),
+        "int8" => "bigint".to_owned(),
+        "float4" => "real".to_owned(),
+        "float8" => "double precision".to_owned(),
+        "bool" => "boolean".to_owned(),
+        "varchar" => modified("character varying"),
+        "bpchar" if type_name.modifiers.is_empty() => "bpchar".to_owned(),
+        "bpchar" => modified("character"),
+        "timestamp" => modified("timestamp") + " without time zone",
+        "timestamptz" => modified("timestamp") + " with time zone",
+        "time" => modified("time") + " without time zone",
+        "timetz" => modified("time") + " with time zone",
+        // Its modifiers are no numbers that are written.
+        "interval" => "interval".to_owned(),
+        "char" => "\"char\"".to_owned(),
+        "bit" => modified("bit"),
+        "varbit" => modified("bit varying"),
+        name @ ("numeric" | "text" | "name" | "oid" | "money" | "date" | "uuid" | "inet" | "cidr"
+        | "macaddr" | "macaddr8" | "json" | "jsonb" | "bytea" | "xml" | "tsvector" | "tsquery"
+        | "point" | "smallserial" | "serial" | "bigserial" | "serial2" | "serial4" | "serial8") => {
+            modified(name)
+        }
         _ => return None,
     })
 }
@@ -409,13 +538,94 @@ mod tests {
     }
 
     #[test]
+    fn types_as_postgresql_prints_them() {
+        let mut schema = Schema::new();
+        for statement in [
+            "CREATE TYPE public.mood AS ENUM ('sad', 'it''s');",
+            "CREATE DOMAIN public.short AS character varying(20) NOT NULL;",
+            "CREATE DOMAIN public.moods AS public.mood[];",
+            "CREATE TABLE public.t (a integer NOT NULL, b public.short, c public.mood, d public.moods, e numeric(10,2)[],
+               f timestamp(3) with time zone, g character(3), h public.citext, i \"char\", j double precision,
+               k interval day to second(3), l time(2) without time zone, m bit varying(4), n int CONSTRAINT x NOT NULL);",
+            "ALTER TABLE ONLY public.t ALTER COLUMN e SET NOT NULL;",
+        ] {
+            assert_ne!(schema.observe(statement), Learned::NotUnderstood, "{statement}");
+        }
+        let table = schema.table(&QualifiedName::new("public", "t")).unwrap();
+        let types: Vec<_> = table.columns.iter().map(|c| c.type_name.as_deref().unwrap()).collect();
+        assert_eq!(
+            types,
+            [
+                "integer",
+                "character varying(20)",
+                "public.mood",
+                "public.mood[]",
+                "numeric(10,2)[]",
+                "timestamp(3) with time zone",
+                "character(3)",
+                "public.citext",
+                "\"char\"",
+                "double precision",
+                "interval",
+                "time(2) without time zone",
+                "bit varying(4)",
+                "integer",
+            ]
+        );
+        assert_eq!(table.column("c").unwrap().labels, ["sad", "it's"]);
+        assert_eq!(table.column("d").unwrap().labels, ["sad", "it's"]);
+        let not_null: Vec<_> = table.columns.iter().filter(|c| c.not_null).map(|c| c.name.as_str()).collect();
+        assert_eq!(not_null, ["a", "e", "n"]);
+    }
+
+    #[test]
+    fn what_definitions_demand() {
+        let mut schema = Schema::new();
+        for statement in [
+            "CREATE TABLE public.a (id int PRIMARY KEY, email text UNIQUE, up int REFERENCES public.a, g int GENERATED ALWAYS AS ((id + length(email))) STORED);",
+            "CREATE TABLE public.p (d date, k int) PARTITION BY RANGE (date_trunc('month', d), k);",
+            "CREATE TABLE public.p1 (d date, k int);",
+            "ALTER TABLE ONLY public.p ATTACH PARTITION public.p1 FOR VALUES FROM (MINVALUE, 1) TO (MAXVALUE, 2);",
+            "CREATE TABLE public.child (x int) INHERITS (public.a);",
+            "ALTER TABLE ONLY public.p ADD CONSTRAINT p_key UNIQUE (d, k);",
+            "ALTER TABLE ONLY public.child ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES public.p(k) ON DELETE CASCADE;",
+            "ALTER TABLE ONLY public.child ADD CONSTRAINT e EXCLUDE USING btree (x WITH =);",
+            "CREATE UNIQUE INDEX i ON public.a USING btree (lower(email), up) WHERE (id > 0);",
+            "CREATE INDEX j ON public.a USING btree (g);",
+        ] {
+            assert_ne!(schema.observe(statement), Learned::NotUnderstood, "{statement}");
+        }
+        let keys = schema.keys();
+        let unique: Vec<_> =
+            keys.unique.iter().map(|key| format!("{} {}", key.table, key.columns.join(","))).collect();
+        assert_eq!(
+            unique,
+            ["public.a id", "public.a email", "public.p d,k", "public.child x", "public.a email,up"]
+        );
+        let foreign: Vec<_> = keys
+            .foreign
+            .iter()
+            .map(|key| {
+                let to = keys.targets(key).join(",");
+                format!("{} {} {} {to}", key.table, key.columns.join(","), key.to_table)
+            })
+            .collect();
+        assert_eq!(foreign, ["public.a up public.a id", "public.child x public.p k"]);
+        let parents: Vec<_> =
+            keys.parents.iter().map(|(child, parent)| format!("{child} {parent}")).collect();
+        assert_eq!(parents, ["public.p1 public.p", "public.child public.a"]);
+        let fixed: Vec<_> =
+            keys.fixed.iter().map(|fixed| format!("{} {}", fixed.table, fixed.column)).collect();
+        assert_eq!(fixed, ["public.a email", "public.a id", "public.p d", "public.p k"]);
+    }
+
+    #[test]
     fn what_changes_nothing() {
         let mut schema = Schema::new();
         schema.observe("CREATE TABLE public.t (a int);");
         for text in [
             "ALTER TABLE ONLY public.t ADD CONSTRAINT c CHECK (a > 0);",
             "ALTER TABLE ONLY public.p ATTACH PARTITION public.t FOR VALUES IN (1);",
-            "CREATE TYPE public.e AS ENUM ('a');",
         ] {
             assert_eq!(schema.observe(text), Learned::Nothing, "{text}");
         }

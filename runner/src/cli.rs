@@ -276,6 +276,19 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
     pub database: Option<String>,
 
+    /// Transform values as this file says, before they go anywhere: Kasho's transforms.yml.
+    #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_CONFIG", value_name = "FILE", help_heading = "Transforms")]
+    pub transform_config: Option<PathBuf>,
+
+    /// The key by which fakes are chosen, 16 bytes or more: the same key gives the same fakes. Who has it can find originals
+    /// by trying.
+    #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_KEY_FILE", value_name = "FILE", help_heading = "Transforms")]
+    pub transform_key_file: Option<PathBuf>,
+
+    /// Transform without a key: whoever has the replica finds originals by trying a dictionary.
+    #[arg(long, env = "PGBOOTSTRAP_INSECURE_UNKEYED", value_parser = flag(), help_heading = "Transforms")]
+    pub insecure_unkeyed: bool,
+
     /// Load objects named kasho_*, which are Kasho's own bookkeeping.
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
     pub keep_kasho_objects: bool,

@@ -14,6 +14,7 @@ use crate::selection::{Sections, Selection, Words};
 use crate::source::Location;
 use crate::source::object::Access;
 use crate::status::report as status;
+use crate::transforms::Transforms;
 
 mod files;
 mod kasho;
@@ -132,6 +133,8 @@ pub struct Shape {
     pub keep_kasho: bool,
     /// What is loaded of the dump.
     pub selection: Selection,
+    /// What becomes of values.
+    pub transforms: Option<Arc<Transforms>>,
     /// Set bad rows aside instead of ending the run.
     pub skip_rows: bool,
 }
@@ -145,7 +148,9 @@ impl Shape {
             Rows::Single => "single",
             Rows::Packed => "packed",
         };
-        let chosen = self.selection.parts().into_iter();
+        let transforms =
+            self.transforms.iter().map(|transforms| ("--transform-config", transforms.identity()));
+        let chosen = self.selection.parts().into_iter().chain(transforms);
         let parts = [
             ("encoder", ENCODER_REVISION.to_string()),
             ("types", types.to_owned()),
@@ -176,6 +181,7 @@ impl Config {
             no_privileges: args.no_privileges,
             keep_kasho: args.keep_kasho_objects,
             selection: selection(args)?,
+            transforms: transforms(args)?.map(Arc::new),
             skip_rows: args.on_error == OnError::Skip,
         };
         let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
@@ -206,6 +212,24 @@ impl Config {
             change_stream: kasho::change_stream(args, snapshot_lsn)?,
             status: kasho::status(args)?,
         })
+    }
+}
+
+/// What becomes of values.
+fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
+    let Some(config) = &args.transform_config else {
+        return match (&args.transform_key_file, args.insecure_unkeyed) {
+            (None, false) => Ok(None),
+            (Some(_), _) => Err(usage("--transform-key-file has a meaning only with --transform-config")),
+            (None, true) => Err(usage("--insecure-unkeyed has a meaning only with --transform-config")),
+        };
+    };
+    match (&args.transform_key_file, args.insecure_unkeyed) {
+        (None, false) => Err(usage(
+            "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
+        )),
+        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
+        (key, _) => Transforms::read(config, key.as_deref()).map(Some),
     }
 }
 

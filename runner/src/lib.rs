@@ -58,6 +58,7 @@ pub mod source;
 pub mod status;
 pub mod stop;
 pub mod telemetry;
+pub mod transforms;
 pub mod verify;
 
 use std::io::Write;
@@ -135,7 +136,10 @@ async fn verify(args: &LoadArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
-    let result = verify::verify(&config, &progress, &stop).await;
+    let result = match transforms::prepare(&config, &stop).await {
+        Ok(config) => verify::verify(&config, &progress, &stop).await,
+        Err(error) => Err(error),
+    };
     shown.end().await;
     let report = result?;
     if !args.quiet {
@@ -149,7 +153,10 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = inspect::config(&args.load)?;
     let (progress, shown) = show_progress(&args.load).await?;
-    let result = inspect::inspect(&config, &progress, &stop).await;
+    let result = match transforms::prepare(&config, &stop).await {
+        Ok(config) => inspect::inspect(&config, &progress, &stop).await,
+        Err(error) => Err(error),
+    };
     shown.end().await;
     let (report, failed) = result?;
     let said = match args.format {
@@ -210,7 +217,10 @@ async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
         Some(target) => Some(Reporter::start(target.clone(), ttl, Arc::clone(progress)).await?),
         None => None,
     };
-    let result = announced(config, progress, stop).await;
+    let result = match transforms::prepare(config, stop).await {
+        Ok(config) => announced(&config, progress, stop).await,
+        Err(error) => Err(error),
+    };
     if let Some(reporter) = reporter {
         reporter.finish(result.as_ref().err().map(|error| error::chain(error))).await;
     }

@@ -224,7 +224,7 @@ async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<()
 }
 
 /// Runs what blocks on a thread of its own. A signal does not wait for it; the flag asks it to end.
-async fn aside<T: Send + 'static>(
+pub(crate) async fn aside<T: Send + 'static>(
     work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
     stop: &Stop,
 ) -> Result<T, Error> {
@@ -249,7 +249,11 @@ async fn drive(
     stop: &Stop,
 ) -> Result<(), Error> {
     let rejects = match &config.rejects.file {
-        Some(path) => Some(RejectFile::open(path, checkpoint.as_ref().map_or(0, |c| c.reject_bytes))?),
+        Some(path) => Some(RejectFile::open(
+            path,
+            checkpoint.as_ref().map_or(0, |c| c.reject_bytes),
+            config.shape.transforms.is_none(),
+        )?),
         None => None,
     };
     let first = task.first;

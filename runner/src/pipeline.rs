@@ -31,6 +31,7 @@ use crate::planner::{Limit, PlanPoint, Planner, Work};
 use crate::render::rows::{FaultReason, Rendered};
 use crate::render::{Lines, TablePlan, inserts, packed, render};
 use crate::source::{Identity, Location, Source};
+use crate::transforms::Found;
 
 /// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
 /// most of the process's memory.
@@ -276,11 +277,24 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
         rendered.bytes.reserve(plan.estimate(slab.rows, slab.bytes().len()));
         match &slab.insert {
             None => {
-                let lines = Lines { bytes: slab.bytes(), crlf: slab.crlf, rows: slab.rows, numbers };
+                let lines = Lines {
+                    bytes: slab.bytes(),
+                    crlf: slab.crlf,
+                    rows: slab.rows,
+                    numbers,
+                    first_row: slab.first_row,
+                };
                 render(lines, &plan, first, &mut rendered);
             }
             Some(shape) => {
-                inserts::render((slab.bytes(), numbers), shape, &plan, first, &mut copy, &mut rendered);
+                inserts::render(
+                    (slab.bytes(), numbers, slab.first_row),
+                    shape,
+                    &plan,
+                    first,
+                    &mut copy,
+                    &mut rendered,
+                );
             }
         }
         if copy.capacity() > KEPT {
@@ -437,6 +451,7 @@ impl Walk {
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let slabs = match task.shape.rows {
             Rows::Single => SlabSize::default(),
+            Rows::Packed if task.shape.transforms.is_some() => packed::SLABS_OF_TRANSFORMED,
             Rows::Packed => packed::SLABS,
         };
         let scanner = Scanner::new().with_slabs(slabs);
@@ -513,6 +528,27 @@ impl Walk {
                 count => self.scanner.fill(count),
             }
         }
+    }
+
+    /// Reads to the end for what is defined, and for the tables of rows that nothing defines.
+    ///
+    /// # Errors
+    /// As reading and planning; [`Error::Stopped`] is for the caller to say.
+    pub fn definitions(mut self, stop: &AtomicBool) -> Result<Found, Error> {
+        let slabs = Spares::default();
+        let mut undefined = Vec::new();
+        while let Some(event) = self.event(&slabs, stop)? {
+            let end = matches!(event, Event::End);
+            let starts = matches!(event, Event::CopyStart(_));
+            self.pass(event, &slabs)?;
+            if starts {
+                undefined.extend(self.planner.undefined());
+            }
+            if end {
+                break;
+            }
+        }
+        Ok(Found::new(self.planner.schema(), undefined))
     }
 
     /// Reads to the end, or until told to stop, and returns the number after the last change.

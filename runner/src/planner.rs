@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
-use dump::{CopyHeader, Event, Kind, LargeObject, Learned, Place, Scanner, Schema, Slab, Statement, object};
+use dump::{
+    CopyHeader, Event, Kind, LargeObject, Learned, Place, Scanner, Schema, Slab, Statement, Subject, object,
+};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,7 @@ use crate::config::Shape;
 use crate::error::{DumpError, Error, RangeError};
 use crate::render::{TablePlan, packed};
 use crate::selection::Follow;
+use crate::transforms;
 use choice::{Choice, Held};
 use settings::Settings;
 
@@ -222,6 +225,20 @@ impl Planner {
         &self.point.counters
     }
 
+    /// The definitions so far.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The table of the block in hand, where nothing has defined it.
+    #[must_use]
+    pub fn undefined(&self) -> Option<transform::Table> {
+        let Current::Loading(plan) = &self.current else { return None };
+        let defined = self.schema.tables().any(|(name, _)| name.to_string() == plan.table);
+        (!defined).then(|| transforms::block(plan, None))
+    }
+
     /// Plans one event. `scanner` is the one that gave it, and stands after it.
     ///
     /// Returns the work and the number of its first change.
@@ -322,6 +339,14 @@ impl Planner {
                 None => return Ok((!texts.is_empty()).then_some(texts)),
             },
             Kind::Definition => self.definition(&statement, standard),
+            Kind::Index => {
+                self.learn(&statement, standard);
+                statement.text.clone()
+            }
+            Kind::Insert => {
+                self.refuse_untransformed(&statement, standard)?;
+                statement.text.clone()
+            }
             _ => statement.text.clone(),
         };
         let text = self.complete(&statement.kind, text, standard, place)?;
@@ -378,8 +403,27 @@ impl Planner {
         text
     }
 
+    /// A row that is passed on as the statement that it is cannot be transformed.
+    fn refuse_untransformed(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        let Some(transforms) = &self.shape.transforms else { return Ok(()) };
+        let subject = dump::subject(&statement.kind, &statement.text, standard);
+        let kept = match subject {
+            Subject::Relation(name) => !transforms.touches(&self.schema.qualify(&name).to_string()),
+            _ => false,
+        };
+        if kept {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            "an INSERT that is no list of literals, into a table with transforms,",
+            statement.place,
+            "its values cannot be transformed: dump the table anew, or write `keep` for it",
+        ))
+    }
+
     fn learn(&mut self, statement: &Statement, standard: bool) -> Learned {
-        if statement.kind != Kind::Definition {
+        let unique = || statement.text.starts_with("CREATE UNIQUE");
+        if statement.kind != Kind::Definition && !(statement.kind == Kind::Index && unique()) {
             return Learned::Nothing;
         }
         let text = if standard { statement.text.clone() } else { dump::standard_strings(&statement.text) };
@@ -489,7 +533,13 @@ impl Planner {
         let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
         let form = self.shape.rows;
         match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {
-            Some(plan) => Ok(Current::Loading(Arc::new(plan))),
+            Some(mut plan) => {
+                if let Some(transforms) = &self.shape.transforms {
+                    let known = self.schema.table(&header.table);
+                    plan.transformed = transforms.plan(&plan, known)?.map(Arc::new);
+                }
+                Ok(Current::Loading(Arc::new(plan)))
+            }
             None => {
                 let (table, at) = (header.table.to_string(), header.place);
                 Err(self.dump_error(DumpError::NoColumns { table, at }))

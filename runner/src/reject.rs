@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{DumpError, Error};
 use crate::pipeline::{Mark, Reject};
+use crate::render::rows::FaultReason;
 
 /// One line of the file.
 #[derive(Serialize)]
@@ -21,8 +22,51 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<&'a str>,
     reason: String,
-    /// The row as the dump has it, in base64.
-    bytes: String,
+    /// Bytes of the row in the dump, from the offset on.
+    length: usize,
+    /// The row as the dump has it, in base64; not where values are transformed, which the file must not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+}
+
+/// What becomes of a row that cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// What the options say.
+    Option,
+    /// It is left out, whatever the options say.
+    Skip,
+    /// The run ends, whatever the options say.
+    Fatal,
+}
+
+impl Reject {
+    /// What the transform at fault says of it, if one is.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.reason {
+            FaultReason::Transform { fatal: true, .. } => Verdict::Fatal,
+            FaultReason::Transform { skip: true, .. } => Verdict::Skip,
+            _ => Verdict::Option,
+        }
+    }
+}
+
+/// The row at which the run ends, where so many may be set aside.
+#[must_use]
+pub fn first_fatal(rejects: &[Reject], allowed: usize) -> Option<&Reject> {
+    let mut left = allowed;
+    rejects.iter().find(|reject| match reject.verdict() {
+        Verdict::Skip => false,
+        Verdict::Fatal => true,
+        Verdict::Option => match left.checked_sub(1) {
+            Some(fewer) => {
+                left = fewer;
+                false
+            }
+            None => true,
+        },
+    })
 }
 
 /// The reject file, open for appending.
@@ -31,15 +75,17 @@ pub struct RejectFile {
     path: PathBuf,
     file: File,
     length: u64,
+    /// Whether it holds the rows' bytes.
+    bytes: bool,
 }
 
 impl RejectFile {
     /// Opens the file and cuts it to `length`: what lies behind was written after the checkpoint, and comes
-    /// again.
+    /// again. Without `bytes` it says where the rows are, and not what they are.
     ///
     /// # Errors
     /// [`Error::File`]; [`Error::Checkpoint`] when it is shorter than the checkpoint says.
-    pub fn open(path: &Path, length: u64) -> Result<Self, Error> {
+    pub fn open(path: &Path, length: u64, bytes: bool) -> Result<Self, Error> {
         let failed = |error| Error::File { action: "open the reject file", path: path.to_owned(), error };
         let mut file =
             OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
@@ -52,7 +98,7 @@ impl RejectFile {
         }
         file.set_len(length).map_err(failed)?;
         file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, length })
+        Ok(Self { path: path.to_owned(), file, length, bytes })
     }
 
     /// Appends rows and syncs them. `place` and `first_row` are those of the slab. Returns the file's length
@@ -77,7 +123,8 @@ impl RejectFile {
                 line: place.line + reject.lines,
                 column: reject.column.as_deref(),
                 reason: reject.reason.to_string(),
-                bytes: base64::engine::general_purpose::STANDARD.encode(&reject.bytes),
+                length: reject.bytes.len(),
+                bytes: self.bytes.then(|| base64::engine::general_purpose::STANDARD.encode(&reject.bytes)),
             };
             text.extend(serde_json::to_vec(&line).unwrap_or_default());
             text.push(b'\n');

@@ -7,6 +7,7 @@
 pub mod inserts;
 pub mod packed;
 pub mod rows;
+pub mod transformed;
 
 use std::sync::Arc;
 
@@ -15,9 +16,10 @@ use kvbuffer::Sequence;
 
 use crate::cli::Rows;
 use rows::Rendered;
+use transformed::Transformed;
 
 /// What the rows of one block become: the same for every slab of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TablePlan {
     /// The table as the changes name it: schema-qualified, in quotes where SQL needs them.
     pub table: String,
@@ -37,6 +39,8 @@ pub struct TablePlan {
     pub ddl_time: Arc<str>,
     /// `database` of such a change.
     pub database: Arc<str>,
+    /// What becomes of the values first.
+    pub transformed: Option<Arc<Transformed>>,
 }
 
 impl TablePlan {
@@ -89,6 +93,7 @@ impl TablePlan {
             encoding,
             ddl_time,
             database,
+            transformed: None,
         })
     }
 
@@ -96,6 +101,11 @@ impl TablePlan {
     /// than they really take.
     #[must_use]
     pub fn estimate(&self, rows: u64, bytes: usize) -> usize {
+        let bytes = match &self.transformed {
+            // The rows once more, and values that are longer than they were.
+            Some(by) => bytes * 2 + rows as usize * 40 * by.columns(),
+            None => bytes,
+        };
         if self.form == Rows::Packed {
             return 2 * bytes + rows as usize * (4 + 3 * self.columns.len());
         }
@@ -116,10 +126,15 @@ pub struct Lines<'a> {
     pub rows: u64,
     /// How many numbers they have.
     pub numbers: u64,
+    /// The first one's number in its table, from 0.
+    pub first_row: u64,
 }
 
 /// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`.
 pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
+    if let Some(by) = &plan.transformed {
+        return transformed::apply(lines, plan, by, first, out);
+    }
     match plan.form {
         Rows::Single => rows::render(lines.bytes, lines.crlf, plan, first, out),
         Rows::Packed => packed::render(lines, plan, first, out),

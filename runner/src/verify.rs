@@ -26,7 +26,7 @@ use crate::config::{Config, RedisTarget, Target};
 use crate::error::Error;
 use crate::pipeline::{Converted, Item, Pipeline, Start, Task};
 use crate::progress::Progress;
-use crate::reject::row_error;
+use crate::reject::{first_fatal, row_error};
 use crate::render::rows::Rendered;
 use crate::sink::redis::session::Run;
 use crate::source::Identity;
@@ -201,7 +201,8 @@ impl Walk<'_> {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 let Converted { rendered, rejects } = converted;
-                if let Some(reject) = rejects.first().filter(|_| !self.config.shape.skip_rows) {
+                let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
+                if let Some(reject) = first_fatal(&rejects, allowed) {
                     return Err(row_error(&self.config.location.name(), &table, reject, &before));
                 }
                 let rejected = rejects.len() as u64;

@@ -30,6 +30,7 @@ pub struct Config {
     pub(crate) file: Arc<str>,
     pub(crate) tables: BTreeMap<String, TableRules>,
     pub(crate) lists: u32,
+    pub(crate) resolved: Option<String>,
 }
 
 /// The rules of one table.
@@ -51,7 +52,8 @@ impl Config {
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
         let file: Arc<str> = file.into();
         let mut faults = Vec::new();
-        let mut config = Self { file: Arc::clone(&file), tables: BTreeMap::new(), lists: LISTS };
+        let mut config =
+            Self { file: Arc::clone(&file), tables: BTreeMap::new(), lists: LISTS, resolved: None };
         match yaml::parse(text) {
             Err(fault) => faults.push(fault),
             Ok(None) => faults.push(
@@ -68,7 +70,7 @@ impl Config {
     }
 
     fn read(&mut self, root: &Node, faults: &mut Vec<Fault>) {
-        const KEYS: [&str; 4] = ["major_version", "version", "lists", "tables"];
+        const KEYS: [&str; 5] = ["major_version", "version", "lists", "resolved", "tables"];
         let Some(pairs) = mapping(root, "the configuration", faults) else { return };
         let mut seen = false;
         for (key, name, value) in pairs {
@@ -76,6 +78,13 @@ impl Config {
                 "major_version" => expect(value, &["0"], "this release reads major version 0"),
                 "version" => expect(value, &["v1"], "this release reads version v1, or `major_version: 0`"),
                 "lists" => expect(value, &["1"], "this release has lists of version 1"),
+                "resolved" => match value.text() {
+                    Some(schema) if !schema.is_empty() => {
+                        self.resolved = Some(schema.to_owned());
+                        Ok(())
+                    }
+                    _ => Err(Fault::new(value.place, "`resolved` is what `transform check` writes, a text")),
+                },
                 "tables" => {
                     seen = true;
                     self.read_tables(value, faults);
@@ -133,6 +142,12 @@ impl Config {
         // Maps with text for keys always have a JSON form.
         let canonical = serde_json::to_vec(&(REVISION, self.lists, tables)).unwrap_or_default();
         crate::hex(&Sha256::digest(canonical))
+    }
+
+    /// The [`schema_hash`](crate::schema_hash()) that it was resolved with, if it was.
+    #[must_use]
+    pub fn resolved(&self) -> Option<&str> {
+        self.resolved.as_deref()
     }
 
     /// The tables that it names, in alphabetical order.

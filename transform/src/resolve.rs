@@ -1,6 +1,8 @@
 //! A configuration brought together with the constraints of the schema: unique columns stay unique, foreign keys
 //! follow what they refer to.
 
+use sha2::{Digest, Sha256};
+
 use crate::config::{Config, Rule, Transform, Unique};
 use crate::error::{Fault, Problems};
 use crate::sql::SqlType;
@@ -51,13 +53,27 @@ pub struct Keys {
 /// Every rule that cannot be brought together with the schema.
 pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
     let mut resolver = Resolver { config: config.clone(), tables, faults: Vec::new() };
-    let keys = &with_children(keys);
-    resolver.inherit(keys);
-    resolver.fixed(keys);
-    resolver.unique(keys);
-    resolver.foreign(keys);
+    let all = &with_children(keys);
+    resolver.inherit(all);
+    resolver.fixed(all);
+    resolver.unique(all);
+    resolver.foreign(all);
     config.problems(resolver.faults)?;
-    Ok(resolver.config)
+    Ok(Config { resolved: Some(schema_hash(keys)), ..resolver.config })
+}
+
+/// What tells schemas apart whose demands differ: a configuration that was resolved with one says so, and is of no use
+/// with another. Order does not count.
+#[must_use]
+pub fn schema_hash(keys: &Keys) -> String {
+    let mut demands: Vec<String> = Vec::new();
+    demands.extend(keys.unique.iter().map(|key| format!("{key:?}")));
+    demands.extend(keys.foreign.iter().map(|key| format!("{key:?}")));
+    demands.extend(keys.parents.iter().map(|pair| format!("{pair:?}")));
+    demands.extend(keys.fixed.iter().map(|fixed| format!("{fixed:?}")));
+    demands.sort();
+    demands.dedup();
+    crate::hex(&Sha256::digest(demands.join("\n"))[..8])
 }
 
 struct Resolver<'a> {

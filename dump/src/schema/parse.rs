@@ -1,29 +1,33 @@
 //! Definitions from PostgreSQL's own parser.
 
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{
     AlterTableCmd, AlterTableStmt, AlterTableType, ColumnDef, CompositeTypeStmt, ConstrType,
-    CreateDomainStmt, CreateStmt, ObjectType, RangeVar, RenameStmt, TypeName as ParsedType,
+    CreateDomainStmt, CreateEnumStmt, CreateStmt, ObjectType, RangeVar, RenameStmt, TypeName as ParsedType,
 };
 use pg_query::{Node, NodeEnum};
 
 use super::{Action, ColumnDefinition, Definition, TypeName};
 use crate::name::QualifiedName;
 
+mod demands;
+
 /// What the statement defines, or `None` when the parser does not understand it.
 pub(super) fn definitions(text: &str) -> Option<Vec<Definition>> {
     let parsed = pg_query::parse(text, 0).ok()?;
     let statements = parsed.protobuf.stmts.into_iter().filter_map(|raw| raw.stmt?.node);
-    Some(statements.filter_map(definition).collect())
+    Some(statements.flat_map(|node| definition(&node).into_iter().chain(demands::of(&node))).collect())
 }
 
-fn definition(node: NodeEnum) -> Option<Definition> {
+fn definition(node: &NodeEnum) -> Option<Definition> {
     match node {
-        NodeEnum::CreateStmt(create) => table(&create),
+        NodeEnum::CreateStmt(create) => table(create),
         NodeEnum::CreateForeignTableStmt(create) => table(create.base_stmt.as_ref()?),
-        NodeEnum::CompositeTypeStmt(create) => composite(&create),
-        NodeEnum::CreateDomainStmt(create) => domain(&create),
-        NodeEnum::AlterTableStmt(alter) => alteration(&alter),
-        NodeEnum::RenameStmt(rename) => renaming(&rename),
+        NodeEnum::CompositeTypeStmt(create) => composite(create),
+        NodeEnum::CreateDomainStmt(create) => domain(create),
+        NodeEnum::CreateEnumStmt(create) => labels(create),
+        NodeEnum::AlterTableStmt(alter) => alteration(alter),
+        NodeEnum::RenameStmt(rename) => renaming(rename),
         _ => None,
     }
 }
@@ -51,6 +55,19 @@ fn domain(create: &CreateDomainStmt) -> Option<Definition> {
     })
 }
 
+fn labels(create: &CreateEnumStmt) -> Option<Definition> {
+    Some(Definition::Enum { name: qualified(&create.type_name)?, labels: strings(&create.vals) })
+}
+
+/// What is a name or a text among the nodes.
+fn strings(nodes: &[Node]) -> Vec<String> {
+    let strings = nodes.iter().filter_map(|node| match &node.node {
+        Some(NodeEnum::String(text)) => Some(text.sval.clone()),
+        _ => None,
+    });
+    strings.collect()
+}
+
 fn alteration(alter: &AlterTableStmt) -> Option<Definition> {
     let actions: Vec<_> = alter
         .cmds
@@ -73,6 +90,7 @@ fn action(command: &AlterTableCmd) -> Option<Action> {
             Some(Action::Retype(command.name.clone(), defined()?.type_name?))
         }
         AlterTableType::AtDropExpression => Some(Action::DropExpression(command.name.clone())),
+        AlterTableType::AtSetNotNull => Some(Action::SetNotNull(command.name.clone())),
         _ => None,
     }
 }
@@ -90,20 +108,27 @@ fn column(node: &Node) -> Option<ColumnDefinition> {
     Some(ColumnDefinition {
         name: definition.colname.clone(),
         type_name: definition.type_name.as_ref().and_then(type_name),
-        generated: is_generated(definition),
+        generated: !definition.generated.is_empty() || has(definition, ConstrType::ConstrGenerated),
+        not_null: definition.is_not_null || has(definition, ConstrType::ConstrNotnull),
     })
 }
 
-fn is_generated(definition: &ColumnDef) -> bool {
-    !definition.generated.is_empty()
-        || definition.constraints.iter().any(|node| {
-            matches!(&node.node, Some(NodeEnum::Constraint(c)) if c.contype == ConstrType::ConstrGenerated as i32)
-        })
+fn has(definition: &ColumnDef, kind: ConstrType) -> bool {
+    definition.constraints.iter().any(
+        |node| matches!(&node.node, Some(NodeEnum::Constraint(constraint)) if constraint.contype == kind as i32),
+    )
 }
 
 fn type_name(parsed: &ParsedType) -> Option<TypeName> {
     let array = !parsed.array_bounds.is_empty() || parsed.setof || parsed.pct_type;
-    Some(TypeName { name: qualified(&parsed.names)?, array })
+    let modifiers = parsed.typmods.iter().filter_map(|node| match &node.node {
+        Some(NodeEnum::AConst(constant)) => match &constant.val {
+            Some(Val::Ival(value)) => Some(value.ival),
+            _ => None,
+        },
+        _ => None,
+    });
+    Some(TypeName { name: qualified(&parsed.names)?, array, modifiers: modifiers.collect() })
 }
 
 fn qualified(names: &[Node]) -> Option<QualifiedName> {

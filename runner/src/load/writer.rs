@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
 use crate::progress::Progress;
-use crate::reject::{self, RejectFile};
+use crate::reject::{self, RejectFile, Verdict};
 use crate::render::rows::Rendered;
 use crate::sink::Sink;
 use crate::stop::Stop;
@@ -209,12 +209,19 @@ impl<'a> Loader<'a> {
         before: &Mark,
         sink: &mut Sink,
     ) -> Result<Vec<u64>, Error> {
-        if rejects.is_empty() || self.rejects.is_none() {
+        if rejects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
+        if self.rejects.is_none() {
+            let skipped = rejects.iter().filter(|reject| reject.verdict() == Verdict::Skip).count();
+            if skipped > 0 {
+                tracing::warn!(table = %table, rows = skipped, "leaving rows out, as on_error: skip says");
+            }
             return Ok(Vec::new());
         }
         self.flush(sink).await?;
         let Some(file) = &mut self.rejects else { return Ok(Vec::new()) };
-        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
         let place = Place { offset: before.scan.offset, line: before.scan.line };
         let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
         tracing::warn!(table = %table, rows = rejects.len(), first = %rejects[0].reason, "setting rows aside");
@@ -227,11 +234,11 @@ impl<'a> Loader<'a> {
             Some(_) => usize::try_from(self.max_errors.saturating_sub(self.rejected)).unwrap_or(usize::MAX),
             None => 0,
         };
-        rejects.get(allowed).map(|reject| reject.row)
+        reject::first_fatal(rejects, allowed).map(|reject| reject.row)
     }
 
     fn fault(&self, reject: &Reject, before: &Mark) -> Error {
-        if self.rejects.is_some() {
+        if self.rejects.is_some() && reject.verdict() != Verdict::Fatal {
             let rejected = self.rejected.max(self.max_errors) + 1;
             return Error::TooManyRejected { rejected, allowed: self.max_errors };
         }

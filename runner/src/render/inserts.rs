@@ -6,6 +6,7 @@ use dump::insert::{Found, Shape, Value, Visit, row, unescape};
 use kvbuffer::Sequence;
 
 use super::rows::{self, FaultReason, Rendered};
+use super::transformed::REFUSED;
 use super::{Lines, TablePlan};
 
 /// Where a row ends in the slab.
@@ -14,17 +15,17 @@ struct End {
     lines: u32,
 }
 
-/// Turns the rows of a slab of INSERT statements into changes with so many numbers, as [`super::render`] does for
-/// COPY's. `copy` is a buffer that is used on the way; `out` must be empty.
+/// Turns the rows of a slab of INSERT statements, which has so many numbers and whose first row has this number, into changes as
+/// [`super::render`] does for COPY's. `copy` is a buffer that is used on the way; `out` must be empty.
 pub fn render(
-    slab: (&[u8], u64),
+    slab: (&[u8], u64, u64),
     shape: &Shape,
     plan: &TablePlan,
     first: Sequence,
     copy: &mut Vec<u8>,
     out: &mut Rendered,
 ) {
-    let (slab, numbers) = slab;
+    let (slab, numbers, first_row) = slab;
     copy.clear();
     let mut writer = Writer {
         plan,
@@ -47,7 +48,7 @@ pub fn render(
         ends.push(End { offset: end, lines });
         at = end;
     }
-    let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers };
+    let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers, first_row };
     super::render(lines, plan, first, out);
     for member in &mut out.members {
         let end = &ends[member.row as usize];
@@ -68,9 +69,6 @@ pub fn render(
         }
     }
 }
-
-/// A line that COPY's rules refuse whatever the columns are: the place of a row that has a fault already.
-const REFUSED: &[u8] = b"\\";
 
 struct Writer<'a> {
     plan: &'a TablePlan,
@@ -175,7 +173,7 @@ fn hex_digit(out: &mut Vec<u8>, digit: u8) {
 
 /// One byte of a value, as COPY's text has it.
 #[inline]
-fn push(out: &mut Vec<u8>, byte: u8) {
+pub(super) fn push(out: &mut Vec<u8>, byte: u8) {
     match byte {
         b'\\' => out.extend_from_slice(b"\\\\"),
         b'\t' => out.extend_from_slice(b"\\t"),

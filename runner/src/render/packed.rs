@@ -26,6 +26,8 @@ use super::{Lines, TablePlan};
 /// The slabs of packs: with rows of a hundred bytes, as many as make a replica ready soonest. The change stream holds a
 /// thousand entries at once, so larger ones would cost its memory.
 pub const SLABS: SlabSize = SlabSize { bytes: 512 * 1024, rows: 5000 };
+/// The same where values are transformed, which can make a row a few thousand bytes longer.
+pub const SLABS_OF_TRANSFORMED: SlabSize = SlabSize { bytes: 128 * 1024, rows: 500 };
 /// In a slab larger than this the last row has a pack of its own.
 const ALONE: usize = SLABS.bytes / 2 * 3;
 /// Triggers and rules stay silent, and foreign keys are not checked, whatever session the consumer uses.

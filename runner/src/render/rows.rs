@@ -116,6 +116,16 @@ pub enum FaultReason {
     /// The line does not end as the others of the block.
     #[error("the row ends in another way than the head of its block")]
     LineEnd,
+    /// A value that its transform does not take, or whose result the column does not.
+    #[error("the value cannot be transformed: {reason}")]
+    Transform {
+        /// Why.
+        reason: transform::Reason,
+        /// The column's `on_error: skip`: the row is left out, and the run goes on.
+        skip: bool,
+        /// The column's `on_error: fail`: the run ends.
+        fatal: bool,
+    },
     /// More than the change stream carries.
     #[error(
         "the row is too large: as a change it has {size} bytes, the change stream carries {MAX_WIRE_SIZE}"

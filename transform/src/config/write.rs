@@ -10,7 +10,11 @@ impl Config {
     /// The configuration in its long form, tables in alphabetical order. Comments are not kept.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        let mut out = format!("major_version: 0\nlists: {}\ntables:\n", self.lists);
+        let mut out = format!("major_version: 0\nlists: {}\n", self.lists);
+        if let Some(schema) = &self.resolved {
+            let _ = writeln!(out, "resolved: {}", scalar(schema));
+        }
+        out.push_str(if self.tables.is_empty() { "tables: {}\n" } else { "tables:\n" });
         for (table, rules) in &self.tables {
             if rules.keep {
                 line(&mut out, 1, table, "keep");

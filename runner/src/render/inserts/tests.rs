@@ -17,6 +17,7 @@ fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
+        transformed: None,
     }
 }
 

@@ -18,13 +18,14 @@ fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
+        transformed: None,
     }
 }
 
 fn rendered(bytes: &[u8], plan: &TablePlan, numbers: u64) -> Rendered {
     let mut out = Rendered::default();
     let rows = memchr::memchr_iter(b'\n', bytes).count() as u64;
-    render(Lines { bytes, crlf: false, rows, numbers }, plan, Sequence::FIRST, &mut out);
+    render(Lines { bytes, crlf: false, rows, numbers, first_row: 0 }, plan, Sequence::FIRST, &mut out);
     out
 }
 

@@ -1,0 +1,130 @@
+//! What definitions demand of columns: that values differ, that they are equal elsewhere, that they stay.
+
+use std::collections::HashMap;
+
+use crate::name::QualifiedName;
+
+/// A primary key, a unique constraint or a unique index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    /// The table.
+    pub table: QualifiedName,
+    /// Its columns, those of expressions among them, without quotes.
+    pub columns: Vec<String>,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The table that refers.
+    pub table: QualifiedName,
+    /// Its columns, without quotes.
+    pub columns: Vec<String>,
+    /// The table that is referred to.
+    pub to_table: QualifiedName,
+    /// Its columns, one for each of the others; none where the definition leaves them to the primary key.
+    pub to_columns: Vec<String>,
+}
+
+/// A column on whose values something else is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// The table.
+    pub table: QualifiedName,
+    /// The column, without quotes.
+    pub column: String,
+    /// What is built on it, as a sentence.
+    pub why: &'static str,
+}
+
+/// All demands so far. They stand behind the rows of a dump for the most part.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// Columns whose values differ.
+    pub unique: Vec<Unique>,
+    /// Columns whose values are those of others.
+    pub foreign: Vec<Foreign>,
+    /// Partitions and inheriting tables, each with its parent.
+    pub parents: Vec<(QualifiedName, QualifiedName)>,
+    /// Columns that must stay.
+    pub fixed: Vec<Fixed>,
+    primary: HashMap<QualifiedName, Vec<String>>,
+}
+
+/// What a definition demands of the columns of its table.
+#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
+#[derive(Debug, Clone)]
+pub(crate) enum Demand {
+    Unique {
+        columns: Vec<String>,
+        primary: bool,
+    },
+    Foreign {
+        columns: Vec<String>,
+        to_table: QualifiedName,
+        to_columns: Vec<String>,
+    },
+    Fixed {
+        columns: Vec<String>,
+        why: &'static str,
+    },
+    /// The table is a part of this one.
+    Parent(QualifiedName),
+    /// This one is a part of the table.
+    Child(QualifiedName),
+}
+
+#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
+impl Demand {
+    /// The demand with the schemas of the tables that it names.
+    pub(super) fn qualified(self, qualify: impl Fn(&QualifiedName) -> QualifiedName) -> Self {
+        match self {
+            Self::Foreign { columns, to_table, to_columns } => {
+                Self::Foreign { columns, to_table: qualify(&to_table), to_columns }
+            }
+            Self::Parent(table) => Self::Parent(qualify(&table)),
+            Self::Child(table) => Self::Child(qualify(&table)),
+            demand => demand,
+        }
+    }
+}
+
+impl Keys {
+    /// The columns that a foreign key refers to.
+    #[must_use]
+    pub fn targets<'a>(&'a self, key: &'a Foreign) -> &'a [String] {
+        match self.primary.get(&key.to_table) {
+            Some(primary) if key.to_columns.is_empty() => primary,
+            _ => &key.to_columns,
+        }
+    }
+
+    #[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
+    pub(super) fn learn(&mut self, table: &QualifiedName, demand: Demand) {
+        let table = table.clone();
+        match demand {
+            Demand::Unique { columns, primary } => {
+                if primary {
+                    self.primary.insert(table.clone(), columns.clone());
+                }
+                self.unique.push(Unique { table, columns });
+            }
+            Demand::Foreign { columns, to_table, to_columns } => {
+                self.foreign.push(Foreign { table, columns, to_table, to_columns });
+            }
+            Demand::Fixed { columns, why } => {
+                let fixed = |column| Fixed { table: table.clone(), column, why };
+                self.fixed.extend(columns.into_iter().map(fixed));
+            }
+            Demand::Parent(parent) => self.parent(table, parent),
+            Demand::Child(child) => self.parent(child, table),
+        }
+    }
+
+    fn parent(&mut self, child: QualifiedName, parent: QualifiedName) {
+        let pair = (child, parent);
+        if !self.parents.contains(&pair) {
+            self.parents.push(pair);
+        }
+    }
+}

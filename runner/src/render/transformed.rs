@@ -1,0 +1,182 @@
+//! Rows with their transforms: written anew in COPY's text form, and then rendered as that. So what a value becomes has one
+//! meaning, whichever form the dump and the changes have.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use dump::copy::{self, NULL};
+use transform::{Plan, Scratch};
+
+use super::rows::{Fault, FaultReason, HOPELESS, Rendered, field_count, undecodable};
+use super::{Lines, TablePlan, inserts, render};
+use dump::Encoding;
+use kvbuffer::Sequence;
+
+/// What becomes of the rows of a block.
+#[derive(Debug)]
+pub struct Transformed {
+    plan: Plan,
+    /// The block as it is rendered then: in UTF-8, without transforms.
+    inner: Box<TablePlan>,
+    /// Values that the plan takes: the block's, and those that PostgreSQL computes.
+    width: usize,
+}
+
+/// A line that COPY's rules refuse whatever the columns are: the place of a row that has a fault already.
+pub(super) const REFUSED: &[u8] = b"\\";
+
+thread_local! {
+    /// Password hashes that were computed are remembered here, and with them the room for results.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Transformed {
+    /// Of a compiled plan whose table has `width` columns, those of `block` first.
+    #[must_use]
+    pub fn new(plan: Plan, block: &TablePlan, width: usize) -> Self {
+        let inner = TablePlan { encoding: Encoding::Utf8, transformed: None, ..block.clone() };
+        Self { plan, inner: Box::new(inner), width }
+    }
+
+    /// How many columns are transformed.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.plan.columns().count()
+    }
+}
+
+/// Transforms the rows of a slab, and turns them into changes as [`super::render`] does.
+pub fn apply(lines: Lines<'_>, plan: &TablePlan, by: &Transformed, first: Sequence, out: &mut Rendered) {
+    let mut ends = Vec::with_capacity(lines.rows as usize);
+    let mut faults = Vec::new();
+    let mut copied = Vec::with_capacity(lines.bytes.len() + lines.bytes.len() / 4);
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut writer = Writer { plan, by, crlf: lines.crlf, values: String::new(), scratch };
+        let mut start = 0;
+        while start < lines.bytes.len() {
+            let end =
+                memchr::memchr(b'\n', &lines.bytes[start..]).map_or(lines.bytes.len(), |at| start + at + 1);
+            let from = copied.len();
+            let row = ends.len() as u64;
+            if let Err(fault) = writer.row(&lines.bytes[start..end], lines.first_row + row, &mut copied) {
+                copied.truncate(from);
+                copied.extend_from_slice(REFUSED);
+                faults.push((row as u32, fault));
+            }
+            copied.push(b'\n');
+            ends.push(end);
+            start = end;
+        }
+    });
+    let rows = ends.len() as u64;
+    render(Lines { bytes: &copied, crlf: false, rows, ..lines }, &by.inner, first, out);
+    for member in &mut out.members {
+        member.row_end = ends[member.row as usize] as u32;
+    }
+    let mut known = faults.into_iter().peekable();
+    for fault in &mut out.faults {
+        let row = fault.row as usize;
+        fault.start = row.checked_sub(1).map_or(0, |before| ends[before]);
+        fault.end = ends[row];
+        if let Some((_, own)) = known.next_if(|(row, _)| *row == fault.row) {
+            (fault.column, fault.reason) = (own.column, own.reason);
+        }
+    }
+}
+
+struct Writer<'a> {
+    plan: &'a TablePlan,
+    by: &'a Transformed,
+    crlf: bool,
+    values: String,
+    scratch: &'a mut Scratch,
+}
+
+impl Writer<'_> {
+    fn row(&mut self, line: &[u8], number: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = if self.crlf { line.strip_suffix(b"\r").ok_or(FaultReason::LineEnd)? } else { line };
+        if line.len() > HOPELESS {
+            return Err(FaultReason::TooLarge { size: line.len() }.into());
+        }
+        let text = match self.plan.encoding.to_utf8(line) {
+            Ok(text) => text,
+            Err(error) => return Err(undecodable(self.plan, line, error.offset)),
+        };
+        self.transform(&text, number)?;
+        self.write(&text, out);
+        Ok(())
+    }
+
+    /// Reads the values that the plan looks at, and has them transformed.
+    fn transform(&mut self, text: &str, number: u64) -> Result<(), Fault> {
+        self.values.clear();
+        let columns = self.plan.columns.len();
+        let mut places = Vec::with_capacity(self.by.width);
+        let mut count = 0;
+        for (at, field) in text.split('\t').enumerate() {
+            count += 1;
+            if at < columns {
+                let read = self.by.plan.reads(at) && field.as_bytes() != NULL;
+                let place = if read { Some(value(field, &mut self.values)) } else { None };
+                let place = place.transpose();
+                let fault = |reason| Fault { column: Some(self.plan.columns[at].clone()), reason };
+                places.push(place.map_err(fault)?);
+            }
+        }
+        if count != columns {
+            return Err(field_count(self.plan, text.as_bytes()));
+        }
+        places.resize(self.by.width, None);
+        let row: Vec<Option<&str>> = places.into_iter().map(|place| self.values.get(place?)).collect();
+        self.by.plan.apply(&row, number, self.scratch).map_err(|error| Fault {
+            column: Some(error.column.to_string()),
+            reason: FaultReason::Transform { reason: error.reason, skip: error.skip, fatal: error.fatal },
+        })
+    }
+
+    /// The row with the new values in their places.
+    fn write(&self, text: &str, out: &mut Vec<u8>) {
+        let mut new = self.scratch.values().peekable();
+        for (at, field) in text.split('\t').enumerate() {
+            if at > 0 {
+                out.push(b'\t');
+            }
+            match new.next_if(|(place, _)| *place == at) {
+                Some((_, Some(value))) => value.bytes().for_each(|byte| inserts::push(out, byte)),
+                Some((_, None)) => out.extend_from_slice(NULL),
+                None => out.extend_from_slice(field.as_bytes()),
+            }
+        }
+    }
+}
+
+/// Appends a field's value, and says where it stands.
+fn value(field: &str, values: &mut String) -> Result<std::ops::Range<usize>, FaultReason> {
+    let start = values.len();
+    values.push_str(&unescaped(field)?);
+    Ok(start..values.len())
+}
+
+/// The value that a field of COPY's text stands for, which is not NULL.
+///
+/// # Errors
+/// What no PostgreSQL would read either.
+pub fn unescaped(field: &str) -> Result<Cow<'_, str>, FaultReason> {
+    if !field.bytes().any(|byte| matches!(byte, b'\\' | b'\r' | 0)) {
+        return Ok(Cow::Borrowed(field));
+    }
+    let mut bytes = Vec::with_capacity(field.len());
+    copy::unescape(field.as_bytes(), &mut bytes).map_err(FaultReason::Field)?;
+    if bytes.contains(&0) {
+        return Err(FaultReason::Nul);
+    }
+    let invalid = |error: std::string::FromUtf8Error| FaultReason::Undecodable {
+        offset: error.utf8_error().valid_up_to(),
+        encoding: "UTF8",
+    };
+    String::from_utf8(bytes).map(Cow::Owned).map_err(invalid)
+}
+
+#[cfg(test)]
+mod tests;

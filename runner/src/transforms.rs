@@ -1,0 +1,292 @@
+//! What `--transform-config` says of the rows, brought together with what the dump says of its tables.
+//!
+//! ```text
+//! file, key ─▶ Transforms ─▶ prepare: a reading of the dump for its constraints ─▶ resolved ─▶ TablePlan ─▶ rows
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Nothing is written before the whole configuration was compared with the whole dump; only where the dump comes from a pipe
+//!   does each table have its turn when it comes, by a configuration that was resolved before.
+//! - Results depend on the configuration, the key, the table and the row alone.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use dump::{Schema, quote_name};
+use transform::{Plan, Problems};
+
+use crate::config::{Config, Shape};
+use crate::error::Error;
+use crate::load::aside;
+use crate::pipeline::{Start, Task, Walk};
+use crate::render::TablePlan;
+use crate::render::transformed::Transformed;
+use crate::stop::Stop;
+use kvbuffer::Sequence;
+
+/// Longer files are no configurations.
+const MOST: u64 = 16 << 20;
+
+/// A configuration and its key.
+#[derive(Clone)]
+pub struct Transforms {
+    config: transform::Config,
+    key: transform::Key,
+}
+
+impl fmt::Debug for Transforms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Transforms").field(&self.identity()).finish()
+    }
+}
+
+impl PartialEq for Transforms {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Transforms {}
+
+impl Transforms {
+    /// Reads the configuration and the key; without a key, values can be found again by trying.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with all that is wrong with the file.
+    pub fn read(config: &Path, key: Option<&Path>) -> Result<Self, Error> {
+        let text = text(config, "--transform-config")?;
+        let config = transform::Config::parse(&config.display().to_string(), &text).map_err(refused)?;
+        let key = match key {
+            Some(path) => key_of(path)?,
+            None => transform::Key::insecure_unkeyed(),
+        };
+        Ok(Self { config, key })
+    }
+
+    /// What the checkpoint knows it by: the same configuration and key give the same rows. Tells nothing of the key.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{} key {}", self.config.hash(), self.key.fingerprint())
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &transform::Config {
+        &self.config
+    }
+
+    /// The schema that it was resolved with, if it was.
+    #[must_use]
+    pub fn resolved(&self) -> Option<&str> {
+        self.config.resolved()
+    }
+
+    /// Whether any column of the table is transformed.
+    #[must_use]
+    pub fn touches(&self, table: &str) -> bool {
+        self.config.transforms(table)
+    }
+
+    /// What becomes of a block of rows; `None` where nothing does.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the configuration does not suit the table.
+    pub fn plan(&self, plan: &TablePlan, known: Option<&dump::Table>) -> Result<Option<Transformed>, Error> {
+        if !self.touches(&plan.table) {
+            return Ok(None);
+        }
+        let table = block(plan, known);
+        let compiled = Plan::compile(&self.config, &table, &self.key).map_err(refused)?;
+        Ok((!compiled.is_empty()).then(|| Transformed::new(compiled, plan, table.columns.len())))
+    }
+
+    /// Brings the configuration together with a whole dump's definitions, and tries every table.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with all that does not suit.
+    pub fn resolve(&self, found: &Found) -> Result<(Self, Vec<transform::Problem>), Error> {
+        self.config.check(&found.tables).map_err(refused)?;
+        let config = transform::resolve(&self.config, &found.tables, &found.keys).map_err(refused)?;
+        let mut warnings = Vec::new();
+        let mut problems = Vec::new();
+        for table in &found.tables {
+            match Plan::compile(&config, table, &self.key) {
+                Ok(plan) => warnings.extend_from_slice(plan.warnings()),
+                Err(Problems(more)) => problems.extend(more),
+            }
+        }
+        if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.place);
+            problems.dedup();
+            return Err(refused(Problems(problems)));
+        }
+        warnings.sort_by_key(|problem| problem.place);
+        warnings.dedup();
+        Ok((Self { config, key: self.key.clone() }, warnings))
+    }
+}
+
+/// What a dump says of its tables.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Tables in alphabetical order: those that are defined, and those that only have rows.
+    pub tables: Vec<transform::Table>,
+    /// What is demanded of their columns.
+    pub keys: transform::Keys,
+}
+
+impl Found {
+    /// From all definitions of a dump, and the blocks of tables that none of them defines.
+    #[must_use]
+    pub fn new(schema: &Schema, undefined: Vec<transform::Table>) -> Self {
+        let defined = schema.tables().map(|(name, table)| transform::Table {
+            name: name.to_string(),
+            columns: table.columns.iter().map(column).collect(),
+        });
+        let mut tables: Vec<_> = defined.chain(undefined).collect();
+        tables.sort_by(|a, b| a.name.cmp(&b.name));
+        tables.dedup_by(|a, b| a.name == b.name);
+        Self { tables, keys: keys(schema) }
+    }
+}
+
+/// What the schema demands, with names as SQL spells them.
+#[must_use]
+pub fn keys(schema: &Schema) -> transform::Keys {
+    let known = schema.keys();
+    let quoted = |names: &[String]| names.iter().map(|name| quote_name(name)).collect();
+    transform::Keys {
+        unique: known
+            .unique
+            .iter()
+            .map(|key| transform::UniqueKey { table: key.table.to_string(), columns: quoted(&key.columns) })
+            .collect(),
+        foreign: known
+            .foreign
+            .iter()
+            .map(|key| transform::ForeignKey {
+                table: key.table.to_string(),
+                columns: quoted(&key.columns),
+                to_table: key.to_table.to_string(),
+                to_columns: quoted(known.targets(key)),
+            })
+            .collect(),
+        parents: known
+            .parents
+            .iter()
+            .map(|(child, parent)| (child.to_string(), parent.to_string()))
+            .collect(),
+        fixed: known
+            .fixed
+            .iter()
+            .map(|fixed| (fixed.table.to_string(), quote_name(&fixed.column), fixed.why.to_owned()))
+            .collect(),
+    }
+}
+
+fn column(column: &dump::Column) -> transform::Column {
+    transform::Column {
+        name: quote_name(&column.name),
+        type_name: column.type_name.clone(),
+        labels: column.labels.clone(),
+        generated: column.generated,
+        not_null: column.not_null,
+    }
+}
+
+/// The table as a block of its rows has it: the block's columns in the block's order, then those that PostgreSQL
+/// computes, for which a row has no value.
+#[must_use]
+pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table {
+    let of = |name: &String| {
+        let found = known.and_then(|table| table.columns.iter().find(|c| quote_name(&c.name) == *name));
+        found.map_or_else(|| transform::Column { name: name.clone(), ..Default::default() }, column)
+    };
+    let mut columns: Vec<_> = plan.columns.iter().map(of).collect();
+    let computed = known.iter().flat_map(|table| &table.columns).filter(|column| column.generated);
+    columns.extend(computed.map(column));
+    transform::Table { name: plan.table.clone(), columns }
+}
+
+/// The configuration of a run, with its transforms resolved. Where the dump can be read again, it is read once for that; a
+/// configuration that is resolved already needs none.
+///
+/// # Errors
+/// [`Error::Usage`] for what does not suit the dump, and as reading.
+pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
+    let mut config = config.clone();
+    let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
+    if transforms.resolved().is_some() {
+        return Ok(config);
+    }
+    if !config.location.is_rereadable() {
+        return Err(Error::Usage(format!(
+            "--transform-config with {}: constraints stand behind the rows, and a pipe is read once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that",
+            config.location.name()
+        )));
+    }
+    tracing::info!("reading the dump for its constraints, which the transforms keep");
+    let found = find(&config, stop).await?;
+    let (resolved, warnings) = transforms.resolve(&found)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    report_new(resolved.config(), &found);
+    config.shape = Arc::new(Shape { transforms: Some(Arc::new(resolved)), ..(*config.shape).clone() });
+    Ok(config)
+}
+
+/// Tables of which the configuration says nothing are loaded as they are: that is said.
+fn report_new(config: &transform::Config, found: &Found) {
+    let unnamed = found.tables.iter().filter(|table| !config.names_table(&table.name));
+    let names: Vec<_> = unnamed.map(|table| table.name.as_str()).collect();
+    if !names.is_empty() {
+        let tables = names.len();
+        let first = names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            tables,
+            first,
+            "tables that the transform configuration does not name are loaded as they are"
+        );
+    }
+}
+
+/// Reads the whole dump for its definitions.
+///
+/// # Errors
+/// As reading.
+pub async fn find(config: &Config, stop: &Stop) -> Result<Found, Error> {
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
+        start: Start::Fresh,
+        first: Sequence::FIRST,
+        limit: None,
+        workers: 1,
+    };
+    aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(stop), stop).await
+}
+
+fn key_of(path: &Path) -> Result<transform::Key, Error> {
+    let text = text(path, "--transform-key-file")?;
+    transform::Key::new(text.as_bytes())
+        .map_err(|error| Error::Usage(format!("--transform-key-file {}: {error}", path.display())))
+}
+
+fn text(path: &Path, option: &str) -> Result<String, Error> {
+    use std::io::Read as _;
+    let unreadable =
+        |error: std::io::Error| Error::Usage(format!("{option} {} cannot be read: {error}", path.display()));
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MOST).read_to_string(&mut text).map_err(unreadable)?;
+    Ok(text)
+}
+
+/// All problems, each on its line.
+fn refused(problems: Problems) -> Error {
+    Error::Usage(problems.to_string())
+}
