@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use commands::{InspectArgs, ListFormat, RangesArgs, RangesCommand};
+pub use commands::{
+    InspectArgs, ListFormat, PreviewArgs, RangesArgs, RangesCommand, TransformArgs, TransformCommand,
+};
 
 mod commands;
 
@@ -83,6 +85,9 @@ pub enum Command {
     /// of the set, and compares byte by byte. Writes nothing. Exit code 0: equal; 8: different, and the first
     /// differences are named.
     Verify(Box<LoadArgs>),
+    /// Write, try out or check a transform configuration. Writes nothing to Redis, and needs none.
+    #[command(subcommand)]
+    Transform(TransformCommand),
     /// List the runs that are registered in a buffer, or delete one.
     #[command(args_conflicts_with_subcommands = true)]
     Ranges(Box<RangesArgs>),
@@ -288,6 +293,11 @@ pub struct LoadArgs {
     /// Transform without a key: whoever has the replica finds originals by trying a dictionary.
     #[arg(long, env = "PGBOOTSTRAP_INSECURE_UNKEYED", value_parser = flag(), help_heading = "Transforms")]
     pub insecure_unkeyed: bool,
+
+    /// End before anything is written when a column that looks personal, by its name or its values, has no entry in the
+    /// configuration; `keep` is one.
+    #[arg(long, env = "PGBOOTSTRAP_REQUIRE_DECISION", value_parser = flag(), help_heading = "Transforms")]
+    pub require_decision: bool,
 
     /// Load objects named kasho_*, which are Kasho's own bookkeeping.
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]

@@ -48,6 +48,8 @@ pub struct Config {
     pub change_stream: Option<ChangeStream>,
     /// Whose status is written.
     pub status: Option<status::Target>,
+    /// What looks personal must have an entry in the transform configuration.
+    pub require_decision: bool,
 }
 
 /// Where changes go.
@@ -211,12 +213,16 @@ impl Config {
             max_rate: args.max_rate,
             change_stream: kasho::change_stream(args, snapshot_lsn)?,
             status: kasho::status(args)?,
+            require_decision: args.require_decision,
         })
     }
 }
 
 /// What becomes of values.
 fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
+    if args.require_decision && args.transform_config.is_none() {
+        return Err(usage("--require-decision needs --transform-config, where the decisions are"));
+    }
     let Some(config) = &args.transform_config else {
         return match (&args.transform_key_file, args.insecure_unkeyed) {
             (None, false) => Ok(None),

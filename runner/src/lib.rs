@@ -66,7 +66,10 @@ use std::sync::Arc;
 
 use clap::CommandFactory;
 
-use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows};
+use cli::{
+    Cli, Command, InspectArgs, ListFormat, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows,
+    TransformCommand,
+};
 use config::{Config, Target};
 use error::Error;
 use load::Outcome;
@@ -92,6 +95,11 @@ pub async fn run(cli: Cli) -> u8 {
         Some(Command::Inspect(args)) => {
             telemetry::init(args.load.log_format, args.load.quiet);
             inspect(args).await
+        }
+        Some(Command::Transform(command)) => {
+            let args = command.load();
+            telemetry::init(args.log_format, args.quiet);
+            transform(command).await
         }
         Some(Command::Ranges(args)) => {
             telemetry::init(LogFormat::Text, false);
@@ -166,6 +174,19 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     // As below: a reader that went away misses it.
     let _ = std::io::stdout().write_all(said.as_bytes());
     failed.map_or(Ok(()), Err)
+}
+
+async fn transform(command: &TransformCommand) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = inspect::config(command.load())?;
+    let text = match command {
+        TransformCommand::Check(_) => transforms::check(&config, &stop).await?,
+        TransformCommand::Suggest(_) => transforms::suggest(&config, &stop).await?,
+        TransformCommand::Preview(args) => transforms::preview(&config, args.rows_per_table, &stop).await?,
+    };
+    // As below: a reader that went away misses it.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
 }
 
 async fn ranges(args: &RangesArgs) -> Result<(), Error> {

@@ -32,6 +32,7 @@ use crate::render::rows::{FaultReason, Rendered};
 use crate::render::{Lines, TablePlan, inserts, packed, render};
 use crate::source::{Identity, Location, Source};
 use crate::transforms::Found;
+use crate::transforms::sample::Samples;
 
 /// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
 /// most of the process's memory.
@@ -534,13 +535,23 @@ impl Walk {
     ///
     /// # Errors
     /// As reading and planning; [`Error::Stopped`] is for the caller to say.
-    pub fn definitions(mut self, stop: &AtomicBool) -> Result<Found, Error> {
+    pub fn definitions(mut self, sample: bool, stop: &AtomicBool) -> Result<Found, Error> {
         let slabs = Spares::default();
         let mut undefined = Vec::new();
+        let mut samples = sample.then(Samples::default);
         while let Some(event) = self.event(&slabs, stop)? {
             let end = matches!(event, Event::End);
             let starts = matches!(event, Event::CopyStart(_));
-            self.pass(event, &slabs)?;
+            match self.planner.plan(event, &self.scanner)? {
+                Some((Work::Rows { plan, slab, .. }, _)) => {
+                    if let Some(samples) = &mut samples {
+                        samples.look(&plan, &slab, self.planner.schema());
+                    }
+                    slabs.put(slab.into_buffer());
+                }
+                Some((Work::LeftOut(slab), _)) => slabs.put(slab.into_buffer()),
+                _ => {}
+            }
             if starts {
                 undefined.extend(self.planner.undefined());
             }
@@ -548,7 +559,38 @@ impl Walk {
                 break;
             }
         }
-        Ok(Found::new(self.planner.schema(), undefined))
+        let found = Found::new(self.planner.schema(), undefined);
+        Ok(Found { findings: samples.map(Samples::findings).unwrap_or_default(), ..found })
+    }
+
+    /// Gives the rows of tables that are transformed to `see`, with the number of each slab's first row, until it has enough
+    /// or the dump ends.
+    ///
+    /// # Errors
+    /// As reading and planning.
+    pub fn transformed(
+        mut self,
+        stop: &AtomicBool,
+        mut see: impl FnMut(&TablePlan, &Slab),
+    ) -> Result<(), Error> {
+        let slabs = Spares::default();
+        while let Some(event) = self.event(&slabs, stop)? {
+            let end = matches!(event, Event::End);
+            match self.planner.plan(event, &self.scanner)? {
+                Some((Work::Rows { plan, slab, .. }, _)) => {
+                    if plan.transformed.is_some() {
+                        see(&plan, &slab);
+                    }
+                    slabs.put(slab.into_buffer());
+                }
+                Some((Work::LeftOut(slab), _)) => slabs.put(slab.into_buffer()),
+                _ => {}
+            }
+            if end {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Reads to the end, or until told to stop, and returns the number after the last change.

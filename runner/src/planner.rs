@@ -111,6 +111,8 @@ pub struct Planner {
     databases: Vec<String>,
     current: Current,
     next: Sequence,
+    /// Not everything before was seen.
+    resumed: bool,
     limit: Option<Limit>,
     ddl_time: Arc<str>,
     database: Arc<str>,
@@ -179,6 +181,7 @@ impl Planner {
             databases: Vec::new(),
             current: Current::None,
             next: first,
+            resumed: false,
             limit,
             ddl_time,
             database,
@@ -200,6 +203,7 @@ impl Planner {
         self.schema.set_search_path(point.settings.search_path());
         self.point = point;
         self.next = next;
+        self.resumed = true;
         self.current = match scanner.block() {
             Some(header) => self.block(&header, scanner)?,
             None => Current::None,
@@ -269,6 +273,7 @@ impl Planner {
             }),
             Event::CopyEnd { .. } => Some(Work::TableEnd),
             Event::End => {
+                self.same_schema()?;
                 let mut last = self.settle(&Choice::Load);
                 last.extend(self.restore_identities());
                 if last.is_empty() {
@@ -401,6 +406,20 @@ impl Planner {
         self.point.late_definitions |= self.point.data_seen;
         self.remember(columns);
         text
+    }
+
+    /// Whether the transforms know the constraints that the dump has. Of a pipe that is known at its end.
+    fn same_schema(&self) -> Result<(), Error> {
+        let Some(transforms) = self.shape.transforms.as_ref().filter(|_| !self.resumed) else {
+            return Ok(());
+        };
+        let here = transform::schema_hash(&transforms::keys(&self.schema));
+        if transforms.resolved().is_none_or(|resolved| resolved == here) {
+            return Ok(());
+        }
+        Err(Error::Usage(
+            "the dump's constraints are not those that the transform configuration was resolved with, so unique columns and foreign keys may not hold: run `pg-bootstrap-sync transform check` with this dump, and load it again with --restart".to_owned(),
+        ))
     }
 
     /// A row that is passed on as the statement that it is cannot be transformed.

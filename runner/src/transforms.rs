@@ -27,6 +27,9 @@ use crate::render::transformed::Transformed;
 use crate::stop::Stop;
 use kvbuffer::Sequence;
 
+pub mod preview;
+pub mod sample;
+
 /// Longer files are no configurations.
 const MOST: u64 = 16 << 20;
 
@@ -136,6 +139,8 @@ pub struct Found {
     pub tables: Vec<transform::Table>,
     /// What is demanded of their columns.
     pub keys: transform::Keys,
+    /// Columns that look personal, where rows were looked at.
+    pub findings: Vec<transform::Finding>,
 }
 
 impl Found {
@@ -149,7 +154,7 @@ impl Found {
         let mut tables: Vec<_> = defined.chain(undefined).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables.dedup_by(|a, b| a.name == b.name);
-        Self { tables, keys: keys(schema) }
+        Self { tables, keys: keys(schema), findings: Vec::new() }
     }
 }
 
@@ -219,7 +224,7 @@ pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table 
 pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
-    if transforms.resolved().is_some() {
+    if transforms.resolved().is_some() && !config.require_decision {
         return Ok(config);
     }
     if !config.location.is_rereadable() {
@@ -229,12 +234,15 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
         )));
     }
     tracing::info!("reading the dump for its constraints, which the transforms keep");
-    let found = find(&config, stop).await?;
+    let found = find(&config, config.require_decision, stop).await?;
     let (resolved, warnings) = transforms.resolve(&found)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     report_new(resolved.config(), &found);
+    if config.require_decision {
+        decided(resolved.config(), &found)?;
+    }
     config.shape = Arc::new(Shape { transforms: Some(Arc::new(resolved)), ..(*config.shape).clone() });
     Ok(config)
 }
@@ -254,11 +262,28 @@ fn report_new(config: &transform::Config, found: &Found) {
     }
 }
 
-/// Reads the whole dump for its definitions.
+/// Whether everything that looks personal has an entry.
+fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
+    let open = transform::undecided(config, &found.findings);
+    if open.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<_> = open
+        .iter()
+        .map(|finding| format!("\n  {}.{}: {}", finding.table, finding.column, finding.reason))
+        .collect();
+    Err(Error::Usage(format!(
+        "--require-decision: {} columns look personal and have no entry in the transform configuration; give each a transform or `keep`:{}",
+        open.len(),
+        lines.concat()
+    )))
+}
+
+/// Reads the whole dump for its definitions, and looks at a sample of its rows where that is wanted.
 ///
 /// # Errors
 /// As reading.
-pub async fn find(config: &Config, stop: &Stop) -> Result<Found, Error> {
+pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, Error> {
     let task = Task {
         location: config.location.clone(),
         shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
@@ -267,7 +292,64 @@ pub async fn find(config: &Config, stop: &Stop) -> Result<Found, Error> {
         limit: None,
         workers: 1,
     };
-    aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(stop), stop).await
+    aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(sample, stop), stop)
+        .await
+}
+
+/// The configuration with what the dump's constraints demand, as YAML.
+///
+/// # Errors
+/// [`Error::Usage`] with all that does not suit the dump, and as reading.
+pub async fn check(config: &Config, stop: &Stop) -> Result<String, Error> {
+    let transforms = given(config)?;
+    let found = find(config, config.require_decision, stop).await?;
+    let (resolved, warnings) = transforms.resolve(&found)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    report_new(resolved.config(), &found);
+    if config.require_decision {
+        decided(resolved.config(), &found)?;
+    }
+    Ok(resolved.config().to_yaml())
+}
+
+/// A first configuration for what looks personal in the dump, as YAML.
+///
+/// # Errors
+/// As reading.
+pub async fn suggest(config: &Config, stop: &Stop) -> Result<String, Error> {
+    let found = find(config, true, stop).await?;
+    Ok(transform::suggest(&found.tables, &found.findings, &found.keys))
+}
+
+/// So many rows of each table that is transformed, before and after.
+///
+/// # Errors
+/// [`Error::Usage`] with all that does not suit the dump, and as reading.
+pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, Error> {
+    given(config)?;
+    let config = prepare(config, stop).await?;
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::clone(&config.shape),
+        start: Start::Fresh,
+        first: Sequence::FIRST,
+        limit: None,
+        workers: 1,
+    };
+    let walk = move |stop: &AtomicBool| {
+        let mut preview = preview::Preview::new(rows);
+        let walk = Walk::begin(&task, &task.location.name())?;
+        walk.transformed(stop, |plan, slab| preview.see(plan, slab))?;
+        Ok(preview.text())
+    };
+    aside(walk, stop).await
+}
+
+fn given(config: &Config) -> Result<Arc<Transforms>, Error> {
+    let missing = || Error::Usage("--transform-config is missing: what is to be tried?".to_owned());
+    config.shape.transforms.clone().ok_or_else(missing)
 }
 
 fn key_of(path: &Path) -> Result<transform::Key, Error> {

@@ -46,6 +46,50 @@ pub enum RangesCommand {
     },
 }
 
+/// Work on a transform configuration.
+#[derive(Debug, Subcommand)]
+pub enum TransformCommand {
+    /// Check a configuration against a dump, and write it with what the dump's constraints demand.
+    ///
+    /// Reads the whole dump: tables, columns, types, unique and foreign keys, partitions. Prints the resolved
+    /// configuration, which a load of a pipe needs and which saves any other load that reading.
+    Check(Box<TransformArgs>),
+    /// Write a first configuration for what looks personal in a dump, by names and a sample of values.
+    Suggest(Box<TransformArgs>),
+    /// Show rows before and after their transforms. What it prints holds originals.
+    Preview(Box<PreviewArgs>),
+}
+
+impl TransformCommand {
+    /// The load that it is about.
+    #[must_use]
+    pub fn load(&self) -> &LoadArgs {
+        match self {
+            Self::Check(args) | Self::Suggest(args) => &args.load,
+            Self::Preview(args) => &args.load,
+        }
+    }
+}
+
+/// Looking at a dump for its transforms.
+#[derive(Debug, Args)]
+pub struct TransformArgs {
+    /// The load.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
+/// Looking at what transforms do.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// Rows of each table.
+    #[arg(long, default_value_t = 3, value_name = "NUMBER", help_heading = "Output")]
+    pub rows_per_table: u64,
+    /// The load.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
 /// The form of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {

@@ -3,6 +3,7 @@ use crate::cli::Rows;
 
 fn shape() -> Shape {
     Shape {
+        transforms: None,
         rows: Rows::Single,
         ddl_time: "2000-01-01T00:00:00Z".to_owned(),
         no_owner: false,

@@ -26,6 +26,41 @@ pub fn render(
     out: &mut Rendered,
 ) {
     let (slab, numbers, first_row) = slab;
+    let Copied { ends, faults } = copy_form(slab, shape, plan, copy);
+    let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers, first_row };
+    super::render(lines, plan, first, out);
+    for member in &mut out.members {
+        let end = &ends[member.row as usize];
+        (member.row_end, member.lines) = (end.offset as u32, end.lines);
+    }
+    let mut known = faults.into_iter().peekable();
+    for fault in &mut out.faults {
+        let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
+        fault.start = before.map_or(0, |end| end.offset);
+        fault.lines = before.map_or(0, |end| end.lines);
+        fault.end = ends[fault.row as usize].offset;
+        if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
+            (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
+        } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
+            && let Err(error) = plan.encoding.to_utf8(&slab[fault.start..fault.end])
+        {
+            *offset = error.offset;
+        }
+    }
+}
+
+/// What became of the rows of a slab on the way to COPY's form: where each ends, and those at fault with the column.
+struct Copied {
+    ends: Vec<End>,
+    faults: Vec<(u32, (Option<usize>, FaultReason))>,
+}
+
+/// Writes the rows in COPY's text form.
+pub fn as_copy(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) {
+    copy_form(slab, shape, plan, copy);
+}
+
+fn copy_form(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -> Copied {
     copy.clear();
     let mut writer = Writer {
         plan,
@@ -48,26 +83,7 @@ pub fn render(
         ends.push(End { offset: end, lines });
         at = end;
     }
-    let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers, first_row };
-    super::render(lines, plan, first, out);
-    for member in &mut out.members {
-        let end = &ends[member.row as usize];
-        (member.row_end, member.lines) = (end.offset as u32, end.lines);
-    }
-    let mut known = faults.into_iter().peekable();
-    for fault in &mut out.faults {
-        let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
-        fault.start = before.map_or(0, |end| end.offset);
-        fault.lines = before.map_or(0, |end| end.lines);
-        fault.end = ends[fault.row as usize].offset;
-        if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
-            (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
-        } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
-            && let Err(error) = plan.encoding.to_utf8(&slab[fault.start..fault.end])
-        {
-            *offset = error.offset;
-        }
-    }
+    Copied { ends, faults }
 }
 
 struct Writer<'a> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use dump::copy::{self, NULL};
-use transform::{Plan, Scratch};
+use transform::{Plan, RowError, Scratch};
 
 use super::rows::{Fault, FaultReason, HOPELESS, Rendered, field_count, undecodable};
 use super::{Lines, TablePlan, inserts, render};
@@ -36,6 +36,16 @@ impl Transformed {
     pub fn new(plan: Plan, block: &TablePlan, width: usize) -> Self {
         let inner = TablePlan { encoding: Encoding::Utf8, transformed: None, ..block.clone() };
         Self { plan, inner: Box::new(inner), width }
+    }
+
+    /// Transforms the values of one row of the block: the results are in `scratch`.
+    ///
+    /// # Errors
+    /// As [`Plan::apply`].
+    pub fn row(&self, row: &[Option<&str>], number: u64, scratch: &mut Scratch) -> Result<(), RowError> {
+        let mut row = row.to_vec();
+        row.resize(self.width, None);
+        self.plan.apply(&row, number, scratch)
     }
 
     /// How many columns are transformed.

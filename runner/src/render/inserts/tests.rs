@@ -29,7 +29,14 @@ fn of_inserts(dump: &str, plan: &TablePlan) -> Rendered {
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
             let shape = slab.insert.clone().unwrap();
-            render((slab.bytes(), slab.rows), &shape, plan, Sequence::FIRST, &mut copy, &mut out);
+            render(
+                (slab.bytes(), slab.rows, slab.first_row),
+                &shape,
+                plan,
+                Sequence::FIRST,
+                &mut copy,
+                &mut out,
+            );
         }
     }
     out
@@ -129,7 +136,14 @@ fn a_slab_ends_within_a_statement() {
             Event::Rows(slab) => {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
                 let shape = slab.insert.clone().unwrap();
-                render((slab.bytes(), slab.rows), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
+                render(
+                    (slab.bytes(), slab.rows, slab.first_row),
+                    &shape,
+                    &plan,
+                    Sequence::FIRST,
+                    &mut copy,
+                    &mut out,
+                );
                 assert!(out.faults.is_empty());
                 assert_eq!(out.members.last().unwrap().row_end as usize, slab.bytes().len());
                 rows.push(out.members.len() as u64);

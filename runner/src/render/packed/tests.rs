@@ -159,7 +159,7 @@ fn inserts_give_the_packs_of_copy() {
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
             let shape = slab.insert.clone().unwrap();
-            inserts::render((slab.bytes(), 1), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
+            inserts::render((slab.bytes(), 1, 0), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
             assert_eq!(out.members[0].row_end as usize, slab.bytes().len());
         } else if matches!(event, Event::End) {
             break;
