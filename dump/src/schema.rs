@@ -42,6 +42,9 @@ pub struct Column {
 pub struct Table {
     /// Its columns, inherited ones first.
     pub columns: Vec<Column>,
+    /// Where it was dumped its columns may be in another order: it inherits some, which come first once it is restored,
+    /// or rows of its partitions may be loaded through it. So values without names may be those of other columns.
+    pub order_may_differ: bool,
 }
 
 impl Table {
@@ -86,6 +89,7 @@ pub(crate) enum Definition {
         name: QualifiedName,
         columns: Vec<ColumnDefinition>,
         parents: Vec<QualifiedName>,
+        partitioned: bool,
         of_type: Option<QualifiedName>,
     },
     Composite {
@@ -193,13 +197,14 @@ impl Schema {
     #[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
     fn learn(&mut self, definition: Definition) -> bool {
         match definition {
-            Definition::Table { name, columns, parents, of_type } => {
+            Definition::Table { name, columns, parents, partitioned, of_type } => {
                 let mut table = Table::default();
                 if let Some(of_type) = of_type
                     && let Some(composite) = find(&self.composites, &of_type, &self.path)
                 {
                     table = composite.clone();
                 }
+                table.order_may_differ = partitioned || !parents.is_empty();
                 for parent in &parents {
                     if let Some(parent) = self.table(parent) {
                         parent.columns.iter().for_each(|column| merge(&mut table, column.clone()));
@@ -210,7 +215,7 @@ impl Schema {
             }
             Definition::Composite { name, columns } => {
                 let columns = columns.iter().map(|column| self.column(column)).collect();
-                self.composites.insert(self.qualify(&name), Table { columns });
+                self.composites.insert(self.qualify(&name), Table { columns, order_may_differ: false });
             }
             Definition::Domain { name, base } => {
                 let class = self.class(&base);
@@ -406,6 +411,26 @@ mod tests {
             "q",
         );
         assert_eq!(got, [("a".to_owned(), Integer)]);
+    }
+
+    #[test]
+    fn the_order_of_columns_where_a_database_may_have_another() {
+        let mut schema = Schema::new();
+        for text in [
+            "CREATE TYPE public.ty AS (a integer, b text);",
+            "CREATE TABLE public.typed OF public.ty;",
+            "CREATE TABLE public.parent (a int);",
+            "CREATE TABLE public.child (b int) INHERITS (public.parent);",
+            "CREATE TABLE public.root (a int) PARTITION BY LIST (a);",
+            "CREATE TABLE public.part (a int);",
+            "ALTER TABLE ONLY public.root ATTACH PARTITION public.part FOR VALUES IN (1);",
+        ] {
+            schema.observe(text);
+        }
+        let differs =
+            |name: &str| schema.table(&QualifiedName::new("public", name)).unwrap().order_may_differ;
+        assert_eq!(["child", "root"].map(differs), [true; 2]);
+        assert_eq!(["typed", "parent", "part"].map(differs), [false; 3]);
     }
 
     #[test]

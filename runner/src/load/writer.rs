@@ -130,7 +130,7 @@ impl<'a> Loader<'a> {
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
-            Item::Rows { rows, count, numbers, first, table, before, share } => {
+            Item::Rows { rows, count, numbers, first, table, before, share, .. } => {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));

@@ -10,7 +10,8 @@
 //! bare type must be what the column's input function is. Else each value is a literal of no type, which PostgreSQL reads
 //! by the type of the column, as COPY does.
 //!
-//! A pack is a slab; only a row that is longer than half a slab, which is the last of its slab, is a pack of its own. So
+//! A pack is a slab, but for two cases. Where PostgreSQL may take one row and refuse the next, each row is a pack
+//! ([`TablePlan::alone`]). Else only a row that is longer than half a slab, which is the last of its slab, is a pack of its own. So
 //! how many numbers a slab takes is known from its bytes in the dump, and no pack of several rows comes near the largest
 //! change: a byte of the dump becomes four at most.
 
@@ -36,7 +37,10 @@ const MOST_ARRAYS: usize = 90;
 
 /// How many packs, and so numbers, a slab takes.
 #[must_use]
-pub fn packs(slab: &Slab) -> u64 {
+pub fn packs(slab: &Slab, plan: &TablePlan) -> u64 {
+    if plan.alone {
+        return slab.rows;
+    }
     if slab.rows > 1 && slab.bytes().len() > ALONE { 2 } else { 1 }
 }
 
@@ -66,8 +70,10 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
     };
     let (mut start, mut row) = (0, 0);
     for number in 0..lines.numbers {
-        let alone = number + 1 < lines.numbers;
-        let until = lines.rows - u64::from(alone);
+        let until = match number + 1 < lines.numbers {
+            _ if plan.alone => number + 1,
+            last_is_alone => lines.rows - u64::from(last_is_alone),
+        };
         let (from, faults) = ((start, row), out.faults.len());
         let mut pack = Pack::new(plan);
         while u64::from(row) < until && start < bytes.len() {

@@ -10,6 +10,7 @@ use crate::render::inserts;
 fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
     TablePlan {
         form: Rows::Packed,
+        alone: false,
         elements: elements.to_vec(),
         table: "public.\"a \"\"t\"".to_owned(),
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),
@@ -125,6 +126,17 @@ fn no_pack_of_several_rows_is_too_large() {
 }
 
 #[test]
+fn each_row_is_a_pack_where_the_replica_may_refuse_one() {
+    let plan = TablePlan { alone: true, ..plan(&[TypeClass::Integer, TypeClass::Text], &[]) };
+    let found = rendered(b"1\ta\n2\n3\tc\n", &plan, 3);
+    let numbers: Vec<_> = found.members.iter().map(|member| (member.number, member.row)).collect();
+    assert_eq!(numbers, [(0, 0), (2, 2)]);
+    let want = [("1", "a"), ("3", "c")].map(|(a, b)| format!("{START}VALUES\n('{a}','{b}');"));
+    assert_eq!(texts(&found), want);
+    assert_eq!(found.faults.iter().map(|fault| fault.row).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn slabs_take_as_many_numbers_as_packs() {
     let (short, long) = ("a\n".repeat(10), "b".repeat(2 * SLABS.bytes));
     let numbers = |rows: &str| {
@@ -134,7 +146,7 @@ fn slabs_take_as_many_numbers_as_packs() {
         let mut all = Vec::new();
         while let Ok(Some(event)) = scanner.next_event() {
             match event {
-                Event::Rows(slab) => all.push((slab.rows, packs(&slab))),
+                Event::Rows(slab) => all.push((slab.rows, packs(&slab, &plan(&[], &[])))),
                 Event::End => break,
                 _ => {}
             }
