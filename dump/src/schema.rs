@@ -31,7 +31,8 @@ pub struct Column {
     pub name: String,
     /// The class of its type; a domain has that of its base type.
     pub class: TypeClass,
-    /// Its type, where that is one of PostgreSQL's own whose values come through an array and an assignment as they are.
+    /// Its type, where that is one of PostgreSQL's own whose values come through an array and an assignment as they are, or
+    /// an array of such.
     pub element: Option<&'static str>,
     /// PostgreSQL computes it from other columns; it takes no value.
     pub generated: bool,
@@ -315,35 +316,53 @@ fn builtin(name: &str) -> Option<TypeClass> {
     })
 }
 
-/// The type without its modifiers, which an assignment applies as the input function does. Missing are types whose
-/// modifiers say more (`interval`, `bit`) or whose reading depends on a setting (`xml`, `money`), and all that a dump
-/// can define.
+/// The type without its modifiers, which an assignment applies as the input function does; an array of it likewise.
+/// Missing are types whose modifiers say more (`interval`, `bit`), whose reading depends on a setting (`xml`, `money`) or
+/// whose arrays have another delimiter (`box`), and all that a dump can define.
 fn element(type_name: &TypeName) -> Option<&'static str> {
-    if type_name.array || !matches!(type_name.name.schema.as_deref(), None | Some("pg_catalog")) {
+    if !matches!(type_name.name.schema.as_deref(), None | Some("pg_catalog")) {
         return None;
     }
-    Some(match type_name.name.name.as_str() {
-        "int2" | "smallint" | "serial2" | "smallserial" => "int2",
-        "int4" | "integer" | "int" | "serial" | "serial4" => "int4",
-        "int8" | "bigint" | "serial8" | "bigserial" => "int8",
-        "float4" | "real" => "float4",
-        "float8" | "float" => "float8",
-        "bool" | "boolean" => "bool",
-        "numeric" => "numeric",
-        "text" => "text",
-        "varchar" => "varchar",
-        "bpchar" => "bpchar",
-        "date" => "date",
-        "timestamp" => "timestamp",
-        "timestamptz" => "timestamptz",
-        "time" => "time",
-        "uuid" => "uuid",
-        "json" => "json",
-        "jsonb" => "jsonb",
-        "bytea" => "bytea",
-        _ => return None,
-    })
+    let pair = |name: &str| ELEMENTS.iter().find(|(names, _)| names.split(' ').any(|one| one == name));
+    let (_, array) = pair(&type_name.name.name)?;
+    if type_name.array { Some(array) } else { array.strip_suffix("[]") }
 }
+
+/// The names that the grammar and the catalogue have for a type, and an array of it.
+const ELEMENTS: &[(&str, &str)] = &[
+    ("int2 smallint serial2 smallserial", "int2[]"),
+    ("int4 integer int serial serial4", "int4[]"),
+    ("int8 bigint serial8 bigserial", "int8[]"),
+    ("float4 real", "float4[]"),
+    ("float8 float", "float8[]"),
+    ("bool boolean", "bool[]"),
+    ("numeric", "numeric[]"),
+    ("text", "text[]"),
+    ("varchar", "varchar[]"),
+    ("bpchar", "bpchar[]"),
+    ("name", "name[]"),
+    ("date", "date[]"),
+    ("timestamp", "timestamp[]"),
+    ("timestamptz", "timestamptz[]"),
+    ("time", "time[]"),
+    ("timetz", "timetz[]"),
+    ("uuid", "uuid[]"),
+    ("json", "json[]"),
+    ("jsonb", "jsonb[]"),
+    ("bytea", "bytea[]"),
+    ("oid", "oid[]"),
+    ("inet", "inet[]"),
+    ("cidr", "cidr[]"),
+    ("macaddr", "macaddr[]"),
+    ("point", "point[]"),
+    ("tsvector", "tsvector[]"),
+    ("int4range", "int4range[]"),
+    ("int8range", "int8range[]"),
+    ("numrange", "numrange[]"),
+    ("daterange", "daterange[]"),
+    ("tsrange", "tsrange[]"),
+    ("tstzrange", "tstzrange[]"),
+];
 
 #[cfg(test)]
 #[cfg(feature = "pg_query")]

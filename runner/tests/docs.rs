@@ -311,6 +311,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         table: None,
         rejected: 0,
         reject_bytes: 0,
+        holes: 0,
         output_bytes: None,
         source_name: "x".to_owned(),
         source,

@@ -44,9 +44,18 @@ fn arrays_where_the_types_are_known() {
     let plan = plan(&[TypeClass::Integer, TypeClass::Text], &["int4", "text"]);
     let lines = "1\tit's \\\\ \"a\"\\n\n\\N\tnull\n-2\t\n\\\\N\t\\N\n";
     let want = format!(
-        "{START}SELECT * FROM unnest(\n'{{1,NULL,-2,\"\\\\N\"}}'::pg_catalog.int4[],\n'{{\"it''s \\\\ \\\"a\\\"\n\",\"null\",\"\",NULL}}'::pg_catalog.text[]);"
+        "{START}SELECT\npg_catalog.unnest('{{1,NULL,-2,\"\\\\N\"}}'::pg_catalog.int4[]),\npg_catalog.unnest('{{\"it''s \\\\ \\\"a\\\"\n\",\"null\",\"\",NULL}}'::pg_catalog.text[]);"
     );
     assert_eq!(texts(&rendered(lines.as_bytes(), &plan, 1)), [want]);
+}
+
+#[test]
+fn arrays_of_arrays_are_text_until_they_are_taken_out() {
+    let plan = plan(&[TypeClass::Text, TypeClass::Text], &["int4[]", "date"]);
+    let want = format!(
+        "{START}SELECT\npg_catalog.unnest('{{\"{{1,NULL}}\",NULL}}'::pg_catalog.text[])::pg_catalog.int4[],\npg_catalog.unnest('{{\"2024-01-01\",NULL}}'::pg_catalog.date[]);"
+    );
+    assert_eq!(texts(&rendered(b"{1,NULL}\t2024-01-01\n\\N\t\\N\n", &plan, 1)), [want]);
 }
 
 #[test]
