@@ -34,7 +34,8 @@ pub struct Column {
     pub name: String,
     /// The class of its type; a domain has that of its base type.
     pub class: TypeClass,
-    /// Its type, where that is one of PostgreSQL's own whose values come through an array and an assignment as they are.
+    /// Its type, where that is one of PostgreSQL's own whose values come through an array and an assignment as they are, or
+    /// an array of such.
     pub element: Option<&'static str>,
     /// PostgreSQL computes it from other columns; it takes no value.
     pub generated: bool,
@@ -51,6 +52,9 @@ pub struct Column {
 pub struct Table {
     /// Its columns, inherited ones first.
     pub columns: Vec<Column>,
+    /// Where it was dumped its columns may be in another order: it inherits some, which come first once it is restored,
+    /// or rows of its partitions may be loaded through it. So values without names may be those of other columns.
+    pub order_may_differ: bool,
 }
 
 impl Table {
@@ -98,6 +102,7 @@ pub(crate) enum Definition {
         name: QualifiedName,
         columns: Vec<ColumnDefinition>,
         parents: Vec<QualifiedName>,
+        partitioned: bool,
         of_type: Option<QualifiedName>,
     },
     Composite {
@@ -237,13 +242,14 @@ impl Schema {
     #[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
     fn learn(&mut self, definition: Definition) -> bool {
         match definition {
-            Definition::Table { name, columns, parents, of_type } => {
+            Definition::Table { name, columns, parents, partitioned, of_type } => {
                 let mut table = Table::default();
                 if let Some(of_type) = of_type
                     && let Some(composite) = find(&self.composites, &of_type, &self.path)
                 {
                     table = composite.clone();
                 }
+                table.order_may_differ = partitioned || !parents.is_empty();
                 for parent in &parents {
                     if let Some(parent) = self.table(parent) {
                         parent.columns.iter().for_each(|column| merge(&mut table, column.clone()));
@@ -254,7 +260,7 @@ impl Schema {
             }
             Definition::Composite { name, columns } => {
                 let columns = columns.iter().map(|column| self.column(column)).collect();
-                self.composites.insert(self.qualify(&name), Table { columns });
+                self.composites.insert(self.qualify(&name), Table { columns, order_may_differ: false });
             }
             Definition::Domain { name, base } => {
                 let (type_name, labels) = self.spelled(&base);
@@ -439,35 +445,53 @@ fn printed(type_name: &TypeName) -> Option<String> {
     })
 }
 
-/// The type without its modifiers, which an assignment applies as the input function does. Missing are types whose
-/// modifiers say more (`interval`, `bit`) or whose reading depends on a setting (`xml`, `money`), and all that a dump
-/// can define.
+/// The type without its modifiers, which an assignment applies as the input function does; an array of it likewise.
+/// Missing are types whose modifiers say more (`interval`, `bit`), whose reading depends on a setting (`xml`, `money`) or
+/// whose arrays have another delimiter (`box`), and all that a dump can define.
 fn element(type_name: &TypeName) -> Option<&'static str> {
-    if type_name.array || !matches!(type_name.name.schema.as_deref(), None | Some("pg_catalog")) {
+    if !matches!(type_name.name.schema.as_deref(), None | Some("pg_catalog")) {
         return None;
     }
-    Some(match type_name.name.name.as_str() {
-        "int2" | "smallint" | "serial2" | "smallserial" => "int2",
-        "int4" | "integer" | "int" | "serial" | "serial4" => "int4",
-        "int8" | "bigint" | "serial8" | "bigserial" => "int8",
-        "float4" | "real" => "float4",
-        "float8" | "float" => "float8",
-        "bool" | "boolean" => "bool",
-        "numeric" => "numeric",
-        "text" => "text",
-        "varchar" => "varchar",
-        "bpchar" => "bpchar",
-        "date" => "date",
-        "timestamp" => "timestamp",
-        "timestamptz" => "timestamptz",
-        "time" => "time",
-        "uuid" => "uuid",
-        "json" => "json",
-        "jsonb" => "jsonb",
-        "bytea" => "bytea",
-        _ => return None,
-    })
+    let pair = |name: &str| ELEMENTS.iter().find(|(names, _)| names.split(' ').any(|one| one == name));
+    let (_, array) = pair(&type_name.name.name)?;
+    if type_name.array { Some(array) } else { array.strip_suffix("[]") }
 }
+
+/// The names that the grammar and the catalogue have for a type, and an array of it.
+const ELEMENTS: &[(&str, &str)] = &[
+    ("int2 smallint serial2 smallserial", "int2[]"),
+    ("int4 integer int serial serial4", "int4[]"),
+    ("int8 bigint serial8 bigserial", "int8[]"),
+    ("float4 real", "float4[]"),
+    ("float8 float", "float8[]"),
+    ("bool boolean", "bool[]"),
+    ("numeric", "numeric[]"),
+    ("text", "text[]"),
+    ("varchar", "varchar[]"),
+    ("bpchar", "bpchar[]"),
+    ("name", "name[]"),
+    ("date", "date[]"),
+    ("timestamp", "timestamp[]"),
+    ("timestamptz", "timestamptz[]"),
+    ("time", "time[]"),
+    ("timetz", "timetz[]"),
+    ("uuid", "uuid[]"),
+    ("json", "json[]"),
+    ("jsonb", "jsonb[]"),
+    ("bytea", "bytea[]"),
+    ("oid", "oid[]"),
+    ("inet", "inet[]"),
+    ("cidr", "cidr[]"),
+    ("macaddr", "macaddr[]"),
+    ("point", "point[]"),
+    ("tsvector", "tsvector[]"),
+    ("int4range", "int4range[]"),
+    ("int8range", "int8range[]"),
+    ("numrange", "numrange[]"),
+    ("daterange", "daterange[]"),
+    ("tsrange", "tsrange[]"),
+    ("tstzrange", "tstzrange[]"),
+];
 
 #[cfg(test)]
 #[cfg(feature = "pg_query")]
@@ -617,6 +641,26 @@ mod tests {
         let fixed: Vec<_> =
             keys.fixed.iter().map(|fixed| format!("{} {}", fixed.table, fixed.column)).collect();
         assert_eq!(fixed, ["public.a email", "public.a id", "public.p d", "public.p k"]);
+    }
+
+    #[test]
+    fn the_order_of_columns_where_a_database_may_have_another() {
+        let mut schema = Schema::new();
+        for text in [
+            "CREATE TYPE public.ty AS (a integer, b text);",
+            "CREATE TABLE public.typed OF public.ty;",
+            "CREATE TABLE public.parent (a int);",
+            "CREATE TABLE public.child (b int) INHERITS (public.parent);",
+            "CREATE TABLE public.root (a int) PARTITION BY LIST (a);",
+            "CREATE TABLE public.part (a int);",
+            "ALTER TABLE ONLY public.root ATTACH PARTITION public.part FOR VALUES IN (1);",
+        ] {
+            schema.observe(text);
+        }
+        let differs =
+            |name: &str| schema.table(&QualifiedName::new("public", name)).unwrap().order_may_differ;
+        assert_eq!(["child", "root"].map(differs), [true; 2]);
+        assert_eq!(["typed", "parent", "part"].map(differs), [false; 3]);
     }
 
     #[test]

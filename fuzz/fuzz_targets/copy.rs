@@ -15,6 +15,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let classes: Vec<_> = (0..1 + classes % 3).map(|column| of(classes >> (2 + 2 * column))).collect();
     let plan = TablePlan {
         form: runner::cli::Rows::Single,
+        alone: false,
         elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|column| format!("c{column}")).collect(),

@@ -13,6 +13,7 @@ use runner::render::rows::{self, Rendered};
 fn plan() -> TablePlan {
     TablePlan {
         form: runner::cli::Rows::Single,
+        alone: false,
         elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: vec!["a".to_owned()],

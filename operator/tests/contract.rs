@@ -5,7 +5,7 @@
 use clap::Parser;
 use operator::controller::build::arguments;
 use operator::controller::validate::validate;
-use runner::cli::Cli;
+use runner::cli::{Cli, Rows};
 use serde_json::{Value, json};
 
 fn parse(spec: Value) -> Cli {
@@ -27,6 +27,7 @@ fn the_smallest_object() {
     assert_eq!(cli.load.dump_file.as_deref(), Some("/dump/shop.sql"));
     assert_eq!(cli.load.run_id, "shop.eu");
     assert_eq!(cli.load.kv.kv_url.as_deref(), Some("redis://redis:6379"));
+    assert_eq!(cli.load.rows, Rows::Single);
     assert!(!cli.load.restart);
 }
 
@@ -38,7 +39,7 @@ fn every_field() {
         "snapshotLSN": "16/B374D848",
         "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis"}},
             "key": "-set", "ttl": "48h", "memoryHighWater": "90%"},
-        "sequence": {"first": 5, "gap": 10}, "batchSize": 500, "maxRate": 1000,
+        "sequence": {"first": 5, "gap": 10}, "rows": "Packed", "batchSize": 500, "maxRate": 1000,
         "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},
         "run": {"id": "again", "from": "Start"}, "runner": {"logFormat": "text"}
     }));
@@ -46,5 +47,6 @@ fn every_field() {
     assert_eq!(cli.load.snapshot_lsn.as_deref(), Some("16/B374D848"));
     assert_eq!(cli.load.kv.kv_key, "-set");
     assert_eq!((cli.load.first_sequence, cli.load.sequence_gap), (Some(5), 10));
+    assert_eq!(cli.load.rows, Rows::Packed);
     assert_eq!((cli.load.batch_size, cli.load.max_rate), (500, Some(1000)));
 }

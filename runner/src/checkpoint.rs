@@ -34,8 +34,10 @@ pub struct Checkpoint {
     pub next: Sequence,
     /// The table in whose rows it lies, for people.
     pub table: Option<String>,
-    /// Rows that were set aside; each is a hole in the numbers.
+    /// Rows that were set aside.
     pub rejected: u64,
+    /// Numbers that have no change: those of such rows, or of packs that have no other rows.
+    pub holes: u64,
     /// The length of the reject file.
     pub reject_bytes: u64,
     /// The length of the output, where that is a file.
@@ -106,7 +108,7 @@ impl Checkpoint {
     /// How many changes lie between the first and the next number.
     #[must_use]
     pub fn members(&self) -> u64 {
-        self.next.get() - self.first.get() - self.rejected
+        self.next.get() - self.first.get() - self.holes
     }
 }
 

@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::error::{self, Error};
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Start, Task};
 use crate::progress::Progress;
-use crate::render::rows::Rendered;
+use crate::render::TablePlan;
 use crate::source::Location;
 use crate::stop::Stop;
 use report::{Fault, Format, Report, Table};
@@ -79,7 +79,8 @@ pub async fn inspect(
     };
     let mut pipeline =
         Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
-    let mut counts = Counts { report: Report::new(format), progress, before: None, tables: BTreeMap::new() };
+    let report = Report::new(format, config.shape.rows);
+    let mut counts = Counts { report, progress, before: None, tables: BTreeMap::new() };
     let counted = counts.count(&mut pipeline, stop).await;
     if stop.requested().is_some() {
         // The scan thread may be deep in a read; the process ends anyway.
@@ -158,11 +159,11 @@ impl Counts<'_> {
                 }
                 self.moved(&after);
             }
-            Item::Rows { rows, count, table, before, share, .. } => {
+            Item::Rows { rows, count, table, plan, before, share, .. } => {
                 self.moved(&before);
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
-                self.rows(&table, count, &converted);
+                self.rows((&table, &plan), count, &converted);
                 self.before = Some((table, before.scan.offset));
                 pipeline.recycle(converted.rendered);
                 drop(share);
@@ -179,14 +180,15 @@ impl Counts<'_> {
             _ => String::new(),
         };
         *self.report.statements.entry(dump::verb(&text)).or_default() += 1;
+        self.report.statement_bytes += member.len() as u64;
         self.change(member.len());
     }
 
-    fn rows(&mut self, name: &Arc<str>, count: u64, converted: &Converted) {
+    fn rows(&mut self, (name, plan): (&Arc<str>, &TablePlan), count: u64, converted: &Converted) {
         let Converted { rendered, rejects } = converted;
         let table = self.tables.entry(Arc::clone(name)).or_insert_with(|| Table::new(name));
-        if table.columns.is_empty() {
-            table.columns = columns(rendered);
+        if table.columns.is_empty() && !rendered.members.is_empty() {
+            table.columns.clone_from(&plan.columns);
         }
         table.rows += count - rejects.len() as u64;
         table.rejected += rejects.len() as u64;
@@ -228,16 +230,5 @@ impl Counts<'_> {
         self.report.tables = self.tables.into_values().collect();
         self.report.conclude();
         self.report
-    }
-}
-
-/// The columns of rows, as their changes name them.
-fn columns(rendered: &Rendered) -> Vec<String> {
-    if rendered.members.is_empty() {
-        return Vec::new();
-    }
-    match decode(rendered.member(0)).map(|change| change.data) {
-        Ok(ChangeData::Dml(dml)) => dml.column_names,
-        _ => Vec::new(),
     }
 }

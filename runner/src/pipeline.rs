@@ -118,6 +118,8 @@ pub enum Item {
         first: Sequence,
         /// Their table.
         table: Arc<str>,
+        /// What they become.
+        plan: Arc<TablePlan>,
         /// The point before them.
         before: Box<Mark>,
         /// Their share of the budget.
@@ -389,8 +391,9 @@ impl Reader {
                 let (reply, rows) = oneshot::channel();
                 let (count, table) = (slab.rows, Arc::from(plan.table.as_str()));
                 let before = Box::new(before(after, &slab, first));
-                self.jobs.send(Job { slab, plan, first, numbers, reply }).map_err(|_| Ended::Unwanted)?;
-                Item::Rows { rows, count, numbers, first, table, before, share }
+                let job = Job { slab, plan: Arc::clone(&plan), first, numbers, reply };
+                self.jobs.send(job).map_err(|_| Ended::Unwanted)?;
+                Item::Rows { rows, count, numbers, first, table, plan, before, share }
             }
             Work::LeftOut(slab) => {
                 self.slabs.put(slab.into_buffer());

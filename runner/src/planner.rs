@@ -261,7 +261,7 @@ impl Planner {
                 Current::Loading(plan) => {
                     let numbers = match self.shape.rows {
                         Rows::Single => slab.rows,
-                        Rows::Packed => packed::packs(&slab),
+                        Rows::Packed => packed::packs(&slab, plan),
                     };
                     Work::Rows { plan: Arc::clone(plan), slab, numbers }
                 }

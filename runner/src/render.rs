@@ -31,6 +31,9 @@ pub struct TablePlan {
     pub form: Rows,
     /// The types of the fields, in the same order, where all can be elements of arrays; else empty.
     pub elements: Vec<&'static str>,
+    /// Packed, but each row by itself: they are values without names for columns that may come in another order, so the
+    /// replica may take one row and refuse the next.
+    pub alone: bool,
     /// Indexes, among the values of an INSERT, of columns that PostgreSQL computes: they are no fields.
     pub generated: Vec<usize>,
     /// The encoding of the fields.
@@ -83,8 +86,10 @@ impl TablePlan {
             known.and_then(|table| table.column(name)).map_or(TypeClass::Text, |column| column.class)
         };
         let element = |name: &String| known.and_then(|table| table.column(name))?.element;
+        let order_may_differ = known.is_some_and(|table| table.order_may_differ);
         Some(Self {
             form,
+            alone: form == Rows::Packed && header.columns == dump::CopyColumns::InOrder && order_may_differ,
             elements: names.iter().map(element).collect::<Option<_>>().unwrap_or_default(),
             table: schema.qualify(&header.table).to_string(),
             classes: names.iter().map(class).collect(),
@@ -106,10 +111,12 @@ impl TablePlan {
             Some(by) => bytes * 2 + rows as usize * 40 * by.columns(),
             None => bytes,
         };
-        if self.form == Rows::Packed {
-            return 2 * bytes + rows as usize * (4 + 3 * self.columns.len());
-        }
         let names: usize = self.columns.iter().map(|column| column.len() + 8).sum();
+        if self.form == Rows::Packed {
+            let each = 4 + 3 * self.columns.len();
+            let alone = 300 + self.table.len() + names + 30 * self.columns.len();
+            return 2 * bytes + rows as usize * if self.alone { alone } else { each };
+        }
         let each = 120 + self.table.len() + names;
         rows as usize * each + bytes + bytes / 4
     }

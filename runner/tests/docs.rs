@@ -282,6 +282,7 @@ fn selection() -> Selection {
 
 fn shape() -> Shape {
     Shape {
+        transforms: None,
         rows: Rows::Single,
         ddl_time: "2000-01-01T00:00:00Z".to_owned(),
         no_owner: false,
@@ -311,6 +312,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         table: None,
         rejected: 0,
         reject_bytes: 0,
+        holes: 0,
         output_bytes: None,
         source_name: "x".to_owned(),
         source,

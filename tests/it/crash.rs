@@ -51,9 +51,32 @@ fn undisturbed() -> &'static Snapshot {
     })
 }
 
+/// A form of rows, and what loads of the dump are to make in it.
+#[derive(Clone, Copy)]
+struct Form {
+    args: &'static [&'static str],
+    whole: &'static Snapshot,
+}
+
+fn single() -> Form {
+    Form { args: &[], whole: undisturbed() }
+}
+
+fn packed() -> Form {
+    static SNAPSHOT: OnceLock<Snapshot> = OnceLock::new();
+    let args = &["--rows", "packed"];
+    let whole = SNAPSHOT.get_or_init(|| {
+        let (redis, dump) = (RedisServer::start(), Dump::new(bytes()));
+        dump.give(runner(&redis.url()), Input::Plain).args(args).run(LIMIT).expect_code(0);
+        let snapshot = Snapshot::take(&mut redis.client()).unwrap();
+        assert!(snapshot.count < undisturbed().count / 10, "{snapshot:?}");
+        snapshot
+    });
+    Form { args, whole }
+}
+
 /// A sequence within the dump, more often where statements are than their number says.
-fn moment(rng: &mut Rng) -> u64 {
-    let end = undisturbed().count;
+fn moment(rng: &mut Rng, end: u64) -> u64 {
     match rng.below(6) {
         0 => 1 + rng.below(STATEMENTS),
         1 => end - rng.below(STATEMENTS),
@@ -83,19 +106,20 @@ struct Tally {
 
 /// Kills one load after the other at random moments until one is done. Each goes on exactly where Redis' own
 /// checkpoint was, with any batch size and any number of workers.
-fn kill_and_resume(dump: &Dump, input: Input, rounds: usize, name: &str) {
+fn kill_and_resume(dump: &Dump, form: Form, input: Input, rounds: usize, name: &str) {
+    let end = form.whole.count;
     let lab = Lab::new();
     let mut rng = seeded(name);
     let mut tally = Tally::default();
     for round in 0..rounds {
         lab.clear();
-        let mut moments: Vec<_> = (0..1 + rng.below(6)).map(|_| moment(&mut rng)).collect();
+        let mut moments: Vec<_> = (0..1 + rng.below(6)).map(|_| moment(&mut rng, end)).collect();
         moments.sort_unstable();
         let mut before = 0;
         let mut allowed = 0;
         for at in moments {
             let resumed = durable(&lab);
-            let (batch, mut running) = start(&lab, dump, input, &mut rng, at - before);
+            let (batch, mut running) = start(&lab, dump, (form, input), &mut rng, at - before);
             if rng.one_in(8) {
                 // While it connects, registers, or reads on to where it was.
                 std::thread::sleep(Duration::from_micros(rng.below(60_000)));
@@ -114,10 +138,10 @@ fn kill_and_resume(dump: &Dump, input: Input, rounds: usize, name: &str) {
             before = at;
         }
         let resumed = durable(&lab);
-        let (_, running) = start(&lab, dump, input, &mut rng, undisturbed().count - before);
+        let (_, running) = start(&lab, dump, (form, input), &mut rng, end - before);
         let finished = running.wait(LIMIT).expect_code(0);
         check(&lab, finished, resumed, &mut tally);
-        dump.expect_same(&mut lab.redis.client(), undisturbed(), &format!("{name}, round {round}"));
+        dump.expect_same(&mut lab.redis.client(), form.whole, &format!("{name}, round {round}"));
         let resent = lab.meter.resent();
         assert!(
             resent <= allowed,
@@ -130,11 +154,12 @@ fn kill_and_resume(dump: &Dump, input: Input, rounds: usize, name: &str) {
 }
 
 /// Small batches where the next moment is near.
-fn start(lab: &Lab, dump: &Dump, input: Input, rng: &mut Rng, way: u64) -> (u64, Running) {
+fn start(lab: &Lab, dump: &Dump, (form, input): (Form, Input), rng: &mut Rng, way: u64) -> (u64, Running) {
     let batch = if way < 2000 { 1 + rng.below(20) } else { [200, 1000, 1000, 5000][rng.below(4) as usize] };
     let workers = [1, 2, 7][rng.below(3) as usize];
     let runner = dump.give(lab.runner(), input);
     let runner = runner.args(["--batch-size", &batch.to_string(), "--workers", &workers.to_string()]);
+    let runner = runner.args(form.args);
     (batch, runner.spawn())
 }
 
@@ -172,17 +197,17 @@ fn check(lab: &Lab, finished: Finished, durable: u64, tally: &mut Tally) {
 
 #[test]
 fn killed_at_any_moment_from_a_file() {
-    kill_and_resume(&dump(), Input::Plain, times(3, 45), "killed, file");
+    kill_and_resume(&dump(), single(), Input::Plain, times(3, 45), "killed, file");
 }
 
 #[test]
 fn killed_at_any_moment_from_gzip() {
-    kill_and_resume(&dump(), Input::Gzip, times(2, 15), "killed, gzip");
+    kill_and_resume(&dump(), single(), Input::Gzip, times(2, 15), "killed, gzip");
 }
 
 #[test]
 fn killed_at_any_moment_from_a_pipe() {
-    kill_and_resume(&dump(), Input::Pipe, times(2, 15), "killed, pipe");
+    kill_and_resume(&dump(), single(), Input::Pipe, times(2, 15), "killed, pipe");
 }
 
 /// The same rows by INSERT, which make the same set.
@@ -193,12 +218,28 @@ fn inserts(rows_per_statement: usize) -> Dump {
 
 #[test]
 fn killed_at_any_moment_with_an_insert_for_each_row() {
-    kill_and_resume(&inserts(1), Input::Plain, times(2, 15), "killed, inserts");
+    kill_and_resume(&inserts(1), single(), Input::Plain, times(2, 15), "killed, inserts");
 }
 
 #[test]
 fn killed_at_any_moment_within_an_insert_of_all_rows() {
-    kill_and_resume(&inserts(usize::MAX), Input::Gzip, times(2, 15), "killed, one insert a table");
+    kill_and_resume(&inserts(usize::MAX), single(), Input::Gzip, times(2, 15), "killed, one insert a table");
+}
+
+#[test]
+fn killed_at_any_moment_with_packed_rows() {
+    kill_and_resume(&dump(), packed(), Input::Gzip, times(3, 30), "killed, packed");
+    kill_and_resume(&dump(), packed(), Input::Pipe, times(1, 10), "killed, packed, pipe");
+}
+
+/// The packs are those of the same rows by COPY, but for where bytes of the dump end them.
+#[test]
+fn killed_at_any_moment_with_packed_rows_of_inserts() {
+    let (redis, dump) = (RedisServer::start(), inserts(1));
+    dump.give(runner(&redis.url()), Input::Plain).args(packed().args).run(LIMIT).expect_code(0);
+    let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
+    let form = Form { whole, ..packed() };
+    kill_and_resume(&dump, form, Input::Plain, times(2, 15), "killed, packed inserts");
 }
 
 /// The tests can fail: what they compare by sees one byte, one entry more, one entry less, one score.

@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use pg_bootstrap_tests::binary::Runner;
+use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::fidelity::{self, Source};
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
-use pg_bootstrap_tests::zset::KEY;
+use pg_bootstrap_tests::zset::{KEY, Snapshot};
 use serde_json::Value;
 
 use crate::kit::{Input, LIMIT, dump, dump_of, expect, expect_discreet};
+
+const PACKED: &[&str] = &["--rows", "packed"];
 
 fn inspect(dump: &Path, more: &[&str], code: i32) -> Value {
     let runner = Runner::new().arg("inspect").arg("--dump-file").arg(dump).args(["--format", "json"]);
@@ -68,6 +71,45 @@ fn counts_are_those_of_the_load_of_our_database() {
     ] {
         let source = Source::of_database(server, "database", &[], args).unwrap();
         same(&source, packing, more);
+    }
+}
+
+/// What is estimated for one form of rows is about what is counted in the other.
+#[test]
+fn packed_rows_are_counted_and_estimated() {
+    let server = PostgresServer::shared();
+    let small = Source::of_database(server, "database", &[], &[]).unwrap();
+    let large = Source::of_bytes("made up", &dumpgen::dump(30_000));
+    for source in [&small, &large] {
+        let single = inspect(&source.plain, &[], 0);
+        let packed = inspect(&source.plain, PACKED, 0);
+        let redis = RedisServer::start();
+        fidelity::load(&redis, &source.plain, PACKED);
+        let loaded = Snapshot::take(&mut redis.client()).unwrap();
+        assert_eq!(packed["changes"], loaded.count, "{}", source.name);
+        let members = redis.client().command(&["ZRANGEBYSCORE", KEY, "-inf", "+inf"]).unwrap().array();
+        let bytes: usize = members.into_iter().map(|member| member.bytes().len()).sum();
+        assert_eq!(packed["member_bytes"], bytes, "{}", source.name);
+        for same in ["rows", "bytes", "rejected", "tables"] {
+            assert_eq!(packed[same], single[same], "{}, {same}", source.name);
+        }
+        // Identity columns stay ALWAYS with packed rows, so their statements differ.
+        let verbs = |said: &Value| said["statements"]["CREATE TABLE"].clone();
+        assert_eq!(verbs(&packed), verbs(&single));
+        assert!(sum(&packed["statements"]) < loaded.count, "{}", source.name);
+        for (said, other) in [(&single, &packed), (&packed, &single)] {
+            let estimate = &said["other_form"];
+            assert_eq!(estimate["rows"], if said == &single { "packed" } else { "single" });
+            for count in ["changes", "redis_bytes"] {
+                let (about, exact) = (estimate[count].as_f64().unwrap(), other[count].as_f64().unwrap());
+                assert!((0.6..1.6).contains(&(about / exact)), "{}, {count}: {about}, {exact}", source.name);
+            }
+        }
+    }
+    let text = Runner::new().arg("inspect").args(PACKED).arg("--dump-file").arg(&large.plain).run(LIMIT);
+    let text = String::from_utf8(text.expect_code(0).stdout).unwrap();
+    for said in ["30010 rows in ", "--rows single: about", "transforms do not see packed rows"] {
+        assert!(text.contains(said), "no {said:?} in {text}");
     }
 }
 

@@ -16,6 +16,7 @@ mod input;
 mod inspect;
 mod kit;
 mod operator;
+mod packed;
 mod ranges;
 mod restart;
 mod s3;

@@ -77,6 +77,8 @@ pub struct Options {
     pub sync: SequenceSync,
     /// Stop (as the real one does by itself only at the end of the set) after so many entries.
     pub limit: Option<u64>,
+    /// Each commit waits for the disk, as by default. Else `synchronous_commit=off`: sooner, and the same rows.
+    pub durable: bool,
     /// Take the whole set although the replica has tables. The real one never does.
     pub even_with_tables: bool,
 }
@@ -89,6 +91,7 @@ impl Default for Options {
             role: ReplicaRole::UrlParameter,
             sync: SequenceSync::AtEnd,
             limit: None,
+            durable: false,
             even_with_tables: false,
         }
     }
@@ -106,8 +109,9 @@ impl Consumer {
     pub fn new(server: &PostgresServer, replica: &Database, options: Options) -> Self {
         let mut target = server.target(replica);
         // What its driver asks for at the start of each session; and what users are told to add, for speed.
+        let synchronous = if options.durable { "on" } else { "off" };
         for (name, value) in
-            [("datestyle", "ISO, MDY"), ("extra_float_digits", "2"), ("synchronous_commit", "off")]
+            [("datestyle", "ISO, MDY"), ("extra_float_digits", "2"), ("synchronous_commit", synchronous)]
         {
             target.parameters.push((name.into(), value.into()));
         }

@@ -37,6 +37,7 @@ fn table(create: &CreateStmt) -> Option<Definition> {
         name: relation(create.relation.as_ref()?),
         columns: create.table_elts.iter().filter_map(column).collect(),
         parents: create.inh_relations.iter().filter_map(range_var).collect(),
+        partitioned: create.partspec.is_some(),
         of_type: create.of_typename.as_ref().and_then(type_name).map(|t| t.name),
     })
 }

@@ -34,7 +34,7 @@ pub(crate) fn full() -> ReplicaBootstrap {
             "snapshotLSN": "16/B374D848",
             "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis.pem"}},
                 "key": "set", "ttl": "48h", "memoryHighWater": "90%"},
-            "sequence": {"first": 5, "gap": 10}, "batchSize": 500, "maxRate": 1000,
+            "sequence": {"first": 5, "gap": 10}, "rows": "Packed", "batchSize": 500, "maxRate": 1000,
             "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},
             "run": {"id": "again", "from": "Start"},
             "backoffLimit": 2, "activeDeadlineSeconds": 3600, "ttlSecondsAfterFinished": 60,

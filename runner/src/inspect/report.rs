@@ -5,10 +5,15 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::cli::Rows;
+use crate::render::packed::SLABS;
+
 /// What Redis takes for an entry beside the member, in bytes.
 const PER_ENTRY: u64 = 180;
 /// Changes a second that the consumer applies to a replica with default durability, as measured: slow and fast.
 const CONSUMER: (u64, u64) = (700, 3000);
+/// The same of packed rows.
+const CONSUMER_PACKED: (u64, u64) = (50_000, 190_000);
 /// Tables that the text names one by one; JSON has them all.
 const TABLES: usize = 40;
 
@@ -59,6 +64,19 @@ pub struct Fault {
     pub reason: String,
 }
 
+/// What the changes are in one form of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Form {
+    /// `single` or `packed`.
+    pub rows: &'static str,
+    /// Changes that a load makes.
+    pub changes: u64,
+    /// Bytes that they take in Redis.
+    pub redis_bytes: u64,
+    /// Seconds that the consumer needs for them, at its fastest and at its slowest.
+    pub consumer_seconds: (u64, u64),
+}
+
 /// Everything that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -76,8 +94,11 @@ pub struct Report {
     pub member_bytes: u64,
     /// Bytes that they take in Redis, at most.
     pub redis_bytes: u64,
-    /// Seconds that the consumer needs for them at 3,000 and at 700 changes a second.
+    /// Seconds that the consumer needs for them: at 3,000 and at 700 changes a second, and at 190,000 and at 50,000
+    /// packed rows.
     pub consumer_seconds: (u64, u64),
+    /// About what they would be in the other form of rows.
+    pub other_form: Form,
     /// Tables with rows, by name.
     pub tables: Vec<Table>,
     /// Changes of SQL text, by the words they begin with.
@@ -88,6 +109,12 @@ pub struct Report {
     pub not_understood: u64,
     /// The first rows that cannot be loaded.
     pub faults: Vec<Fault>,
+    /// The form of the rows.
+    #[serde(skip)]
+    pub form: Rows,
+    /// Bytes of the changes of SQL text other than rows.
+    #[serde(skip)]
+    pub statement_bytes: u64,
     /// Why the dump cannot be loaded to its end; what is counted lies before.
     pub error: Option<String>,
     /// What to do about all that.
@@ -98,8 +125,11 @@ impl Report {
     /// Rows that are named one by one.
     pub const FAULTS: usize = 20;
 
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, form: Rows) -> Self {
         Self {
+            form,
+            statement_bytes: 0,
+            other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: (0, 0) },
             format,
             bytes: 0,
             changes: 0,
@@ -123,9 +153,46 @@ impl Report {
         self.rows = self.tables.iter().map(|table| table.rows).sum();
         self.rejected = self.tables.iter().map(|table| table.rejected).sum();
         self.redis_bytes = self.member_bytes + self.changes * PER_ENTRY;
-        let (slow, fast) = CONSUMER;
-        self.consumer_seconds = (self.changes.div_ceil(fast), self.changes.div_ceil(slow));
+        self.consumer_seconds = self.seconds(self.form);
+        self.other_form = self.estimate(match self.form {
+            Rows::Single => Rows::Packed,
+            Rows::Packed => Rows::Single,
+        });
         self.advice = self.advices();
+    }
+
+    fn seconds(&self, form: Rows) -> (u64, u64) {
+        let statements: u64 = self.statements.values().sum();
+        let at = |single: u64, packed: u64| match form {
+            Rows::Single => (statements + self.rows).div_ceil(single),
+            Rows::Packed => {
+                (statements as f64 / single as f64 + self.rows as f64 / packed as f64).ceil() as u64
+            }
+        };
+        (at(CONSUMER.1, CONSUMER_PACKED.1), at(CONSUMER.0, CONSUMER_PACKED.0))
+    }
+
+    /// From the sizes of the tables: the rows were not made in that form.
+    fn estimate(&self, form: Rows) -> Form {
+        let (mut changes, mut bytes) = (self.statements.values().sum::<u64>(), self.statement_bytes);
+        for table in &self.tables {
+            let names: u64 = table.columns.iter().map(|column| column.len() as u64 + 5).sum();
+            let head = 120 + table.name.len() as u64 + names;
+            let (count, each) = match form {
+                Rows::Single => (table.rows, head),
+                Rows::Packed => {
+                    let packs = table.rows.div_ceil(SLABS.rows).max(table.bytes.div_ceil(SLABS.bytes as u64));
+                    (packs.min(table.rows), 100 + head)
+                }
+            };
+            changes += count;
+            bytes += table.bytes + count * each;
+        }
+        let rows = match form {
+            Rows::Single => "single",
+            Rows::Packed => "packed",
+        };
+        Form { rows, changes, redis_bytes: bytes + changes * PER_ENTRY, consumer_seconds: self.seconds(form) }
     }
 
     fn count(&self, words: &[&str]) -> u64 {
@@ -163,10 +230,15 @@ impl Report {
         );
         let values = self.count(&["SETVAL"]);
         say(
-            values > 0,
+            values > 0 && self.form == Rows::Single,
             format!(
                 "{values} sequences get a value, but the consumer sets owned sequences to the highest value of their column"
             ),
+        );
+        say(
+            self.form == Rows::Packed && self.rows > 0,
+            "the translicator's own transforms do not see packed rows: they reach the replica as the dump has them"
+                .to_owned(),
         );
         let extensions = self.count(&["CREATE EXTENSION"]);
         say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));
@@ -209,16 +281,29 @@ impl Report {
         let _ = writeln!(out, "plain dump of {} ({})", size(self.bytes), self.compression());
         let _ = writeln!(out, "  server      {}", unknown(&format.server));
         let _ = writeln!(out, "  pg_dump     {}", unknown(&format.pg_dump));
-        let _ = writeln!(
-            out,
-            "  changes     {}: {} rows, {} statements",
-            self.changes,
-            self.rows,
-            self.changes - self.rows
-        );
+        let statements: u64 = self.statements.values().sum();
+        let (changes, rows) = (self.changes, self.rows);
+        let _ = match self.form {
+            Rows::Single => writeln!(out, "  changes     {changes}: {rows} rows, {statements} statements"),
+            Rows::Packed => {
+                let packs = changes - statements;
+                writeln!(
+                    out,
+                    "  changes     {changes}: {rows} rows in {packs} packs, {statements} statements"
+                )
+            }
+        };
         let _ = writeln!(out, "  in Redis    {} at most", size(self.redis_bytes));
         let (fast, slow) = self.consumer_seconds;
         let _ = writeln!(out, "  consumer    {} to {}", time(fast), time(slow));
+        let Form { rows, changes, redis_bytes, consumer_seconds: (fast, slow) } = &self.other_form;
+        let _ = writeln!(
+            out,
+            "  --rows {rows}: about {changes} changes, {} in Redis, {} to {} for the consumer",
+            size(*redis_bytes),
+            time(*fast),
+            time(*slow)
+        );
         if self.rejected > 0 {
             let _ = writeln!(out, "  rejected    {} rows cannot be loaded", self.rejected);
         }
@@ -293,7 +378,7 @@ mod tests {
 
     #[test]
     fn advice_follows_from_the_counts() {
-        let mut report = Report::new(Format::default());
+        let mut report = Report::new(Format::default(), Rows::Single);
         report.changes = 7001;
         report.member_bytes = 1000;
         report.statements =
@@ -312,8 +397,23 @@ mod tests {
             "no table is defined",
             "(geqo)",
             "1.2 MiB",
+            "--rows packed: about 6 changes",
         ] {
             assert!(said.contains(part), "no {part:?} in:\n{said}");
         }
+    }
+
+    #[test]
+    fn packed_rows_take_other_times() {
+        let mut report = Report::new(Format::default(), Rows::Packed);
+        report.changes = 702;
+        report.statements = [("CREATE TABLE".to_owned(), 700)].into();
+        report.tables = vec![Table { rows: 1_000_000, bytes: 100 << 20, ..Table::new("public.t") }];
+        report.conclude();
+        assert_eq!(report.consumer_seconds, (6, 21));
+        assert_eq!((report.other_form.rows, report.other_form.changes), ("single", 1_000_700));
+        assert_eq!(report.other_form.consumer_seconds, (334, 1430));
+        let said = report.text();
+        assert!(said.contains("702: 1000000 rows in 2 packs, 700 statements"), "{said}");
     }
 }

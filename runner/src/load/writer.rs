@@ -38,6 +38,8 @@ pub(super) struct Loader<'a> {
     /// Rows set aside up to the mark, and the reject file's length there.
     rejected: u64,
     reject_bytes: u64,
+    /// Numbers up to the mark that have no change.
+    holes: u64,
     /// Changes and bytes in the batch, and the point after them.
     members: usize,
     bytes: usize,
@@ -72,6 +74,7 @@ impl<'a> Loader<'a> {
             mirror: Mirror::new(config),
             rejected: checkpoint.map_or(0, |checkpoint| checkpoint.rejected),
             reject_bytes: checkpoint.map_or(0, |checkpoint| checkpoint.reject_bytes),
+            holes: checkpoint.map_or(0, |checkpoint| checkpoint.holes),
             members: 0,
             bytes: 0,
             mark: None,
@@ -130,7 +133,7 @@ impl<'a> Loader<'a> {
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
-            Item::Rows { rows, count, numbers, first, table, before, share } => {
+            Item::Rows { rows, count, numbers, first, table, before, share, .. } => {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
@@ -165,7 +168,7 @@ impl<'a> Loader<'a> {
         let stop_at = self.first_fatal(rejects);
         let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
         let mut from = 0;
-        let (mut passed, mut rows) = (0, 0);
+        let (mut passed, mut rows, mut numbered) = (0, 0, 0);
         // A pack with the row at which the run ends is not sent: it comes whole, or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
@@ -174,7 +177,10 @@ impl<'a> Loader<'a> {
             sink.push(first, rendered, from..to);
             let last = rendered.members[to - 1];
             let whole = to == rendered.members.len() && stop_at.is_none();
-            let row = if whole { count } else { u64::from(last.row) + 1 };
+            let (row, number) =
+                if whole { (count, numbers) } else { (u64::from(last.row) + 1, u64::from(last.number) + 1) };
+            self.holes += number - numbered - (to - from) as u64;
+            numbered = number;
             let rejected = passed;
             while passed < rejects.len() && u64::from(rejects[passed].row) < row {
                 self.reject(lengths.get(passed));
@@ -184,7 +190,7 @@ impl<'a> Loader<'a> {
             let mark = if whole {
                 after_slab(&before, (count, numbers), rendered, rejects)
             } else {
-                after_row(&before, (row, u64::from(last.number) + 1), last.row_end, last.lines)
+                after_row(&before, (row, number), last.row_end, last.lines)
             };
             self.count(to - from, (last.end - start) as usize, mark);
             self.progress.loaded(&table, row - rows - (passed - rejected) as u64);
@@ -194,6 +200,7 @@ impl<'a> Loader<'a> {
         }
         if rendered.members.is_empty() && stop_at.is_none() {
             lengths.iter().for_each(|length| self.reject(Some(length)));
+            self.holes += numbers;
             self.mark = Some(after_slab(&before, (count, numbers), rendered, rejects));
         }
         match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
@@ -310,6 +317,7 @@ impl<'a> Loader<'a> {
             table: self.table.as_deref().map(str::to_owned),
             rejected: self.rejected,
             reject_bytes: self.reject_bytes,
+            holes: self.holes,
             output_bytes: None,
             source_name: self.common.source_name.clone(),
             source: mark.identity.clone(),

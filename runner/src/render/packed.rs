@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! SET LOCAL session_replication_role = replica;
-//! INSERT INTO t (a, b) OVERRIDING SYSTEM VALUE SELECT * FROM unnest('{1,2}'::pg_catalog.int4[], '{"x",NULL}'::pg_catalog.text[]);
+//! INSERT INTO t (a, b) OVERRIDING SYSTEM VALUE SELECT pg_catalog.unnest('{1,2}'::pg_catalog.int4[]), pg_catalog.unnest('{"x",NULL}'::pg_catalog.text[]);
 //! INSERT INTO t (a, c) OVERRIDING SYSTEM VALUE VALUES ('1', '{x}'), ('2', NULL);
 //! ```
 //!
-//! Arrays are read by the server faster than anything but COPY, but the types must be known, and an assignment from the
+//! Arrays are read by the server faster than anything but COPY, a row from each in turn; but the types must be known, and an assignment from the
 //! bare type must be what the column's input function is. Else each value is a literal of no type, which PostgreSQL reads
 //! by the type of the column, as COPY does.
 //!
-//! A pack is a slab; only a row that is longer than half a slab, which is the last of its slab, is a pack of its own. So
+//! A pack is a slab, but for two cases. Where PostgreSQL may take one row and refuse the next, each row is a pack
+//! ([`TablePlan::alone`]). Else only a row that is longer than half a slab, which is the last of its slab, is a pack of its own. So
 //! how many numbers a slab takes is known from its bytes in the dump, and no pack of several rows comes near the largest
 //! change: a byte of the dump becomes four at most.
 
@@ -33,12 +34,13 @@ const ALONE: usize = SLABS.bytes / 2 * 3;
 /// Triggers and rules stay silent, and foreign keys are not checked, whatever session the consumer uses.
 const HEAD: &str = "SET LOCAL session_replication_role = replica;\n";
 const INSERT: &str = "INSERT INTO ";
-/// Tables with more columns come as literals: that many arguments of a function are fewer than PostgreSQL takes.
-const MOST_ARRAYS: usize = 90;
 
 /// How many packs, and so numbers, a slab takes.
 #[must_use]
-pub fn packs(slab: &Slab) -> u64 {
+pub fn packs(slab: &Slab, plan: &TablePlan) -> u64 {
+    if plan.alone {
+        return slab.rows;
+    }
     if slab.rows > 1 && slab.bytes().len() > ALONE { 2 } else { 1 }
 }
 
@@ -68,8 +70,10 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
     };
     let (mut start, mut row) = (0, 0);
     for number in 0..lines.numbers {
-        let alone = number + 1 < lines.numbers;
-        let until = lines.rows - u64::from(alone);
+        let until = match number + 1 < lines.numbers {
+            _ if plan.alone => number + 1,
+            last_is_alone => lines.rows - u64::from(last_is_alone),
+        };
         let (from, faults) = ((start, row), out.faults.len());
         let mut pack = Pack::new(plan);
         while u64::from(row) < until && start < bytes.len() {
@@ -217,7 +221,7 @@ struct Pack {
 impl Pack {
     fn new(plan: &TablePlan) -> Self {
         let columns = plan.elements.len();
-        let arrays = (1..=MOST_ARRAYS).contains(&columns);
+        let arrays = columns > 0;
         let buffers = vec![Vec::new(); if arrays { columns } else { 1 }];
         Self { arrays, before: vec![0; buffers.len()], buffers, rows: 0 }
     }
@@ -269,7 +273,7 @@ impl Pack {
     /// The pack's text, if it is one that a change can hold.
     fn sql(&self, plan: &TablePlan) -> Result<String, FaultReason> {
         let table = &plan.table;
-        let length: usize = self.buffers.iter().map(|buffer| buffer.len() + 40).sum();
+        let length: usize = self.buffers.iter().map(|buffer| buffer.len() + 80).sum();
         let mut sql = Vec::with_capacity(length + 200);
         sql.extend_from_slice(HEAD.as_bytes());
         if plan.columns.is_empty() {
@@ -301,14 +305,18 @@ impl Pack {
             sql.extend_from_slice(&self.buffers[0]);
             return;
         }
-        // Only without its schema does this name take several arrays.
-        sql.extend_from_slice(b"SELECT * FROM unnest(");
+        sql.extend_from_slice(b"SELECT");
         for (column, (buffer, element)) in self.buffers.iter().zip(&plan.elements).enumerate() {
-            sql.extend_from_slice(if column > 0 { b",\n'{" } else { b"\n'{" });
+            sql.extend_from_slice(if column > 0 { b",\n" } else { b"\n" });
+            sql.extend_from_slice(b"pg_catalog.unnest('{");
             sql.extend_from_slice(buffer);
-            sql.extend_from_slice(format!("}}'::pg_catalog.{element}[]").as_bytes());
+            // The elements of arrays of arrays would come one by one.
+            let end = match element.strip_suffix("[]") {
+                Some(_) => format!("}}'::pg_catalog.text[])::pg_catalog.{element}"),
+                None => format!("}}'::pg_catalog.{element}[])"),
+            };
+            sql.extend_from_slice(end.as_bytes());
         }
-        sql.push(b')');
     }
 }
 

@@ -6,7 +6,7 @@ use pg_bootstrap_tests::servers::{RedisOptions, RedisServer};
 use serde_json::{Value, json};
 
 use super::{edit, job, provide, slow, wait, with};
-use crate::kit::{CELL, SECRET, changes, dump, snapshot, undisturbed};
+use crate::kit::{CELL, Input, LIMIT, SECRET, changes, dump, expect, runner, snapshot, undisturbed};
 
 /// A run's sequence in Redis.
 fn reached(namespace: &Namespace, redis: &RedisServer, name: &str) -> u64 {
@@ -35,6 +35,22 @@ fn a_dump_arrives_in_redis() {
         (&json!(changes(500)), &json!(100))
     );
     assert_eq!((&run["id"], run["error"].is_null()), (&json!("1"), true));
+}
+
+#[test]
+fn packed_rows_arrive_in_redis() {
+    let (namespace, redis) = (Namespace::new("packed"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(500);
+    let _input = provide(&kubelet, &bytes);
+    namespace.create(&with(replica_bootstrap("shop", &redis.url()), &json!({"rows": "Packed"})));
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    let (alone, input) = (RedisServer::start(), Input::of(&bytes));
+    expect(runner(&alone, &input.file).args(["--rows", "packed"]).run(LIMIT), 0, &[]);
+    assert_eq!(snapshot(&redis), snapshot(&alone));
+    assert_eq!(done["status"]["run"]["progress"]["rows"], 500);
+    assert_eq!(done["status"]["run"]["progress"]["changes"], snapshot(&alone).count);
 }
 
 #[test]

@@ -17,7 +17,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 40] = [
+const EXPECTED: [(&str, &str); 41] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -37,6 +37,7 @@ const EXPECTED: [(&str, &str); 40] = [
     ("redis.urlSecretRef", "required=key,name"),
     ("redis.urlSecretRef.key", "maxLength minLength pattern"),
     ("redis.urlSecretRef.name", "maxLength minLength"),
+    ("rows", "enum"),
     ("run.from", "enum"),
     ("run.id", "maxLength minLength"),
     ("runner.env", "maxItems"),
@@ -88,7 +89,7 @@ fn bases() -> [Value; 3] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
         "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
-        "sequence": {"first": 1, "gap": 0}, "run": {"id": "1", "from": "Start"},
+        "sequence": {"first": 1, "gap": 0}, "rows": "Packed", "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
         "runner": {
@@ -322,6 +323,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"redis": {"key": "other"}}),
         json!({"redis": {"ttl": "1h"}}),
         json!({"sequence": {"first": 5}}),
+        json!({"rows": "Packed"}),
         json!({"run": {"from": "Start"}}),
     ];
     let free = json!({"maxRate": 5, "batchSize": 5, "suspend": true, "backoffLimit": 0, "ttlSecondsAfterFinished": 1,

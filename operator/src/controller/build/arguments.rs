@@ -1,6 +1,6 @@
 //! The runner's command line. Secrets are never in it.
 
-use crds::v1alpha1::{LogFormat, RunFrom};
+use crds::v1alpha1::{LogFormat, RowForm, RunFrom};
 
 use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE};
 use crate::controller::validate::{Address, Source, Validated};
@@ -12,6 +12,7 @@ pub fn arguments(object: &Validated) -> Vec<String> {
     let mut all = Vec::new();
     source(object, &mut all);
     redis(object, &mut all);
+    rows(object, &mut all);
     speed(object, &mut all);
     run(object, &mut all);
     change_stream(object, &mut all);
@@ -48,6 +49,11 @@ fn redis(object: &Validated, all: &mut Vec<String>) {
     add(all, "kv-key", redis.key.as_ref());
     add(all, "ttl", redis.ttl.as_ref());
     add(all, "memory-high-water", redis.memory_high_water.as_ref());
+}
+
+fn rows(object: &Validated, all: &mut Vec<String>) {
+    let packed = object.spec.rows == RowForm::Packed;
+    add(all, "rows", packed.then_some("packed"));
 }
 
 fn speed(object: &Validated, all: &mut Vec<String>) {

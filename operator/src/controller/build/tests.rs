@@ -36,6 +36,7 @@ fn every_field_reaches_the_arguments() {
         "--kv-key=set",
         "--ttl=48h",
         "--memory-high-water=90%",
+        "--rows=packed",
         "--first-sequence=5",
         "--sequence-gap=10",
         "--batch-size=500",

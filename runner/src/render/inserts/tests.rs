@@ -9,6 +9,7 @@ use crate::cli::Rows;
 fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
     TablePlan {
         form: Rows::Single,
+        alone: false,
         elements: Vec::new(),
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),

@@ -10,6 +10,7 @@ use crate::render::inserts;
 fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
     TablePlan {
         form: Rows::Packed,
+        alone: false,
         elements: elements.to_vec(),
         table: "public.\"a \"\"t\"".to_owned(),
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),
@@ -44,9 +45,18 @@ fn arrays_where_the_types_are_known() {
     let plan = plan(&[TypeClass::Integer, TypeClass::Text], &["int4", "text"]);
     let lines = "1\tit's \\\\ \"a\"\\n\n\\N\tnull\n-2\t\n\\\\N\t\\N\n";
     let want = format!(
-        "{START}SELECT * FROM unnest(\n'{{1,NULL,-2,\"\\\\N\"}}'::pg_catalog.int4[],\n'{{\"it''s \\\\ \\\"a\\\"\n\",\"null\",\"\",NULL}}'::pg_catalog.text[]);"
+        "{START}SELECT\npg_catalog.unnest('{{1,NULL,-2,\"\\\\N\"}}'::pg_catalog.int4[]),\npg_catalog.unnest('{{\"it''s \\\\ \\\"a\\\"\n\",\"null\",\"\",NULL}}'::pg_catalog.text[]);"
     );
     assert_eq!(texts(&rendered(lines.as_bytes(), &plan, 1)), [want]);
+}
+
+#[test]
+fn arrays_of_arrays_are_text_until_they_are_taken_out() {
+    let plan = plan(&[TypeClass::Text, TypeClass::Text], &["int4[]", "date"]);
+    let want = format!(
+        "{START}SELECT\npg_catalog.unnest('{{\"{{1,NULL}}\",NULL}}'::pg_catalog.text[])::pg_catalog.int4[],\npg_catalog.unnest('{{\"2024-01-01\",NULL}}'::pg_catalog.date[]);"
+    );
+    assert_eq!(texts(&rendered(b"{1,NULL}\t2024-01-01\n\\N\t\\N\n", &plan, 1)), [want]);
 }
 
 #[test]
@@ -126,6 +136,17 @@ fn no_pack_of_several_rows_is_too_large() {
 }
 
 #[test]
+fn each_row_is_a_pack_where_the_replica_may_refuse_one() {
+    let plan = TablePlan { alone: true, ..plan(&[TypeClass::Integer, TypeClass::Text], &[]) };
+    let found = rendered(b"1\ta\n2\n3\tc\n", &plan, 3);
+    let numbers: Vec<_> = found.members.iter().map(|member| (member.number, member.row)).collect();
+    assert_eq!(numbers, [(0, 0), (2, 2)]);
+    let want = [("1", "a"), ("3", "c")].map(|(a, b)| format!("{START}VALUES\n('{a}','{b}');"));
+    assert_eq!(texts(&found), want);
+    assert_eq!(found.faults.iter().map(|fault| fault.row).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn slabs_take_as_many_numbers_as_packs() {
     let (short, long) = ("a\n".repeat(10), "b".repeat(2 * SLABS.bytes));
     let numbers = |rows: &str| {
@@ -135,7 +156,7 @@ fn slabs_take_as_many_numbers_as_packs() {
         let mut all = Vec::new();
         while let Ok(Some(event)) = scanner.next_event() {
             match event {
-                Event::Rows(slab) => all.push((slab.rows, packs(&slab))),
+                Event::Rows(slab) => all.push((slab.rows, packs(&slab, &plan(&[], &[])))),
                 Event::End => break,
                 _ => {}
             }

@@ -18,6 +18,7 @@ fn plan(rules: &str, encoding: Encoding) -> TablePlan {
         form: Rows::Single,
         elements: Vec::new(),
         generated: Vec::new(),
+        alone: false,
         encoding,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),

@@ -1,0 +1,168 @@
+//! What PostgreSQL reads out of a pack is what was put in: a reader of SQL literals and of array literals, by
+//! PostgreSQL's rules and none of ours, gives the values back. And no bytes make the conversion panic.
+
+#![no_main]
+
+use dump::{Encoding, TypeClass};
+use kvbuffer::{ChangeData, Sequence};
+use libfuzzer_sys::fuzz_target;
+use runner::render::rows::Rendered;
+use runner::render::{Lines, TablePlan, packed};
+
+type Rows = Vec<Vec<Option<String>>>;
+
+const HEAD: &str =
+    "SET LOCAL session_replication_role = replica;\nINSERT INTO public.t (a, b) OVERRIDING SYSTEM VALUE ";
+
+fn plan(arrays: bool, alone: bool) -> TablePlan {
+    TablePlan {
+        form: runner::cli::Rows::Packed,
+        alone,
+        elements: if arrays { vec!["numeric", "text"] } else { Vec::new() },
+        table: "public.t".to_owned(),
+        columns: vec!["a".to_owned(), "b".to_owned()],
+        classes: vec![if arrays { TypeClass::Float } else { TypeClass::Text }, TypeClass::Text],
+        generated: Vec::new(),
+        encoding: Encoding::Utf8,
+        ddl_time: "2000-01-01T00:00:00Z".into(),
+        database: "".into(),
+    }
+}
+
+fn texts(bytes: &[u8], rows: u64, plan: &TablePlan) -> (Vec<String>, usize) {
+    let mut out = Rendered::default();
+    let numbers = if plan.alone { rows } else { 1 };
+    packed::render(Lines { bytes, crlf: false, rows, numbers }, plan, Sequence::FIRST, &mut out);
+    let text = |index| match kvbuffer::decode(out.member(index)).expect("a change").data {
+        ChangeData::Ddl(ddl) => ddl.ddl,
+        ChangeData::Dml(_) => panic!("a row by itself"),
+    };
+    ((0..out.members.len()).map(text).collect(), out.faults.len())
+}
+
+/// Reads a text from its start.
+struct Sql<'a>(&'a str);
+
+impl Sql<'_> {
+    fn takes(&mut self, word: &str) -> bool {
+        let rest = self.0.strip_prefix(word);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, word: &str) {
+        assert!(self.takes(word), "no {word:?} at {:?}", self.0);
+    }
+
+    /// A literal while standard_conforming_strings is on: two quotes are one, a backslash is a backslash.
+    fn literal(&mut self) -> String {
+        self.expect("'");
+        let mut value = String::new();
+        loop {
+            let (before, rest) = self.0.split_once('\'').expect("an end of the literal");
+            value.push_str(before);
+            self.0 = rest;
+            if !self.takes("'") {
+                return value;
+            }
+            value.push('\'');
+        }
+    }
+
+    fn value(&mut self) -> Option<String> {
+        if self.takes("NULL") { None } else { Some(self.literal()) }
+    }
+
+    fn values(&mut self) -> Rows {
+        self.expect("VALUES\n");
+        let mut rows = Vec::new();
+        loop {
+            self.expect("(");
+            let first = self.value();
+            self.expect(",");
+            rows.push(vec![first, self.value()]);
+            self.expect(")");
+            if !self.takes(",\n") {
+                return rows;
+            }
+        }
+    }
+
+    fn arrays(&mut self) -> Rows {
+        self.expect("SELECT\npg_catalog.unnest(");
+        let first = elements(&self.literal());
+        self.expect("::pg_catalog.numeric[]),\npg_catalog.unnest(");
+        let second = elements(&self.literal());
+        self.expect("::pg_catalog.text[])");
+        assert_eq!(first.len(), second.len(), "columns of different lengths");
+        first.into_iter().zip(second).map(|(a, b)| vec![a, b]).collect()
+    }
+}
+
+/// The elements of an array of one dimension, as array_in reads them.
+fn elements(text: &str) -> Vec<Option<String>> {
+    let body = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).expect("braces");
+    let mut found = Vec::new();
+    let mut characters = body.chars().peekable();
+    loop {
+        let mut value = String::new();
+        if characters.next_if_eq(&'"').is_some() {
+            loop {
+                match characters.next().expect("an end of the element") {
+                    '"' => break,
+                    '\\' => value.extend(characters.next()),
+                    other => value.push(other),
+                }
+            }
+            found.push(Some(value));
+        } else {
+            while let Some(next) = characters.next_if(|next| *next != ',') {
+                assert!(
+                    !matches!(next, '"' | '\\' | '{' | '}' | ' ' | '\t' | '\n'),
+                    "{next:?} without quotes"
+                );
+                value.push(next);
+            }
+            assert!(!value.is_empty(), "an empty element without quotes");
+            found.push((!value.eq_ignore_ascii_case("null")).then_some(value));
+        }
+        match characters.next() {
+            None => return found,
+            Some(next) => assert_eq!(next, ','),
+        }
+    }
+}
+
+fn read(text: &str) -> Rows {
+    let mut sql = Sql(text);
+    sql.expect(HEAD);
+    let rows = if sql.0.starts_with("VALUES") { sql.values() } else { sql.arrays() };
+    assert_eq!(sql.0, ";");
+    rows
+}
+
+/// A field as COPY's text form has it.
+fn copied(value: Option<&String>) -> String {
+    let Some(value) = value else { return "\\N".to_owned() };
+    value.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+fuzz_target!(|input: (Vec<u8>, Vec<(Option<String>, Option<String>)>, bool, bool)| {
+    let (noise, rows, arrays, alone) = input;
+    let plan = plan(arrays, alone);
+    // A slab is whole lines.
+    let noise = [noise, b"\n".to_vec()].concat();
+    let lines = noise.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let (packs, faults) = texts(&noise, lines, &plan);
+    let read_back: usize = packs.iter().map(|text| read(text).len()).sum();
+    assert_eq!(read_back + faults, lines as usize);
+
+    let nul = |value: &Option<String>| value.as_ref().is_some_and(|text| text.contains('\0'));
+    let wanted: Rows =
+        rows.into_iter().filter(|(a, b)| !nul(a) && !nul(b)).map(|(a, b)| vec![a, b]).collect();
+    let line =
+        |row: &Vec<Option<String>>| format!("{}\t{}\n", copied(row[0].as_ref()), copied(row[1].as_ref()));
+    let bytes: String = wanted.iter().map(line).collect();
+    let (packs, faults) = texts(bytes.as_bytes(), wanted.len() as u64, &plan);
+    assert_eq!((packs.iter().flat_map(|text| read(text)).collect::<Rows>(), faults), (wanted, 0));
+});
