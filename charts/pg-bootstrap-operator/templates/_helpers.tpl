@@ -28,6 +28,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
+{{- /* A map of the user's with the chart's own laid over it: (list users charts-as-yaml). No key comes twice, the chart's wins. */ -}}
+{{- define "pg-bootstrap-operator.merged" -}}
+{{- mergeOverwrite (deepCopy (index . 0)) (index . 1 | fromYaml) | toYaml -}}
+{{- end -}}
+
 {{- define "pg-bootstrap-operator.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "pg-bootstrap-operator.fullname" .) .Values.serviceAccount.name -}}
