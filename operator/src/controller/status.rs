@@ -10,6 +10,7 @@ use kube::ResourceExt;
 
 use super::plan::{self, Outcome};
 use super::pods::{self, Doing};
+use crate::names;
 
 /// What was found out about an object, or done for it.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Work<'a> {
     /// Whether the spec says something else than what the Job was made of.
     pub edited: bool,
 }
+
+const DONE: &str = "everything is in Redis, and counted there";
 
 /// Phase, verdict, reason and message.
 type Said = (Phase, Verdict, Reason, String);
@@ -120,6 +123,25 @@ pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
     })
 }
 
+/// Whether the spec says something else than what its run began with. The definition refuses that, but only from one change to
+/// the next: over another run.id and back it can be brought in.
+#[must_use]
+pub fn has_strayed(object: &ReplicaBootstrap) -> bool {
+    object.status.as_ref().is_some_and(|status| {
+        status.run_id.as_deref() == Some(object.spec.run.id.as_str())
+            && status.data_hash.as_ref().is_some_and(|hash| *hash != names::data_hash(&object.spec))
+    })
+}
+
+/// What is said then.
+#[must_use]
+pub fn strayed_text(object: &ReplicaBootstrap) -> String {
+    format!(
+        "source, snapshotLSN, redis, sequence or run.from are not those that run {} began with: take the change back, or give run.id a new value",
+        object.spec.run.id
+    )
+}
+
 /// What stays within a run; another run begins with nothing.
 fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
     let run = Some(object.spec.run.id.clone());
@@ -135,8 +157,12 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
     }
 }
 
-/// An end stays as it is; only the generation that was looked at moves on.
+/// An end stays as it is; only the generation that was looked at moves on, unless the spec names something else: of that it is
+/// not the end.
 fn settle(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
+    if has_strayed(object) {
+        return old;
+    }
     old.observed_generation = object.metadata.generation;
     for condition in old.conditions.iter_mut().flatten() {
         condition.observed_generation = object.metadata.generation;
@@ -155,6 +181,9 @@ fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> 
     status.attempts = Some(pods.max(status.attempts.unwrap_or(0)));
     if status.start_time.is_none() {
         status.start_time.clone_from(&counts.start_time);
+    }
+    if status.data_hash.is_none() && status.start_time.is_some() {
+        status.data_hash = work.job.annotations().get(names::ANNOTATION_DATA).cloned();
     }
     if let Some(error) = pods::last_failure(&work.pods) {
         status.last_error = Some(error);
@@ -182,8 +211,7 @@ fn transition(job: &Job) -> Option<Time> {
 fn ended_so(status: &mut ReplicaBootstrapStatus, outcome: Outcome) -> Said {
     let (why, message) = match outcome {
         Outcome::Complete => {
-            let done = "everything is in Redis, and counted there".to_owned();
-            return (Phase::Succeeded, Verdict::Done, Reason::Succeeded, done);
+            return (Phase::Succeeded, Verdict::Done, Reason::Succeeded, DONE.to_owned());
         }
         Outcome::Failed(why, message) => (why, message),
     };
