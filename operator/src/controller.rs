@@ -114,7 +114,12 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
             one.watch(&observed, observed.job.as_ref()).await
         }
-        Step::Hold => one.report(&Situation::Held(observed.job.as_ref())).await,
+        Step::Hold => {
+            if observed.job.is_none() {
+                one.forget_earlier().await?;
+            }
+            one.report(&Situation::Held(observed.job.as_ref())).await
+        }
         Step::Suspend => one.suspend(&observed).await,
         Step::Create => one.create().await,
         Step::Resume => one.resume(&observed).await,
@@ -243,6 +248,10 @@ impl One<'_> {
 
     /// A refusal that somebody else may take back is no error of ours.
     async fn refused(&self, error: Error) -> Result<Action, Error> {
+        // An API server takes some seconds to know a new definition as an owner.
+        if error.is_code(403) && error.to_string().contains("no matches for kind") {
+            return Err(error);
+        }
         if error.is_code(403) {
             let situation = Situation::Refused(error.to_string());
             return self.report(&situation).await.map(|_| Action::requeue(REFUSAL_PAUSE));

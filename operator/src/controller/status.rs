@@ -60,7 +60,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     let mut status = carry_over(object, &old);
     let said = match situation {
         Situation::Settled => return settle(object, old),
-        Situation::Working(work) => working(&mut status, work, now),
+        Situation::Working(work) => working(&mut status, work, waits(object), now),
         Situation::Held(job) => {
             if let Some(job) = job {
                 refer(&mut status, job);
@@ -174,7 +174,14 @@ fn refer(status: &mut ReplicaBootstrapStatus, job: &Job) {
     status.job = Some(JobReference { name: job.name_any(), uid: job.uid().unwrap_or_default() });
 }
 
-fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> Said {
+/// What the runner of the present run says that it waits for.
+#[must_use]
+pub fn waits(object: &ReplicaBootstrap) -> Option<&str> {
+    let run = object.status.as_ref()?.run.as_ref().filter(|run| run.id == object.spec.run.id)?;
+    run.error.as_deref()?.strip_prefix("waiting: ")
+}
+
+fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, now: &Time) -> Said {
     let counts = work.job.status.clone().unwrap_or_default();
     refer(status, work.job);
     let pods = [counts.active, counts.succeeded, counts.failed].into_iter().flatten().sum::<i32>();
@@ -197,7 +204,7 @@ fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> 
         None => {
             let seen = work.pods.iter().filter(|pod| pods::has_failed(pod)).count();
             let failed = counts.failed.unwrap_or(0).max(i32::try_from(seen).unwrap_or(i32::MAX));
-            going_on(status, work, failed)
+            going_on(status, work, waits, failed)
         }
     }
 }
@@ -257,14 +264,20 @@ fn exit_code_in(message: &str) -> Option<i32> {
     message.split("exit code ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, failed: i32) -> Said {
+fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, failed: i32) -> Said {
     let doing = pods::doing(&work.pods, &work.mounts);
     if plan::is_suspended(work.job) {
         let text = "the runner writes its checkpoint and stops".to_owned();
         return (Phase::Running, Verdict::InProgress, Reason::Suspended, text);
     }
     let (phase, reason, text) = match doing {
-        Some(Doing::Running) => (Phase::Running, Reason::Running, "the runner loads the dump".to_owned()),
+        Some(Doing::Running) => {
+            let text = waits.map_or_else(
+                || "the runner loads the dump".to_owned(),
+                |what| format!("the runner waits: {what}"),
+            );
+            (Phase::Running, Reason::Running, text)
+        }
         Some(Doing::Stopping) => {
             (Phase::Running, Reason::Retrying, "the pod is being stopped; another one follows".to_owned())
         }

@@ -1,6 +1,7 @@
 //! The watches of one namespace, or of all, and the controller that they feed.
 
 use std::fmt::Debug;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::Receiver;
 
-use super::{Surroundings, after_error, dereference, reconcile};
+use super::{Surroundings, after_error, dereference, reconcile, status};
 use crate::admin::Admin;
 use crate::context::{Context, Scope};
 use crate::names;
@@ -151,10 +152,12 @@ fn read<K: Resource<DynamicType = ()>>(guard: DeserializeGuard<K>) -> Option<K> 
     None
 }
 
-/// What wakes the operator when it changes: the spec, and that deletion was asked for.
+/// What wakes the operator when it changes: the spec, that deletion was asked for, and what the runner waits for.
 fn wakes(object: &ReplicaBootstrap) -> Option<u64> {
-    let generation = u64::try_from(object.metadata.generation?).ok()?;
-    Some(generation * 2 + u64::from(object.metadata.deletion_timestamp.is_some()))
+    let mut hasher = std::hash::DefaultHasher::new();
+    let deleted = object.metadata.deletion_timestamp.is_some();
+    (object.metadata.generation?, deleted, status::waits(object)).hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// The objects that wait, each time a place may have become free, at most once a second.

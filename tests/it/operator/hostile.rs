@@ -1,9 +1,10 @@
 //! What people, other programs and the past may do to objects, and what it must not do to others.
 
-use pg_bootstrap_tests::cluster::{Namespace, Operator, kstatus, replica_bootstrap};
+use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator, kstatus, replica_bootstrap};
+use pg_bootstrap_tests::servers::free_port;
 use serde_json::{Value, json};
 
-use super::{alone, edit, job, wait, with};
+use super::{alone, edit, job, provide, wait, with};
 
 /// Reason and message of `Ready`.
 fn ready(namespace: &Namespace, name: &str) -> (String, String) {
@@ -209,4 +210,22 @@ fn what_an_earlier_run_said_is_not_said_of_the_next() {
     edit(&namespace, "shop", &json!({"run": {"id": "2"}, "redis": {"url": "redis://same.test:6379"}}));
     namespace.expect("shop", "Queued", "Queued");
     assert_eq!(namespace.get("ReplicaBootstrap", "shop")["status"]["run"], Value::Null);
+}
+
+/// A run that waits is no run that loads.
+#[test]
+fn what_the_runner_waits_for_is_said() {
+    let namespace = Namespace::new("waits");
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let _input = provide(&kubelet, b"CREATE TABLE public.t (a integer);\n");
+    // Nobody listens there.
+    let away = format!("redis://127.0.0.1:{}", free_port());
+    namespace.create(&replica_bootstrap("shop", &away));
+    namespace.until("shop", "it says that it waits for Redis", |object| {
+        let message = object["status"]["conditions"][0]["message"].as_str().unwrap_or_default();
+        message.contains("the runner waits: connect to Redis") && message.contains(&away[8..])
+    });
+    assert_eq!(kstatus(&namespace.get("ReplicaBootstrap", "shop")), "InProgress");
+    namespace.delete("ReplicaBootstrap", "shop");
 }
