@@ -15,6 +15,15 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* A Service's name is a label of DNS: short, without dots, and begins with a letter. */ -}}
+{{- define "pg-bootstrap-operator.metricsService" -}}
+{{- $name := include "pg-bootstrap-operator.fullname" . | replace "." "-" -}}
+{{- if regexMatch "^[0-9]" $name -}}
+{{- $name = printf "op-%s" $name -}}
+{{- end -}}
+{{- printf "%s-metrics" ($name | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- /* Never the labels by which the operator knows the Jobs that it made. */ -}}
 {{- define "pg-bootstrap-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "pg-bootstrap-operator.name" . }}

@@ -92,7 +92,7 @@ pub struct RedisSpec {
     /// Time to live of the set, renewed by every write and while the run waits, like `24h`. The runner's default is
     /// `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"))]
+    #[schemars(length(max = 32), regex(pattern = r"^[0-9]{1,9}(\.[0-9]+)?(ms|s|m|h|d)?$"))]
     pub ttl: Option<String>,
     /// Wait while Redis uses more than this: bytes, like `8GiB`, or a share of its maxmemory, like `90%`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
