@@ -37,10 +37,19 @@ fn unseen(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// Takes away formats that nobody knows, nulls, and below a type of Kubernetes descriptions. A null that is not allowed
+/// The API server does not hold a number to its format, and nobody could read what is beyond.
+fn bound(schema: &mut JSONSchemaProps) {
+    if schema.type_.as_deref() == Some("integer") && schema.format.as_deref() == Some("int32") {
+        schema.minimum.get_or_insert(f64::from(i32::MIN));
+        schema.maximum.get_or_insert(f64::from(i32::MAX));
+    }
+}
+
+/// Bounds numbers, and takes away formats that nobody knows, nulls, and below a type of Kubernetes descriptions. A null that is not allowed
 /// is dropped by the API server before it asks the rules, for which it would count as set.
 fn tidy(schema: &mut JSONSchemaProps, foreign: bool) {
     schema.nullable = None;
+    bound(schema);
     if schema.format.as_deref().is_some_and(|format| !FORMATS.contains(&format)) {
         schema.format = None;
     }
@@ -108,7 +117,7 @@ mod tests {
         }
         let mut seen = 0;
         walk(&schema(), &mut seen);
-        assert_eq!(seen, 11);
+        assert_eq!(seen, 12);
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub struct ReplicaBootstrapSpec {
     /// Seconds after which a run that has not ended has failed. A run that is suspended and resumed has all of them
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
     pub active_deadline_seconds: Option<i64>,
 
     /// Seconds after the end of a run at which its Job and pods, and with them its log, are deleted. Without it they
@@ -191,7 +191,7 @@ fn yes() -> bool {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSpec {
-    /// The run's name. What ended once does not run again under the same name: give a new one to run again.
+    /// The run's name. What ended does not run again under the same name: give a new one to run again.
     #[serde(default = "default_run_id")]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("run.id consists of lower-case letters, digits and hyphens, and begins and ends with a letter or digit"))]
     #[schemars(length(min = 1, max = 63))]

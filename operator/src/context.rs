@@ -22,6 +22,9 @@ use crate::queue::{self, Answer, Claim, Limits, Target};
 /// How long a place is kept for a Job that the watch has not shown yet.
 const KEPT: Duration = Duration::from_secs(60);
 
+/// Nobody asks again later than this.
+const BACK: Duration = Duration::from_secs(600);
+
 /// What the watches of one namespace, or of all, have seen.
 #[derive(Clone)]
 pub struct Scope {
@@ -59,6 +62,8 @@ pub struct Context {
     given: Mutex<HashMap<String, (Claim, Instant)>>,
     /// Failures in a row, by UID.
     failures: Mutex<HashMap<String, u32>>,
+    /// Who had a place, could not take it, and asks again later: until then others do not wait for it.
+    back: Mutex<HashMap<String, Instant>>,
 }
 
 impl Context {
@@ -82,6 +87,7 @@ impl Context {
             places: watch::Sender::new(0),
             given: Mutex::default(),
             failures: Mutex::default(),
+            back: Mutex::default(),
         }
     }
 
@@ -103,6 +109,11 @@ impl Context {
         let mut given = self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         given.retain(|_, (_, since)| since.elapsed() < KEPT);
         let (mut running, mut waiting) = self.claims();
+        let mut back = self.back.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        back.remove(&me.uid);
+        back.retain(|_, since| since.elapsed() < BACK);
+        waiting.retain(|claim| !back.contains_key(&claim.uid));
+        drop(back);
         running.extend(given.values().map(|(claim, _)| claim.clone()));
         let runs = |claim: &Claim| running.iter().any(|one| one.uid == claim.uid);
         waiting.retain(|claim| claim.uid == me.uid || !runs(claim));
@@ -121,6 +132,16 @@ impl Context {
     /// Takes a place back: the watch shows the Job now, or there will be none.
     pub fn return_place(&self, uid: &str) {
         self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
+    }
+
+    /// Takes a place back that could not be taken. The others are told, and do not wait for this one until it asks again.
+    pub fn stand_back(&self, uid: &str) {
+        self.return_place(uid);
+        self.back
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(uid.to_owned(), Instant::now());
+        self.places.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
     /// Counts a failure in a row and says how many there are.

@@ -71,7 +71,7 @@ pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>)
 #[must_use]
 pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Surroundings>) -> Action {
     let uid = object.metadata.uid.clone().unwrap_or_default();
-    around.context.return_place(&uid);
+    around.context.stand_back(&uid);
     let pause = pause(around.context.failed(&uid));
     tracing::warn!(
         object = %ObjectRef::from_obj(object.as_ref()), error = %error, seconds = pause.as_secs(), "a reconcile failed and is tried again"
@@ -97,7 +97,11 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         around.context.return_place(&valid.uid);
     }
     let one = One { object, valid: &valid, wanted: &wanted, around };
-    match plan::next(&valid, &observed, &wanted) {
+    let step = plan::next(&valid, &observed, &wanted);
+    if status::has_strayed(object) && plan::makes_or_ends(step, &observed) {
+        return one.report(&Situation::Invalid(status::strayed_text(object))).await;
+    }
+    match step {
         Step::Replace(own) => one.replace(&observed, own).await,
         Step::AwaitStray => {
             let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
@@ -110,7 +114,12 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
             one.watch(&observed, observed.job.as_ref()).await
         }
-        Step::Hold => one.report(&Situation::Held(observed.job.as_ref())).await,
+        Step::Hold => {
+            if observed.job.is_none() {
+                one.forget_earlier().await?;
+            }
+            one.report(&Situation::Held(observed.job.as_ref())).await
+        }
         Step::Suspend => one.suspend(&observed).await,
         Step::Create => one.create().await,
         Step::Resume => one.resume(&observed).await,
@@ -155,12 +164,16 @@ impl One<'_> {
 
     /// Asks for a place and takes it.
     async fn create(&self) -> Result<Action, Error> {
+        self.forget_earlier().await?;
         if let Some(situation) = self.wait_for_place() {
             return self.report(&situation).await.map(|_| Action::requeue(QUEUE_PAUSE));
         }
         let made = self.make().await;
-        if !matches!(made, Ok(Some(Made::New(_) | Made::Ours(_)))) {
-            self.around.context.return_place(&self.valid.uid);
+        match made {
+            Ok(Some(Made::New(_) | Made::Ours(_))) => {}
+            // Its turn comes again; others do not wait for that.
+            Ok(Some(Made::Foreign(_))) | Err(_) => self.around.context.stand_back(&self.valid.uid),
+            Ok(None) => self.around.context.return_place(&self.valid.uid),
         }
         match made {
             Ok(None) => Ok(Action::requeue(LAG_PAUSE)),
@@ -203,10 +216,25 @@ impl One<'_> {
         if let Some(situation) = self.wait_for_place() {
             return self.report(&situation).await.map(|_| Action::requeue(QUEUE_PAUSE));
         }
-        let job = apply::suspend(&self.around.context.client, job, false).await?;
+        let client = &self.around.context.client;
+        if let Some(foreign) = apply::grant(client, self.valid, &build::access(self.valid)).await? {
+            self.around.context.stand_back(&self.valid.uid);
+            let text = format!("{foreign}: delete or rename it");
+            return self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE));
+        }
+        let job = apply::suspend(client, job, false).await?;
         let note = format!("{} goes on", job.name_any());
         publish(self.object, self.around, vec![events::normal(events::RESUMED, note)]).await;
         self.watch(observed, Some(&job)).await
+    }
+
+    /// What the runner of an earlier run said is not said of this one. Nothing of that run is left by now.
+    async fn forget_earlier(&self) -> Result<(), Error> {
+        let said = self.object.status.as_ref().and_then(|status| status.run.as_ref());
+        if said.is_some_and(|run| run.id != self.valid.run()) {
+            apply::forget_run(&self.around.context.client, self.object).await?;
+        }
+        Ok(())
     }
 
     /// None when there is a place.
@@ -220,11 +248,15 @@ impl One<'_> {
 
     /// A refusal that somebody else may take back is no error of ours.
     async fn refused(&self, error: Error) -> Result<Action, Error> {
+        // An API server takes some seconds to know a new definition as an owner.
+        if error.is_code(403) && error.to_string().contains("no matches for kind") {
+            return Err(error);
+        }
         if error.is_code(403) {
             let situation = Situation::Refused(error.to_string());
             return self.report(&situation).await.map(|_| Action::requeue(REFUSAL_PAUSE));
         }
-        if error.is_code(422) {
+        if error.is_code(422) || error.is_code(400) {
             return self.report(&Situation::Invalid(error.to_string())).await;
         }
         Err(error)
@@ -242,6 +274,10 @@ impl One<'_> {
         let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
         let mounts = dereference::events_of(&self.around.scope.mounts, &uids);
         let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
+        if !refusals.is_empty() && plan::outcome(job).is_none() {
+            // The account or its role may have been deleted; the Job goes on by itself when they are back.
+            apply::grant(&self.around.context.client, self.valid, &build::access(self.valid)).await?;
+        }
         let edited = plan::outcome(job).is_none() && plan::differs(job, self.wanted);
         let work =
             Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
@@ -280,6 +316,9 @@ async fn settle(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Acti
         around.context.return_place(uid);
     }
     report(object, around, &Situation::Settled).await?;
+    if status::has_strayed(object) {
+        publish(object, around, vec![events::strayed(status::strayed_text(object))]).await;
+    }
     let Some(job) = ended_job(object, &around.scope) else { return Ok(Action::await_change()) };
     match left_to_live(object, Timestamp::now()) {
         None => Ok(Action::await_change()),

@@ -35,6 +35,12 @@ pub fn normal(reason: &str, note: String) -> Event {
     event(EventType::Normal, reason, note)
 }
 
+/// The event of an end that is not the end of what the spec says now.
+#[must_use]
+pub fn strayed(note: String) -> Event {
+    event(EventType::Warning, crds::conditions::Reason::InvalidSpec.as_str(), note)
+}
+
 /// The events of a change of status: one when the reason of `Ready` changes, one when a pod has failed.
 #[must_use]
 pub fn of_change(old: &ReplicaBootstrapStatus, new: &ReplicaBootstrapStatus) -> Vec<Event> {

@@ -22,6 +22,17 @@ pub const ANNOTATION_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap-name";
 /// Annotation of a Job: what it was made of, to see whether the spec has changed since.
 pub const ANNOTATION_TEMPLATE: &str = "bootstrap.kasho.io/template-hash";
 
+/// Annotation of a Job: what shapes the data of its run, as [`data_hash`] has it.
+pub const ANNOTATION_DATA: &str = "bootstrap.kasho.io/data-hash";
+
+/// What tells apart runs that load something else or elsewhere: what the definition holds still once a run began.
+#[must_use]
+pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
+    let data = (&spec.source, &spec.snapshot_lsn, &spec.redis, &spec.sequence, &spec.run.from);
+    // Plain structures always have a JSON form.
+    hash(&serde_json::to_vec(&data).unwrap_or_default())
+}
+
 /// The Job of a run.
 #[must_use]
 pub fn job(object: &str, run: &str) -> String {

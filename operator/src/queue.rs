@@ -26,12 +26,41 @@ impl Target {
                 let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
                 let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
                 let host = host.split(['/', '?']).next().unwrap_or(host);
-                let local = !host.contains('.');
-                if local { format!("{}/{host}", object.namespace) } else { host.to_owned() }
+                server(host, &object.namespace)
             }
         };
-        Self { server, set: object.spec.redis.key.clone().unwrap_or_else(|| "kasho:changes".to_owned()) }
+        let key = object.spec.redis.key.as_deref().unwrap_or("kasho:changes");
+        Self { server, set: format!("{}/{key}", database(&object.address)) }
     }
+}
+
+/// One spelling of a server: in lower case, with its port, and a Service of the cluster by its namespace and name.
+fn server(host: &str, namespace: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !port.is_empty() => {
+            (name, port)
+        }
+        _ => (host.as_str(), "6379"),
+    };
+    let name = name.trim_end_matches('.');
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts.as_slice() {
+        [service] => format!("{namespace}/{service}:{port}"),
+        [service, of] | [service, of, "svc"] | [service, of, "svc", "cluster", "local"] => {
+            format!("{of}/{service}:{port}")
+        }
+        _ => format!("{name}:{port}"),
+    }
+}
+
+/// The number of the database in a URL.
+fn database(address: &Address) -> &str {
+    let Address::Url(url) = address else { return "0" };
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    let number = path.split(['?', '/']).next().unwrap_or("");
+    if number.is_empty() { "0" } else { number }
 }
 
 /// Somebody who runs, or wants to.
@@ -166,6 +195,17 @@ mod tests {
         };
         assert_eq!(target("redis://r.data:6379/0", "a"), target("rediss://user@r.data:6379", "b"));
         assert_ne!(target("redis://r:6379", "a"), target("redis://r:6379", "b"));
+        for same in [
+            "redis://R",
+            "redis://r.a:6379/0",
+            "rediss://r.a.svc",
+            "redis://r.a.svc.cluster.local.:6379/?x=1",
+        ] {
+            assert_eq!(target("redis://r:6379", "a"), target(same, "a"), "{same}");
+        }
+        assert_ne!(target("redis://r:6379", "a"), target("redis://r:6380", "a"));
+        assert_ne!(target("redis://r:6379", "a").set, target("redis://r:6379/1", "a").set);
+        assert_eq!(target("redis://r:6379", "a").server, target("redis://r:6379/1", "a").server);
         assert_eq!(target("redis://r:6379", "a"), target("redis://r:6379/", "a"));
     }
 }

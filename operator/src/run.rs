@@ -1,6 +1,7 @@
 //! `run`: from the command line to the last reconcile.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use kube::Client;
@@ -16,6 +17,9 @@ use crate::controller::watch::Watches;
 use crate::error::Error;
 use crate::leader::Lease;
 use crate::queue::Limits;
+
+/// How long what goes on may take after a signal: well within the 30 s that Kubernetes gives.
+const LAST_WORDS: Duration = Duration::from_secs(15);
 
 /// Acts until a signal comes or the lease is lost.
 ///
@@ -82,7 +86,17 @@ async fn act(
     // Set once: a process acts once.
     let _ = admin.context.set(Arc::clone(&context));
     admin.metrics.set_leader(true);
-    join_all(watches.into_iter().map(|watches| watches.run(Arc::clone(&context), stopped.clone()))).await;
+    let mut signal = stopped.clone();
+    let all = join_all(watches.into_iter().map(|watches| watches.run(Arc::clone(&context), stopped.clone())));
+    let overdue = async {
+        // A sender that is gone stops as well.
+        let _ = signal.wait_for(|stop| *stop).await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        _ = all => {}
+        () = overdue => tracing::warn!("what goes on has not ended in {} s: it is left as it is", LAST_WORDS.as_secs()),
+    }
     admin.metrics.set_leader(false);
     tracing::info!("the operator has stopped: runs go on without it");
 }

@@ -19,6 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::retry::Backoff;
 use crate::stop::Stop;
 use protocol::change_stream_client::ChangeStreamClient;
@@ -92,8 +93,8 @@ impl ChangeStream {
     /// # Errors
     /// [`Error::ChangeStreamState`] when it is in another bootstrap, [`Error::ChangeStreamAway`] when it is away
     /// for too long, [`Error::Usage`] when it refuses for good.
-    pub async fn start(&self, stop: &Stop) -> Result<Begun, Error> {
-        self.again("start the bootstrap", stop, async |client| {
+    pub async fn start(&self, progress: &Progress, stop: &Stop) -> Result<Begun, Error> {
+        self.again("start the bootstrap", (progress, stop), async |client| {
             let status = client.get_status(GetStatusRequest {}).await?.into_inner();
             let begun = match status.state.as_str() {
                 WAITING => {
@@ -122,8 +123,8 @@ impl ChangeStream {
     ///
     /// # Errors
     /// As [`ChangeStream::start`].
-    pub async fn complete(&self, stop: &Stop) -> Result<(), Error> {
-        self.again("complete the bootstrap", stop, async |client| {
+    pub async fn complete(&self, progress: &Progress, stop: &Stop) -> Result<(), Error> {
+        self.again("complete the bootstrap", (progress, stop), async |client| {
             let status = client.get_status(GetStatusRequest {}).await?.into_inner();
             match status.state.as_str() {
                 ACCUMULATING if self.is_ours(&status) => {
@@ -177,7 +178,7 @@ impl ChangeStream {
     async fn again<T>(
         &self,
         action: &'static str,
-        stop: &Stop,
+        (progress, stop): (&Progress, &Stop),
         attempt: impl AsyncFn(&mut ChangeStreamClient<Channel>) -> Result<Result<T, Error>, Status>,
     ) -> Result<T, Error> {
         let endpoint = Self::endpoint(&self.address)
@@ -190,7 +191,10 @@ impl ChangeStream {
                 signal = stop.wait() => return Err(Error::Stopped(signal)),
             };
             let status = match answer {
-                Answer::Done(value) => return Ok(value),
+                Answer::Done(value) => {
+                    progress.going_on();
+                    return Ok(value);
+                }
                 Answer::Again(status) => status,
             };
             let why = describe(&status);
@@ -198,11 +202,10 @@ impl ChangeStream {
                 let waited = backoff.elapsed().as_secs();
                 return Err(Error::ChangeStreamAway { action, address: self.address.clone(), waited, why });
             }
-            tracing::warn!(
-                address = self.address,
-                error = why,
-                "{action} at the change stream failed, trying again"
-            );
+            let (address, most) = (&self.address, self.retry.as_secs());
+            progress.waiting(format!(
+                "{action} at the change stream {address}: {why}; trying again for up to {most} s"
+            ));
             stop.sleep(backoff.pause()).await?;
         }
     }

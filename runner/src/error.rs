@@ -114,7 +114,7 @@ pub enum Error {
         error: std::io::Error,
     },
     /// Stopped by a signal; everything durable is in the checkpoint.
-    #[error("stopped by {0}; a second call of the same command goes on from the checkpoint")]
+    #[error("stopped by {0}; called again, without --restart, the command goes on from the checkpoint")]
     Stopped(Signal),
     /// A thread of ours panicked.
     #[error("internal error: {0}")]

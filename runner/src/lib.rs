@@ -251,10 +251,10 @@ async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
 /// The load, between what the change stream is told.
 async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     let Some(stream) = &config.change_stream else { return load::load(config, None, progress, stop).await };
-    let begun = if stream.start { Some(stream.start(stop).await?) } else { None };
+    let begun = if stream.start { Some(stream.start(progress, stop).await?) } else { None };
     let outcome = load::load(config, begun, progress, stop).await?;
     if stream.complete {
-        stream.complete(stop).await?;
+        stream.complete(progress, stop).await?;
     }
     Ok(outcome)
 }

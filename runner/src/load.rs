@@ -70,7 +70,7 @@ pub async fn load(
                 lost = true;
             }
             Err(Error::Lost(what)) => {
-                clear(config, stop).await;
+                clear(config, progress, stop).await;
                 return Err(Error::Lost(format!(
                     "{what}; the dump comes from a pipe: call the same command again with the dump from its start"
                 )));
@@ -82,9 +82,9 @@ pub async fn load(
 }
 
 /// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
-async fn clear(config: &Config, stop: &Stop) {
+async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
     let Target::Redis(target) = &config.target else { return };
-    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, stop };
+    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, progress, stop };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
@@ -140,7 +140,8 @@ async fn attempt(
         Target::Redis(target) => {
             let streaming = before.begun == Some(Begun::Streaming);
             let Before { file, lost, .. } = *before;
-            let run = Run { config, target, source: identity.as_ref(), file, lost, streaming, stop };
+            let run =
+                Run { config, target, source: identity.as_ref(), file, lost, streaming, progress, stop };
             redis(&run, progress).await?
         }
         Target::File(path) => output(config, path.clone(), identity.as_ref())?,

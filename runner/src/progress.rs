@@ -1,5 +1,6 @@
 //! How far the run is, for people and for Prometheus. Only what is durable counts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +60,7 @@ pub struct Details {
     /// When this process has last heard that something is durable.
     pub acknowledged: Option<SystemTime>,
     /// Why nothing moves, while it waits.
-    pub waiting: Option<&'static str>,
+    pub waiting: Option<Cow<'static, str>>,
 }
 
 impl Default for Progress {
@@ -138,9 +139,10 @@ impl Progress {
     }
 
     /// Nothing moves, for this reason.
-    pub fn waiting(&self, why: &'static str) {
+    pub fn waiting(&self, why: impl Into<Cow<'static, str>>) {
+        let why = why.into();
         let mut details = self.lock();
-        if details.waiting != Some(why) {
+        if details.waiting.as_ref() != Some(&why) {
             tracing::warn!("waiting: {why}");
             details.waiting = Some(why);
         }

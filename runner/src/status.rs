@@ -37,7 +37,7 @@ pub fn run_status(
     error: Option<&str>,
 ) -> RunStatus {
     let known = details.begun;
-    let waiting = details.waiting.map(|why| format!("waiting: {why}"));
+    let waiting = details.waiting.as_ref().map(|why| format!("waiting: {why}"));
     let skipped = details.skipped.iter().map(|(kind, count)| (kind.clone(), signed(*count)));
     let checkpoint = details.checkpoint.as_deref();
     RunStatus {

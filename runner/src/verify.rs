@@ -77,7 +77,7 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
     let Target::Redis(target) = &config.target else {
         return Err(Error::Usage("verify needs --kv-url: where is Redis?".to_owned()));
     };
-    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, stop };
+    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
     let mut buffer = run.connect().await?;
     let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
     let all = run.retry(&mut buffer, "list the ranges", list).await?;

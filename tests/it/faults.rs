@@ -575,7 +575,13 @@ fn runs_one_after_the_other() {
     };
     let last = changes(10) as i64;
     run("one").run(LIMIT).expect_code(0);
-    run("two").run(LIMIT).expect_code(0);
+    // That both reach the replica is said, at the beginning and once.
+    let said = format!(
+        "the set holds another complete run: the replica gets both, and rows that are in both twice run=\"one\" first=1 last={last}"
+    );
+    expect(run("two").run(LIMIT), 0, &[&said]);
+    let again = run("two").run(LIMIT);
+    assert!(!again.stderr.contains("another complete run"), "{}", again.stderr);
     let score = |sequence: i64| sequence - 1_000_000;
     assert!(lowest_from(score(last + 1)).ends_with(&format!("\n{}", score(last + 1 + 1000))));
     run("three").args(["--sequence-gap", "0"]).run(LIMIT).expect_code(0);

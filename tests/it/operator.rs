@@ -2,6 +2,7 @@
 //! namespace of its own and one operator that watches it.
 
 mod chaos;
+mod hostile;
 mod jobs;
 mod life;
 mod operators;

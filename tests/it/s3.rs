@@ -1,5 +1,8 @@
 //! A dump in S3: whatever disturbs reading it, the set is the one that a file makes, or the error says why not.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::loads::{Lab, expect_refused};
@@ -232,4 +235,86 @@ fn redis_loses_its_data_and_the_object_is_read_again() {
     expect(running.wait(LIMIT), 0, &["going back to what it holds"]);
     assert_eq!(snapshot(&lab.redis), expected);
     expect_refused(runner(server.port(), &url, "shop.sql").arg("--no-owner").run(LIMIT), 5, &["--no-owner"]);
+}
+
+/// A service that answers as it should but for the bodies of ranges, which `spoil` makes of the bytes and whose headers it
+/// gives. Signatures are nobody's business here.
+struct Odd {
+    port: u16,
+}
+
+impl Odd {
+    fn start(object: Vec<u8>, spoil: fn(&[u8]) -> (String, Vec<u8>)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // It ends with the process: nobody asks it any more.
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                answer(connection, &object, spoil);
+            }
+        });
+        Self { port }
+    }
+}
+
+/// One request of a connection.
+fn answer(mut connection: TcpStream, object: &[u8], spoil: fn(&[u8]) -> (String, Vec<u8>)) {
+    let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let common = "ETag: \"one\"\r\nLast-Modified: Mon, 23 Nov 2026 00:00:00 GMT\r\nConnection: close\r\n";
+    let range = head
+        .iter()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+    let reply = match range {
+        Some(range) => {
+            let (first, last) = range.trim().split_once('-').unwrap();
+            let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+            let (headers, body) = spoil(&object[first..=last]);
+            let size = object.len();
+            let head = format!(
+                "HTTP/1.1 206 Partial Content\r\n{common}Content-Range: bytes {first}-{last}/{size}\r\n{headers}\r\n"
+            );
+            [head.into_bytes(), body].concat()
+        }
+        None => format!("HTTP/1.1 200 OK\r\n{common}Content-Length: {}\r\n\r\n", object.len()).into_bytes(),
+    };
+    // Who has read enough goes away.
+    let _ = connection.write_all(&reply);
+}
+
+#[test]
+fn only_the_bytes_that_were_asked_for_count() {
+    let bytes = dump(2000);
+    let expected = undisturbed(&bytes);
+    let run = |spoil: fn(&[u8]) -> (String, Vec<u8>)| {
+        let (odd, redis) = (Odd::start(bytes.clone(), spoil), RedisServer::start());
+        (runner(odd.port, &redis.url(), "shop.sql").run(LIMIT), redis)
+    };
+    let plain = |body: &[u8]| (format!("Content-Length: {}\r\n", body.len()), body.to_vec());
+    let (finished, redis) = run(plain);
+    expect(finished, 0, &[]);
+    assert_eq!(snapshot(&redis), expected);
+    // An object that lies there encoded, as its label says: its bytes are what they are.
+    let labelled = |body: &[u8]| {
+        (format!("Content-Encoding: aws-chunked\r\nContent-Length: {}\r\n", body.len()), body.to_vec())
+    };
+    let (finished, redis) = run(labelled);
+    expect(finished, 0, &[]);
+    assert_eq!(snapshot(&redis), expected);
+
+    let packed = |body: &[u8]| {
+        let packed = Packing::Gzip.pack(body).unwrap();
+        (format!("Content-Encoding: gzip\r\nContent-Length: {}\r\n", packed.len()), packed)
+    };
+    let (finished, redis) = run(packed);
+    expect(finished, 2, &["s3://dumps/shop.sql", "encodes what it sends (gzip)"]);
+    expect_untouched(&redis);
+    let longer = |body: &[u8]| (format!("Content-Length: {}\r\n", body.len() + 3), [body, b"xyz"].concat());
+    let (finished, redis) = run(longer);
+    expect(finished, 2, &["more bytes than were asked for"]);
+    expect_untouched(&redis);
+    let endless = |body: &[u8]| (format!("Content-Length: {}\r\n", 1_u64 << 50), body.repeat(20));
+    let (finished, redis) = run(endless);
+    expect(finished, 2, &["more bytes than were asked for"]);
+    expect_untouched(&redis);
 }

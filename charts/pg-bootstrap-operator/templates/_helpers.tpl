@@ -15,6 +15,15 @@
 {{- end -}}
 {{- end -}}
 
+{{- /* A Service's name is a label of DNS: short, without dots, and begins with a letter. */ -}}
+{{- define "pg-bootstrap-operator.metricsService" -}}
+{{- $name := include "pg-bootstrap-operator.fullname" . | replace "." "-" -}}
+{{- if regexMatch "^[0-9]" $name -}}
+{{- $name = printf "op-%s" $name -}}
+{{- end -}}
+{{- printf "%s-metrics" ($name | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
 {{- /* Never the labels by which the operator knows the Jobs that it made. */ -}}
 {{- define "pg-bootstrap-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "pg-bootstrap-operator.name" . }}
@@ -26,6 +35,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- /* A map of the user's with the chart's own laid over it: (list users charts-as-yaml). No key comes twice, the chart's wins. */ -}}
+{{- define "pg-bootstrap-operator.merged" -}}
+{{- mergeOverwrite (deepCopy (index . 0)) (index . 1 | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{- define "pg-bootstrap-operator.serviceAccount" -}}

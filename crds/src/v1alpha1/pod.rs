@@ -18,7 +18,7 @@ use super::{KeyReference, SecretReference};
 pub struct RunnerSpec {
     /// The image, instead of the operator's own choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^\S+$"))]
     pub image: Option<String>,
     /// When the image is pulled.
     #[serde(default, skip_serializing_if = "Option::is_none")]

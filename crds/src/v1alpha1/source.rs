@@ -35,13 +35,14 @@ pub struct PersistentVolumeClaimSource {
 }
 
 /// An object in S3.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct S3Source {
     /// The bucket.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
     pub bucket: String,
     /// The object's key.
+    #[x_kube(validation = Rule::new("self.split('/').all(part, part != '' && part != '.' && part != '..')").message("key has no / at its beginning or end, no two of them in a row, and no part . or ..: the runner cannot name such an object"))]
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
     /// The region, like `eu-central-1`.
@@ -92,7 +93,7 @@ pub struct RedisSpec {
     /// Time to live of the set, renewed by every write and while the run waits, like `24h`. The runner's default is
     /// `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)?$"))]
+    #[schemars(length(max = 32), regex(pattern = r"^[0-9]{1,9}(\.[0-9]+)?(ms|s|m|h|d)?$"))]
     pub ttl: Option<String>,
     /// Wait while Redis uses more than this: bytes, like `8GiB`, or a share of its maxmemory, like `90%`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -195,6 +195,22 @@ pub async fn status(
     }
 }
 
+/// Takes away what the runner of an earlier run has said, from the version of the object that was seen.
+///
+/// # Errors
+/// What the API server says; a conflict when the object has changed is none, and is seen again.
+pub async fn forget_run(client: &Client, object: &ReplicaBootstrap) -> Result<(), Error> {
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    let api: Api<ReplicaBootstrap> = Api::namespaced(client.clone(), &namespace);
+    let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
+    let patch = json!({"metadata": {"uid": object.metadata.uid}, "status": {"run": null}});
+    match api.patch_status(&name, &params, &Patch::Merge(patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(answer)) if matches!(answer.code, 404 | 409) => Ok(()),
+        Err(error) => Err(Error::api(format!("patch the status of {name}"))(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};

@@ -58,7 +58,11 @@ pub fn job(object: &Validated, settings: &Settings) -> Job {
     let hash = names::hash(&serde_json::to_vec(&built).unwrap_or_default());
     built.suspend = Some(spec.suspend);
     let mut metadata = metadata(object, object.job_name());
-    let annotations = [(names::ANNOTATION_TEMPLATE, hash), (names::ANNOTATION_OBJECT, object.name.clone())];
+    let annotations = [
+        (names::ANNOTATION_TEMPLATE, hash),
+        (names::ANNOTATION_DATA, names::data_hash(spec)),
+        (names::ANNOTATION_OBJECT, object.name.clone()),
+    ];
     metadata.annotations =
         Some(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
     Job { metadata, spec: Some(built), status: None }

@@ -63,6 +63,16 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     }
 }
 
+/// Whether the step lets the run begin or go on, or tells its end.
+#[must_use]
+pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
+    match step {
+        Step::Create | Step::Resume | Step::Replace(true) => true,
+        Step::Watch => observed.job.as_ref().is_some_and(|job| outcome(job).is_some()),
+        Step::Replace(false) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
+    }
+}
+
 /// A pod of the object that runs and belongs to no Job that is known here, such as after
 /// `kubectl delete job --cascade=orphan`.
 #[must_use]

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 
 use super::plan::{self, Outcome};
 use super::pods::{self, Doing};
+use crate::names;
 
 /// What was found out about an object, or done for it.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct Work<'a> {
     pub edited: bool,
 }
 
+const DONE: &str = "everything is in Redis, and counted there";
+
 /// Phase, verdict, reason and message.
 type Said = (Phase, Verdict, Reason, String);
 
@@ -57,7 +60,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     let mut status = carry_over(object, &old);
     let said = match situation {
         Situation::Settled => return settle(object, old),
-        Situation::Working(work) => working(&mut status, work, now),
+        Situation::Working(work) => working(&mut status, work, waits(object), now),
         Situation::Held(job) => {
             if let Some(job) = job {
                 refer(&mut status, job);
@@ -120,6 +123,25 @@ pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
     })
 }
 
+/// Whether the spec says something else than what its run began with. The definition refuses that, but only from one change to
+/// the next: over another run.id and back it can be brought in.
+#[must_use]
+pub fn has_strayed(object: &ReplicaBootstrap) -> bool {
+    object.status.as_ref().is_some_and(|status| {
+        status.run_id.as_deref() == Some(object.spec.run.id.as_str())
+            && status.data_hash.as_ref().is_some_and(|hash| *hash != names::data_hash(&object.spec))
+    })
+}
+
+/// What is said then.
+#[must_use]
+pub fn strayed_text(object: &ReplicaBootstrap) -> String {
+    format!(
+        "source, snapshotLSN, redis, sequence or run.from are not those that run {} began with: take the change back, or give run.id a new value",
+        object.spec.run.id
+    )
+}
+
 /// What stays within a run; another run begins with nothing.
 fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
     let run = Some(object.spec.run.id.clone());
@@ -135,8 +157,12 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
     }
 }
 
-/// An end stays as it is; only the generation that was looked at moves on.
+/// An end stays as it is; only the generation that was looked at moves on, unless the spec names something else: of that it is
+/// not the end.
 fn settle(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
+    if has_strayed(object) {
+        return old;
+    }
     old.observed_generation = object.metadata.generation;
     for condition in old.conditions.iter_mut().flatten() {
         condition.observed_generation = object.metadata.generation;
@@ -148,13 +174,23 @@ fn refer(status: &mut ReplicaBootstrapStatus, job: &Job) {
     status.job = Some(JobReference { name: job.name_any(), uid: job.uid().unwrap_or_default() });
 }
 
-fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> Said {
+/// What the runner of the present run says that it waits for.
+#[must_use]
+pub fn waits(object: &ReplicaBootstrap) -> Option<&str> {
+    let run = object.status.as_ref()?.run.as_ref().filter(|run| run.id == object.spec.run.id)?;
+    run.error.as_deref()?.strip_prefix("waiting: ")
+}
+
+fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, now: &Time) -> Said {
     let counts = work.job.status.clone().unwrap_or_default();
     refer(status, work.job);
     let pods = [counts.active, counts.succeeded, counts.failed].into_iter().flatten().sum::<i32>();
     status.attempts = Some(pods.max(status.attempts.unwrap_or(0)));
     if status.start_time.is_none() {
         status.start_time.clone_from(&counts.start_time);
+    }
+    if status.data_hash.is_none() && status.start_time.is_some() {
+        status.data_hash = work.job.annotations().get(names::ANNOTATION_DATA).cloned();
     }
     if let Some(error) = pods::last_failure(&work.pods) {
         status.last_error = Some(error);
@@ -168,7 +204,7 @@ fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, now: &Time) -> 
         None => {
             let seen = work.pods.iter().filter(|pod| pods::has_failed(pod)).count();
             let failed = counts.failed.unwrap_or(0).max(i32::try_from(seen).unwrap_or(i32::MAX));
-            going_on(status, work, failed)
+            going_on(status, work, waits, failed)
         }
     }
 }
@@ -182,8 +218,7 @@ fn transition(job: &Job) -> Option<Time> {
 fn ended_so(status: &mut ReplicaBootstrapStatus, outcome: Outcome) -> Said {
     let (why, message) = match outcome {
         Outcome::Complete => {
-            let done = "everything is in Redis, and counted there".to_owned();
-            return (Phase::Succeeded, Verdict::Done, Reason::Succeeded, done);
+            return (Phase::Succeeded, Verdict::Done, Reason::Succeeded, DONE.to_owned());
         }
         Outcome::Failed(why, message) => (why, message),
     };
@@ -229,14 +264,20 @@ fn exit_code_in(message: &str) -> Option<i32> {
     message.split("exit code ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, failed: i32) -> Said {
+fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, failed: i32) -> Said {
     let doing = pods::doing(&work.pods, &work.mounts);
     if plan::is_suspended(work.job) {
         let text = "the runner writes its checkpoint and stops".to_owned();
         return (Phase::Running, Verdict::InProgress, Reason::Suspended, text);
     }
     let (phase, reason, text) = match doing {
-        Some(Doing::Running) => (Phase::Running, Reason::Running, "the runner loads the dump".to_owned()),
+        Some(Doing::Running) => {
+            let text = waits.map_or_else(
+                || "the runner loads the dump".to_owned(),
+                |what| format!("the runner waits: {what}"),
+            );
+            (Phase::Running, Reason::Running, text)
+        }
         Some(Doing::Stopping) => {
             (Phase::Running, Reason::Retrying, "the pod is being stopped; another one follows".to_owned())
         }

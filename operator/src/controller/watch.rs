@@ -1,6 +1,7 @@
 //! The watches of one namespace, or of all, and the controller that they feed.
 
 use std::fmt::Debug;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures_util::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::core::DeserializeGuard;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -18,7 +20,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch::Receiver;
 
-use super::{Surroundings, after_error, dereference, reconcile};
+use super::{Surroundings, after_error, dereference, reconcile, status};
 use crate::admin::Admin;
 use crate::context::{Context, Scope};
 use crate::names;
@@ -117,10 +119,45 @@ fn tell(error: &kube::runtime::controller::Error<crate::error::Error, watcher::E
     }
 }
 
-/// What wakes the operator when it changes: the spec, and that deletion was asked for.
+/// The event without what cannot be read. One such object must not keep the others from being seen.
+fn readable<K: Resource<DynamicType = ()>>(
+    event: Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>,
+) -> Option<Result<watcher::Event<K>, watcher::Error>> {
+    use watcher::Event;
+    let event = match event {
+        Err(error) => return Some(Err(error)),
+        Ok(Event::Init) => Event::Init,
+        Ok(Event::InitDone) => Event::InitDone,
+        Ok(Event::InitApply(guard)) => Event::InitApply(read(guard)?),
+        Ok(Event::Apply(guard)) => Event::Apply(read(guard)?),
+        Ok(Event::Delete(guard)) => Event::Delete(read(guard)?),
+    };
+    Some(Ok(event))
+}
+
+fn read<K: Resource<DynamicType = ()>>(guard: DeserializeGuard<K>) -> Option<K> {
+    let invalid = match guard.0 {
+        Ok(object) => return Some(object),
+        Err(invalid) => invalid,
+    };
+    // What stands before holds the value.
+    let expected = invalid.error.rsplit_once("expected ").map_or("something else", |(_, rest)| rest);
+    tracing::error!(
+        kind = %K::kind(&()),
+        namespace = invalid.metadata.namespace.as_deref().unwrap_or_default(),
+        name = invalid.metadata.name.as_deref().unwrap_or_default(),
+        expected,
+        "an object cannot be read, and is left alone until it is changed: it came past an older definition, or was written by hand"
+    );
+    None
+}
+
+/// What wakes the operator when it changes: the spec, that deletion was asked for, and what the runner waits for.
 fn wakes(object: &ReplicaBootstrap) -> Option<u64> {
-    let generation = u64::try_from(object.metadata.generation?).ok()?;
-    Some(generation * 2 + u64::from(object.metadata.deletion_timestamp.is_some()))
+    let mut hasher = std::hash::DefaultHasher::new();
+    let deleted = object.metadata.deletion_timestamp.is_some();
+    (object.metadata.generation?, deleted, status::waits(object)).hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// The objects that wait, each time a place may have become free, at most once a second.
@@ -163,7 +200,7 @@ impl Place<'_> {
             + Sync
             + 'static,
     {
-        let api: Api<K> = match self.namespace {
+        let api: Api<DeserializeGuard<K>> = match self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
@@ -175,6 +212,7 @@ impl Place<'_> {
         after.health.expect_list();
         let mut first = true;
         let stream = watcher(api, config)
+            .filter_map(|event| ready(readable(event)))
             .modify(move |thing| {
                 thing.managed_fields_mut().clear();
                 trim(thing);

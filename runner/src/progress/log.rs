@@ -33,7 +33,7 @@ pub async fn show(progress: Arc<Progress>) {
             table = details.table,
             lsn = details.lsn,
             rejected = details.rejected,
-            waiting = details.waiting,
+            waiting = details.waiting.as_deref(),
             "progress"
         );
     }

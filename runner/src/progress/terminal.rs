@@ -1,5 +1,6 @@
 //! Progress as a bar on a terminal.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub async fn show(progress: Arc<Progress>) {
         let eta = eta.map_or(String::new(), |eta| {
             format!(", {} left", HumanDuration(Duration::from_secs_f64(eta.min(1e8))))
         });
-        let what = details.waiting.map(str::to_owned).or(details.table).unwrap_or_default();
+        let what = details.waiting.map(Cow::into_owned).or(details.table).unwrap_or_default();
         bar.0.set_message(format!(
             "{read}  {} rows, {}/s{eta}  {what}",
             HumanCount(details.rows),

@@ -67,8 +67,8 @@ impl Object {
         if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
             return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
         }
-        if let Err(error) = object_store::path::Path::parse(key) {
-            return Err(Error::Usage(format!("--dump-file {name} cannot be asked for: {error}")));
+        if let Err(why) = check_key(key) {
+            return Err(Error::Usage(format!("--dump-file {name} cannot be asked for: {why}")));
         }
         if let Some(endpoint) = &access.endpoint {
             check_endpoint(endpoint)?;
@@ -82,6 +82,14 @@ impl Object {
     pub fn uri(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.key)
     }
+}
+
+/// Keys that the client would ask for under another name.
+fn check_key(key: &str) -> Result<(), String> {
+    if key.starts_with('/') || key.ends_with('/') {
+        return Err("a key that begins or ends with / is one that this program cannot name: copy the object to another key".to_owned());
+    }
+    object_store::path::Path::parse(key).map(drop).map_err(|error| error.to_string())
 }
 
 fn check_endpoint(endpoint: &str) -> Result<(), Error> {
@@ -203,9 +211,18 @@ mod tests {
         assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my-bucket", "a/b c.sql.gz"));
         assert_eq!(object.uri(), "s3://my-bucket/a/b c.sql.gz");
         assert_eq!(parse("a/file").unwrap(), None);
-        for wrong in
-            ["s3://", "s3://bucket", "s3://bucket/", "s3:///key", "s3://user@host/key", "s3://b/a//b"]
-        {
+        for wrong in [
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3:///key",
+            "s3://user@host/key",
+            "s3://b/a//b",
+            "s3://b//a",
+            "s3://b/a/",
+            "s3://b/a/../b",
+            "s3://b/./a",
+        ] {
             let message = parse(wrong).unwrap_err().to_string();
             assert!(message.contains(wrong), "{message}");
         }

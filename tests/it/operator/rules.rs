@@ -19,7 +19,7 @@ const LIMITS: [&str; 8] =
 /// Every limit of a field of ours, `required` as the fields that are.
 const EXPECTED: [(&str, &str); 41] = [
     ("", "required=redis,source"),
-    ("activeDeadlineSeconds", "minimum"),
+    ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
     ("batchSize", "maximum minimum"),
     ("changeStream", "required=address"),
@@ -44,7 +44,7 @@ const EXPECTED: [(&str, &str); 41] = [
     ("runner.env[]", "required=name"),
     ("runner.env[].name", "maxLength minLength pattern"),
     ("runner.env[].value", "maxLength"),
-    ("runner.image", "maxLength minLength"),
+    ("runner.image", "maxLength minLength pattern"),
     ("runner.imagePullPolicy", "enum"),
     ("runner.imagePullSecrets", "maxItems"),
     ("runner.logFormat", "enum"),
@@ -58,7 +58,7 @@ const EXPECTED: [(&str, &str); 41] = [
     ("source.s3.bucket", "maxLength minLength pattern"),
     ("source.s3.endpoint", "maxLength pattern"),
     ("source.s3.region", "maxLength minLength"),
-    ("ttlSecondsAfterFinished", "minimum"),
+    ("ttlSecondsAfterFinished", "maximum minimum"),
 ];
 
 fn schema(namespace: &Namespace) -> Value {
@@ -233,6 +233,7 @@ fn cases() -> Vec<Case> {
     let url = |text: &str| json!({"url": text});
     let env = |variable: Value| json!({ "env": [variable] });
     let reference = json!({"name": "n", "key": "k"});
+    let key = |text: &str| json!({"s3": {"bucket": "b", "key": text}});
     let path = |text: &str| json!({"persistentVolumeClaim": {"claimName": "c", "path": text}});
     vec![
         ("exactly one of persistentVolumeClaim and s3", "source", json!({})),
@@ -244,6 +245,10 @@ fn cases() -> Vec<Case> {
         ("path is relative to the volume's root", "source", path("/etc/passwd")),
         ("path is relative to the volume's root", "source", path("../x")),
         ("path is relative to the volume's root", "source", path("a/../../x")),
+        ("key has no / at its beginning or end", "source", key("/shop.sql")),
+        ("key has no / at its beginning or end", "source", key("shop/")),
+        ("key has no / at its beginning or end", "source", key("a//b")),
+        ("key has no / at its beginning or end", "source", key("a/../b")),
         ("exactly one of url and urlSecretRef", "redis", json!({})),
         (
             "exactly one of url and urlSecretRef",
@@ -293,7 +298,7 @@ fn every_rule_refuses_with_its_message() {
         all.iter().flat_map(|(_, node)| node["x-kubernetes-validations"].as_array().into_iter().flatten());
     let mut untried: Vec<String> =
         rules.map(|rule| rule["message"].as_str().expect("a message").to_owned()).collect();
-    assert_eq!(untried.len(), 11);
+    assert_eq!(untried.len(), 12);
     for (words, field, value) in cases() {
         let object = with(replica_bootstrap("refused", "redis://r:6379"), &json!({ field: value }));
         expect_refused(&namespace, &object, words);

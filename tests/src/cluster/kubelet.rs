@@ -214,7 +214,8 @@ impl Shared {
         // A pod that is gone already is seen to be in the next round.
         let Some(config) = self.identity(pod, &folder) else { return Ok(()) };
         let arguments = pod["spec"]["containers"][0]["args"].as_array().cloned().unwrap_or_default();
-        let arguments = arguments.iter().filter_map(Value::as_str).map(|argument| here(argument, &mounts));
+        let arguments =
+            arguments.iter().filter_map(Value::as_str).map(|argument| here(&plain(argument), &mounts));
         let mut runner = Runner::new().args(arguments).current_dir(&folder);
         runner = runner
             .env("KUBECONFIG", config)
@@ -358,6 +359,12 @@ impl Shared {
             Err(refusal) => assert!([404, 409].contains(&refusal.status), "{refusal:?}: {patch}"),
         }
     }
+}
+
+/// The argument as the program gets it: a real kubelet puts variables in the place of `$(NAME)`, and `$` in that of `$$`.
+fn plain(argument: &str) -> String {
+    assert!(!argument.replace("$$", "").contains("$("), "{argument} would read a variable");
+    argument.replace("$$", "$")
 }
 
 /// An argument as it is here: a path under a mount is another one, and no two processes share a port.

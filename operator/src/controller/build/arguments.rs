@@ -16,7 +16,8 @@ pub fn arguments(object: &Validated) -> Vec<String> {
     speed(object, &mut all);
     run(object, &mut all);
     change_stream(object, &mut all);
-    all
+    // The kubelet would put variables, Secrets among them, in the place of $(NAME), and $ in that of $$.
+    all.iter().map(|argument| argument.replace('$', "$$")).collect()
 }
 
 /// Adds `--name=value` if there is a value.

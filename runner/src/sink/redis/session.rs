@@ -14,6 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::{Config, HighWater, RedisTarget};
 use crate::error::Error;
 use crate::planner::{Limit, LimitKind};
+use crate::progress::Progress;
 use crate::retry::Backoff;
 use crate::source::Identity;
 use crate::stop::Stop;
@@ -53,6 +54,8 @@ pub struct Run<'a> {
     pub lost: bool,
     /// The set is being streamed: a run that is not done must not write into it, nor delete from it.
     pub streaming: bool,
+    /// Where waiting is told.
+    pub progress: &'a Progress,
     /// For waiting.
     pub stop: &'a Stop,
 }
@@ -82,6 +85,9 @@ impl Run<'_> {
         match self.settled(&mut buffer, &token, &acquired).await {
             Ok((checkpoint, limit, sequence)) => {
                 let fresh = checkpoint.is_none() && self.is_fresh(&acquired);
+                if fresh {
+                    self.tell_of_others(&mut buffer).await?;
+                }
                 Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
             }
             Err(error) => {
@@ -104,6 +110,23 @@ impl Run<'_> {
         let connect =
             || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
         self.again("connect to Redis", async || connect().await).await
+    }
+
+    /// Other runs may be in the set on purpose, of other databases. Of the same one they are a mistake that shows on the replica
+    /// only.
+    async fn tell_of_others(&self, buffer: &mut Buffer) -> Result<(), Error> {
+        let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
+        let all = self.retry(buffer, "list the runs in the set", list).await?;
+        let others = all.iter().filter(|one| one.run != self.target.run && one.state == State::Done);
+        for other in others.filter(|other| other.last.is_some()) {
+            tracing::warn!(
+                run = other.run,
+                first = other.first.get(),
+                last = other.last.map(Sequence::get),
+                "the set holds another complete run: the replica gets both, and rows that are in both twice"
+            );
+        }
+        Ok(())
     }
 
     /// Whether the run is new, or was made new.
@@ -167,7 +190,10 @@ impl Run<'_> {
                 signal = self.stop.wait() => return Err(Error::Stopped(signal)),
             };
             let error = match result {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    self.progress.going_on();
+                    return Ok(value);
+                }
                 Err(error) => error,
             };
             let error = passing(error, self.target, action)?;
@@ -181,7 +207,10 @@ impl Run<'_> {
                     redis(format!("{action}, tried for {waited} s"), error)
                 });
             }
-            tracing::warn!(error = %crate::error::chain(&error), "{action} failed, trying again");
+            let error = crate::error::chain(&error);
+            self.progress
+                .waiting(format!("{action}: {error}; trying again for up to {} s", allowed.as_secs()));
+            self.progress.retried();
             self.stop.sleep(backoff.pause()).await?;
         }
     }

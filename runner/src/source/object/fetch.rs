@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, RetryConfig};
+use object_store::{Attribute, Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, RetryConfig};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::{Trouble, judge};
@@ -121,7 +121,7 @@ impl Fetcher {
     async fn get(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Trouble> {
         let judge = |error: object_store::Error| judge(&error);
         let options = GetOptions {
-            range: Some(GetRange::Bounded(range)),
+            range: Some(GetRange::Bounded(range.clone())),
             if_match: Some(self.version.etag.clone()),
             ..GetOptions::default()
         };
@@ -134,11 +134,31 @@ impl Fetcher {
                 self.version.size, self.version.etag, now.size, now.etag
             ))));
         }
+        if found.range != range {
+            let Range { start, end } = found.range;
+            return Err(refused(format!(
+                "it gives bytes {start} to {end}, not {} to {}",
+                range.start, range.end
+            )));
+        }
+        let encoding =
+            found.attributes.get(&Attribute::ContentEncoding).map(|value| value.as_ref().to_owned());
+        let whole = bytes.len() + (range.end - range.start) as usize;
         let mut stream = found.into_stream();
         while let Some(part) = stream.next().await {
-            bytes.extend_from_slice(&part.map_err(judge)?);
+            let part = part.map_err(judge)?;
+            if bytes.len() + part.len() > whole {
+                return Err(refused("it gives more bytes than were asked for".to_owned()));
+            }
+            bytes.extend_from_slice(&part);
         }
-        Ok(())
+        match encoding {
+            // What lies there encoded comes as it lies there, at its full length.
+            Some(encoding) if bytes.len() < whole => Err(refused(format!(
+                "it encodes what it sends ({encoding}), so its bytes are not the object's"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Waits before the next attempt, unless it is of no use or has lasted too long.
@@ -155,6 +175,13 @@ impl Fetcher {
         tokio::time::sleep(backoff.pause()).await;
         Ok(())
     }
+}
+
+/// A service that does not keep to the protocol, or something on the way to it. Its bytes are not to be trusted.
+fn refused(what: String) -> Trouble {
+    Trouble::Fatal(Failure::Refused(format!(
+        "the service, or something on the way to it, is at fault: {what}"
+    )))
 }
 
 fn store(object: &Object) -> Result<AmazonS3, Failure> {
