@@ -23,4 +23,5 @@ mod s3;
 mod select;
 mod servers;
 mod status;
+mod transforms;
 mod verify;

@@ -1,0 +1,305 @@
+//! Values are transformed while the dump is read: only those that are to be, all constraints hold, and no original is
+//! anywhere but in the dump.
+
+use std::path::{Path, PathBuf};
+
+use pg_bootstrap_tests::binary::{Finished, Runner};
+use pg_bootstrap_tests::fidelity::{Source, replicate, strict_options};
+use pg_bootstrap_tests::servers::{Database, PostgresServer, RedisServer};
+
+use crate::kit::{Input, LIMIT, expect, runner, snapshot};
+
+/// In every value that is to be transformed. No transform makes it.
+const CANARY: &str = "canary7f3a9";
+const NUMBER: &str = "77349077349";
+
+/// Composite keys, a reference to itself, a cycle, partitions, and columns of many types. `n` numbers the rows and stays.
+const DATABASE: &str = r"
+CREATE TYPE public.title AS ENUM ('Mr.', 'Mrs.', 'Dr.', 'Ms.', 'Miss', 'Prof.');
+CREATE TABLE public.customers (
+    n int UNIQUE, id bigint PRIMARY KEY, tenant int NOT NULL, code varchar(40) NOT NULL, manager bigint REFERENCES public.customers,
+    email varchar(90) NOT NULL UNIQUE CHECK (email LIKE '%@%'), name text, phone text, born date, notes jsonb, tags text[],
+    secret bytea, score numeric(14,2), favourite bigint, upper_name text GENERATED ALWAYS AS (upper(code)) STORED,
+    UNIQUE (tenant, code)
+);
+CREATE TABLE public.orders (n int UNIQUE, id int PRIMARY KEY, tenant int, code varchar(40), customer bigint REFERENCES public.customers,
+    FOREIGN KEY (tenant, code) REFERENCES public.customers (tenant, code));
+ALTER TABLE public.customers ADD FOREIGN KEY (favourite) REFERENCES public.customers DEFERRABLE;
+CREATE TABLE public.visits (n int, day date NOT NULL, email varchar(90), address text) PARTITION BY RANGE (day);
+CREATE TABLE public.visits_1 PARTITION OF public.visits FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE UNIQUE INDEX visits_email ON public.visits (lower(email), day);
+CREATE TABLE public.kept (n int PRIMARY KEY, words text);
+INSERT INTO public.customers SELECT n, 77349077349000 + n, n % 5, 'k' || n, CASE WHEN n > 1 THEN 77349077349000 + n / 2 END,
+    'CANARY' || n || '@shop.test', CASE WHEN n % 7 > 0 THEN 'CANARY ' || n END, 'CANARY-555-' || n, date '1990-01-01' + n,
+    json_build_object('who', 'CANARY' || n, 'n', n), ARRAY['CANARY' || n, NULL, 'plain'], 'CANARY', 77349077349 + n,
+    77349077349000 + (n + 1) % 200 FROM generate_series(0, 199) n;
+INSERT INTO public.orders SELECT n, n, n % 5, 'k' || n, 77349077349000 + n FROM generate_series(0, 199) n;
+INSERT INTO public.visits SELECT n, date '2024-01-01' + n, 'CANARY' || n || '@shop.test', E'CANARY \\ \t ''road'' ' || n FROM generate_series(0, 199) n;
+INSERT INTO public.kept SELECT n, E'kept \\ \t ' || n FROM generate_series(0, 199) n;
+";
+
+const CONFIG: &str = r"
+tables:
+  public.customers:
+    id: FormatPreserving
+    email: FakeEmail
+    name: FakeName
+    phone: Redact
+    born: {type: DateShift, by: id}
+    notes: {type: Json, paths: {$.who: FakeName}}
+    tags: {type: Array, element: {type: Hash}}
+    secret: Hash
+    score: Noise
+  public.visits: {email: FakeEmail, address: {type: Template, template: 'a road ({{.n}})'}}
+";
+
+/// What is transformed, by table: by the configuration, a foreign key or a partition's parent.
+const TRANSFORMED: [(&str, &str); 4] = [
+    ("customers", "id manager email name phone born notes tags secret score favourite"),
+    ("orders", "customer"),
+    ("visits", "email address"),
+    ("kept", ""),
+];
+
+struct Case {
+    source: Source,
+    config: PathBuf,
+    key: PathBuf,
+    input: Input,
+}
+
+impl Case {
+    fn new(server: &PostgresServer, pg_dump: &[&str]) -> Self {
+        let database = server.fresh_database();
+        let input = Input::of(DATABASE.replace("CANARY", CANARY).as_bytes());
+        server.psql(&database, &input.file).expect_clean();
+        let source = Source::of_bytes("canaries", &server.pg_dump(&database, pg_dump));
+        server.drop_database(&database);
+        let (config, key) = (input.path("transforms.yml"), input.path("key"));
+        std::fs::write(&config, CONFIG).unwrap();
+        std::fs::write(&key, "not a dictionary's business\n").unwrap();
+        Self { source, config, key, input }
+    }
+
+    fn with(&self, runner: Runner) -> Runner {
+        runner.arg("--transform-config").arg(&self.config).arg("--transform-key-file").arg(&self.key)
+    }
+
+    fn runner(&self, redis: &RedisServer) -> Runner {
+        self.with(runner(redis, &self.source.plain))
+    }
+}
+
+/// All values of a table in the order of `n`, a column each.
+fn columns(server: &PostgresServer, database: &Database, table: &str) -> Vec<(String, Vec<Option<String>>)> {
+    let mut session = server.connect(database);
+    let names = format!(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'public.{table}'::regclass AND attnum > 0 ORDER BY attnum"
+    );
+    let names: Vec<_> = session.query(&names).unwrap().into_iter().flatten().flatten().collect();
+    let values = |name: String| {
+        let rows = session.query(&format!("SELECT {name}::text FROM public.{table} ORDER BY n")).unwrap();
+        (name, rows.into_iter().map(|row| row.into_iter().next().unwrap()).collect())
+    };
+    names.into_iter().map(values).collect()
+}
+
+#[track_caller]
+fn expect_no_original(what: &str, bytes: &[u8]) {
+    use base64::Engine as _;
+    let canary = CANARY.as_bytes();
+    let hex: String = canary.iter().map(|byte| format!("{byte:02x}")).collect();
+    let finds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    // Base64 of it at each of the three offsets, without what neighbours shape.
+    let base64 = (0..3).map(|offset| {
+        let text = base64::engine::general_purpose::STANDARD.encode([&vec![b' '; offset], canary].concat());
+        text[4..12].to_owned()
+    });
+    let needles =
+        [CANARY.to_owned(), CANARY.to_uppercase(), NUMBER.to_owned(), hex.clone(), hex.to_uppercase()];
+    for needle in needles.into_iter().chain(base64) {
+        assert!(!finds(needle.as_bytes()), "{what} holds an original as {needle}");
+    }
+}
+
+/// Everything that Redis holds, whatever its type.
+fn all_of(redis: &RedisServer) -> Vec<u8> {
+    let mut all = Vec::new();
+    for key in redis.cli(&["KEYS", "*"]).lines() {
+        for read in [&["ZRANGE", key, "0", "-1"][..], &["GET", key], &["HGETALL", key]] {
+            all.extend(redis.cli(read).into_bytes());
+        }
+    }
+    all
+}
+
+fn expect_silent(finished: &Finished) {
+    expect_no_original("standard output", &finished.stdout);
+    expect_no_original("standard error", finished.stderr.as_bytes());
+}
+
+#[test]
+fn only_what_is_to_be_differs_and_all_constraints_hold() {
+    let server = PostgresServer::shared();
+    for (pg_dump, rows) in
+        [(&[][..], "single"), (&[], "packed"), (&["--inserts"], "single"), (&["--column-inserts"], "packed")]
+    {
+        let case = Case::new(server, pg_dump);
+        let reference = server.fresh_database();
+        server.psql(&reference, &case.source.plain).expect_clean();
+        let redis = RedisServer::start();
+        let finished = case
+            .runner(&redis)
+            .args(["--rows", rows, "--checkpoint"])
+            .arg(case.input.path("checkpoint"))
+            .run(LIMIT);
+        let finished = finished.expect_code(0);
+        expect_silent(&finished);
+        expect_no_original("Redis", &all_of(&redis));
+        expect_no_original("the checkpoint", &std::fs::read(case.input.path("checkpoint")).unwrap());
+        let (replica, report) = replicate(server, &redis, strict_options(3));
+        assert!(
+            report.failed == 0 && report.lost == 0 && report.fatal.is_none(),
+            "{pg_dump:?} {rows}: {report}"
+        );
+        for (table, transformed) in TRANSFORMED {
+            let (before, after) = (columns(server, &reference, table), columns(server, &replica, table));
+            assert_eq!(before.len(), after.len());
+            for ((name, before), (_, after)) in before.iter().zip(&after) {
+                if transformed.split(' ').any(|column| column == name) {
+                    for (old, new) in before.iter().zip(after) {
+                        assert_eq!(old.is_none(), new.is_none(), "{table}.{name}: {old:?} {new:?}");
+                    }
+                    let same =
+                        before.iter().zip(after).filter(|(old, new)| old.is_some() && old == new).count();
+                    assert!(same < before.len() / 20, "{table}.{name}: {same} values stayed");
+                } else {
+                    assert_eq!(before, after, "{table}.{name}");
+                }
+            }
+        }
+        server.drop_database(&replica);
+        server.drop_database(&reference);
+    }
+}
+
+#[test]
+fn the_same_by_any_number_of_workers_by_a_pipe_and_over_a_kill() {
+    let server = PostgresServer::shared();
+    let case = Case::new(server, &[]);
+    let redis = RedisServer::start();
+    case.runner(&redis).run(LIMIT).expect_code(0);
+    let expected = snapshot(&redis);
+    for workers in ["1", "7"] {
+        let redis = RedisServer::start();
+        case.runner(&redis).args(["--workers", workers, "--batch-size", "3"]).run(LIMIT).expect_code(0);
+        assert_eq!(snapshot(&redis), expected, "{workers} workers");
+    }
+    let redis = RedisServer::start();
+    let slowly = || case.runner(&redis).args(["--max-rate", "2000", "--batch-size", "20"]);
+    let mut running = slowly().spawn();
+    pg_bootstrap_tests::servers::wait_until(LIMIT, || {
+        redis.cli(&["ZCARD", pg_bootstrap_tests::zset::KEY]).trim().parse::<u64>().unwrap_or(0) > 300
+    });
+    running.kill();
+    slowly().run(LIMIT).expect_code(0);
+    assert_eq!(snapshot(&redis), expected, "over a kill");
+
+    // A pipe needs the configuration that a reading of the whole dump has made.
+    let piped = |config: &Path| {
+        let redis = RedisServer::start();
+        let runner = Runner::new().args([
+            "--dump-file",
+            "-",
+            "--snapshot-lsn",
+            "16/B374D848",
+            "--kv-url",
+            &redis.url(),
+        ]);
+        let runner = runner.arg("--transform-config").arg(config).arg("--transform-key-file").arg(&case.key);
+        (runner.stdin_file(&case.source.plain).run(LIMIT), redis)
+    };
+    expect(piped(&case.config).0, 2, &["a pipe is read once", "transform check"]);
+    let check = Runner::new().args(["transform", "check", "--dump-file"]).arg(&case.source.plain);
+    let checked = expect(case.with(check).run(LIMIT), 0, &[]);
+    let resolved = case.input.path("resolved.yml");
+    std::fs::write(&resolved, &checked.stdout).unwrap();
+    let (finished, redis) = piped(&resolved);
+    finished.expect_code(0);
+    assert_eq!(snapshot(&redis), expected, "by a pipe");
+}
+
+/// Errors say where, and not what.
+#[test]
+fn no_original_in_errors() {
+    let input = Input::of(b"");
+    let dump = format!(
+        "CREATE TABLE public.t (a integer, j json);\nCOPY public.t (a, j) FROM stdin;\n1\t{{\"x\": \"{CANARY}\"}}\n2\t{CANARY}\n3\t{{}}\n\\.\n"
+    );
+    std::fs::write(input.path("dump.sql"), dump).unwrap();
+    let config = |more: &str| {
+        let text = format!("tables: {{public.t: {{j: {{type: Json, paths: {{$.x: Redact}}{more}}}}}}}");
+        std::fs::write(input.path("t.yml"), text).unwrap();
+    };
+    let run = |redis: &RedisServer, more: &[&str]| {
+        let runner =
+            runner(redis, &input.path("dump.sql")).arg("--transform-config").arg(input.path("t.yml"));
+        runner.arg("--insecure-unkeyed").args(more).run(LIMIT)
+    };
+    config("");
+    let redis = RedisServer::start();
+    let finished = expect(
+        run(&redis, &[]),
+        3,
+        &["row 2 of public.t, column j", "cannot be transformed: the value is no valid"],
+    );
+    expect_silent(&finished);
+    expect_no_original("Redis", &all_of(&redis));
+    let rejects = input.path("rejects");
+    let skip = ["--on-error", "skip", "--reject-file", rejects.to_str().unwrap(), "--restart"];
+    let finished = expect(run(&redis, &skip), 0, &["setting rows aside"]);
+    expect_silent(&finished);
+    let text = std::fs::read_to_string(&rejects).unwrap();
+    expect_no_original("the reject file", text.as_bytes());
+    assert!(text.contains("\"row\":2,") && text.contains("\"length\":14"), "{text}");
+    expect_no_original("Redis", &all_of(&redis));
+
+    // A column may say otherwise than the run.
+    config(", on_error: skip");
+    let redis = RedisServer::start();
+    expect_silent(&expect(run(&redis, &[]), 0, &["leaving rows out"]));
+    assert_eq!(redis.cli(&["ZCARD", pg_bootstrap_tests::zset::KEY]).trim(), "3");
+    config(", on_error: fail");
+    let skip = ["--on-error", "skip", "--reject-file", rejects.to_str().unwrap()];
+    expect_silent(&expect(run(&RedisServer::start(), &skip), 3, &["row 2 of public.t"]));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_written() {
+    let server = PostgresServer::shared();
+    let case = Case::new(server, &[]);
+    let redis = RedisServer::start();
+    let refused = |config: &str, said: &[&str], more: &[&str]| {
+        std::fs::write(&case.config, config).unwrap();
+        expect_silent(&expect(case.runner(&redis).args(more).run(LIMIT), 2, said));
+        assert_eq!(redis.cli(&["DBSIZE"]).trim(), "0", "{config}");
+    };
+    refused(
+        "tables: {public.customer: {name: FakeName}}",
+        &["transforms.yml:1:10", "did you mean public.customers"],
+        &[],
+    );
+    refused("tables: {public.customers: {nme: FakeName}}", &["no column nme", "did you mean name"], &[]);
+    refused("tables: {public.customers: {email: FakePhone}}", &["makes different values equal"], &[]);
+    refused("tables: {public.customers: {code: Hash}}", &["a generated column depends on it"], &[]);
+    refused("tables: {public.visits: {day: DateShift}}", &["a partition bound depends on it"], &[]);
+    refused("tables: {public.orders: {customer: FormatPreserving}}", &["is not transformed"], &[]);
+    refused("tables: {public.customers: {born: FakeName}}", &["the column is date"], &[]);
+    refused(
+        "tables: {public.customers: {phone: Redact}}",
+        &["--require-decision", "public.customers.email"],
+        &["--require-decision"],
+    );
+    let unkeyed = runner(&redis, &case.source.plain).arg("--transform-config").arg(&case.config).run(LIMIT);
+    expect(unkeyed, 2, &["--transform-key-file", "dictionary"]);
+}
