@@ -207,7 +207,10 @@ impl Walk<'_> {
                 self.rejected += rejects.len() as u64;
                 self.put(first, &rendered);
                 self.table = Some(table);
-                self.moved(before.raw.unwrap_or(before.scan.offset), before.rows + rendered.members.len() as u64);
+                self.moved(
+                    before.raw.unwrap_or(before.scan.offset),
+                    before.rows + rendered.members.len() as u64,
+                );
                 pipeline.recycle(rendered);
                 drop(share);
             }
