@@ -117,7 +117,7 @@ mod tests {
         }
         let mut seen = 0;
         walk(&schema(), &mut seen);
-        assert_eq!(seen, 12);
+        assert_eq!(seen, 13);
     }
 
     #[test]

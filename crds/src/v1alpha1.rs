@@ -25,6 +25,8 @@ pub use status::{
 const FROZEN: &str = "!has(oldSelf.status) || !has(oldSelf.status.startTime) || self.spec.run.id != oldSelf.spec.run.id || \
 (self.spec.source == oldSelf.spec.source && self.spec.redis == oldSelf.spec.redis && self.spec.run.from == oldSelf.spec.run.from && \
 self.spec.rows == oldSelf.spec.rows && \
+has(self.spec.transform) == has(oldSelf.spec.transform) && \
+(!has(self.spec.transform) || self.spec.transform == oldSelf.spec.transform) && \
 has(self.spec.snapshotLSN) == has(oldSelf.spec.snapshotLSN) && \
 (!has(self.spec.snapshotLSN) || self.spec.snapshotLSN == oldSelf.spec.snapshotLSN) && \
 has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
@@ -47,7 +49,7 @@ has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
     doc = "Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which an empty replica is filled. Each `spec.run.id` is one run of one Job.",
     selectable = ".spec.run.id",
     selectable = ".status.phase",
-    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, rows and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
+    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, rows, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the run is"),
     printcolumn(name = "Progress", type_ = "integer", json_path = ".status.run.progress.percent", description = "Percent of the dump that is durable in Redis"),
     printcolumn(name = "Rows", type_ = "integer", json_path = ".status.run.progress.rows", description = "Rows that are durable in Redis"),
@@ -86,6 +88,11 @@ pub struct ReplicaBootstrapSpec {
     /// them.
     #[serde(default)]
     pub rows: RowForm,
+
+    /// What becomes of values before they go anywhere: no original is in Redis then. Without it they are loaded as the dump
+    /// has them. The ConfigMap's content and the key must stay as they are for as long as the run goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<TransformSpec>,
 
     /// Changes in one transaction with its checkpoint. The runner's default is 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +141,26 @@ pub struct ReplicaBootstrapSpec {
 /// How many pods may fail by default.
 fn default_backoff_limit() -> i32 {
     6
+}
+
+/// What becomes of values before they go anywhere. Exactly one of `keySecretRef` and `insecureUnkeyed` is set.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("has(self.keySecretRef) != self.insecureUnkeyed").message("keySecretRef names the key by which fakes are chosen: without one, insecureUnkeyed must say that a dictionary may find the originals")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct TransformSpec {
+    /// The key of a ConfigMap that holds the configuration, as Kasho's `transforms.yml` has it.
+    pub config_map_ref: KeyReference,
+    /// The key of a Secret that holds the key by which fakes are chosen, 16 bytes or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_secret_ref: Option<KeyReference>,
+    /// Transform without a key: whoever has the replica finds originals by trying a dictionary.
+    #[serde(default)]
+    pub insecure_unkeyed: bool,
+    /// End before anything is written when a column that looks personal has no entry in the configuration.
+    #[serde(default)]
+    pub require_decision: bool,
 }
 
 /// The form of rows.

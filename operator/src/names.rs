@@ -1,5 +1,6 @@
 //! Names, labels and annotations of what the operator makes.
 
+use crds::v1alpha1::RowForm;
 use sha2::{Digest, Sha256};
 
 /// The longest name of a Job: its pods carry it as a label.
@@ -30,7 +31,15 @@ pub const ANNOTATION_DATA: &str = "bootstrap.kasho.io/data-hash";
 pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
     let data = (&spec.source, &spec.snapshot_lsn, &spec.redis, &spec.sequence, &spec.run.from);
     // Plain structures always have a JSON form.
-    hash(&serde_json::to_vec(&data).unwrap_or_default())
+    let mut bytes = serde_json::to_vec(&data).unwrap_or_default();
+    // What came later counts where it is used, so that the hashes of earlier operators hold.
+    if spec.rows != RowForm::default() {
+        bytes.extend(serde_json::to_vec(&spec.rows).unwrap_or_default());
+    }
+    if let Some(transform) = &spec.transform {
+        bytes.extend(serde_json::to_vec(transform).unwrap_or_default());
+    }
+    hash(&bytes)
 }
 
 /// The Job of a run.

@@ -54,6 +54,33 @@ fn packed_rows_arrive_in_redis() {
 }
 
 #[test]
+fn transformed_rows_arrive_in_redis() {
+    let (namespace, redis) = (Namespace::new("transform"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(500);
+    let _input = provide(&kubelet, &bytes);
+    let config = "tables: {public.items: {name: Hash}}\n";
+    namespace.create(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "transforms"}, "data": {"transforms.yml": config}}));
+    let transform = json!({
+        "configMapRef": {"name": "transforms", "key": "transforms.yml"}, "keySecretRef": {"name": "transforms", "key": "key"},
+    });
+    namespace.create(&with(replica_bootstrap("shop", &redis.url()), &json!({"transform": transform})));
+    namespace.expect("shop", "Pending", "VolumeMissing");
+    namespace.create(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "transforms"}, "stringData": {"key": "a secret of sixteen bytes"}}));
+    namespace.expect("shop", "Succeeded", "Succeeded");
+    let (alone, input) = (RedisServer::start(), Input::of(&bytes));
+    let (file, key) = (input.path("t.yml"), input.path("key"));
+    std::fs::write(&file, config).unwrap();
+    std::fs::write(&key, "a secret of sixteen bytes").unwrap();
+    let transforms =
+        ["--transform-config", file.to_str().unwrap(), "--transform-key-file", key.to_str().unwrap()];
+    expect(runner(&alone, &input.file).args(transforms).run(LIMIT), 0, &[]);
+    assert_eq!(snapshot(&redis), snapshot(&alone));
+    assert!(!redis.cli(&["ZRANGE", pg_bootstrap_tests::zset::KEY, "0", "-1"]).contains(CELL));
+}
+
+#[test]
 fn a_held_run_goes_on_from_its_checkpoint() {
     let (namespace, redis) = (Namespace::new("held"), RedisServer::start());
     let _operator = Operator::start(&namespace);

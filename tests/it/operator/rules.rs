@@ -17,7 +17,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 41] = [
+const EXPECTED: [(&str, &str); 42] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -58,6 +58,7 @@ const EXPECTED: [(&str, &str); 41] = [
     ("source.s3.bucket", "maxLength minLength pattern"),
     ("source.s3.endpoint", "maxLength pattern"),
     ("source.s3.region", "maxLength minLength"),
+    ("transform", "required=configMapRef"),
     ("ttlSecondsAfterFinished", "maximum minimum"),
 ];
 
@@ -89,7 +90,7 @@ fn bases() -> [Value; 3] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
         "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
-        "sequence": {"first": 1, "gap": 0}, "rows": "Packed", "run": {"id": "1", "from": "Start"},
+        "sequence": {"first": 1, "gap": 0}, "rows": "Packed", "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
         "runner": {
@@ -216,6 +217,7 @@ fn every_limit_of_every_field_is_one() {
     let repeated = |path: &String| {
         path.starts_with("runner.env[].valueFrom.")
             || path.starts_with("source.s3.caBundle")
+            || path.starts_with("transform.")
             || path.starts_with("source.s3.credentials")
             || path.starts_with("runner.imagePullSecrets[]")
             || ["source.s3.key", "source.s3", "source.persistentVolumeClaim"].contains(&path.as_str())
@@ -279,6 +281,12 @@ fn cases() -> Vec<Case> {
             "runner",
             env(json!({"name": "A", "valueFrom": {"secretKeyRef": reference, "configMapKeyRef": reference}})),
         ),
+        ("keySecretRef names the key", "transform", json!({"configMapRef": reference})),
+        (
+            "keySecretRef names the key",
+            "transform",
+            json!({"configMapRef": reference, "keySecretRef": reference, "insecureUnkeyed": true}),
+        ),
         (
             "snapshotName is told when the bootstrap starts",
             "changeStream",
@@ -298,7 +306,7 @@ fn every_rule_refuses_with_its_message() {
         all.iter().flat_map(|(_, node)| node["x-kubernetes-validations"].as_array().into_iter().flatten());
     let mut untried: Vec<String> =
         rules.map(|rule| rule["message"].as_str().expect("a message").to_owned()).collect();
-    assert_eq!(untried.len(), 12);
+    assert_eq!(untried.len(), 13);
     for (words, field, value) in cases() {
         let object = with(replica_bootstrap("refused", "redis://r:6379"), &json!({ field: value }));
         expect_refused(&namespace, &object, words);
@@ -329,6 +337,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"redis": {"ttl": "1h"}}),
         json!({"sequence": {"first": 5}}),
         json!({"rows": "Packed"}),
+        json!({"transform": {"configMapRef": {"name": "n", "key": "k"}, "insecureUnkeyed": true}}),
         json!({"run": {"from": "Start"}}),
     ];
     let free = json!({"maxRate": 5, "batchSize": 5, "suspend": true, "backoffLimit": 0, "ttlSecondsAfterFinished": 1,

@@ -262,11 +262,16 @@ impl Shared {
             self.namespace.the_pod(pod).bind();
         }
         for volume in &volumes {
-            let Some(map) = volume["configMap"]["name"].as_str() else { continue };
-            let Some(found) = self.namespace.try_get("ConfigMap", map) else {
+            let (kind, given) = match &volume["secret"] {
+                Value::Null => ("ConfigMap", &volume["configMap"]),
+                secret => ("Secret", secret),
+            };
+            let Some(map) = given["name"].as_str().or(given["secretName"].as_str()) else { continue };
+            let Some(found) = self.namespace.try_get(kind, map) else {
                 let words = format!(
-                    "MountVolume.SetUp failed for volume {} : configmap \"{map}\" not found",
-                    volume["name"]
+                    "MountVolume.SetUp failed for volume {} : {} \"{map}\" not found",
+                    volume["name"],
+                    kind.to_ascii_lowercase()
                 );
                 if unbound {
                     self.namespace.the_pod(pod).fail_mount(&words);
@@ -275,13 +280,17 @@ impl Shared {
             };
             let place = folder.join(volume["name"].as_str().unwrap_or_default());
             std::fs::create_dir_all(&place).expect("make a folder");
-            for item in volume["configMap"]["items"].as_array().into_iter().flatten() {
-                let text = found["data"][item["key"].as_str().unwrap_or_default()].as_str();
-                std::fs::write(
-                    place.join(item["path"].as_str().unwrap_or_default()),
-                    text.unwrap_or_default(),
-                )
-                .expect("write a file of a ConfigMap");
+            for item in given["items"].as_array().into_iter().flatten() {
+                let text =
+                    found["data"][item["key"].as_str().unwrap_or_default()].as_str().unwrap_or_default();
+                let bytes = match kind {
+                    "Secret" => {
+                        base64::engine::general_purpose::STANDARD.decode(text).expect("a Secret's base64")
+                    }
+                    _ => text.as_bytes().to_vec(),
+                };
+                std::fs::write(place.join(item["path"].as_str().unwrap_or_default()), bytes)
+                    .expect("write a file of a volume");
             }
             places.insert(volume["name"].clone().to_string(), place);
         }

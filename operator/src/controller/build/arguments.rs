@@ -2,7 +2,7 @@
 
 use crds::v1alpha1::{LogFormat, RowForm, RunFrom};
 
-use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE};
+use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 
@@ -55,6 +55,14 @@ fn redis(object: &Validated, all: &mut Vec<String>) {
 fn rows(object: &Validated, all: &mut Vec<String>) {
     let packed = object.spec.rows == RowForm::Packed;
     add(all, "rows", packed.then_some("packed"));
+    let Some(transform) = &object.spec.transform else { return };
+    add(all, "transform-config", Some(TRANSFORM_FILE));
+    add(all, "transform-key-file", transform.key_secret_ref.as_ref().map(|_| TRANSFORM_KEY_FILE));
+    let flags = [
+        ("--insecure-unkeyed", transform.insecure_unkeyed),
+        ("--require-decision", transform.require_decision),
+    ];
+    all.extend(flags.iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| (*flag).to_owned()));
 }
 
 fn speed(object: &Validated, all: &mut Vec<String>) {

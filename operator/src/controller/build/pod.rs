@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapKeySelector, ConfigMapVolumeSource, Container, ContainerPort,
     EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, LocalObjectReference,
     PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
-    SecretKeySelector, SecurityContext, Volume, VolumeMount,
+    SecretKeySelector, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
 };
 use kube::api::ObjectMeta;
 
@@ -25,6 +25,12 @@ pub(super) const REDIS_CA_FILE: &str = "/etc/pg-bootstrap/redis-ca/ca.crt";
 const S3_CA_MOUNT: &str = "/etc/pg-bootstrap/s3-ca";
 /// The certificates for S3.
 pub(super) const S3_CA_FILE: &str = "/etc/pg-bootstrap/s3-ca/ca.crt";
+const TRANSFORM_MOUNT: &str = "/etc/pg-bootstrap/transform";
+/// The configuration of transforms.
+pub(super) const TRANSFORM_FILE: &str = "/etc/pg-bootstrap/transform/transforms.yml";
+const TRANSFORM_KEY_MOUNT: &str = "/etc/pg-bootstrap/transform-key";
+/// The key of transforms.
+pub(super) const TRANSFORM_KEY_FILE: &str = "/etc/pg-bootstrap/transform-key/key";
 /// The user and the group of the image.
 const USER: i64 = 65532;
 /// Long enough for what is in flight (10 s at most), the checkpoint and the last status.
@@ -211,7 +217,29 @@ fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
         volumes.push(certificates("redis-ca", bundle));
         mounts.push(mount("redis-ca", REDIS_CA_MOUNT, true));
     }
+    if let Some(transform) = &object.spec.transform {
+        volumes.push(file_of("transform", &transform.config_map_ref, "transforms.yml"));
+        mounts.push(mount("transform", TRANSFORM_MOUNT, true));
+        if let Some(key) = &transform.key_secret_ref {
+            volumes.push(secret("transform-key", key, "key"));
+            mounts.push(mount("transform-key", TRANSFORM_KEY_MOUNT, true));
+        }
+    }
     (volumes, mounts)
+}
+
+/// One key of a Secret as a file of this name.
+fn secret(name: &str, from: &KeyReference, file: &str) -> Volume {
+    let item = KeyToPath { key: from.key.clone(), path: file.to_owned(), mode: None };
+    Volume {
+        name: name.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(from.name.clone()),
+            items: Some(vec![item]),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
@@ -225,11 +253,16 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 
 /// One key of a ConfigMap as the file `ca.crt`.
 fn certificates(name: &str, bundle: &CaBundle) -> Volume {
-    let item = KeyToPath { key: bundle.config_map_ref.key.clone(), path: "ca.crt".to_owned(), mode: None };
+    file_of(name, &bundle.config_map_ref, "ca.crt")
+}
+
+/// One key of a ConfigMap as a file of this name.
+fn file_of(name: &str, from: &KeyReference, file: &str) -> Volume {
+    let item = KeyToPath { key: from.key.clone(), path: file.to_owned(), mode: None };
     Volume {
         name: name.to_owned(),
         config_map: Some(ConfigMapVolumeSource {
-            name: bundle.config_map_ref.name.clone(),
+            name: from.name.clone(),
             items: Some(vec![item]),
             ..ConfigMapVolumeSource::default()
         }),
