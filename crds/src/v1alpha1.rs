@@ -218,7 +218,7 @@ fn yes() -> bool {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSpec {
-    /// The run's name. What ended does not run again under the same name: give a new one to run again.
+    /// The run's name. What ended does not run again under the same name, unless another one began in between: give a new one to run again.
     #[serde(default = "default_run_id")]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("run.id consists of lower-case letters, digits and hyphens, and begins and ends with a letter or digit"))]
     #[schemars(length(min = 1, max = 63))]
