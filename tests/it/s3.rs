@@ -94,19 +94,17 @@ fn cut_connections_go_on_in_the_middle() {
     let server = store("shop.sql", &bytes);
     let redis = RedisServer::start();
     let proxy = Proxy::start(server.port());
-    let cutting = std::sync::atomic::AtomicBool::new(true);
+    let cutting = AtomicBool::new(true);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while cutting.load(std::sync::atomic::Ordering::SeqCst) {
+            while cutting.load(Ordering::SeqCst) {
                 let cuts = proxy.cuts();
                 proxy.cut_after(Direction::Down, 300_000);
-                wait_until(LIMIT, || {
-                    proxy.cuts() > cuts || !cutting.load(std::sync::atomic::Ordering::SeqCst)
-                });
+                wait_until(LIMIT, || proxy.cuts() > cuts || !cutting.load(Ordering::SeqCst));
             }
         });
         let finished = runner(proxy.port(), &redis.url(), "shop.sql").run(LIMIT);
-        cutting.store(false, std::sync::atomic::Ordering::SeqCst);
+        cutting.store(false, Ordering::SeqCst);
         expect(finished, 0, &["trying again"]);
     });
     assert!(proxy.cuts() > 3, "{}", proxy.cuts());
