@@ -66,7 +66,7 @@ fn transformed_rows_arrive_in_redis() {
         "configMapRef": {"name": "transforms", "key": "transforms.yml"}, "keySecretRef": {"name": "transforms", "key": "key"},
     });
     namespace.create(&with(replica_bootstrap("shop", &redis.url()), &json!({"transform": transform})));
-    namespace.expect("shop", "Pending", "VolumeMissing");
+    namespace.expect("shop", "Pending", "ConfigMissing");
     namespace.create(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "transforms"}, "stringData": {"key": "a secret of sixteen bytes"}}));
     namespace.expect("shop", "Succeeded", "Succeeded");
     let (alone, input) = (RedisServer::start(), Input::of(&bytes));
