@@ -98,8 +98,8 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     }
     let one = One { object, valid: &valid, wanted: &wanted, around };
     let step = plan::next(&valid, &observed, &wanted);
-    if status::has_strayed(object) && plan::makes_or_ends(step, &observed) {
-        return one.report(&Situation::Invalid(status::strayed_text(object))).await;
+    if status::has_other_data(object) && plan::makes_or_ends(step, &observed) {
+        return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
     match step {
         Step::Replace(own) => one.replace(&observed, own).await,
@@ -316,8 +316,8 @@ async fn settle(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Acti
         around.context.return_place(uid);
     }
     report(object, around, &Situation::Settled).await?;
-    if status::has_strayed(object) {
-        publish(object, around, vec![events::strayed(status::strayed_text(object))]).await;
+    if status::has_other_data(object) {
+        publish(object, around, vec![events::other_data(status::other_data_text(object))]).await;
     }
     let Some(job) = ended_job(object, &around.scope) else { return Ok(Action::await_change()) };
     match left_to_live(object, Timestamp::now()) {

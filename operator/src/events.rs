@@ -37,7 +37,7 @@ pub fn normal(reason: &str, note: String) -> Event {
 
 /// The event of an end that is not the end of what the spec says now.
 #[must_use]
-pub fn strayed(note: String) -> Event {
+pub fn other_data(note: String) -> Event {
     event(EventType::Warning, crds::conditions::Reason::InvalidSpec.as_str(), note)
 }
 

@@ -13,7 +13,7 @@ use crate::admin::{self, Admin};
 use crate::cli::RunArgs;
 use crate::context::Context;
 use crate::controller::build::Settings;
-use crate::controller::watch::Watches;
+use crate::controller::watch::{Watches, stopped as told};
 use crate::error::Error;
 use crate::leader::Lease;
 use crate::queue::Limits;
@@ -86,11 +86,10 @@ async fn act(
     // Set once: a process acts once.
     let _ = admin.context.set(Arc::clone(&context));
     admin.metrics.set_leader(true);
-    let mut signal = stopped.clone();
+    let signal = stopped.clone();
     let all = join_all(watches.into_iter().map(|watches| watches.run(Arc::clone(&context), stopped.clone())));
     let overdue = async {
-        // A sender that is gone stops as well.
-        let _ = signal.wait_for(|stop| *stop).await;
+        told(signal).await;
         tokio::time::sleep(LAST_WORDS).await;
     };
     tokio::select! {

@@ -94,7 +94,7 @@ impl ChangeStream {
     /// [`Error::ChangeStreamState`] when it is in another bootstrap, [`Error::ChangeStreamAway`] when it is away
     /// for too long, [`Error::Usage`] when it refuses for good.
     pub async fn start(&self, progress: &Progress, stop: &Stop) -> Result<Begun, Error> {
-        self.again("start the bootstrap", (progress, stop), async |client| {
+        self.again("start the bootstrap", progress, stop, async |client| {
             let status = client.get_status(GetStatusRequest {}).await?.into_inner();
             let begun = match status.state.as_str() {
                 WAITING => {
@@ -124,7 +124,7 @@ impl ChangeStream {
     /// # Errors
     /// As [`ChangeStream::start`].
     pub async fn complete(&self, progress: &Progress, stop: &Stop) -> Result<(), Error> {
-        self.again("complete the bootstrap", (progress, stop), async |client| {
+        self.again("complete the bootstrap", progress, stop, async |client| {
             let status = client.get_status(GetStatusRequest {}).await?.into_inner();
             match status.state.as_str() {
                 ACCUMULATING if self.is_ours(&status) => {
@@ -178,7 +178,8 @@ impl ChangeStream {
     async fn again<T>(
         &self,
         action: &'static str,
-        (progress, stop): (&Progress, &Stop),
+        progress: &Progress,
+        stop: &Stop,
         attempt: impl AsyncFn(&mut ChangeStreamClient<Channel>) -> Result<Result<T, Error>, Status>,
     ) -> Result<T, Error> {
         let endpoint = Self::endpoint(&self.address)

@@ -39,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* A map of the user's with the chart's own laid over it: (list users charts-as-yaml). No key comes twice, the chart's wins. */ -}}
 {{- define "pg-bootstrap-operator.merged" -}}
-{{- mergeOverwrite (deepCopy (index . 0)) (index . 1 | fromYaml) | toYaml -}}
+{{- mergeOverwrite (deepCopy (default dict (index . 0))) (index . 1 | fromYaml) | toYaml -}}
 {{- end -}}
 
 {{- define "pg-bootstrap-operator.serviceAccount" -}}

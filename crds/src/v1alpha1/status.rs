@@ -37,6 +37,7 @@ pub struct ReplicaBootstrapStatus {
     pub job: Option<JobReference>,
     /// Pods that the Job of the run has started; of several Jobs, the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub attempts: Option<i32>,
     /// When the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +115,7 @@ pub struct LastError {
     pub message: String,
     /// The runner's exit code: docs/exit-codes.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 255))]
     pub exit_code: Option<i32>,
     /// The pod, whose log tells more while it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -195,10 +195,10 @@ pub async fn status(
     }
 }
 
-/// Takes away what the runner of an earlier run has said, from the version of the object that was seen.
+/// Takes away what the runner of an earlier run has said, if the object is still the one that was seen, by its UID.
 ///
 /// # Errors
-/// What the API server says; a conflict when the object has changed is none, and is seen again.
+/// What the API server says; that another object has this name now, or none, is no error: it is seen again.
 pub async fn forget_run(client: &Client, object: &ReplicaBootstrap) -> Result<(), Error> {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let api: Api<ReplicaBootstrap> = Api::namespaced(client.clone(), &namespace);

@@ -126,7 +126,7 @@ pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
 /// Whether the spec says something else than what its run began with. The definition refuses that, but only from one change to
 /// the next: over another run.id and back it can be brought in.
 #[must_use]
-pub fn has_strayed(object: &ReplicaBootstrap) -> bool {
+pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
     object.status.as_ref().is_some_and(|status| {
         status.run_id.as_deref() == Some(object.spec.run.id.as_str())
             && status.data_hash.as_ref().is_some_and(|hash| *hash != names::data_hash(&object.spec))
@@ -135,7 +135,7 @@ pub fn has_strayed(object: &ReplicaBootstrap) -> bool {
 
 /// What is said then.
 #[must_use]
-pub fn strayed_text(object: &ReplicaBootstrap) -> String {
+pub fn other_data_text(object: &ReplicaBootstrap) -> String {
     format!(
         "source, snapshotLSN, redis, sequence, rows, transform or run.from are not those that run {} began with: take the change back, or give run.id a new value",
         object.spec.run.id
@@ -160,7 +160,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
 /// An end stays as it is; only the generation that was looked at moves on, unless the spec names something else: of that it is
 /// not the end.
 fn settle(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
-    if has_strayed(object) {
+    if has_other_data(object) {
         return old;
     }
     old.observed_generation = object.metadata.generation;

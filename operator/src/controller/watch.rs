@@ -11,13 +11,14 @@ use futures_util::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tokio::sync::watch::Receiver;
 
 use super::{Surroundings, after_error, dereference, reconcile, status};
@@ -48,7 +49,9 @@ impl Watches {
         let place = Place { client, namespace, admin };
         let made = watcher::Config::default().labels(&names::selector());
         let fields = |fields: &str| watcher::Config::default().fields(fields);
-        let (objects, all_objects) = place.watch("replicabootstraps", watcher::Config::default(), |_| {});
+        let events = watcher(place.api(), watcher::Config::default());
+        let (objects, all_objects) =
+            place.follow("replicabootstraps", events.filter_map(|event| ready(readable(event))), |_| {});
         let (jobs, all_jobs) = place.watch("jobs", made.clone(), |job: &mut Job| {
             if let Some(spec) = &mut job.spec {
                 spec.template.spec = None;
@@ -119,10 +122,11 @@ fn tell(error: &kube::runtime::controller::Error<crate::error::Error, watcher::E
     }
 }
 
-/// The event without what cannot be read. One such object must not keep the others from being seen.
-fn readable<K: Resource<DynamicType = ()>>(
-    event: Result<watcher::Event<DeserializeGuard<K>>, watcher::Error>,
-) -> Option<Result<watcher::Event<K>, watcher::Error>> {
+/// The event without what cannot be read. One such object must not keep the others from being seen: what was known of it
+/// stays known until it is deleted.
+fn readable(
+    event: Result<watcher::Event<DeserializeGuard<ReplicaBootstrap>>, watcher::Error>,
+) -> Option<Result<watcher::Event<ReplicaBootstrap>, watcher::Error>> {
     use watcher::Event;
     let event = match event {
         Err(error) => return Some(Err(error)),
@@ -130,12 +134,20 @@ fn readable<K: Resource<DynamicType = ()>>(
         Ok(Event::InitDone) => Event::InitDone,
         Ok(Event::InitApply(guard)) => Event::InitApply(read(guard)?),
         Ok(Event::Apply(guard)) => Event::Apply(read(guard)?),
-        Ok(Event::Delete(guard)) => Event::Delete(read(guard)?),
+        Ok(Event::Delete(guard)) => {
+            Event::Delete(guard.0.or_else(|invalid| nameplate(invalid.metadata)).ok()?)
+        }
     };
     Some(Ok(event))
 }
 
-fn read<K: Resource<DynamicType = ()>>(guard: DeserializeGuard<K>) -> Option<K> {
+/// An object of which only the name is known.
+fn nameplate(metadata: ObjectMeta) -> Result<ReplicaBootstrap, serde_json::Error> {
+    let spec = serde_json::from_value(json!({"source": {}, "redis": {}}))?;
+    Ok(ReplicaBootstrap { metadata, spec, status: None })
+}
+
+fn read(guard: DeserializeGuard<ReplicaBootstrap>) -> Option<ReplicaBootstrap> {
     let invalid = match guard.0 {
         Ok(object) => return Some(object),
         Err(invalid) => invalid,
@@ -143,7 +155,7 @@ fn read<K: Resource<DynamicType = ()>>(guard: DeserializeGuard<K>) -> Option<K> 
     // What stands before holds the value.
     let expected = invalid.error.rsplit_once("expected ").map_or("something else", |(_, rest)| rest);
     tracing::error!(
-        kind = %K::kind(&()),
+        kind = %ReplicaBootstrap::kind(&()),
         namespace = invalid.metadata.namespace.as_deref().unwrap_or_default(),
         name = invalid.metadata.name.as_deref().unwrap_or_default(),
         expected,
@@ -171,9 +183,33 @@ fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<Repli
     .flatten()
 }
 
-async fn stopped(mut stop: Receiver<bool>) {
+/// Ends when `stop` says true.
+pub async fn stopped(mut stop: Receiver<bool>) {
     // A sender that is gone stops as well.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// What can be watched.
+trait Watched:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
 }
 
 /// Where to watch.
@@ -184,26 +220,30 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// A watch, and what it will have seen, without what nobody reads.
-    fn watch<K>(
+    fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
+        match self.namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// A watch of what Kubernetes itself defines.
+    fn watch<K: Watched>(
         &self,
         name: &str,
         config: watcher::Config,
         trim: impl Fn(&mut K) + Send + 'static,
-    ) -> (Touched<K>, Store<K>)
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
-        let api: Api<DeserializeGuard<K>> = match self.namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        };
+    ) -> (Touched<K>, Store<K>) {
+        self.follow(name, watcher(self.api(), config), trim)
+    }
+
+    /// A watch, and what it will have seen, without what nobody reads.
+    fn follow<K: Watched>(
+        &self,
+        name: &str,
+        events: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>> + Send + 'static,
+        trim: impl Fn(&mut K) + Send + 'static,
+    ) -> (Touched<K>, Store<K>) {
         let (store, writer) = reflector::store();
         let name =
             self.namespace.map_or_else(|| name.to_owned(), |namespace| format!("{name} in {namespace}"));
@@ -211,8 +251,7 @@ impl Place<'_> {
         let (admin, after) = (Arc::clone(self.admin), Arc::clone(self.admin));
         after.health.expect_list();
         let mut first = true;
-        let stream = watcher(api, config)
-            .filter_map(|event| ready(readable(event)))
+        let stream = events
             .modify(move |thing| {
                 thing.managed_fields_mut().clear();
                 trim(thing);

@@ -68,6 +68,23 @@ fn an_object_that_cannot_be_read_is_left_alone_and_named() {
     operator.stop();
 }
 
+#[test]
+fn an_object_that_could_not_be_read_counts_no_more_when_it_is_gone() {
+    let namespace = Namespace::new("gone");
+    let _operator = Operator::with(&namespace, &["--leader-election=false", "--max-concurrent-runs=1"], &[]);
+    let own = |name: &str| replica_bootstrap(name, &format!("redis://{name}.test:6379"));
+    namespace.create(&own("a"));
+    namespace.pod("a").run();
+    namespace.create(&own("b"));
+    namespace.expect("b", "Queued", "Queued");
+    let beyond = json!({"status": {"run": {"id": "1", "bufferExpires": "2026-01-01T00:00:00+99:99"}}});
+    namespace.try_patch("ReplicaBootstrap/status", "b", &beyond).expect("the API server takes it");
+    namespace.delete("ReplicaBootstrap", "b");
+    namespace.create(&own("c"));
+    namespace.expect("c", "Queued", "Queued");
+    assert!(ready(&namespace, "c").1.contains("place 1"), "{:?}", ready(&namespace, "c"));
+}
+
 /// Over another `run.id` and back, the definition lets in what it holds still within a run.
 #[test]
 fn a_run_does_not_pass_for_one_of_another_dump() {
@@ -124,7 +141,7 @@ fn who_cannot_begin_holds_nobody_up() {
     namespace.create(&replica_bootstrap("b", "redis://one.test:6379"));
     namespace.pod("b").run().end(0);
     namespace.expect("b", "Succeeded", "Succeeded");
-    // One that is refused for a while: nobody else of the namespace could begin, so the first one waits in another.
+    // What the API server refuses for a while gives its place up.
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"},
         "spec": {"hard": {"count/jobs.batch": "1"}}});
     namespace.create(&quota);

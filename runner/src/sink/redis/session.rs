@@ -40,6 +40,14 @@ pub struct Session {
     pub fresh: bool,
 }
 
+/// What a session needs to know beyond its lease: as in [`Session`].
+struct Settled {
+    checkpoint: Option<Checkpoint>,
+    limit: Option<Limit>,
+    sequence: Sequence,
+    fresh: bool,
+}
+
 /// What a run is, for the registry.
 pub struct Run<'a> {
     /// The configuration.
@@ -83,11 +91,7 @@ impl Run<'_> {
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
         let (token, acquired) = self.acquire(&mut buffer).await?;
         match self.settled(&mut buffer, &token, &acquired).await {
-            Ok((checkpoint, limit, sequence)) => {
-                let fresh = checkpoint.is_none() && self.is_fresh(&acquired);
-                if fresh {
-                    self.tell_of_others(&mut buffer).await?;
-                }
+            Ok(Settled { checkpoint, limit, sequence, fresh }) => {
                 Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
             }
             Err(error) => {
@@ -142,19 +146,18 @@ impl Run<'_> {
         resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
     }
 
-    /// Where to go on, what the numbers must stay below, and the next sequence by Redis' own checkpoint.
-    async fn settled(
-        &self,
-        buffer: &mut Buffer,
-        token: &str,
-        acquired: &Acquired,
-    ) -> Result<(Option<Checkpoint>, Option<Limit>, Sequence), Error> {
+    /// Deletes or keeps what is there.
+    async fn settled(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Settled, Error> {
         let checkpoint = self.settle(buffer, token, acquired).await?;
         let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
         let limit = self.limit(buffer, acquired.first, next, checkpoint.is_some()).await?;
         let state = self.load_run(buffer).await?;
         let sequence = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
-        Ok((checkpoint, limit, sequence))
+        let fresh = checkpoint.is_none() && self.is_fresh(acquired);
+        if fresh {
+            self.tell_of_others(buffer).await?;
+        }
+        Ok(Settled { checkpoint, limit, sequence, fresh })
     }
 
     /// Tries again on a new connection while it may pass: a lost connection stays lost.

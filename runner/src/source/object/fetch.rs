@@ -134,13 +134,6 @@ impl Fetcher {
                 self.version.size, self.version.etag, now.size, now.etag
             ))));
         }
-        if found.range != range {
-            let Range { start, end } = found.range;
-            return Err(refused(format!(
-                "it gives bytes {start} to {end}, not {} to {}",
-                range.start, range.end
-            )));
-        }
         let encoding =
             found.attributes.get(&Attribute::ContentEncoding).map(|value| value.as_ref().to_owned());
         let before = bytes.len();
