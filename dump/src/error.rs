@@ -68,6 +68,16 @@ pub enum ScanError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A row larger than any that PostgreSQL writes.
+    #[error(
+        "the row at {began} is longer than {limit} bytes, as none of PostgreSQL is: nothing ends it; is this a dump of pg_dump?"
+    )]
+    RowTooLong {
+        /// Where it began.
+        began: Place,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// A COPY statement in a form that pg_dump does not write.
     #[error("the COPY statement at {at} cannot be read: {what}")]
     Copy {

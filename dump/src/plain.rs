@@ -49,6 +49,8 @@ impl SlabSize {
 
 /// PostgreSQL takes no statement of a gigabyte; one of this size is not a statement of pg_dump.
 const STATEMENT_LIMIT: usize = 256 << 20;
+/// PostgreSQL takes no row of which it would have to write more.
+const ROW_LIMIT: usize = if cfg!(test) { 2 << 20 } else { 1 << 30 };
 
 /// What the scanner found, in the order of the dump.
 #[derive(Debug)]
@@ -553,6 +555,18 @@ impl Scanner {
         Ok(())
     }
 
+    /// The row that the window ends with begins `rows` bytes into it.
+    fn check_row(&self, rows: usize) -> Result<(), ScanError> {
+        let bytes = self.window.bytes();
+        if bytes.len() - rows > ROW_LIMIT {
+            let Place { offset, line } = self.place();
+            let lines = memchr_iter(b'\n', &bytes[..rows]).count() as u64;
+            let began = Place { offset: offset + rows as u64, line: line + lines };
+            return Err(ScanError::RowTooLong { began, limit: ROW_LIMIT });
+        }
+        Ok(())
+    }
+
     fn copy_line(&mut self) -> Result<Option<Arc<CopyHeader>>, ScanError> {
         let bytes = self.window.bytes();
         let State::CopyLine(point) = &self.state else { return Ok(None) };
@@ -600,6 +614,10 @@ impl Scanner {
             if self.whole {
                 let (table, rows) = (block.header.table.to_string(), block.point.rows);
                 return Err(ScanError::TruncatedCopy { table, began: block.header.place, rows });
+            }
+            if bytes.len() > ROW_LIMIT {
+                let rows = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+                self.check_row(rows)?;
             }
             return Ok(None);
         };
@@ -705,5 +723,31 @@ impl Block {
         // The two last bytes may begin the closing line.
         self.searched = offset + part.len().saturating_sub(2).max(from) as u64;
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_never_end() {
+        let (copy, insert) = ("COPY t (a) FROM stdin;\n1\n", "INSERT INTO t VALUES ('1');");
+        let row = "\nINSERT INTO t VALUES ('";
+        for (head, row, line) in [(copy, "", 3), (insert, row, 1), ("", &row[1..], 1)] {
+            let mut scanner = Scanner::new();
+            scanner.push(format!("{head}{row}").as_bytes());
+            let error = (0..ROW_LIMIT / 4096 + 1000).find_map(|_| {
+                scanner.push(&[b'x'; 4096]);
+                while let Some(event) = scanner.next_event().transpose() {
+                    if let Err(error) = event {
+                        return Some(error);
+                    }
+                }
+                None
+            });
+            let began = Place { offset: head.len() as u64, line };
+            assert_eq!(error, Some(ScanError::RowTooLong { began, limit: ROW_LIMIT }));
+        }
     }
 }

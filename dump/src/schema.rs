@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use crate::name::QualifiedName;
+#[cfg(feature = "pg_query")]
+use crate::token::{TokenKind, Tokens};
 
 pub use keys::{Fixed, Foreign, Keys, Unique};
 
@@ -13,6 +15,9 @@ mod parse;
 /// Longer definitions are not parsed: the tree takes some hundred times the text's size.
 #[cfg(feature = "pg_query")]
 const MOST_PARSED: usize = 256 << 10;
+/// Of a definition that is too long, longer literals are left out.
+#[cfg(feature = "pg_query")]
+const LONG_LITERAL: usize = 1 << 10;
 
 /// What matters of a column's type: which JSON value its text becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +176,23 @@ impl Default for Schema {
     }
 }
 
+/// The text without what long literals hold: no name or type is that long.
+#[cfg(feature = "pg_query")]
+fn without_long_literals(text: &str) -> String {
+    let mut out = String::new();
+    let mut copied = 0;
+    for token in Tokens::new(text.as_bytes(), true) {
+        let literal = matches!(token.kind, TokenKind::Str | TokenKind::EscapeStr | TokenKind::DollarStr);
+        if literal && token.end - token.start > LONG_LITERAL {
+            out.push_str(&text[copied..token.start]);
+            out.push_str("''");
+            copied = token.end;
+        }
+    }
+    out.push_str(&text[copied..]);
+    out
+}
+
 impl Schema {
     /// An empty schema, with `public` as the search path.
     #[must_use]
@@ -182,6 +204,8 @@ impl Schema {
     pub fn observe(&mut self, text: &str) -> Learned {
         #[cfg(feature = "pg_query")]
         {
+            let short = (text.len() > MOST_PARSED).then(|| without_long_literals(text));
+            let text = short.as_deref().unwrap_or(text);
             let parsed = if text.len() > MOST_PARSED { None } else { parse::definitions(text) };
             let Some(definitions) = parsed else { return Learned::NotUnderstood };
             let mut learned = Learned::Nothing;
@@ -683,6 +707,20 @@ mod tests {
             |terms: usize| format!("CREATE TABLE t (a int CHECK (a = 0{}));", " OR a = 1".repeat(terms));
         assert_eq!(Schema::default().observe(&table(100)), Learned::Changed);
         assert_eq!(Schema::default().observe(&table(MOST_PARSED / 9)), Learned::NotUnderstood);
+    }
+
+    #[test]
+    #[cfg(feature = "pg_query")]
+    fn long_literals_do_not_count() {
+        let mut schema = Schema::default();
+        let long = "it''s ".repeat(MOST_PARSED / 4);
+        let check = format!("CHECK (b <> E'{long}\\'' || $x${long}$x$)");
+        let table = format!("CREATE TABLE t (a int DEFAULT '{long}', b text {check}, c bool);");
+        assert_eq!(schema.observe(&table), Learned::Changed);
+        let name = QualifiedName { schema: None, name: "t".to_owned() };
+        let columns = &schema.table(&name).unwrap().columns;
+        let classes: Vec<_> = columns.iter().map(|column| column.class).collect();
+        assert_eq!(classes, [Integer, Text, Boolean]);
     }
 
     #[test]

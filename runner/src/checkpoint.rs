@@ -38,6 +38,9 @@ pub struct Checkpoint {
     pub rejected: u64,
     /// Numbers that have no change: those of such rows, or of packs that have no other rows.
     pub holes: u64,
+    /// So many pieces of the next row are durable: their numbers lie before the next one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pieces: u64,
     /// The length of the reject file.
     pub reject_bytes: u64,
     /// The length of the output, where that is a file.
@@ -94,13 +97,13 @@ impl Checkpoint {
         check_config(&self.config, config)
     }
 
-    /// Where to go on.
+    /// Where to go on: before a row of which only some pieces are durable.
     #[must_use]
     pub fn start(&self) -> Start {
         Start::At {
             scan: Box::new(self.scan.clone()),
             plan: Box::new(self.plan.clone()),
-            next: self.next,
+            next: self.next.checked_sub(self.pieces).unwrap_or(self.next),
             identity: self.source.clone(),
         }
     }
@@ -110,6 +113,11 @@ impl Checkpoint {
     pub fn members(&self) -> u64 {
         self.next.get() - self.first.get() - self.holes
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 const START_OVER: &str = "use --restart to delete what was loaded and start over";

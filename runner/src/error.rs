@@ -173,9 +173,9 @@ pub enum DumpError {
         /// What to do.
         advice: &'static str,
     },
-    /// A statement that is larger than a change may be.
+    /// The definition of a sequence, which waits for its table, that is larger than a change may be.
     #[error(
-        "the statement at {at} is too large: as a change it has {size} bytes, the change stream carries {limit}"
+        "the sequence's definition at {at} is too large: it has {size} bytes, the change stream carries {limit}"
     )]
     StatementTooLarge {
         /// Where it begins.

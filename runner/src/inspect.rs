@@ -23,9 +23,10 @@ use crate::error::{self, Error};
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Start, Task};
 use crate::progress::Progress;
 use crate::render::TablePlan;
+use crate::render::pieces::is_piece;
 use crate::source::Location;
 use crate::stop::Stop;
-use report::{Fault, Format, Report, Table};
+use report::{Fault, Format, PIECE, Report, Table};
 
 pub mod report;
 
@@ -179,7 +180,8 @@ impl Counts<'_> {
             Ok(ChangeData::Ddl(ddl)) => ddl.ddl,
             _ => String::new(),
         };
-        *self.report.statements.entry(dump::verb(&text)).or_default() += 1;
+        let verb = if is_piece(&text) { PIECE.to_owned() } else { dump::verb(&text) };
+        *self.report.statements.entry(verb).or_default() += 1;
         self.report.statement_bytes += member.len() as u64;
         self.change(member.len());
     }
@@ -200,6 +202,7 @@ impl Counts<'_> {
             column: reject.column.clone(),
             reason: reject.reason.to_string(),
         }));
+        table.in_pieces += rendered.members.iter().filter(|member| member.pieces == 1).count() as u64;
         for index in 0..rendered.members.len() {
             self.change(rendered.member(index).len());
         }

@@ -28,6 +28,7 @@ use crate::config::Shape;
 use crate::decompress::Compression;
 use crate::error::{DumpError, Error};
 use crate::planner::{Limit, PlanPoint, Planner, Work};
+use crate::render::pieces::Numbers;
 use crate::render::rows::{FaultReason, Rendered};
 use crate::render::{Lines, TablePlan, inserts, packed, render};
 use crate::source::{Identity, Location, Source};
@@ -88,6 +89,8 @@ pub struct Mark {
     pub rows: u64,
     /// The next number.
     pub next: Sequence,
+    /// So many pieces of the next row are written, and counted in `next`.
+    pub pieces: u64,
     /// Which dump it is.
     pub identity: Identity,
     /// Bytes of the file or pipe that were read, where it is compressed; elsewhere the scanner's place is the file's.
@@ -171,7 +174,7 @@ struct Job {
     slab: Slab,
     plan: Arc<TablePlan>,
     first: Sequence,
-    numbers: u64,
+    numbers: Numbers,
     reply: oneshot::Sender<Converted>,
 }
 
@@ -393,7 +396,7 @@ impl Reader {
                 let before = Box::new(before(after, &slab, first));
                 let job = Job { slab, plan: Arc::clone(&plan), first, numbers, reply };
                 self.jobs.send(job).map_err(|_| Ended::Unwanted)?;
-                Item::Rows { rows, count, numbers, first, table, plan, before, share }
+                Item::Rows { rows, count, numbers: numbers.all, first, table, plan, before, share }
             }
             Work::LeftOut(slab) => {
                 self.slabs.put(slab.into_buffer());
@@ -418,6 +421,7 @@ impl Reader {
             plan: Arc::clone(plan),
             rows: planner.counters().rows,
             next: planner.next(),
+            pieces: 0,
             raw: compressed.then(|| raw.load(Ordering::Relaxed)),
             scan,
         }

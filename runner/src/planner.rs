@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::Rows;
 use crate::config::Shape;
 use crate::error::{DumpError, Error, RangeError};
-use crate::render::{TablePlan, packed};
+use crate::render::TablePlan;
+use crate::render::pieces::{self, Numbers};
 use crate::selection::Follow;
 use crate::transforms;
 use choice::{Choice, Held};
@@ -44,7 +45,7 @@ pub enum Work {
         /// The rows.
         slab: Slab,
         /// How many numbers they have.
-        numbers: u64,
+        numbers: Numbers,
     },
     /// Rows of a table that is left out: only read over.
     LeftOut(Slab),
@@ -116,6 +117,10 @@ pub struct Planner {
     limit: Option<Limit>,
     ddl_time: Arc<str>,
     database: Arc<str>,
+}
+
+fn exhausted() -> Error {
+    Error::Range(RangeError::Exhausted(Sequence::MAX.get()))
 }
 
 /// The block of rows in hand.
@@ -259,10 +264,7 @@ impl Planner {
             Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
             Event::Rows(slab) => Some(match &self.current {
                 Current::Loading(plan) => {
-                    let numbers = match self.shape.rows {
-                        Rows::Single => slab.rows,
-                        Rows::Packed => packed::packs(&slab, plan),
-                    };
+                    let numbers = Numbers::of(&slab, plan);
                     Work::Rows { plan: Arc::clone(plan), slab, numbers }
                 }
                 Current::LeftOut(kind) => {
@@ -294,11 +296,10 @@ impl Planner {
             }
             Work::Rows { slab, numbers, .. } => {
                 self.point.counters.rows += slab.rows;
-                *numbers
+                numbers.all
             }
             Work::LeftOut(_) | Work::TableEnd => 0,
         };
-        let exhausted = || Error::Range(RangeError::Exhausted(Sequence::MAX.get()));
         self.next = first.checked_add(count).ok_or_else(exhausted)?;
         if count > 0
             && let Some(limit) = &self.limit
@@ -354,11 +355,19 @@ impl Planner {
             }
             _ => statement.text.clone(),
         };
-        let text = self.complete(&statement.kind, text, standard, place)?;
+        let text = self.complete(&statement.kind, text, standard);
+        let fits = self.is_one_change(&text);
         if let Choice::Hold(sequence) = choice {
+            if !fits {
+                let (size, limit) = (text.len(), MAX_WIRE_SIZE);
+                return Err(self.dump_error(DumpError::StatementTooLarge { at: place, size, limit }));
+            }
             self.held.push(sequence, text);
-        } else {
+        } else if fits {
             texts.push(text);
+        } else {
+            let first = self.next.checked_add(texts.len() as u64).ok_or_else(exhausted)?;
+            texts.extend(pieces::statement(&text, first));
         }
         Ok((!texts.is_empty()).then_some(texts))
     }
@@ -514,15 +523,14 @@ impl Planner {
 
     /// The change's text: what the statement relies on in front of it, literals in the form that needs no
     /// setting.
-    fn complete(&self, kind: &Kind, text: String, standard: bool, at: Place) -> Result<String, Error> {
+    fn complete(&self, kind: &Kind, text: String, standard: bool) -> String {
         let text = if standard { text } else { dump::standard_strings(&text) };
         let prefix = self.point.settings.prefix(kind, &text, self.shape.no_owner);
-        let text = if prefix.is_empty() { text } else { format!("{prefix}{text}") };
-        let size = text.len() + self.database.len() + self.ddl_time.len() + 100;
-        if size > MAX_WIRE_SIZE {
-            return Err(self.dump_error(DumpError::StatementTooLarge { at, size, limit: MAX_WIRE_SIZE }));
-        }
-        Ok(text)
+        if prefix.is_empty() { text } else { format!("{prefix}{text}") }
+    }
+
+    fn is_one_change(&self, text: &str) -> bool {
+        text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
     }
 
     fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {

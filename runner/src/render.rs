@@ -1,11 +1,12 @@
 //! Rows of a dump to members of the set.
 //!
 //! What a value means is decided here and nowhere else. There are two forms: [`rows`], a change for each row, and
-//! [`packed`], a statement for many. Rows of INSERT statements are brought into the form of COPY's first, by
+//! [`packed`], a statement for many; what is too large for either goes in [`pieces`]. Rows of INSERT statements are brought into the form of COPY's first, by
 //! [`inserts`].
 
 pub mod inserts;
 pub mod packed;
+pub mod pieces;
 pub mod rows;
 pub mod transformed;
 
@@ -15,6 +16,7 @@ use dump::{CopyHeader, Encoding, Schema, TypeClass, quote_name};
 use kvbuffer::Sequence;
 
 use crate::cli::Rows;
+use pieces::Numbers;
 use rows::Rendered;
 use transformed::Transformed;
 
@@ -132,7 +134,7 @@ pub struct Lines<'a> {
     /// How many rows there are.
     pub rows: u64,
     /// How many numbers they have.
-    pub numbers: u64,
+    pub numbers: Numbers,
     /// The first one's number in its table, from 0.
     pub first_row: u64,
 }
@@ -142,6 +144,20 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
     if let Some(by) = &plan.transformed {
         return transformed::apply(lines, plan, by, first, out);
     }
+    if lines.numbers.last == 1 {
+        return whole(lines, plan, first, out);
+    }
+    let (front, last) = pieces::split(lines);
+    if front.rows > 0 {
+        whole(front, plan, first, out);
+    }
+    if let Some(sequence) = first.checked_add(front.numbers.all) {
+        pieces::row(last, (front.rows as u32, front.bytes.len()), front.numbers.all, plan, sequence, out);
+    }
+}
+
+/// Each row, or each pack, as one change.
+fn whole(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
     match plan.form {
         Rows::Single => rows::render(lines.bytes, lines.crlf, plan, first, out),
         Rows::Packed => packed::render(lines, plan, first, out),

@@ -313,6 +313,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         rejected: 0,
         reject_bytes: 0,
         holes: 0,
+        pieces: 1,
         output_bytes: None,
         source_name: "x".to_owned(),
         source,

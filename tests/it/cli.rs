@@ -78,7 +78,7 @@ fn variables() {
             .arg("--dry-run")
             .env(&variable, "\u{1}")
             .run(LIMIT);
-        let free = ["PATH", "FILE", "URL", "NAME", "KEY"];
+        let free = ["PATH", "FILE", "URL", "NAME", "KEY", "PATTERN"];
         let takes =
             help.lines().find(|line| line.trim().starts_with(&format!("--{option} <"))).unwrap_or("<flag>");
         let late = ["snapshot-lsn", "ttl", "retry-timeout", "full-timeout", "memory-high-water", "ddl-time"];

@@ -78,8 +78,8 @@ fn packed() -> Form {
 /// A sequence within the dump, more often where statements are than their number says.
 fn moment(rng: &mut Rng, end: u64) -> u64 {
     match rng.below(6) {
-        0 => 1 + rng.below(STATEMENTS),
-        1 => end - rng.below(STATEMENTS),
+        0 => 1 + rng.below(STATEMENTS.min(end)),
+        1 => end - rng.below(STATEMENTS.min(end)),
         _ => 1 + rng.below(end),
     }
 }
@@ -240,6 +240,49 @@ fn killed_at_any_moment_with_packed_rows_of_inserts() {
     let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
     let form = Form { whole, ..packed() };
     kill_and_resume(&dump, form, Input::Plain, times(2, 15), "killed, packed inserts");
+}
+
+/// Rows and statements that go in pieces, among others.
+fn large() -> Vec<u8> {
+    let mut dump = String::from("CREATE TABLE public.t (a integer, b text);\n");
+    let noise = |seed: u64, megabytes: usize| {
+        let mut rng = Rng::new(seed);
+        let mut text = String::new();
+        while text.len() < megabytes << 20 {
+            text += &format!("{:x}'é ", rng.below(u64::MAX));
+        }
+        text
+    };
+    for table in 0..4 {
+        dump += "COPY public.t (a, b) FROM stdin;\n";
+        for row in 0..80 {
+            let text = if row % 40 == 7 { noise(table * 80 + row, 7) } else { format!("row {row}") };
+            dump += &format!("{row}\t{text}\n");
+        }
+        dump += "\\.\n\n";
+        dump += &format!("COMMENT ON TABLE public.t IS '{}';\n", noise(table, 5).replace('\'', "''"));
+    }
+    dump.into_bytes()
+}
+
+/// Between the pieces of a row as well.
+#[test]
+fn killed_at_any_moment_with_large_rows() {
+    for args in [single().args, packed().args] {
+        let (redis, dump) = (RedisServer::start(), Dump::new(&large()));
+        dump.give(runner(&redis.url()), Input::Plain).args(args).run(LIMIT).expect_code(0);
+        let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
+        drop(redis);
+        let form = Form { args, whole };
+        kill_and_resume(&dump, form, Input::Plain, times(3, 30), &format!("killed, large rows {args:?}"));
+        kill_and_resume(
+            &dump,
+            form,
+            Input::Pipe,
+            times(1, 10),
+            &format!("killed, large rows, pipe {args:?}"),
+        );
+    }
 }
 
 /// The tests can fail: what they compare by sees one byte, one entry more, one entry less, one score.

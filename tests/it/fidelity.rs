@@ -6,6 +6,7 @@ use pg_bootstrap_tests::fidelity::{
     Reference, Source, compare, compare_after_sync, expect_same_errors, load, replicate, strict_options,
 };
 use pg_bootstrap_tests::fixtures::Packing;
+use pg_bootstrap_tests::loads::long;
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 const REGRESSION: &str = "corpora/regression-15.sql.zst";
@@ -54,6 +55,37 @@ fn regression_database_over_changing_sessions() {
 fn regression_database_as_inserts() {
     let source = Source::of_fixture(REGRESSION_INSERTS);
     try_out(&source, Packing::Zstd, &strict_options(11));
+}
+
+/// A row of 50 MB among others that are larger than a change, statements of 5 MB, a large object of 50 MB.
+fn large_database(pg_dump_args: &[&str], more: &[&str]) {
+    let source = Source::of_database(PostgresServer::shared(), "database-large", &[], pg_dump_args)
+        .expect("the fixture database");
+    try_out_with(&source, Packing::Plain, &Options { replace_every: 3, ..strict_options(7) }, more);
+}
+
+#[test]
+fn large_rows_as_copy() {
+    large_database(&[], &[]);
+}
+
+#[test]
+fn large_rows_packed_from_inserts() {
+    large_database(&["--inserts"], PACKED);
+}
+
+#[test]
+fn large_rows_in_every_other_form() {
+    if !long() {
+        return;
+    }
+    large_database(&[], PACKED);
+    for form in ["--inserts", "--column-inserts", "--rows-per-insert=3"] {
+        large_database(&[form], &[]);
+    }
+    for form in ["--column-inserts", "--rows-per-insert=3"] {
+        large_database(&[form], PACKED);
+    }
 }
 
 /// The project's own fixture, in each form and packing that a plain dump comes in.

@@ -117,7 +117,7 @@ impl Scanner {
             Found::Yes(shape) => self.insert_block(shape).map(Some),
             Found::NotYet if !self.whole => {
                 let length = bytes.len();
-                self.check_length(length)?;
+                self.check_row(0)?;
                 self.state = State::Insert(length + length / 4);
                 Ok(None)
             }
@@ -160,8 +160,7 @@ impl Scanner {
             Next::Wait => self.whole,
         };
         if !done {
-            let held = bytes.len() - length;
-            self.check_length(held)?;
+            self.check_row(length)?;
             return Ok(None);
         }
         if rows == 0 {

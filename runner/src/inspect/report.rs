@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::cli::Rows;
 use crate::render::packed::SLABS;
 
+/// What changes are called that are no statements of the dump but pieces of them.
+pub(super) const PIECE: &str = "PIECE";
 /// What Redis takes for an entry beside the member, in bytes.
 const PER_ENTRY: u64 = 180;
 /// Changes a second that the consumer applies to a replica with default durability, as measured: slow and fast.
@@ -43,11 +45,13 @@ pub struct Table {
     pub rejected: u64,
     /// Bytes of its rows in the dump.
     pub bytes: u64,
+    /// Rows that are larger than a change may be, and go in pieces.
+    pub in_pieces: u64,
 }
 
 impl Table {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), columns: Vec::new(), rows: 0, rejected: 0, bytes: 0 }
+        Self { name: name.to_owned(), columns: Vec::new(), rows: 0, rejected: 0, bytes: 0, in_pieces: 0 }
     }
 }
 
@@ -239,6 +243,13 @@ impl Report {
             self.form == Rows::Packed && self.rows > 0,
             "the translicator's own transforms do not see packed rows: they reach the replica as the dump has them"
                 .to_owned(),
+        );
+        let in_pieces: u64 = self.tables.iter().map(|table| table.in_pieces).sum();
+        say(
+            in_pieces > 0 && self.form == Rows::Single,
+            format!(
+                "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
+            ),
         );
         let extensions = self.count(&["CREATE EXTENSION"]);
         say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));

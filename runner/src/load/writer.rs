@@ -1,6 +1,6 @@
 //! The writer's loop: items in, batches out, what is durable noted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
 use crate::progress::Progress;
 use crate::reject::{self, RejectFile, Verdict};
-use crate::render::rows::Rendered;
+use crate::render::rows::{Member, Rendered};
 use crate::sink::Sink;
 use crate::stop::Stop;
 
@@ -40,12 +40,16 @@ pub(super) struct Loader<'a> {
     reject_bytes: u64,
     /// Numbers up to the mark that have no change.
     holes: u64,
+    /// Of the first row: pieces that are written already.
+    pieces: u64,
     /// Changes and bytes in the batch, and the point after them.
     members: usize,
     bytes: usize,
     mark: Option<Box<Mark>>,
     /// The table in hand, and its rows that progress was not told of.
     table: Option<Arc<str>>,
+    /// Tables with rows in pieces, which were told of.
+    told: BTreeSet<Arc<str>>,
     /// Bytes of the file that were read for the checkpoints in flight.
     raw: BTreeMap<u64, u64>,
     /// The last one that is durable.
@@ -75,10 +79,12 @@ impl<'a> Loader<'a> {
             rejected: checkpoint.map_or(0, |checkpoint| checkpoint.rejected),
             reject_bytes: checkpoint.map_or(0, |checkpoint| checkpoint.reject_bytes),
             holes: checkpoint.map_or(0, |checkpoint| checkpoint.holes),
+            pieces: checkpoint.map_or(0, |checkpoint| checkpoint.pieces),
             members: 0,
             bytes: 0,
             mark: None,
             table: None,
+            told: BTreeSet::new(),
             raw: BTreeMap::new(),
             last: None,
             sent: 0,
@@ -133,10 +139,13 @@ impl<'a> Loader<'a> {
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
-            Item::Rows { rows, count, numbers, first, table, before, share, .. } => {
+            Item::Rows { rows, count, numbers, first, table, plan, before, share } => {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
+                if plan.transformed.is_none() {
+                    self.tell_of_pieces(&table, &converted.rendered);
+                }
                 let result = self.rows(&converted, (count, numbers), first, before, sink).await;
                 pipeline.recycle(converted.rendered);
                 drop(share);
@@ -154,6 +163,17 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Nobody else will say that a value passes the consumer's transforms: once for each table.
+    fn tell_of_pieces(&mut self, table: &Arc<str>, rendered: &Rendered) {
+        let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
+        if in_pieces && self.told.insert(Arc::clone(table)) {
+            tracing::warn!(
+                %table,
+                "a row is larger than a change may be and goes in pieces: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
+            );
+        }
+    }
+
     /// Puts a slab's changes into batches. Each batch's checkpoint is the point after its last row.
     async fn rows(
         &mut self,
@@ -167,8 +187,8 @@ impl<'a> Loader<'a> {
         let lengths = self.set_aside(rejects, &before, sink).await?;
         let stop_at = self.first_fatal(rejects);
         let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
-        let mut from = 0;
-        let (mut passed, mut rows, mut numbered) = (0, 0, 0);
+        let (mut passed, mut rows, mut numbered) = (0, 0, std::mem::take(&mut self.pieces));
+        let mut from = rendered.members.partition_point(|member| u64::from(member.number) < numbered);
         // A pack with the row at which the run ends is not sent: it comes whole, or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
@@ -178,7 +198,7 @@ impl<'a> Loader<'a> {
             let last = rendered.members[to - 1];
             let whole = to == rendered.members.len() && stop_at.is_none();
             let (row, number) =
-                if whole { (count, numbers) } else { (u64::from(last.row) + 1, u64::from(last.number) + 1) };
+                if whole { (count, numbers) } else { (last.rows(), u64::from(last.number) + 1) };
             self.holes += number - numbered - (to - from) as u64;
             numbered = number;
             let rejected = passed;
@@ -190,7 +210,7 @@ impl<'a> Loader<'a> {
             let mark = if whole {
                 after_slab(&before, (count, numbers), rendered, rejects)
             } else {
-                after_row(&before, (row, number), last.row_end, last.lines)
+                after_member(&before, &last)
             };
             self.count(to - from, (last.end - start) as usize, mark);
             self.progress.loaded(&table, row - rows - (passed - rejected) as u64);
@@ -200,7 +220,7 @@ impl<'a> Loader<'a> {
         }
         if rendered.members.is_empty() && stop_at.is_none() {
             lengths.iter().for_each(|length| self.reject(Some(length)));
-            self.holes += numbers;
+            self.holes += numbers - numbered;
             self.mark = Some(after_slab(&before, (count, numbers), rendered, rejects));
         }
         match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
@@ -318,6 +338,7 @@ impl<'a> Loader<'a> {
             rejected: self.rejected,
             reject_bytes: self.reject_bytes,
             holes: self.holes,
+            pieces: mark.pieces,
             output_bytes: None,
             source_name: self.common.source_name.clone(),
             source: mark.identity.clone(),
@@ -416,6 +437,14 @@ impl<'a> Loader<'a> {
             tracing::warn!(error = %crate::error::chain(&error), "the checkpoint file is behind");
         }
     }
+}
+
+/// The point after a member of the slab, which may be one of several pieces of a row.
+fn after_member(before: &Mark, member: &Member) -> Box<Mark> {
+    let counts = (member.rows(), u64::from(member.number) + 1);
+    let mut mark = after_row(before, counts, member.row_end, member.lines);
+    mark.pieces = u64::from(member.pieces);
+    mark
 }
 
 /// The point after row `row` and number `number` (counted from 1) of the slab, which end at `bytes` of it, `lines` lines

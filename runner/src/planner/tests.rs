@@ -33,7 +33,9 @@ fn plan_with(shape: Shape, dump: &str, limit: Option<Limit>) -> Result<(Vec<Stri
                             .map(|(index, text)| format!("{} {text}", first.get() + index as u64)),
                     );
                 }
-                Work::Rows { plan, numbers, .. } => all.push(format!("{first} {} +{numbers}", plan.table)),
+                Work::Rows { plan, numbers, .. } => {
+                    all.push(format!("{first} {} +{}", plan.table, numbers.all))
+                }
                 Work::LeftOut(slab) => all.push(format!("left out {}", slab.rows)),
                 Work::TableEnd => {}
             }

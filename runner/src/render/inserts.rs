@@ -5,6 +5,7 @@ use dump::TypeClass;
 use dump::insert::{Found, Shape, Value, Visit, row, unescape};
 use kvbuffer::Sequence;
 
+use super::pieces::Numbers;
 use super::rows::{self, FaultReason, Rendered};
 use super::transformed::REFUSED;
 use super::{Lines, TablePlan};
@@ -18,7 +19,7 @@ struct End {
 /// Turns the rows of a slab of INSERT statements, which has so many numbers and whose first row has this number, into changes as
 /// [`super::render`] does for COPY's. `copy` is a buffer that is used on the way; `out` must be empty.
 pub fn render(
-    slab: (&[u8], u64, u64),
+    slab: (&[u8], Numbers, u64),
     shape: &Shape,
     plan: &TablePlan,
     first: Sequence,
@@ -30,8 +31,8 @@ pub fn render(
     let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers, first_row };
     super::render(lines, plan, first, out);
     for member in &mut out.members {
-        let end = &ends[member.row as usize];
-        (member.row_end, member.lines) = (end.offset as u32, end.lines);
+        let end = (member.rows() as usize).checked_sub(1).map(|row| &ends[row]);
+        (member.row_end, member.lines) = end.map_or((0, 0), |end| (end.offset as u32, end.lines));
     }
     let mut known = faults.into_iter().peekable();
     for fault in &mut out.faults {

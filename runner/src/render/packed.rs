@@ -21,8 +21,9 @@ use dump::copy::{self, FieldError, NULL};
 use dump::{Slab, SlabSize, TypeClass};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
-use super::rows::{Fault, FaultReason, HOPELESS, Rendered, RowFault, field_count, undecodable};
+use super::rows::{Fault, FaultReason, Rendered, RowFault, field_count, undecodable};
 use super::{Lines, TablePlan};
+use crate::cli::Rows;
 
 /// The slabs of packs: with rows of a hundred bytes, as many as make a replica ready soonest. The change stream holds a
 /// thousand entries at once, so larger ones would cost its memory.
@@ -56,21 +57,28 @@ pub fn table(sql: &str) -> Option<&str> {
     Some(&rest[..end])
 }
 
+/// What the statement of a row by itself begins with. Triggers are left to the session where other rows leave them to it.
+pub(super) fn head(plan: &TablePlan) -> String {
+    match plan.form {
+        Rows::Single => insert(plan),
+        Rows::Packed => format!("{HEAD}{}", insert(plan)),
+    }
+}
+
+fn insert(plan: &TablePlan) -> String {
+    format!("{INSERT}{} ({}) OVERRIDING SYSTEM VALUE ", plan.table, plan.columns.join(", "))
+}
+
 /// Turns rows into packs, one for each number from `first`, appending to `out`.
 ///
 /// A row at fault is left out of its pack; a pack without rows leaves a hole in the numbers.
 pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
     let bytes = lines.bytes;
-    let plain = plan.encoding.is_utf8_compatible() && memchr::memchr2(0, b'\r', bytes).is_none();
-    let mut reader = Reader {
-        plan,
-        crlf: lines.crlf,
-        trusted: plain && !lines.crlf && std::str::from_utf8(bytes).is_ok(),
-        scratch: Vec::new(),
-    };
+    let numbers = lines.numbers.all;
+    let mut reader = Reader::new(plan, lines.crlf, bytes);
     let (mut start, mut row) = (0, 0);
-    for number in 0..lines.numbers {
-        let until = match number + 1 < lines.numbers {
+    for number in 0..numbers {
+        let until = match number + 1 < numbers {
             _ if plan.alone => number + 1,
             last_is_alone => lines.rows - u64::from(last_is_alone),
         };
@@ -78,7 +86,7 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
         let mut pack = Pack::new(plan);
         while u64::from(row) < until && start < bytes.len() {
             let end = line_end(bytes, start);
-            if let Err(fault) = reader.row(&bytes[start..end], &mut pack) {
+            if let Err(fault) = pack.row(&mut reader, &bytes[start..end]) {
                 out.faults.push(fault_at(row, start..end, fault));
             }
             (start, row) = (end, row + 1);
@@ -124,8 +132,14 @@ fn line_end(bytes: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
 }
 
+/// Takes the values of rows.
+pub(super) trait Values {
+    /// The next value, of this column; none is NULL.
+    fn value(&mut self, column: usize, plan: &TablePlan, value: Option<&[u8]>);
+}
+
 /// Lines to values.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     plan: &'a TablePlan,
     crlf: bool,
     /// Everything is UTF-8, without a NUL or a carriage return.
@@ -133,26 +147,28 @@ struct Reader<'a> {
     scratch: Vec<u8>,
 }
 
-impl Reader<'_> {
-    /// Adds a row, or nothing of it.
-    fn row(&mut self, line: &[u8], pack: &mut Pack) -> Result<(), Fault> {
+impl<'a> Reader<'a> {
+    /// Of lines of `bytes`.
+    pub(super) fn new(plan: &'a TablePlan, crlf: bool, bytes: &[u8]) -> Self {
+        let plain = plan.encoding.is_utf8_compatible() && memchr::memchr2(0, b'\r', bytes).is_none();
+        Self {
+            plan,
+            crlf,
+            trusted: plain && !crlf && std::str::from_utf8(bytes).is_ok(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Gives the values of a row, which may have a fault behind some of them.
+    pub(super) fn row(&mut self, line: &[u8], into: &mut impl Values) -> Result<(), Fault> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = if self.crlf { line.strip_suffix(b"\r").ok_or(FaultReason::LineEnd)? } else { line };
-        if line.len() > HOPELESS {
-            return Err(FaultReason::TooLarge { size: line.len() }.into());
-        }
         let text = if self.trusted { Cow::Borrowed(line) } else { self.decode(line)? };
-        pack.begin();
-        let read = self.values(&text, pack);
-        match read {
-            Ok(()) => pack.end(),
-            Err(_) => pack.take_back(),
-        }
-        read
+        self.values(&text, into)
     }
 
     #[cold]
-    fn decode<'a>(&self, line: &'a [u8]) -> Result<Cow<'a, [u8]>, Fault> {
+    fn decode<'line>(&self, line: &'line [u8]) -> Result<Cow<'line, [u8]>, Fault> {
         match self.plan.encoding.to_utf8(line) {
             Ok(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.as_bytes())),
             Ok(Cow::Owned(text)) => Ok(Cow::Owned(text.into_bytes())),
@@ -160,7 +176,7 @@ impl Reader<'_> {
         }
     }
 
-    fn values(&mut self, line: &[u8], pack: &mut Pack) -> Result<(), Fault> {
+    fn values(&mut self, line: &[u8], into: &mut impl Values) -> Result<(), Fault> {
         let plan = self.plan;
         let columns = plan.columns.len();
         if columns == 0 {
@@ -177,13 +193,13 @@ impl Reader<'_> {
             let value = self.value(field);
             let value =
                 value.map_err(|reason| Fault { column: Some(plan.columns[column].clone()), reason })?;
-            pack.value(column, plan, value);
+            into.value(column, plan, value);
         }
         if rest.is_some() { Err(field_count(plan, line)) } else { Ok(()) }
     }
 
     /// The bytes of a field that is not NULL.
-    fn value<'a>(&'a mut self, field: &'a [u8]) -> Result<Option<&'a [u8]>, FaultReason> {
+    fn value<'b>(&'b mut self, field: &'b [u8]) -> Result<Option<&'b [u8]>, FaultReason> {
         if field == NULL {
             return Ok(None);
         }
@@ -226,6 +242,17 @@ impl Pack {
         Self { arrays, before: vec![0; buffers.len()], buffers, rows: 0 }
     }
 
+    /// Adds a row, or nothing of it.
+    fn row(&mut self, reader: &mut Reader<'_>, line: &[u8]) -> Result<(), Fault> {
+        self.begin();
+        let read = reader.row(line, self);
+        match read {
+            Ok(()) => self.end(),
+            Err(_) => self.take_back(),
+        }
+        read
+    }
+
     fn begin(&mut self) {
         for (before, buffer) in self.before.iter_mut().zip(&self.buffers) {
             *before = buffer.len();
@@ -245,31 +272,6 @@ impl Pack {
         self.rows += 1;
     }
 
-    fn value(&mut self, column: usize, plan: &TablePlan, value: Option<&[u8]>) {
-        if self.arrays {
-            let out = &mut self.buffers[column];
-            if self.rows > 0 {
-                out.push(b',');
-            }
-            element(out, plan.classes[column], value);
-            return;
-        }
-        let out = &mut self.buffers[0];
-        out.extend_from_slice(match (column, self.rows) {
-            (0, 0) => b"(".as_slice(),
-            (0, _) => b",\n(",
-            _ => b",",
-        });
-        match value {
-            None => out.extend_from_slice(b"NULL"),
-            Some(value) => {
-                out.push(b'\'');
-                doubled(out, value);
-                out.push(b'\'');
-            }
-        }
-    }
-
     /// The pack's text, if it is one that a change can hold.
     fn sql(&self, plan: &TablePlan) -> Result<String, FaultReason> {
         let table = &plan.table;
@@ -282,9 +284,7 @@ impl Pack {
             }
             sql.pop();
         } else {
-            let columns = plan.columns.join(", ");
-            let insert = format!("{INSERT}{table} ({columns}) OVERRIDING SYSTEM VALUE ");
-            sql.extend_from_slice(insert.as_bytes());
+            sql.extend_from_slice(insert(plan).as_bytes());
             self.source(plan, &mut sql);
             sql.push(b';');
         }
@@ -316,6 +316,33 @@ impl Pack {
                 None => format!("}}'::pg_catalog.{element}[])"),
             };
             sql.extend_from_slice(end.as_bytes());
+        }
+    }
+}
+
+impl Values for Pack {
+    fn value(&mut self, column: usize, plan: &TablePlan, value: Option<&[u8]>) {
+        if self.arrays {
+            let out = &mut self.buffers[column];
+            if self.rows > 0 {
+                out.push(b',');
+            }
+            element(out, plan.classes[column], value);
+            return;
+        }
+        let out = &mut self.buffers[0];
+        out.extend_from_slice(match (column, self.rows) {
+            (0, 0) => b"(".as_slice(),
+            (0, _) => b",\n(",
+            _ => b",",
+        });
+        match value {
+            None => out.extend_from_slice(b"NULL"),
+            Some(value) => {
+                out.push(b'\'');
+                doubled(out, value);
+                out.push(b'\'');
+            }
         }
     }
 }

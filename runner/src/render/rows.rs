@@ -32,7 +32,7 @@ impl Rendered {
     /// rows up to `row`, which ends at `row_end` of the slab.
     pub fn ends_pack(&mut self, number: u32, row: u32, row_end: u32) {
         let end = self.bytes.len() as u32;
-        self.members.push(Member { number, row, end, row_end, lines: row + 1 });
+        self.members.push(Member { number, row, end, row_end, lines: row + 1, pieces: 0 });
     }
 
     /// The member at `index`.
@@ -56,6 +56,17 @@ pub struct Member {
     pub row_end: u32,
     /// Line ends in the slab up to there.
     pub lines: u32,
+    /// So many pieces of the row have come with this one, where it is not the last change of its row: then the row before is
+    /// the last that is whole, and [`Member::row_end`] and [`Member::lines`] are its.
+    pub pieces: u32,
+}
+
+impl Member {
+    /// How many rows of the slab are whole after it.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        u64::from(self.row) + u64::from(self.pieces == 0)
+    }
 }
 
 /// A row that cannot become a change: which, and why.
@@ -131,13 +142,20 @@ pub enum FaultReason {
         "the row is too large: as a change it has {size} bytes, the change stream carries {MAX_WIRE_SIZE}"
     )]
     TooLarge {
-        /// Bytes of the change, or of the row where that is certainly too large.
+        /// Bytes of the change.
         size: usize,
     },
+    /// In pieces, with values that became longer than those in the dump.
+    #[error(
+        "the row has become too long by its transforms: its statement has {size} bytes, the {pieces} pieces that it has numbers for hold fewer"
+    )]
+    Outgrown {
+        /// Bytes of the statement.
+        size: usize,
+        /// Pieces.
+        pieces: u64,
+    },
 }
-
-/// A row longer than this in the dump is too large whatever its escapes stand for (four bytes at most).
-pub(super) const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
 
 /// Turns the rows of `slab` into changes numbered from `first`, one number a row, appending to `out`.
 ///
@@ -229,9 +247,6 @@ impl Writer<'_> {
         let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         let line = rest[..length].strip_suffix(b"\n").unwrap_or(&rest[..length]);
         let line = if self.crlf { line.strip_suffix(b"\r").ok_or(FaultReason::LineEnd)? } else { line };
-        if line.len() > HOPELESS {
-            return Err(FaultReason::TooLarge { size: line.len() }.into());
-        }
         let encoding = &self.plan.encoding;
         let text = match encoding.to_utf8(line) {
             Ok(text) => text.into_owned() + "\n",

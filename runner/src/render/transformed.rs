@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use dump::copy::{self, NULL};
 use transform::{Plan, RowError, Scratch};
 
-use super::rows::{Fault, FaultReason, HOPELESS, Rendered, field_count, undecodable};
+use super::rows::{Fault, FaultReason, Rendered, field_count, undecodable};
 use super::{Lines, TablePlan, inserts, render};
 use dump::Encoding;
 use kvbuffer::Sequence;
@@ -81,7 +81,7 @@ pub fn apply(lines: Lines<'_>, plan: &TablePlan, by: &Transformed, first: Sequen
     let rows = ends.len() as u64;
     render(Lines { bytes: &copied, crlf: false, rows, ..lines }, &by.inner, first, out);
     for member in &mut out.members {
-        member.row_end = ends[member.row as usize] as u32;
+        member.row_end = (member.rows() as usize).checked_sub(1).map_or(0, |row| ends[row]) as u32;
     }
     let mut known = faults.into_iter().peekable();
     for fault in &mut out.faults {
@@ -106,9 +106,6 @@ impl Writer<'_> {
     fn row(&mut self, line: &[u8], number: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = if self.crlf { line.strip_suffix(b"\r").ok_or(FaultReason::LineEnd)? } else { line };
-        if line.len() > HOPELESS {
-            return Err(FaultReason::TooLarge { size: line.len() }.into());
-        }
         let text = match self.plan.encoding.to_utf8(line) {
             Ok(text) => text,
             Err(error) => return Err(undecodable(self.plan, line, error.offset)),

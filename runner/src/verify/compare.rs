@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use kvbuffer::{ChangeData, Entry, Position, Score, decode};
 
 use super::page::Page;
-use crate::render::packed;
+use crate::render::{packed, pieces};
 
 use super::report::{Difference, What};
 
@@ -127,6 +127,7 @@ fn table(member: &[u8]) -> String {
         Ok(ChangeData::Dml(dml)) => dml.table,
         Ok(ChangeData::Ddl(ddl)) => match packed::table(&ddl.ddl) {
             Some(table) => format!("packed rows of {table}"),
+            None if pieces::is_piece(&ddl.ddl) => "a large row or statement in pieces".to_owned(),
             None => "SQL text".to_owned(),
         },
         Err(_) => "no change".to_owned(),

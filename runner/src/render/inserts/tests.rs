@@ -31,7 +31,7 @@ fn of_inserts(dump: &str, plan: &TablePlan) -> Rendered {
         if let Event::Rows(slab) = event {
             let shape = slab.insert.clone().unwrap();
             render(
-                (slab.bytes(), slab.rows, slab.first_row),
+                (slab.bytes(), Numbers::of(&slab, plan), slab.first_row),
                 &shape,
                 plan,
                 Sequence::FIRST,
@@ -138,7 +138,7 @@ fn a_slab_ends_within_a_statement() {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
                 let shape = slab.insert.clone().unwrap();
                 render(
-                    (slab.bytes(), slab.rows, slab.first_row),
+                    (slab.bytes(), Numbers::of(&slab, &plan), slab.first_row),
                     &shape,
                     &plan,
                     Sequence::FIRST,

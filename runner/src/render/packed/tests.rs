@@ -6,6 +6,7 @@ use kvbuffer::ChangeData;
 use super::*;
 use crate::cli::Rows;
 use crate::render::inserts;
+use crate::render::pieces::Numbers;
 
 fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
     TablePlan {
@@ -26,7 +27,12 @@ fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
 fn rendered(bytes: &[u8], plan: &TablePlan, numbers: u64) -> Rendered {
     let mut out = Rendered::default();
     let rows = memchr::memchr_iter(b'\n', bytes).count() as u64;
-    render(Lines { bytes, crlf: false, rows, numbers, first_row: 0 }, plan, Sequence::FIRST, &mut out);
+    render(
+        Lines { bytes, crlf: false, rows, numbers: Numbers::plain(numbers), first_row: 0 },
+        plan,
+        Sequence::FIRST,
+        &mut out,
+    );
     out
 }
 
@@ -180,7 +186,14 @@ fn inserts_give_the_packs_of_copy() {
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
             let shape = slab.insert.clone().unwrap();
-            inserts::render((slab.bytes(), 1, 0), &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
+            inserts::render(
+                (slab.bytes(), Numbers::plain(1), 0),
+                &shape,
+                &plan,
+                Sequence::FIRST,
+                &mut copy,
+                &mut out,
+            );
             assert_eq!(out.members[0].row_end as usize, slab.bytes().len());
         } else if matches!(event, Event::End) {
             break;

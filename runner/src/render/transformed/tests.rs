@@ -7,6 +7,7 @@ use transform::{Config, Key, Table};
 
 use super::*;
 use crate::cli::Rows;
+use crate::render::pieces::Numbers;
 
 /// `id`, then two columns of text, transformed by these rules.
 fn plan(rules: &str, encoding: Encoding) -> TablePlan {
@@ -37,7 +38,7 @@ fn plan(rules: &str, encoding: Encoding) -> TablePlan {
 
 fn lines(bytes: &[u8], crlf: bool, first_row: u64) -> Lines<'_> {
     let rows = memchr::memchr_iter(b'\n', bytes).count() as u64;
-    Lines { bytes, crlf, rows, numbers: rows, first_row }
+    Lines { bytes, crlf, rows, numbers: Numbers::plain(rows), first_row }
 }
 
 fn rendered(bytes: &[u8], plan: &TablePlan, crlf: bool, first_row: u64) -> Rendered {
@@ -112,8 +113,13 @@ fn packed_rows_are_transformed_too() {
     plan.form = Rows::Packed;
     plan.transformed = Some(Arc::new(Transformed::new(by.plan.clone(), &plan, 3)));
     let mut out = Rendered::default();
-    let lines =
-        Lines { bytes: b"1\tsecret\tb\n2\tsecret\tc\n", crlf: false, rows: 2, numbers: 1, first_row: 0 };
+    let lines = Lines {
+        bytes: b"1\tsecret\tb\n2\tsecret\tc\n",
+        crlf: false,
+        rows: 2,
+        numbers: Numbers::plain(1),
+        first_row: 0,
+    };
     render(lines, &plan, Sequence::FIRST, &mut out);
     let sql = values(&out).remove(0);
     assert!(sql.ends_with("VALUES\n('1','it''s','b'),\n('2','it''s','c');"), "{sql}");
