@@ -80,7 +80,7 @@ fn last_row(slab: &Slab, plan: &TablePlan) -> u64 {
     if line.len() <= SURE || (line.len() <= HOPELESS && fits(line, crlf, plan)) {
         return 1;
     }
-    let mut cutter = Cutter::new(|_: &[u8]| {});
+    let mut cutter = Cutter { hash: None, ..Cutter::new(|_: &[u8]| {}) };
     // What cannot be read is no change, whatever its size.
     insert(line, crlf, plan, &mut cutter).map_or(1, |()| cutter.finish().pieces + 1)
 }
@@ -282,19 +282,22 @@ struct Cutter<F> {
     literal: Vec<u8>,
     pieces: u64,
     length: usize,
-    hash: Sha256,
+    /// None where nobody asks for the digest.
+    hash: Option<Sha256>,
     give: F,
 }
 
 impl<F: FnMut(&[u8])> Cutter<F> {
     fn new(give: F) -> Self {
-        Self { literal: Vec::new(), pieces: 0, length: 0, hash: Sha256::new(), give }
+        Self { literal: Vec::new(), pieces: 0, length: 0, hash: Some(Sha256::new()), give }
     }
 
     /// Takes whole characters.
     fn push(&mut self, mut text: &[u8]) {
         self.length += text.len();
-        self.hash.update(text);
+        if let Some(hash) = &mut self.hash {
+            hash.update(text);
+        }
         while !text.is_empty() {
             if self.literal.len() + 4 > PIECE {
                 self.cut();
@@ -324,7 +327,8 @@ impl<F: FnMut(&[u8])> Cutter<F> {
         if !self.literal.is_empty() {
             self.cut();
         }
-        let digest = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = self.hash.map(Sha256::finalize).unwrap_or_default();
+        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Text { pieces: self.pieces, length: self.length, digest }
     }
 }
