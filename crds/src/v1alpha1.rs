@@ -8,6 +8,7 @@
 mod pod;
 mod source;
 mod status;
+mod tables;
 
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -20,11 +21,14 @@ pub use source::{
 pub use status::{
     Checkpoint, JobReference, LastError, Phase, Progress, Range, ReplicaBootstrapStatus, RunStatus, UNSEEN,
 };
+pub use tables::{Section, TablesSpec};
 
 /// What shapes the data, and where a run of it begins, holds still from the moment the run began until it has another id.
 const FROZEN: &str = "!has(oldSelf.status) || !has(oldSelf.status.startTime) || self.spec.run.id != oldSelf.spec.run.id || \
 (self.spec.source == oldSelf.spec.source && self.spec.redis == oldSelf.spec.redis && self.spec.run.from == oldSelf.spec.run.from && \
 self.spec.rows == oldSelf.spec.rows && \
+has(self.spec.tables) == has(oldSelf.spec.tables) && \
+(!has(self.spec.tables) || self.spec.tables == oldSelf.spec.tables) && \
 has(self.spec.transform) == has(oldSelf.spec.transform) && \
 (!has(self.spec.transform) || self.spec.transform == oldSelf.spec.transform) && \
 has(self.spec.snapshotLSN) == has(oldSelf.spec.snapshotLSN) && \
@@ -49,7 +53,7 @@ has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
     doc = "Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which an empty replica is filled. Each `spec.run.id` is one run of one Job.",
     selectable = ".spec.run.id",
     selectable = ".status.phase",
-    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, rows, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
+    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, tables, rows, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the run is"),
     printcolumn(name = "Progress", type_ = "integer", json_path = ".status.run.progress.percent", description = "Percent of the dump that is durable in Redis"),
     printcolumn(name = "Rows", type_ = "integer", json_path = ".status.run.progress.rows", description = "Rows that are durable in Redis"),
@@ -82,6 +86,10 @@ pub struct ReplicaBootstrapSpec {
     /// Which sequence numbers the changes get.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<SequenceSpec>,
+
+    /// Which tables, schemas and sections of the dump are loaded. Without it all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<TablesSpec>,
 
     /// The form of rows: a change for each, or a statement for some thousand, with which the replica is ready tens of
     /// times sooner. The translicator's own transforms do not see packed rows: they reach the replica as the dump has

@@ -36,6 +36,9 @@ pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
     if spec.rows != RowForm::default() {
         bytes.extend(serde_json::to_vec(&spec.rows).unwrap_or_default());
     }
+    if let Some(tables) = &spec.tables {
+        bytes.extend(serde_json::to_vec(tables).unwrap_or_default());
+    }
     if let Some(transform) = &spec.transform {
         bytes.extend(serde_json::to_vec(transform).unwrap_or_default());
     }

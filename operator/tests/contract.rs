@@ -34,12 +34,13 @@ fn the_smallest_object() {
 #[test]
 fn every_field() {
     let cli = parse(json!({
-        "source": {"s3": {"bucket": "dumps", "key": "eu/shop.sql", "region": "eu-central-1", "endpoint": "https://minio:9000",
+        "source": {"database": "shop", "s3": {"bucket": "dumps", "key": "eu/shop.sql", "region": "eu-central-1", "endpoint": "https://minio:9000",
             "forcePathStyle": true, "credentialsSecretRef": {"name": "s3"}, "caBundle": {"configMapRef": {"name": "cas", "key": "s3"}}}},
         "snapshotLSN": "16/B374D848",
         "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis"}},
             "key": "-set", "ttl": "48h", "memoryHighWater": "90%"},
-        "sequence": {"first": 5, "gap": 10}, "rows": "Packed", "batchSize": 500, "maxRate": 1000,
+        "sequence": {"first": 5, "gap": 10}, "rows": "Packed",
+        "tables": {"include": ["public.*", "-x"], "exclude": ["b"], "includeSchemas": ["c"], "excludeSchemas": ["d"], "sections": ["PostData"]}, "batchSize": 500, "maxRate": 1000,
         "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},
         "run": {"id": "again", "from": "Start"}, "runner": {"logFormat": "text"}
     }));
@@ -47,6 +48,13 @@ fn every_field() {
     assert_eq!(cli.load.snapshot_lsn.as_deref(), Some("16/B374D848"));
     assert_eq!(cli.load.kv.kv_key, "-set");
     assert_eq!((cli.load.first_sequence, cli.load.sequence_gap), (Some(5), 10));
+    assert_eq!(cli.load.database.as_deref(), Some("shop"));
+    assert_eq!(cli.load.table, ["public.*", "-x"]);
+    assert_eq!(
+        (&*cli.load.exclude_table, &*cli.load.schema),
+        (["b".to_owned()].as_slice(), ["c".to_owned()].as_slice())
+    );
+    assert_eq!((cli.load.exclude_schema.len(), cli.load.section.len()), (1, 1));
     assert_eq!(cli.load.rows, Rows::Packed);
     assert_eq!((cli.load.batch_size, cli.load.max_rate), (500, Some(1000)));
 }

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the dump is: exactly one of the fields.
+/// Where the dump is: on a volume, or in S3.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("has(self.persistentVolumeClaim) != has(self.s3)").message("exactly one of persistentVolumeClaim and s3 must be set")
@@ -19,6 +19,10 @@ pub struct SourceSpec {
     /// An object in S3, or in something that speaks its protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<S3Source>,
+    /// The database to load, of a dump of several as pg_dumpall writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub database: Option<String>,
 }
 
 /// A file on a volume, which is mounted for reading only.

@@ -29,7 +29,7 @@ pub struct ReplicaBootstrapStatus {
     /// `spec.run.id` of the run that the operator's part of the status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
-    /// What the run began with, as a hash: `source`, `snapshotLSN`, `redis`, `sequence`, `rows`, `transform` and `run.from`.
+    /// What the run began with, as a hash: `source`, `snapshotLSN`, `redis`, `sequence`, `tables`, `rows`, `transform` and `run.from`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_hash: Option<String>,
     /// The run's Job.

@@ -54,6 +54,39 @@ fn packed_rows_arrive_in_redis() {
 }
 
 #[test]
+fn chosen_tables_arrive_in_redis() {
+    let (namespace, redis) = (Namespace::new("tables"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let table = |name: &str| {
+        format!("CREATE TABLE public.{name} (a integer);\nCOPY public.{name} (a) FROM stdin;\n1\n2\n\\.\n")
+    };
+    let bytes = format!(
+        "\\connect other\n{}\\connect shop\n{}{}ALTER TABLE ONLY public.orders ADD CONSTRAINT u UNIQUE (a);\n",
+        table("orders"),
+        table("orders"),
+        table("\"Log.s\"")
+    );
+    let _input = provide(&kubelet, bytes.as_bytes());
+    let tables =
+        json!({"include": ["public.*"], "exclude": ["public.\"Log.s\""], "sections": ["PreData", "Data"]});
+    let source =
+        json!({"persistentVolumeClaim": {"claimName": "dumps", "path": "shop.sql"}, "database": "shop"});
+    let spec = json!({"source": source, "tables": tables});
+    namespace.create(&with(replica_bootstrap("shop", &redis.url()), &spec));
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    let members = redis.cli(&["ZRANGE", pg_bootstrap_tests::zset::KEY, "0", "-1"]);
+    let words = ["CREATE TABLE public.orders", "columnvalues\":[1]", "columnvalues\":[2]"];
+    assert_eq!(members.lines().count(), words.len(), "{members}");
+    assert!(members.lines().zip(words).all(|(member, word)| member.contains(word)), "{members}");
+    assert_eq!(done["status"]["run"]["progress"]["rows"], 2);
+    // Nothing is chosen: that is no success.
+    let none = json!({"tables": {"include": ["public.misspelt"]}, "run": {"id": "2", "from": "Start"}});
+    edit(&namespace, "shop", &none);
+    namespace.expect("shop", "Failed", "UsageError");
+}
+
+#[test]
 fn transformed_rows_arrive_in_redis() {
     let (namespace, redis) = (Namespace::new("transform"), RedisServer::start());
     let _operator = Operator::start(&namespace);

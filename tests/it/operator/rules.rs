@@ -17,7 +17,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 42] = [
+const EXPECTED: [(&str, &str); 53] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -53,11 +53,22 @@ const EXPECTED: [(&str, &str); 42] = [
     ("sequence.first", "minimum"),
     ("sequence.gap", "minimum"),
     ("snapshotLSN", "maxLength pattern"),
+    ("source.database", "maxLength minLength"),
     ("source.persistentVolumeClaim.claimName", "maxLength minLength"),
     ("source.persistentVolumeClaim.path", "maxLength minLength"),
     ("source.s3.bucket", "maxLength minLength pattern"),
     ("source.s3.endpoint", "maxLength pattern"),
     ("source.s3.region", "maxLength minLength"),
+    ("tables.exclude", "maxItems"),
+    ("tables.excludeSchemas", "maxItems"),
+    ("tables.excludeSchemas[]", "maxLength minLength pattern"),
+    ("tables.exclude[]", "maxLength minLength pattern"),
+    ("tables.include", "maxItems"),
+    ("tables.includeSchemas", "maxItems"),
+    ("tables.includeSchemas[]", "maxLength minLength pattern"),
+    ("tables.include[]", "maxLength minLength pattern"),
+    ("tables.sections", "maxItems"),
+    ("tables.sections[]", "enum"),
     ("transform", "required=configMapRef"),
     ("ttlSecondsAfterFinished", "maximum minimum"),
 ];
@@ -90,7 +101,7 @@ fn bases() -> [Value; 3] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
         "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
-        "sequence": {"first": 1, "gap": 0}, "rows": "Packed", "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
+        "sequence": {"first": 1, "gap": 0}, "rows": "Packed", "tables": {"include": ["a"], "exclude": ["a"], "includeSchemas": ["a"], "excludeSchemas": ["a"], "sections": ["Data"]}, "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
         "runner": {
@@ -104,7 +115,7 @@ fn bases() -> [Value; 3] {
         "bucket": "b", "key": "k", "region": "r", "endpoint": "https://e:1", "forcePathStyle": true,
         "credentialsSecretRef": {"name": "n"}, "caBundle": {"configMapRef": reference},
     });
-    let mut object = with(claim.clone(), &json!({"source": {"s3": s3}}));
+    let mut object = with(claim.clone(), &json!({"source": {"s3": s3, "database": "d"}}));
     object["spec"]["redis"] = json!({ "urlSecretRef": reference });
     let mut from = claim.clone();
     from["spec"]["runner"]["env"] = json!([{"name": "A", "valueFrom": {"secretKeyRef": reference}}, {"name": "B", "valueFrom": {"configMapKeyRef": reference}}]);
@@ -135,7 +146,7 @@ fn breaches(limit: &str, node: &Value) -> Vec<(Value, String)> {
     let bound = &node[limit];
     let long = |length: u64| "a".repeat(usize::try_from(length).unwrap() + 1);
     match limit {
-        "pattern" => vec![(json!(" ?"), "should match".to_owned())],
+        "pattern" => vec![(json!(" ?\""), "should match".to_owned())],
         "minLength" => vec![(json!(""), "at least 1 chars long".to_owned())],
         "maxLength" => vec![(json!(long(bound.as_u64().unwrap())), format!("may not be more than {bound}"))],
         "minimum" => vec![(
@@ -337,6 +348,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"redis": {"ttl": "1h"}}),
         json!({"sequence": {"first": 5}}),
         json!({"rows": "Packed"}),
+        json!({"tables": {"exclude": ["public.log"]}}),
         json!({"transform": {"configMapRef": {"name": "n", "key": "k"}, "insecureUnkeyed": true}}),
         json!({"run": {"from": "Start"}}),
     ];

@@ -1,6 +1,6 @@
 //! The runner's command line. Secrets are never in it.
 
-use crds::v1alpha1::{LogFormat, RowForm, RunFrom};
+use crds::v1alpha1::{LogFormat, RowForm, RunFrom, Section};
 
 use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
 use crate::controller::validate::{Address, Source, Validated};
@@ -12,6 +12,7 @@ pub fn arguments(object: &Validated) -> Vec<String> {
     let mut all = Vec::new();
     source(object, &mut all);
     redis(object, &mut all);
+    tables(object, &mut all);
     rows(object, &mut all);
     speed(object, &mut all);
     run(object, &mut all);
@@ -50,6 +51,28 @@ fn redis(object: &Validated, all: &mut Vec<String>) {
     add(all, "kv-key", redis.key.as_ref());
     add(all, "ttl", redis.ttl.as_ref());
     add(all, "memory-high-water", redis.memory_high_water.as_ref());
+}
+
+fn tables(object: &Validated, all: &mut Vec<String>) {
+    add(all, "database", object.spec.source.database.as_ref());
+    let Some(tables) = &object.spec.tables else { return };
+    let lists = [
+        ("table", &tables.include),
+        ("exclude-table", &tables.exclude),
+        ("schema", &tables.include_schemas),
+        ("exclude-schema", &tables.exclude_schemas),
+    ];
+    for (name, patterns) in lists {
+        patterns.iter().for_each(|pattern| add(all, name, Some(pattern)));
+    }
+    for section in &tables.sections {
+        let name = match section {
+            Section::PreData => "pre-data",
+            Section::Data => "data",
+            Section::PostData => "post-data",
+        };
+        add(all, "section", Some(name));
+    }
 }
 
 fn rows(object: &Validated, all: &mut Vec<String>) {
