@@ -25,3 +25,4 @@ mod servers;
 mod status;
 mod transforms;
 mod verify;
+mod versions;

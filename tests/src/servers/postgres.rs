@@ -32,11 +32,13 @@ pub struct PostgresOptions {
     pub settings: Vec<(String, String)>,
     /// The folder with initdb and postgres; `None`: see [`PostgresServer::bin_dir`].
     pub bin_dir: Option<PathBuf>,
+    /// The folder with psql, pg_dump and the like; `None`: the server's own.
+    pub clients: Option<PathBuf>,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { encoding: "UTF8".into(), settings: Vec::new(), bin_dir: None }
+        Self { encoding: "UTF8".into(), settings: Vec::new(), bin_dir: None, clients: None }
     }
 }
 
@@ -77,7 +79,6 @@ impl PostgresServer {
 
     /// A cluster with these options, ready for connections.
     pub fn start_with(options: PostgresOptions) -> Self {
-        let bin_dir = options.bin_dir.clone().unwrap_or_else(Self::bin_dir);
         let owner = server_owner();
         // Short, since a socket's path may have 107 bytes; and where another user may go.
         let folder = tempfile::Builder::new().prefix("pg-").tempdir_in("/tmp").expect("make a folder");
@@ -85,6 +86,15 @@ impl PostgresServer {
             chown(folder.path(), Some(uid), Some(gid)).expect("give the folder to the server's user");
         }
         let reaper = Reaper::watch(folder.path());
+        let bin_dir = match &options.bin_dir {
+            // The server's user may not be let into where it lies.
+            Some(bin_dir) => {
+                let installed = bin_dir.parent().expect("a folder above bin");
+                check(Command::new("cp").arg("-a").arg(installed).arg(folder.path().join("postgres")));
+                folder.path().join("postgres/bin")
+            }
+            None => Self::bin_dir(),
+        };
         let next_database = AtomicU32::new(1);
         let mut server =
             Self { options, bin_dir, owner, port: 0, next_database, child: None, reaper, folder };
@@ -145,7 +155,8 @@ impl PostgresServer {
 
     /// A client program of the same version (`psql`, `pg_dump`, …), set to connect to this cluster.
     pub fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin_dir.join(name));
+        let clients = self.options.clients.as_ref().unwrap_or(&self.bin_dir);
+        let mut command = Command::new(clients.join(name));
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("PGHOST", self.host()).env("PGPORT", self.port.to_string()).env("PGUSER", USER);
         command.env("LC_ALL", "C").stdin(Stdio::null());
