@@ -196,6 +196,7 @@ pub struct Scanner {
     statements: u64,
     whole: bool,
     slabs: SlabSize,
+    cluster: bool,
 }
 
 impl Default for Scanner {
@@ -211,6 +212,7 @@ impl Default for Scanner {
             statements: 0,
             whole: false,
             slabs: SlabSize::default(),
+            cluster: false,
         }
     }
 }
@@ -300,6 +302,12 @@ impl Scanner {
     #[must_use]
     pub fn standard_strings(&self) -> bool {
         self.standard
+    }
+
+    /// Whether pg_dumpall's head was seen. A scanner that was resumed does not know.
+    #[must_use]
+    pub fn is_cluster(&self) -> bool {
+        self.cluster
     }
 
     /// Room to read the next bytes into; say by [`fill`](Self::fill) how many came.
@@ -459,7 +467,8 @@ impl Scanner {
             return false;
         };
         match bytes[..end].trim_ascii_end() {
-            b"-- PostgreSQL database dump" | b"-- PostgreSQL database cluster dump" => {
+            head @ (b"-- PostgreSQL database dump" | b"-- PostgreSQL database cluster dump") => {
+                self.cluster |= head == b"-- PostgreSQL database cluster dump";
                 self.head = true;
                 self.complete = false;
             }

@@ -17,6 +17,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
         form: runner::cli::Rows::Single,
         alone: false,
         elements: Vec::new(),
+        transformed: None,
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|column| format!("c{column}")).collect(),
         classes,

@@ -19,6 +19,7 @@ fn plan(arrays: bool, alone: bool) -> TablePlan {
         form: runner::cli::Rows::Packed,
         alone,
         elements: if arrays { vec!["numeric", "text"] } else { Vec::new() },
+        transformed: None,
         table: "public.t".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![if arrays { TypeClass::Float } else { TypeClass::Text }, TypeClass::Text],
@@ -32,7 +33,7 @@ fn plan(arrays: bool, alone: bool) -> TablePlan {
 fn texts(bytes: &[u8], rows: u64, plan: &TablePlan) -> (Vec<String>, usize) {
     let mut out = Rendered::default();
     let numbers = if plan.alone { rows } else { 1 };
-    packed::render(Lines { bytes, crlf: false, rows, numbers }, plan, Sequence::FIRST, &mut out);
+    packed::render(Lines { bytes, crlf: false, rows, numbers, first_row: 0 }, plan, Sequence::FIRST, &mut out);
     let text = |index| match kvbuffer::decode(out.member(index)).expect("a change").data {
         ChangeData::Ddl(ddl) => ddl.ddl,
         ChangeData::Dml(_) => panic!("a row by itself"),

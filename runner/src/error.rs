@@ -17,6 +17,9 @@ pub enum Error {
     /// Options that are wrong, or do not fit together.
     #[error("{0}")]
     Usage(String),
+    /// A choice of tables, schemas, sections or a database takes nothing of the dump.
+    #[error("{0}")]
+    NothingChosen(String),
     /// The dump is not, or not wholly, what it should be.
     #[error("{source_name}: {error}")]
     Dump {
@@ -173,6 +176,30 @@ pub enum DumpError {
         /// What to do.
         advice: &'static str,
     },
+    /// Databases of which none was chosen, where the dump says so before anything is loaded.
+    #[error(
+        "it is a dump of several databases, and which of them to load was not said: choose with --database{}; nothing was loaded", seen(.names)
+    )]
+    Databases {
+        /// Those that were seen.
+        names: Vec<String>,
+    },
+    /// The same, where the dump shows it only behind what is loaded already.
+    #[error(
+        "a second database, {second:?}, begins at {at}, after {}: it is several dumps in one file. The {statements} statements and {rows} rows before it were loaded, and nothing behind it: choose with --database, and --restart, which deletes what was loaded; another one goes into a buffer of its own (--kv-key)", first.as_ref().map_or_else(|| "one without a name".to_owned(), |name| format!("{name:?}"))
+    )]
+    SecondDatabase {
+        /// The one before, where it has a name.
+        first: Option<String>,
+        /// The one that begins.
+        second: String,
+        /// Where it begins.
+        at: Place,
+        /// Statements that were loaded.
+        statements: u64,
+        /// Rows that were loaded.
+        rows: u64,
+    },
     /// The definition of a sequence, which waits for its table, that is larger than a change may be.
     #[error(
         "the sequence's definition at {at} is too large: it has {size} bytes, the change stream carries {limit}"
@@ -209,6 +236,17 @@ pub enum DumpError {
         /// What is wrong.
         reason: FaultReason,
     },
+}
+
+/// Names of databases for a message that may say none.
+fn seen(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        names => {
+            let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+            format!(" (seen so far: {})", names.join(", "))
+        }
+    }
 }
 
 fn column_suffix(column: Option<&str>) -> String {
@@ -262,7 +300,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::NothingChosen(_) => 2,
             Self::Dump { .. } => 3,
             Self::Range(_) | Self::ChangeStreamState(_) => 4,
             Self::Checkpoint(_) => 5,

@@ -16,9 +16,9 @@ use kvbuffer::{Position, Sequence};
 
 use crate::change_stream::Begun;
 use crate::checkpoint::{Checkpoint, file};
-use crate::config::{Config, Target};
+use crate::config::{Config, Shape, Target};
 use crate::decompress::Compression;
-use crate::error::Error;
+use crate::error::{DumpError, Error};
 use crate::pipeline::{Pipeline, Start, Task, Walk};
 use crate::planner::{Limit, LimitKind};
 use crate::progress::Progress;
@@ -29,7 +29,7 @@ use crate::sink::file::FileSink;
 use crate::sink::null::NullSink;
 use crate::sink::redis::RedisSink;
 use crate::sink::redis::session::{Run, Session};
-use crate::source::Identity;
+use crate::source::{Identity, Location};
 use crate::stop::Stop;
 use writer::Loader;
 
@@ -136,6 +136,7 @@ async fn attempt(
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let identity = identity(config, stop).await?;
+    several_databases(config, stop).await?;
     let mut beginning = match &config.target {
         Target::Redis(target) => {
             let streaming = before.begun == Some(Begun::Streaming);
@@ -203,10 +204,41 @@ async fn run(
         return Err(error);
     }
     let result = drive(config, task, checkpoint, &mut sink, progress, stop).await;
-    if result.is_err() {
-        sink.release().await;
+    match &result {
+        // Whoever corrects the command is not to find a run of another configuration.
+        Err(error) if fresh && takes_nothing(error) => sink.forget().await,
+        Err(_) => sink.release().await,
+        Ok(()) => {}
     }
     result
+}
+
+/// Errors of which it is certain that nothing was written before them.
+fn takes_nothing(error: &Error) -> bool {
+    matches!(error, Error::NothingChosen(_) | Error::Dump { error: DumpError::Databases { .. }, .. })
+}
+
+/// Before anything is written, or deleted: where no database was chosen, looks for several at the start of the file.
+async fn several_databases(config: &Config, stop: &Stop) -> Result<(), Error> {
+    if config.shape.selection.database().is_some() || !matches!(config.location, Location::File(_)) {
+        return Ok(());
+    }
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
+        start: Start::Fresh,
+        first: Sequence::FIRST,
+        limit: None,
+        workers: 1,
+    };
+    let look = move |stop: &AtomicBool| {
+        // What is wrong with the file itself is said by whoever loads it.
+        match Walk::begin(&task, &task.location.name()) {
+            Ok(walk) => walk.look_for_databases(stop),
+            Err(_) => Ok(()),
+        }
+    };
+    aside(look, stop).await
 }
 
 /// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.

@@ -27,6 +27,7 @@ use crate::cli::Rows;
 use crate::config::Shape;
 use crate::decompress::Compression;
 use crate::error::{DumpError, Error};
+use crate::planner::psql::LOOKED_AT;
 use crate::planner::{Limit, PlanPoint, Planner, Work};
 use crate::render::pieces::Numbers;
 use crate::render::rows::{FaultReason, Rendered};
@@ -369,6 +370,9 @@ impl Reader {
                 self.dispatch(work, first, &mut walk, &raw)?;
             }
             if end {
+                for (option, pattern) in walk.planner.unmatched() {
+                    tracing::warn!("{option} {pattern}: nothing in {name} has such a name");
+                }
                 let after = Box::new(self.mark(&mut walk, &raw));
                 self.send(Item::End { after })?;
                 return Ok(());
@@ -595,6 +599,29 @@ impl Walk {
             }
             if end {
                 break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
+    ///
+    /// # Errors
+    /// [`DumpError::Databases`].
+    pub fn look_for_databases(mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let slabs = Spares::default();
+        while self.scanner.point().offset < LOOKED_AT {
+            let Ok(Some(event)) = self.event(&slabs, stop) else { break };
+            let end = matches!(event, Event::End);
+            match self.pass(event, &slabs) {
+                Err(Error::Dump { source_name, error: DumpError::SecondDatabase { first, second, .. } }) => {
+                    let names = first.into_iter().chain([second]).collect();
+                    return Err(Error::Dump { source_name, error: DumpError::Databases { names } });
+                }
+                Err(error @ Error::Dump { error: DumpError::Databases { .. }, .. }) => return Err(error),
+                Err(_) => break,
+                Ok(()) if end => break,
+                Ok(()) => {}
             }
         }
         Ok(())

@@ -24,13 +24,13 @@ use crate::config::Shape;
 use crate::error::{DumpError, Error, RangeError};
 use crate::render::TablePlan;
 use crate::render::pieces::{self, Numbers};
-use crate::selection::Follow;
+use crate::selection::{Follow, Unmatched};
 use crate::transforms;
 use choice::{Choice, Held};
 use settings::Settings;
 
 mod choice;
-mod psql;
+pub mod psql;
 mod settings;
 
 /// A piece of work, in the dump's order.
@@ -108,7 +108,8 @@ pub struct Planner {
     identities: Vec<AlwaysIdentity>,
     follow: Follow,
     held: Held,
-    /// The databases that were seen, where one was asked for.
+    unmatched: Unmatched,
+    /// The databases that were seen.
     databases: Vec<String>,
     current: Current,
     next: Sequence,
@@ -175,6 +176,7 @@ impl Planner {
     pub fn new(shape: Arc<Shape>, name: &str, first: Sequence, limit: Option<Limit>) -> Self {
         let ddl_time = Arc::from(shape.ddl_time.as_str());
         let database = Arc::from(shape.selection.database().unwrap_or(""));
+        let unmatched = shape.selection.unmatched();
         Self {
             shape,
             name: name.to_owned(),
@@ -183,6 +185,7 @@ impl Planner {
             identities: Vec::new(),
             follow: Follow::default(),
             held: Held::default(),
+            unmatched,
             databases: Vec::new(),
             current: Current::None,
             next: first,
@@ -234,6 +237,12 @@ impl Planner {
         &self.point.counters
     }
 
+    /// The patterns of the choice that nothing so far has matched, each with its option; none where not everything was seen.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<(&'static str, String)> {
+        if self.resumed { Vec::new() } else { self.unmatched.list() }
+    }
+
     /// The definitions so far.
     #[must_use]
     pub fn schema(&self) -> &Schema {
@@ -255,6 +264,9 @@ impl Planner {
     /// # Errors
     /// [`Error::Dump`] for what cannot be loaded, [`Error::Range`] when the numbers reach their limit.
     pub fn plan(&mut self, event: Event, scanner: &Scanner) -> Result<Option<(Work, Sequence)>, Error> {
+        if scanner.is_cluster() && self.shape.selection.database().is_none() {
+            return self.no_choice(&event, scanner).map(|()| None);
+        }
         let work = match event {
             Event::Statement(statement) => self.statement(statement, scanner)?.map(Work::Sql),
             Event::Meta(meta, place) => {
@@ -550,7 +562,7 @@ impl Planner {
         Ok((!texts.is_empty()).then_some(texts))
     }
 
-    fn block(&self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
+    fn block(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
         if !self.shape.keep_kasho && object::is_kasho_name(&header.table.name) {
             return Ok(Current::LeftOut("row_of_kasho_table"));
         }

@@ -10,8 +10,10 @@ use pattern::Pattern;
 
 mod follow;
 mod pattern;
+mod unmatched;
 
 pub(crate) use follow::{Answer, Follow};
+pub(crate) use unmatched::Unmatched;
 
 /// A choice. The empty one is everything.
 #[derive(Debug, Clone, Default)]
@@ -124,6 +126,16 @@ impl Selection {
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
         .collect()
+    }
+
+    /// The patterns that nothing has matched yet: all that have a meaning.
+    pub(crate) fn unmatched(&self) -> Unmatched {
+        let by_schema = self.tables.is_empty();
+        let schemas = |patterns: &[Pattern]| if by_schema { patterns.to_vec() } else { Vec::new() };
+        Unmatched::new(
+            vec![("--table", self.tables.clone()), ("--exclude-table", self.exclude_tables.clone())],
+            vec![("--schema", schemas(&self.schemas)), ("--exclude-schema", schemas(&self.exclude_schemas))],
+        )
     }
 
     /// Whether the choice goes by names of tables or schemas.

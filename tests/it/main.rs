@@ -11,6 +11,7 @@ mod crash;
 mod determinism;
 mod faults;
 mod fidelity;
+mod forms;
 mod harness;
 mod input;
 mod inspect;

@@ -1,13 +1,16 @@
 //! What a choice takes of a whole dump is what pg_dump dumps by the same choice.
 
+use std::path::Path;
+
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::dumpdiff::RowOrder;
 use pg_bootstrap_tests::fidelity::{
     Reference, Source, compare, expect_same_errors, load, replicate, strict_options,
 };
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
+use pg_bootstrap_tests::zset;
 
-use crate::kit::{Input, LIMIT, expect, runner};
+use crate::kit::{CELL, Input, LIMIT, expect, expect_untouched, runner};
 
 /// Whatever hangs on a table, in two schemas; but for statistics objects, which pg_dump 15 does not give with --table.
 const DATABASE: &str = r#"
@@ -117,7 +120,7 @@ fn what_was_not_said_or_is_not_there() {
     expect(dry(&["--database", "none"]), 2, &["--database none", r#""shop", "other""#]);
     expect(dry(&["--schema-only", "--data-only"]), 2, &["--data-only"]);
     expect(dry(&["--table", "a.b.c"]), 2, &["--table a.b.c", "too many dots"]);
-    expect(dry(&[]), 3, &[r#"a second database, "other", after "shop""#, "--database"]);
+    expect(dry(&[]), 3, &["several databases", "--database", SHOP_AND_OTHER]);
 }
 
 #[test]
@@ -130,3 +133,91 @@ fn another_choice_is_another_load() {
 }
 
 const DATABASE_OF_TWO: &str = "CREATE TABLE public.t (a int);\nCREATE TABLE public.u (a int);\nCOPY public.t (a) FROM stdin;\n1\n\\.\nCOPY public.u (a) FROM stdin;\n1\n\\.\n";
+
+const SHOP_AND_OTHER: &str = r#""shop", "other""#;
+
+fn cluster(rows: usize) -> Vec<u8> {
+    let rows: String = (1..=rows).map(|row| format!("{row}\t{CELL}\n")).collect();
+    let shop =
+        format!("CREATE TABLE public.t (a int, b text);\nCOPY public.t (a, b) FROM stdin;\n{rows}\\.\n");
+    format!("--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE a;\n\\connect shop\n{shop}\\connect other\nCREATE TABLE public.u (b int);\n--\n-- PostgreSQL database cluster dump complete\n--\n").into_bytes()
+}
+
+/// The same without pg_dumpall's first words.
+fn several(rows: usize) -> Vec<u8> {
+    let text = String::from_utf8(cluster(rows)).unwrap();
+    text.replace("cluster dump", "thing").into_bytes()
+}
+
+#[test]
+fn of_several_databases_none_is_loaded_unasked() {
+    for dump in [cluster(3), several(3)] {
+        let (redis, input) = (RedisServer::start(), Input::of(&dump));
+        let refused = runner(&redis, &input.file).run(LIMIT);
+        expect(refused, 3, &["several databases", "--database", SHOP_AND_OTHER, "nothing was loaded"]);
+        expect_untouched(&redis);
+        expect(runner(&redis, &input.file).args(["--database", "shop"]).run(LIMIT), 0, &[]);
+        assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "4");
+        // Nor is anything deleted for what cannot be loaded.
+        let again = runner(&redis, &input.file).arg("--restart").run(LIMIT);
+        expect(again, 3, &["several databases"]);
+        assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "4");
+    }
+}
+
+#[test]
+fn of_a_cluster_from_a_pipe_nothing_is_loaded_unasked() {
+    let redis = RedisServer::start();
+    let piped = |dump: Vec<u8>| runner(&redis, Path::new("-")).stdin_bytes(dump).run(LIMIT);
+    expect(piped(cluster(3)), 3, &["several databases", SHOP_AND_OTHER, "nothing was loaded"]);
+    expect_untouched(&redis);
+    // More than is looked at: the second one was not seen.
+    expect(piped(cluster(500_000)), 3, &["several databases", r#"(seen so far: "shop")"#]);
+    expect_untouched(&redis);
+}
+
+#[test]
+fn a_second_database_that_shows_late() {
+    let rows = 500_000;
+    let (redis, input) = (RedisServer::start(), Input::of(&several(rows)));
+    let said = [
+        r#"a second database, "other""#,
+        r#"after "shop""#,
+        "1 statements and 500000 rows before it",
+        "--restart",
+    ];
+    expect(runner(&redis, &input.file).run(LIMIT), 3, &said);
+    assert_eq!(redis.cli(&["ZCARD", zset::KEY]), (rows + 1).to_string());
+    expect(runner(&redis, &input.file).args(["--database", "other", "--restart"]).run(LIMIT), 0, &[]);
+    assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "1");
+}
+
+#[test]
+fn a_choice_that_takes_nothing_leaves_nothing() {
+    let (redis, input) = (RedisServer::start(), Input::of(&cluster(1_000)));
+    let with = |args: &[&str]| runner(&redis, &input.file).args(args.iter().copied()).run(LIMIT);
+    expect(with(&["--database", "none"]), 2, &["--database none", SHOP_AND_OTHER, "nothing was loaded"]);
+    expect_untouched(&redis);
+    for nothing in ["--table", "--schema"] {
+        let choice = ["--database", "shop", nothing, "nobody"];
+        expect(with(&choice), 2, &[&format!("{nothing} nobody"), "nothing was loaded"]);
+        expect_untouched(&redis);
+    }
+    // The corrected command is no other configuration of a run that is there.
+    expect(with(&["--database", "shop", "--table", "t"]), 0, &[]);
+    assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "1001");
+}
+
+#[test]
+fn patterns_that_match_nothing_are_said() {
+    let dump = "CREATE SCHEMA old;\nCREATE TABLE public.t (a int);\nCREATE VIEW public.v AS SELECT 1;\nCREATE SEQUENCE public.s;\nCREATE TABLE old.u (a int);\n";
+    let input = Input::of(dump.as_bytes());
+    let said = |args: &[&str]| {
+        let runner = Runner::new().arg("--dump-file").arg(&input.file).arg("--dry-run");
+        let stderr = runner.args(args.iter().copied()).run(LIMIT).expect_code(0).stderr;
+        stderr.lines().filter(|line| line.contains("has such a name")).count()
+    };
+    assert_eq!(said(&["--table", "t", "--table", "v", "--table", "s", "--exclude-table", "o*.u"]), 0);
+    assert_eq!(said(&["--table", "t", "--table", "T?", "--exclude-table", "customers"]), 2);
+    assert_eq!(said(&["--schema", "old", "--schema", "odl", "--exclude-schema", "public"]), 1);
+}

@@ -110,11 +110,17 @@ impl Reference {
     pub fn restore(server: &PostgresServer, source: &Source) -> Self {
         let database = server.fresh_database();
         let restore = server.psql(&database, &source.plain);
-        let mut session = server.connect(&database);
+        Self { database, restore }.without_what_is_left_out(server)
+    }
+
+    /// Takes out what by the contract never reaches a replica.
+    #[must_use]
+    pub fn without_what_is_left_out(self, server: &PostgresServer) -> Self {
+        let mut session = server.connect(&self.database);
         for drop in session.query(LEFT_OUT).expect("list what is left out").into_iter().flatten().flatten() {
             session.query(&drop).expect("drop what is left out");
         }
-        Self { database, restore }
+        self
     }
 }
 

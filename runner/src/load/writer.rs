@@ -405,6 +405,7 @@ impl<'a> Loader<'a> {
                 | Error::Range(_)
                 | Error::Checkpoint(_)
                 | Error::Usage(_)
+                | Error::NothingChosen(_)
                 | Error::TooManyRejected { .. }
                 | Error::Source { .. }
         );

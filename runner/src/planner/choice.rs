@@ -66,6 +66,11 @@ impl Planner {
             return Choice::Load;
         }
         let subject = self.qualified(dump::subject(&statement.kind, &statement.text, standard));
+        match &subject {
+            Subject::Relation(name) | Subject::NewSequence(name) => self.unmatched.see_relation(name),
+            Subject::Schema(schema) | Subject::Member(Some(schema)) => self.unmatched.see_schema(schema),
+            _ => {}
+        }
         if self.follow.observe(&subject) && self.point.data_seen {
             // What was learnt here is needed behind a resume, too.
             self.point.late_definitions = true;
@@ -98,12 +103,13 @@ impl Planner {
     }
 
     /// Whether rows of a table are loaded; if not, the kind that they count as.
-    pub(super) fn left_out(&self, header: &CopyHeader) -> Option<&'static str> {
-        let selection = &self.shape.selection;
+    pub(super) fn left_out(&mut self, header: &CopyHeader) -> Option<&'static str> {
         if !self.in_database() {
             return Some("row_of_other_database");
         }
         let table = self.schema.qualify(&header.table);
+        self.unmatched.see_relation(&table);
+        let selection = &self.shape.selection;
         let chosen = selection.has_section(Section::Data) && self.follow.has_relation(selection, &table);
         (!chosen).then_some("row_not_selected")
     }
@@ -145,8 +151,8 @@ impl Planner {
             [] => String::new(),
             names => format!(" (its databases: {})", quoted_list(names)),
         };
-        Err(Error::Usage(format!(
-            "nothing in {}{databases} is what {} asks for: `pg-bootstrap-sync inspect` lists what is in it",
+        Err(Error::NothingChosen(format!(
+            "nothing in {}{databases} is what {} asks for, so nothing was loaded: `pg-bootstrap-sync inspect` lists what is in it",
             self.name,
             asked.join(", ")
         )))

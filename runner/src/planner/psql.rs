@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use dump::{Meta, Place};
+use dump::{Event, Meta, Place, Scanner};
 
 use super::Planner;
 use super::settings::Settings;
-use crate::error::Error;
+use crate::error::{DumpError, Error};
+
+/// So many bytes at the start of a dump of several databases are looked at for their names.
+pub const LOOKED_AT: u64 = 8 << 20;
 
 impl Planner {
     /// Counts a command to psql, or follows it.
@@ -37,24 +40,41 @@ impl Planner {
     /// What follows belongs to this database.
     fn connect(&mut self, database: String, place: Place) -> Result<(), Error> {
         let counters = &self.point.counters;
-        let begun = counters.statements + counters.rows > 0;
+        let (statements, rows) = (counters.statements, counters.rows);
+        let begun = statements + rows > 0;
         let before = self.point.database.replace(database.clone());
+        self.saw_database(&database);
         if self.shape.selection.database().is_some() {
-            if !self.databases.contains(&database) {
-                self.databases.push(database);
-            }
             return Ok(());
         }
         if begun && before.as_ref() != Some(&database) {
-            let first = before.map_or_else(|| "one without a name".to_owned(), |name| quoted_list(&[name]));
-            let what = format!(
-                "a second database, {}, after {first} (pg_dumpall, or several dumps in one file)",
-                quoted_list(&[database])
-            );
-            return Err(self.unsupported(&what, place, "choose with --database"));
+            return Err(self.dump_error(DumpError::SecondDatabase {
+                first: before,
+                second: database,
+                at: place,
+                statements,
+                rows,
+            }));
         }
         self.database = Arc::from(database.as_str());
         Ok(())
+    }
+
+    fn saw_database(&mut self, name: &str) {
+        if !self.databases.iter().any(|known| known == name) {
+            self.databases.push(name.to_owned());
+        }
+    }
+
+    /// The dump of a cluster of which no database was chosen: none of it is planned, and read on is only for the names.
+    pub(super) fn no_choice(&mut self, event: &Event, scanner: &Scanner) -> Result<(), Error> {
+        if let Event::Meta(Meta::Connect { database: Some(name) }, _) = event {
+            self.saw_database(name);
+        }
+        if !matches!(event, Event::End) && scanner.point().offset < LOOKED_AT {
+            return Ok(());
+        }
+        Err(self.dump_error(DumpError::Databases { names: self.databases.clone() }))
     }
 }
 
