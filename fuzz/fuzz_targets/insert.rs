@@ -8,6 +8,7 @@ use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
 use runner::render::TablePlan;
 use runner::render::inserts;
+use runner::render::pieces::Numbers;
 use runner::render::rows::{self, Rendered};
 
 /// So that a few rows make several slabs.
@@ -40,7 +41,7 @@ fn read(mut scanner: Scanner, dump: &[u8], step: usize, plan: &TablePlan) -> (Ve
                 let bytes = String::from_utf8_lossy(slab.bytes()).into_owned();
                 let mut out = Rendered::default();
                 if let Some(shape) = &slab.insert {
-                    let rows = (slab.bytes(), slab.rows, slab.first_row);
+                    let rows = (slab.bytes(), Numbers::plain(slab.rows), slab.first_row);
                     inserts::render(rows, shape, plan, Sequence::FIRST, &mut copy, &mut out);
                     assert_eq!((out.members.len() + out.faults.len()) as u64, slab.rows);
                 }
@@ -104,7 +105,7 @@ fn of_inserts(dump: &[u8]) -> Vec<u8> {
             Event::Rows(slab) => {
                 let Some(shape) = &slab.insert else { continue };
                 let mut more = Rendered::default();
-                let rows = (slab.bytes(), slab.rows, slab.first_row);
+                let rows = (slab.bytes(), Numbers::plain(slab.rows), slab.first_row);
                 inserts::render(rows, shape, &plan(1), Sequence::FIRST, &mut copy, &mut more);
                 bytes.extend(more.bytes);
             }

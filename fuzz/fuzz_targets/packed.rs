@@ -7,6 +7,7 @@ use dump::{Encoding, TypeClass};
 use kvbuffer::{ChangeData, Sequence};
 use libfuzzer_sys::fuzz_target;
 use runner::render::rows::Rendered;
+use runner::render::pieces::Numbers;
 use runner::render::{Lines, TablePlan, packed};
 
 type Rows = Vec<Vec<Option<String>>>;
@@ -33,7 +34,7 @@ fn plan(arrays: bool, alone: bool) -> TablePlan {
 fn texts(bytes: &[u8], rows: u64, plan: &TablePlan) -> (Vec<String>, usize) {
     let mut out = Rendered::default();
     let numbers = if plan.alone { rows } else { 1 };
-    packed::render(Lines { bytes, crlf: false, rows, numbers, first_row: 0 }, plan, Sequence::FIRST, &mut out);
+    packed::render(Lines { bytes, crlf: false, rows, numbers: Numbers::plain(numbers), first_row: 0 }, plan, Sequence::FIRST, &mut out);
     let text = |index| match kvbuffer::decode(out.member(index)).expect("a change").data {
         ChangeData::Ddl(ddl) => ddl.ddl,
         ChangeData::Dml(_) => panic!("a row by itself"),
