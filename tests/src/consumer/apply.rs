@@ -124,12 +124,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sends what is buffered. If the session is gone, what was under way goes through another: it never ran.
+    /// Sends what is buffered. If the session is gone, what it has not answered goes through another: it never ran.
     fn flush(&mut self) -> io::Result<()> {
-        if self.pool.current()?.flush().is_err() {
-            self.resend()?;
+        if self.pool.current()?.flush().is_ok() {
+            return Ok(());
         }
-        Ok(())
+        while !self.waiting.is_empty() {
+            let Ok(outcome) = self.pool.current()?.receive() else { break };
+            let Some(sent) = self.waiting.pop_front() else { break };
+            if self.account(Kind::Dml, sent, Ok(outcome)) {
+                break;
+            }
+        }
+        self.resend()
     }
 
     fn receive_row(&mut self) -> io::Result<()> {
