@@ -184,9 +184,9 @@ pub enum DumpError {
         /// Those that were seen.
         names: Vec<String>,
     },
-    /// The same, where the dump shows it only behind what is loaded already.
+    /// The same, where a second one begins.
     #[error(
-        "a second database, {second:?}, begins at {at}, after {}: it is several dumps in one file. The {statements} statements and {rows} rows before it were loaded, and nothing behind it: choose with --database, and --restart, which deletes what was loaded; another one goes into a buffer of its own (--kv-key)", first.as_ref().map_or_else(|| "one without a name".to_owned(), |name| format!("{name:?}"))
+        "a second database, {second:?}, after {} (pg_dumpall, or several dumps in one file) begins at {at}, and which of them to load was not said: choose with --database{}", first.as_ref().map_or_else(|| "one without a name".to_owned(), |name| format!("{name:?}")), what_was_loaded(*.loaded)
     )]
     SecondDatabase {
         /// The one before, where it has a name.
@@ -195,10 +195,8 @@ pub enum DumpError {
         second: String,
         /// Where it begins.
         at: Place,
-        /// Statements that were loaded.
-        statements: u64,
-        /// Rows that were loaded.
-        rows: u64,
+        /// Statements and rows of the first one that were loaded; `None`: the dump was only looked at.
+        loaded: Option<(u64, u64)>,
     },
     /// The definition of a sequence, which waits for its table, that is larger than a change may be.
     #[error(
@@ -247,6 +245,13 @@ fn seen(names: &[String]) -> String {
             format!(" (seen so far: {})", names.join(", "))
         }
     }
+}
+
+fn what_was_loaded(before: Option<(u64, u64)>) -> String {
+    let Some((statements, rows)) = before else { return "; nothing was loaded".to_owned() };
+    format!(
+        ", and --restart, which deletes what was loaded: the {statements} statements and {rows} rows before it, and nothing behind it; another one goes into a buffer of its own (--kv-key)"
+    )
 }
 
 fn column_suffix(column: Option<&str>) -> String {

@@ -607,16 +607,19 @@ impl Walk {
     /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
     ///
     /// # Errors
-    /// [`DumpError::Databases`].
+    /// [`DumpError::Databases`] and [`DumpError::SecondDatabase`].
     pub fn look_for_databases(mut self, stop: &AtomicBool) -> Result<(), Error> {
         let slabs = Spares::default();
         while self.scanner.point().offset < LOOKED_AT {
             let Ok(Some(event)) = self.event(&slabs, stop) else { break };
             let end = matches!(event, Event::End);
             match self.pass(event, &slabs) {
-                Err(Error::Dump { source_name, error: DumpError::SecondDatabase { first, second, .. } }) => {
-                    let names = first.into_iter().chain([second]).collect();
-                    return Err(Error::Dump { source_name, error: DumpError::Databases { names } });
+                Err(Error::Dump {
+                    source_name,
+                    error: DumpError::SecondDatabase { first, second, at, .. },
+                }) => {
+                    let error = DumpError::SecondDatabase { first, second, at, loaded: None };
+                    return Err(Error::Dump { source_name, error });
                 }
                 Err(error @ Error::Dump { error: DumpError::Databases { .. }, .. }) => return Err(error),
                 Err(_) => break,

@@ -52,8 +52,7 @@ impl Planner {
                 first: before,
                 second: database,
                 at: place,
-                statements,
-                rows,
+                loaded: Some((statements, rows)),
             }));
         }
         self.database = Arc::from(database.as_str());
