@@ -167,7 +167,11 @@ fn statements_that_cannot_be_loaded_are_named_with_their_place() {
         &["statement at byte 258, line 15", "offset 295", "UTF8"],
     );
     let two = format!("\\connect one\n{COPY}1\t{CELL}\n\\.\n\\connect two\nSELECT 1;\n");
-    bench.refuses(&dump_of(two.as_bytes()), 3, &["dump of several databases", "choose with --database", "\"one\""]);
+    bench.refuses(
+        &dump_of(two.as_bytes()),
+        3,
+        &["dump of several databases", "choose with --database", "\"one\""],
+    );
     for command in
         ["\\i rows.sql", "\\ir rows.sql", "\\include rows.sql", "\\copy public.items from 'x.csv'", "\\."]
     {
