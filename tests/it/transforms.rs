@@ -1,6 +1,7 @@
 //! Values are transformed while the dump is read: only those that are to be, all constraints hold, and no original is
 //! anywhere but in the dump.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pg_bootstrap_tests::binary::{Finished, Runner};
@@ -302,4 +303,36 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     );
     let unkeyed = runner(&redis, &case.source.plain).arg("--transform-config").arg(&case.config).run(LIMIT);
     expect(unkeyed, 2, &["--transform-key-file", "dictionary"]);
+}
+
+/// What is personal in these dumps was written down by hand. What only a person would know (free text, salaries, an
+/// application's own numbers) counts as well.
+#[test]
+fn suggestions_are_measured_against_a_list_by_hand() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let list = std::fs::read_to_string(folder.join("fixtures/personal/columns.txt")).unwrap();
+    let personal: BTreeSet<&str> = list.lines().filter(|line| !line.starts_with('#')).collect();
+    let made = Source::of_database(PostgresServer::shared(), "personal", &[], &[]).unwrap();
+    let mut suggested = BTreeSet::new();
+    for dump in [folder.join("../examples/shop.sql"), made.plain.clone()] {
+        let args = ["transform", "suggest", "--dump-file", dump.to_str().unwrap()];
+        let said = String::from_utf8(Runner::new().args(args).run(LIMIT).expect_code(0).stdout).unwrap();
+        let mut table = "";
+        for line in said.lines() {
+            let name = |line: &str| line.split(": ").next().unwrap_or_default().replace(['"', '\\'], "");
+            if let Some(column) = line.strip_prefix("    ") {
+                suggested.insert(format!("{table}.{}", name(column)));
+            } else if let Some(line) = line.strip_prefix("  ") {
+                table = line.trim_end_matches(':');
+            }
+        }
+    }
+    let right = suggested.iter().filter(|column| personal.contains(column.as_str())).count();
+    let wrong: Vec<_> = suggested.iter().filter(|column| !personal.contains(column.as_str())).collect();
+    let missed: Vec<_> = personal.iter().filter(|column| !suggested.contains(**column)).collect();
+    let precision = right as f64 / suggested.len() as f64;
+    let recall = right as f64 / personal.len() as f64;
+    println!("suggest: precision {precision:.2}, recall {recall:.2}; wrong {wrong:?}; missed {missed:?}");
+    assert!(precision >= 0.9, "precision {precision:.2}: {wrong:?}");
+    assert!(recall >= 0.7, "recall {recall:.2}: {missed:?}");
 }

@@ -74,7 +74,6 @@ pub(crate) enum Demand {
     Child(QualifiedName),
 }
 
-#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
 impl Demand {
     /// The demand with the schemas of the tables that it names.
     pub(super) fn qualified(self, qualify: impl Fn(&QualifiedName) -> QualifiedName) -> Self {
@@ -99,7 +98,6 @@ impl Keys {
         }
     }
 
-    #[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
     pub(super) fn learn(&mut self, table: &QualifiedName, demand: Demand) {
         let table = table.clone();
         match demand {
