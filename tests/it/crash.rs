@@ -242,34 +242,11 @@ fn killed_at_any_moment_with_packed_rows_of_inserts() {
     kill_and_resume(&dump, form, Input::Plain, times(2, 15), "killed, packed inserts");
 }
 
-/// Rows and statements that go in pieces, among others.
-fn large() -> Vec<u8> {
-    let mut dump = String::from("CREATE TABLE public.t (a integer, b text);\n");
-    let noise = |seed: u64, megabytes: usize| {
-        let mut rng = Rng::new(seed);
-        let mut text = String::new();
-        while text.len() < megabytes << 20 {
-            text += &format!("{:x}'é ", rng.below(u64::MAX));
-        }
-        text
-    };
-    for table in 0..4 {
-        dump += "COPY public.t (a, b) FROM stdin;\n";
-        for row in 0..80 {
-            let text = if row % 40 == 7 { noise(table * 80 + row, 7) } else { format!("row {row}") };
-            dump += &format!("{row}\t{text}\n");
-        }
-        dump += "\\.\n\n";
-        dump += &format!("COMMENT ON TABLE public.t IS '{}';\n", noise(table, 5).replace('\'', "''"));
-    }
-    dump.into_bytes()
-}
-
 /// Between the pieces of a row as well.
 #[test]
 fn killed_at_any_moment_with_large_rows() {
     for args in [single().args, packed().args] {
-        let (redis, dump) = (RedisServer::start(), Dump::new(&large()));
+        let (redis, dump) = (RedisServer::start(), Dump::new(&dumpgen::large()));
         dump.give(runner(&redis.url()), Input::Plain).args(args).run(LIMIT).expect_code(0);
         let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
         drop(redis);

@@ -74,6 +74,21 @@ fn counts_are_those_of_the_load_of_our_database() {
     }
 }
 
+#[test]
+fn rows_in_pieces_are_counted() {
+    let source = Source::of_bytes("large rows", &dumpgen::large());
+    for args in [&[] as &[&str], PACKED] {
+        let said = inspect(&source.plain, args, 0);
+        let redis = RedisServer::start();
+        fidelity::load(&redis, &source.plain, args);
+        let loaded = Snapshot::take(&mut redis.client()).unwrap();
+        assert_eq!(said["changes"], loaded.count, "{args:?}");
+        assert_eq!((said["rows"].as_u64(), said["rejected"].as_u64()), (Some(320), Some(0)));
+        assert_eq!(said["tables"][0]["in_pieces"], dumpgen::LARGE_ROWS, "{args:?}");
+        assert_eq!(said["statements"]["PIECE"], 4 * 7, "{}", said["statements"]);
+    }
+}
+
 /// What is estimated for one form of rows is about what is counted in the other.
 #[test]
 fn packed_rows_are_counted_and_estimated() {

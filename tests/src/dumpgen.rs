@@ -31,6 +31,40 @@ pub fn dump(rows: u64) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// How many rows of [`large`] are larger than a change may be.
+pub const LARGE_ROWS: u64 = 8;
+
+/// Rows and statements that no change can hold, among others, and large objects: some 30 MB.
+pub fn large() -> Vec<u8> {
+    let noise = |seed: u64, megabytes: usize| {
+        let mut rng = Rng::new(seed);
+        let mut text = String::new();
+        while text.len() < megabytes << 20 {
+            let _ = write!(text, "{:x}'é ", rng.below(u64::MAX));
+        }
+        text
+    };
+    let mut dump = String::from("CREATE TABLE public.t (a integer, b text);\n");
+    for block in 0..4 {
+        let oid = 9000 + block;
+        let _ = writeln!(dump, "SELECT pg_catalog.lo_create('{oid}');");
+        dump += "COPY public.t (a, b) FROM stdin;\n";
+        for row in 0..80 {
+            let text = if row % 40 == 7 { noise(block * 80 + row, 7) } else { format!("row {row}") };
+            let _ = writeln!(dump, "{row}\t{text}");
+        }
+        dump += "\\.\n\n";
+        let _ = writeln!(dump, "BEGIN;\nSELECT pg_catalog.lo_open('{oid}', 131072);");
+        for _ in 0..40 {
+            let _ =
+                writeln!(dump, "SELECT pg_catalog.lowrite(0, '\\x{}');", "5a".repeat(2000 + block as usize));
+        }
+        dump += "SELECT pg_catalog.lo_close(0);\nCOMMIT;\n";
+        let _ = writeln!(dump, "COMMENT ON TABLE public.t IS '{}';", noise(block, 5).replace('\'', "''"));
+    }
+    dump.into_bytes()
+}
+
 /// The same dump with its rows by INSERT, as many in each statement.
 pub fn as_inserts(dump: &[u8], rows_per_statement: usize) -> Vec<u8> {
     let text = String::from_utf8_lossy(dump);

@@ -298,9 +298,11 @@ impl Report {
             Rows::Single => writeln!(out, "  changes     {changes}: {rows} rows, {statements} statements"),
             Rows::Packed => {
                 let packs = changes - statements;
+                let pieces = self.tables.iter().any(|table| table.in_pieces > 0);
+                let what = if pieces { "packs and pieces" } else { "packs" };
                 writeln!(
                     out,
-                    "  changes     {changes}: {rows} rows in {packs} packs, {statements} statements"
+                    "  changes     {changes}: {rows} rows in {packs} {what}, {statements} statements"
                 )
             }
         };
