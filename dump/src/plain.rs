@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter, memmem};
-use serde::{Deserialize, Serialize};
+use memchr::{memchr, memchr_iter};
 
 use crate::copy::{CopyHeader, Slab};
 use crate::detect;
@@ -12,40 +11,17 @@ use crate::error::{Place, ScanError};
 use crate::kind::{Kind, classify};
 use crate::meta::Meta;
 use crate::plain::inserts::{InsertBlock, begins_insert, is_insert};
+use crate::plain::rows::Block;
 use crate::setting::{Setting, is_on};
 use crate::statement::Boundary;
 use crate::token::is_space;
 use crate::window::{BUFFER, Window};
 
+pub use point::{BlockPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
+
 mod inserts;
-
-/// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
-pub const SLAB_BYTES: usize = 128 * 1024;
-/// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
-/// bounded too.
-pub const SLAB_ROWS: u64 = 4096;
-/// How large slabs are: a property of what reads the dump, the same from its start to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlabSize {
-    /// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
-    pub bytes: usize,
-    /// A slab has at most this many rows.
-    pub rows: u64,
-}
-
-impl Default for SlabSize {
-    fn default() -> Self {
-        Self { bytes: SLAB_BYTES, rows: SLAB_ROWS }
-    }
-}
-
-impl SlabSize {
-    /// Bytes from `offset`, which begins a row, to the next multiple of [`SlabSize::bytes`] from the block's start.
-    fn target(self, block: &BlockPoint, offset: u64) -> usize {
-        let into = (offset - block.data) % self.bytes as u64;
-        self.bytes - into as usize
-    }
-}
+mod point;
+mod rows;
 
 /// PostgreSQL takes no statement of a gigabyte; one of this size is not a statement of pg_dump.
 const STATEMENT_LIMIT: usize = 256 << 20;
@@ -83,73 +59,6 @@ pub struct Statement {
     pub kind: Kind,
 }
 
-/// Where a scanner stands and what it must know to go on from there: all of it, in a form that can be kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScanPoint {
-    /// Offset of the next byte in the decompressed dump.
-    pub offset: u64,
-    /// Its line, 1-based.
-    pub line: u64,
-    /// `standard_conforming_strings`.
-    pub standard: bool,
-    /// `client_encoding`, by PostgreSQL's name.
-    pub encoding: String,
-    /// pg_dump's head was seen, so its closing line must come.
-    pub head: bool,
-    /// pg_dump's closing line was seen.
-    pub complete: bool,
-    /// The block of rows in which the point lies.
-    pub block: Option<BlockPoint>,
-}
-
-/// A point inside a block of rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockPoint {
-    /// The COPY statement, or what the INSERT statements begin with, up to VALUES.
-    pub statement: Arc<str>,
-    /// Where it begins.
-    pub offset: u64,
-    /// Its line.
-    pub line: u64,
-    /// Where the first row begins.
-    pub data: u64,
-    /// Rows before the point.
-    pub rows: u64,
-    /// Lines end in `\r\n`.
-    pub crlf: bool,
-    /// The bytes of the statement, where these are not UTF-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<Vec<u8>>,
-}
-
-impl Default for ScanPoint {
-    fn default() -> Self {
-        Self {
-            offset: 0,
-            line: 1,
-            standard: true,
-            encoding: "UTF8".to_owned(),
-            head: false,
-            complete: false,
-            block: None,
-        }
-    }
-}
-
-impl ScanPoint {
-    /// The point `rows` rows, which take `bytes` bytes and hold `lines` line ends, further on in the same block.
-    #[must_use]
-    pub fn after_rows(&self, rows: u64, bytes: u64, lines: u64) -> Self {
-        let mut point = self.clone();
-        point.offset += bytes;
-        point.line += lines;
-        if let Some(block) = &mut point.block {
-            block.rows += rows;
-        }
-        point
-    }
-}
-
 /// What the scanner is in the middle of.
 #[derive(Debug)]
 enum State {
@@ -169,15 +78,6 @@ enum State {
     InsertRows(InsertBlock),
     /// Said [`Event::End`].
     Finished,
-}
-
-/// The block of rows that is being read.
-#[derive(Debug)]
-struct Block {
-    header: Arc<CopyHeader>,
-    point: Box<BlockPoint>,
-    /// Up to here, as an offset of the dump, no closing line begins.
-    searched: u64,
 }
 
 /// Reads a plain dump: [`room`](Self::room) and [`fill`](Self::fill) bring bytes in, [`next_event`](Self::next_event)
@@ -576,69 +476,6 @@ impl Scanner {
         Ok(())
     }
 
-    fn copy_line(&mut self) -> Result<Option<Arc<CopyHeader>>, ScanError> {
-        let bytes = self.window.bytes();
-        let State::CopyLine(point) = &self.state else { return Ok(None) };
-        let place = Place { offset: point.offset, line: point.line };
-        let header = Arc::new(CopyHeader::parse(&point.statement, place, self.standard)?);
-        let Some(end) = memchr(b'\n', bytes) else {
-            if self.whole {
-                return Err(ScanError::TruncatedCopy {
-                    table: header.table.to_string(),
-                    began: place,
-                    rows: 0,
-                });
-            }
-            return Ok(None);
-        };
-        if !bytes[..end].iter().all(|&b| is_space(b)) {
-            let what = "something follows it on its line".to_owned();
-            return Err(ScanError::Copy { at: place, what });
-        }
-        let mut point = point.clone();
-        point.crlf = bytes[..end].ends_with(b"\r");
-        self.advance(end + 1);
-        point.data = self.window.offset();
-        self.state =
-            State::Rows(Block { header: Arc::clone(&header), point, searched: self.window.offset() });
-        Ok(Some(header))
-    }
-
-    fn rows(&mut self) -> Result<Option<Event>, ScanError> {
-        let State::Rows(block) = &mut self.state else { return Ok(None) };
-        let bytes = self.window.bytes();
-        match closing_line(bytes, self.whole) {
-            Closing::At(length) => {
-                let rows = block.point.rows;
-                self.advance_lines(length, 1);
-                self.state = State::Between;
-                return Ok(Some(Event::CopyEnd { rows }));
-            }
-            Closing::Unknown => return Ok(None),
-            Closing::No => {}
-        }
-        let offset = self.window.offset();
-        let cut = block.cut(bytes, offset, self.whole, self.slabs);
-        let Some((length, rows)) = cut else {
-            if self.whole {
-                let (table, rows) = (block.header.table.to_string(), block.point.rows);
-                return Err(ScanError::TruncatedCopy { table, began: block.header.place, rows });
-            }
-            if bytes.len() > ROW_LIMIT {
-                let rows = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-                self.check_row(rows)?;
-            }
-            return Ok(None);
-        };
-        let first_row = block.point.rows;
-        let crlf = block.point.crlf;
-        block.point.rows += rows;
-        let place = self.place();
-        self.line += rows;
-        let (buffer, start, end) = self.window.take(length);
-        Ok(Some(Event::Rows(Slab { buffer, start, end, place, first_row, rows, crlf, insert: None })))
-    }
-
     fn advance(&mut self, count: usize) {
         let lines = memchr_iter(b'\n', &self.window.bytes()[..count]).count() as u64;
         self.advance_lines(count, lines);
@@ -676,62 +513,6 @@ impl Scanner {
             reason: error.to_string(),
         })?;
         Ok(())
-    }
-}
-
-enum Closing {
-    At(usize),
-    No,
-    Unknown,
-}
-
-/// Whether the bytes, which begin a line of a block, begin with the line that closes it.
-fn closing_line(bytes: &[u8], whole: bool) -> Closing {
-    match bytes {
-        [b'\\', b'.', b'\n', ..] => Closing::At(3),
-        [b'\\', b'.', b'\r', b'\n', ..] => Closing::At(4),
-        [b'\\', b'.'] | [b'\\', b'.', b'\r'] if whole => Closing::At(bytes.len()),
-        [] | [b'\\'] | [b'\\', b'.'] | [b'\\', b'.', b'\r'] if !whole => Closing::Unknown,
-        _ => Closing::No,
-    }
-}
-
-impl Block {
-    /// The length and the number of rows of the slab at the start of `bytes`, or `None` when its end is not
-    /// in them. With `whole`, what rows are complete make the last slab.
-    fn cut(&mut self, bytes: &[u8], offset: u64, whole: bool, slabs: SlabSize) -> Option<(usize, u64)> {
-        let target = slabs.target(&self.point, offset);
-        let full = if bytes.len() >= target {
-            memchr(b'\n', &bytes[target - 1..]).map(|at| target + at)
-        } else {
-            None
-        };
-        let closed = self.closing(&bytes[..full.unwrap_or(bytes.len())], bytes, offset, whole);
-        let rest = || memchr::memrchr(b'\n', bytes).filter(|_| whole).map(|at| at + 1);
-        let length = closed.or(full).or_else(rest)?;
-        let rows = memchr_iter(b'\n', &bytes[..length]).count() as u64;
-        if rows <= slabs.rows {
-            return Some((length, rows));
-        }
-        let last = memchr_iter(b'\n', &bytes[..length]).nth(slabs.rows as usize - 1)?;
-        Some((last + 1, slabs.rows))
-    }
-
-    /// The length of the rows before the closing line, if that begins within `part` of `bytes`.
-    fn closing(&mut self, part: &[u8], bytes: &[u8], offset: u64, whole: bool) -> Option<usize> {
-        let from = self.searched.saturating_sub(offset) as usize;
-        for at in memmem::find_iter(part.get(from..)?, b"\n\\.") {
-            let line = from + at + 1;
-            match closing_line(&bytes[line..], whole) {
-                Closing::At(_) => return Some(line),
-                Closing::No => {}
-                // Two or three bytes are missing: what is before is not the end of the slab yet.
-                Closing::Unknown => return None,
-            }
-        }
-        // The two last bytes may begin the closing line.
-        self.searched = offset + part.len().saturating_sub(2).max(from) as u64;
-        None
     }
 }
 

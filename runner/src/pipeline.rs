@@ -18,23 +18,24 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use dump::{BlockPoint, Event, ScanPoint, Scanner, Slab, SlabSize};
+use dump::{BlockPoint, Event, ScanPoint, Slab};
 use kvbuffer::Sequence;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::budget::{Budget, Share};
-use crate::cli::Rows;
 use crate::config::Shape;
 use crate::decompress::Compression;
-use crate::error::{DumpError, Error};
-use crate::planner::psql::LOOKED_AT;
-use crate::planner::{Limit, PlanPoint, Planner, Work};
+use crate::error::Error;
+use crate::planner::{Limit, PlanPoint, Work};
 use crate::render::pieces::Numbers;
 use crate::render::rows::{FaultReason, Rendered};
-use crate::render::{Lines, TablePlan, inserts, packed, render};
-use crate::source::{Identity, Location, Source};
-use crate::transforms::Found;
-use crate::transforms::sample::Samples;
+use crate::render::{Lines, TablePlan, inserts, render};
+use crate::source::{Identity, Location};
+use spares::Spares;
+pub use walk::Walk;
+
+mod spares;
+mod walk;
 
 /// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
 /// most of the process's memory.
@@ -249,32 +250,6 @@ impl Pipeline {
     }
 }
 
-/// Buffers that wait to be used again.
-#[derive(Debug)]
-struct Spares<T>(Arc<Mutex<Vec<T>>>);
-
-impl<T> Default for Spares<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Clone for Spares<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> Spares<T> {
-    fn put(&self, spare: T) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
-    }
-
-    fn get(&self) -> Option<T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-}
-
 fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs: &Spares<Vec<u8>>) {
     let mut copy = Vec::new();
     loop {
@@ -442,222 +417,4 @@ fn before(mut mark: Mark, slab: &Slab, first: Sequence) -> Mark {
     mark.rows -= slab.rows;
     mark.next = first;
     mark
-}
-
-/// A dump being read: from its bytes to what is planned. Does no more than that, so that it also serves to count.
-pub struct Walk {
-    source: Source,
-    scanner: Scanner,
-    slabs: SlabSize,
-    planner: Planner,
-    name: String,
-}
-
-impl Walk {
-    /// Opens the dump and goes to where the task begins. What the dump defines before that is read again.
-    ///
-    /// # Errors
-    /// As reading and planning; [`Error::Checkpoint`] when it is not the dump of the checkpoint.
-    pub fn begin(task: &Task, name: &str) -> Result<Self, Error> {
-        let source = task.location.open()?;
-        let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
-        let slabs = match task.shape.rows {
-            Rows::Single => SlabSize::default(),
-            Rows::Packed if task.shape.transforms.is_some() => packed::SLABS_OF_TRANSFORMED,
-            Rows::Packed => packed::SLABS,
-        };
-        let scanner = Scanner::new().with_slabs(slabs);
-        let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned() };
-        if let Start::At { scan, plan, next, identity } = &task.start {
-            walk.source.expect(identity, name)?;
-            walk.go_to(scan, plan, *next)?;
-        }
-        Ok(walk)
-    }
-
-    fn go_to(&mut self, scan: &ScanPoint, plan: &PlanPoint, next: Sequence) -> Result<(), Error> {
-        let rebuilt = match plan.data_begins {
-            Some(begins) if !plan.late_definitions => begins.min(scan.offset),
-            _ => scan.offset,
-        };
-        let (slabs, stop) = (Spares::default(), AtomicBool::new(false));
-        // The end of a slab over the point, where everything is read again.
-        let mut ahead = Vec::new();
-        while self.scanner.point().offset < rebuilt {
-            match self.event(&slabs, &stop)? {
-                Some(Event::CopyStart(_)) if self.scanner.point().offset > rebuilt => break,
-                Some(Event::End) | None => break,
-                Some(event) => {
-                    if let Event::Rows(slab) = &event {
-                        let over = slab.end_offset().saturating_sub(scan.offset) as usize;
-                        ahead = slab.bytes()[slab.bytes().len() - over.min(slab.bytes().len())..].to_vec();
-                    }
-                    self.pass(event, &slabs)?;
-                }
-            }
-        }
-        ahead.extend(
-            self.scanner.read_ahead(scan.offset.max(self.scanner.point().offset)).unwrap_or_default(),
-        );
-        let scanner = Scanner::resume(scan).map_err(|error| self.dump_error(error))?;
-        self.scanner = scanner.with_slabs(self.slabs);
-        if scan.offset > self.source.offset() {
-            self.source.skip_to(scan.offset).map_err(|error| self.source.error(&self.name, error))?;
-        } else {
-            self.scanner.push(&ahead);
-        }
-        self.planner.resume(plan.clone(), next, &self.scanner)
-    }
-
-    /// Plans an event whose work nobody wants.
-    fn pass(&mut self, event: Event, slabs: &Spares<Vec<u8>>) -> Result<(), Error> {
-        if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) =
-            self.planner.plan(event, &self.scanner)?
-        {
-            slabs.put(slab.into_buffer());
-        }
-        Ok(())
-    }
-
-    /// The next event; `None` when told to stop.
-    fn event(&mut self, slabs: &Spares<Vec<u8>>, stop: &AtomicBool) -> Result<Option<Event>, Error> {
-        loop {
-            if let Some(event) = self.scanner.next_event().map_err(|error| self.dump_error(error))? {
-                return Ok(Some(event));
-            }
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            while let Some(buffer) = slabs.get() {
-                self.scanner.recycle(buffer);
-            }
-            let count = self
-                .source
-                .read(self.scanner.room())
-                .map_err(|error| self.source.error(&self.name, error))?;
-            match count {
-                0 => self.scanner.finish(),
-                count => self.scanner.fill(count),
-            }
-        }
-    }
-
-    /// Reads to the end for what is defined, and for the tables of rows that nothing defines.
-    ///
-    /// # Errors
-    /// As reading and planning; [`Error::Stopped`] is for the caller to say.
-    pub fn definitions(mut self, sample: bool, stop: &AtomicBool) -> Result<Found, Error> {
-        let slabs = Spares::default();
-        let mut undefined = Vec::new();
-        let mut samples = sample.then(Samples::default);
-        while let Some(event) = self.event(&slabs, stop)? {
-            let end = matches!(event, Event::End);
-            let starts = matches!(event, Event::CopyStart(_));
-            match self.planner.plan(event, &self.scanner)? {
-                Some((Work::Rows { plan, slab, .. }, _)) => {
-                    if let Some(samples) = &mut samples {
-                        samples.look(&plan, &slab, self.planner.schema());
-                    }
-                    slabs.put(slab.into_buffer());
-                }
-                Some((Work::LeftOut(slab), _)) => slabs.put(slab.into_buffer()),
-                _ => {}
-            }
-            if starts {
-                undefined.extend(self.planner.undefined());
-            }
-            if end {
-                break;
-            }
-        }
-        let found = Found::new(self.planner.schema(), undefined);
-        Ok(Found { findings: samples.map(Samples::findings).unwrap_or_default(), ..found })
-    }
-
-    /// Gives the rows of tables that are transformed to `see`, with the number of each slab's first row, until it has enough
-    /// or the dump ends.
-    ///
-    /// # Errors
-    /// As reading and planning.
-    pub fn transformed(
-        mut self,
-        stop: &AtomicBool,
-        mut see: impl FnMut(&TablePlan, &Slab),
-    ) -> Result<(), Error> {
-        let slabs = Spares::default();
-        while let Some(event) = self.event(&slabs, stop)? {
-            let end = matches!(event, Event::End);
-            match self.planner.plan(event, &self.scanner)? {
-                Some((Work::Rows { plan, slab, .. }, _)) => {
-                    if plan.transformed.is_some() {
-                        see(&plan, &slab);
-                    }
-                    slabs.put(slab.into_buffer());
-                }
-                Some((Work::LeftOut(slab), _)) => slabs.put(slab.into_buffer()),
-                _ => {}
-            }
-            if end {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
-    ///
-    /// # Errors
-    /// [`DumpError::Databases`] and [`DumpError::SecondDatabase`].
-    pub fn look_for_databases(mut self, stop: &AtomicBool) -> Result<(), Error> {
-        let slabs = Spares::default();
-        while self.scanner.point().offset < LOOKED_AT {
-            let Ok(Some(event)) = self.event(&slabs, stop) else { break };
-            let end = matches!(event, Event::End);
-            match self.pass(event, &slabs) {
-                Err(Error::Dump {
-                    source_name,
-                    error: DumpError::SecondDatabase { first, second, at, .. },
-                }) => {
-                    let error = DumpError::SecondDatabase { first, second, at, loaded: None };
-                    return Err(Error::Dump { source_name, error });
-                }
-                Err(error @ Error::Dump { error: DumpError::Databases { .. }, .. }) => return Err(error),
-                Err(_) => break,
-                Ok(()) if end => break,
-                Ok(()) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads to the end, or until told to stop, and returns the number after the last change.
-    ///
-    /// # Errors
-    /// As reading and planning.
-    pub fn count(mut self, stop: &AtomicBool) -> Result<Sequence, Error> {
-        let slabs = Spares::default();
-        while let Some(event) = self.event(&slabs, stop)? {
-            let end = matches!(event, Event::End);
-            self.pass(event, &slabs)?;
-            if end {
-                break;
-            }
-        }
-        Ok(self.planner.next())
-    }
-
-    fn sql(&self, texts: &[String], first: Sequence) -> Rendered {
-        let mut rendered = Rendered::default();
-        for (index, text) in texts.iter().enumerate() {
-            if let Some(sequence) = first.checked_add(index as u64) {
-                self.planner.encode_sql(&mut rendered.bytes, sequence, text);
-                rendered.ends_member(index as u32, 0);
-            }
-        }
-        rendered
-    }
-
-    fn dump_error(&self, error: dump::ScanError) -> Error {
-        Error::Dump { source_name: self.name.clone(), error: DumpError::Scan(error) }
-    }
 }

@@ -9,7 +9,6 @@
 //! Numbers are given here, in the dump's order and before any conversion, so that they depend on the dump and
 //! the configuration alone. Everything here is pure: no I/O, no clock.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
@@ -17,7 +16,6 @@ use dump::{
     CopyHeader, Event, Kind, LargeObject, Learned, Place, Scanner, Schema, Slab, Statement, Subject, object,
 };
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
-use serde::{Deserialize, Serialize};
 
 use crate::cli::Rows;
 use crate::config::Shape;
@@ -27,9 +25,12 @@ use crate::render::pieces::{self, Numbers};
 use crate::selection::{Follow, Unmatched};
 use crate::transforms;
 use choice::{Choice, Held};
-use settings::Settings;
+pub use limit::{Limit, LimitKind};
+pub use point::{Counters, PlanPoint};
 
 mod choice;
+mod limit;
+mod point;
 pub mod psql;
 mod settings;
 
@@ -51,51 +52,6 @@ pub enum Work {
     LeftOut(Slab),
     /// A table's rows are complete.
     TableEnd,
-}
-
-/// What lies in the dump up to a point, counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Rows that became changes or were rejected.
-    pub rows: u64,
-    /// Changes of SQL text.
-    pub statements: u64,
-    /// Statements, commands and rows that were left out, by kind.
-    pub skipped: BTreeMap<String, u64>,
-    /// Statements that no parser understood: passed on as they are.
-    pub not_understood: u64,
-}
-
-/// What the planner must know to go on from a point after the dump's definitions, besides the schema.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanPoint {
-    settings: Settings,
-    database: Option<String>,
-    /// The large object that is open, and how many of its bytes were written.
-    large_object: Option<(u32, u64)>,
-    /// Data was seen, so what follows may be post-data.
-    data_seen: bool,
-    /// So many of the identity columns, in the order of their definitions, are GENERATED ALWAYS again.
-    restored: usize,
-    /// Definitions came after the first data: then the schema is only rebuilt by reading everything again.
-    pub late_definitions: bool,
-    /// Where the first data begins, once that was seen: definitions before it rebuild the schema.
-    pub data_begins: Option<u64>,
-    /// The counts.
-    pub counters: Counters,
-}
-
-impl PlanPoint {
-    /// The counts up to the point.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Says how many rows lie before the point, where that is inside a block.
-    pub fn set_rows(&mut self, rows: u64) {
-        self.counters.rows = rows;
-    }
 }
 
 /// Turns events into work.
@@ -131,43 +87,6 @@ enum Current {
     Loading(Arc<TablePlan>),
     /// The kind that its rows count as.
     LeftOut(&'static str),
-}
-
-/// What the positions must stay below.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limit {
-    /// Every score must be less than this.
-    pub score: i64,
-    /// The error that a higher one is.
-    pub kind: LimitKind,
-}
-
-/// What sets a limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LimitKind {
-    /// The snapshot LSN.
-    Snapshot(String),
-    /// Something that lies in the set: described, with advice.
-    Occupied(String, &'static str),
-}
-
-impl Limit {
-    /// The error that sequence `sequence` is when it reaches this limit.
-    #[must_use]
-    pub fn error(&self, what: &str, first: Sequence, sequence: Sequence) -> RangeError {
-        match &self.kind {
-            LimitKind::Snapshot(lsn) => RangeError::SnapshotLsn {
-                what: what.to_owned(),
-                sequence: sequence.get(),
-                score: sequence.score().get(),
-                lsn: lsn.clone(),
-                limit: self.score,
-            },
-            LimitKind::Occupied(other, advice) => {
-                RangeError::Occupied { first: first.get(), other: other.clone(), limit: self.score, advice }
-            }
-        }
-    }
 }
 
 impl Planner {

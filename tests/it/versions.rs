@@ -45,7 +45,11 @@ fn server(version: u32, clients: Option<u32>) -> PostgresServer {
 fn try_out(server: &PostgresServer, without: &[&str], pg_dump_args: &[&str], rows: &[&str]) {
     let source =
         Source::of_database(server, "database", without, pg_dump_args).expect("the fixture database");
-    let reference = Reference::restore(server, &source);
+    // PostgreSQL 13 refuses DEFAULT for a generated column in a list of rows, so psql cannot restore what pg_dump wrote.
+    let refused = server.major_version() == 13 && pg_dump_args == ["--rows-per-insert=100"];
+    let others =
+        refused.then(|| Source::of_database(server, "database", without, &["--inserts"]).expect("the same"));
+    let reference = Reference::restore(server, others.as_ref().unwrap_or(&source));
     let redis = RedisServer::start();
     load(&redis, &source.plain, rows);
     let options = strict_options(5);

@@ -1,0 +1,52 @@
+//! What the planner knows at a point of the dump.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Settings;
+
+/// What lies in the dump up to a point, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Rows that became changes or were rejected.
+    pub rows: u64,
+    /// Changes of SQL text.
+    pub statements: u64,
+    /// Statements, commands and rows that were left out, by kind.
+    pub skipped: BTreeMap<String, u64>,
+    /// Statements that no parser understood: passed on as they are.
+    pub not_understood: u64,
+}
+
+/// What the planner must know to go on from a point after the dump's definitions, besides the schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPoint {
+    pub(super) settings: Settings,
+    pub(super) database: Option<String>,
+    /// The large object that is open, and how many of its bytes were written.
+    pub(super) large_object: Option<(u32, u64)>,
+    /// Data was seen, so what follows may be post-data.
+    pub(super) data_seen: bool,
+    /// So many of the identity columns, in the order of their definitions, are GENERATED ALWAYS again.
+    pub(super) restored: usize,
+    /// Definitions came after the first data: then the schema is only rebuilt by reading everything again.
+    pub late_definitions: bool,
+    /// Where the first data begins, once that was seen: definitions before it rebuild the schema.
+    pub data_begins: Option<u64>,
+    /// The counts.
+    pub counters: Counters,
+}
+
+impl PlanPoint {
+    /// The counts up to the point.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Says how many rows lie before the point, where that is inside a block.
+    pub fn set_rows(&mut self, rows: u64) {
+        self.counters.rows = rows;
+    }
+}
