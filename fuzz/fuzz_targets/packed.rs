@@ -91,13 +91,45 @@ impl Sql<'_> {
     }
 
     fn arrays(&mut self) -> Rows {
-        self.expect("SELECT\npg_catalog.unnest(");
-        let first = elements(&self.literal());
-        self.expect("::pg_catalog.numeric[]),\npg_catalog.unnest(");
-        let second = elements(&self.literal());
-        self.expect("::pg_catalog.text[])");
-        assert_eq!(first.len(), second.len(), "columns of different lengths");
-        first.into_iter().zip(second).map(|(a, b)| vec![a, b]).collect()
+        self.expect("SELECT\n");
+        let first = self.column("numeric");
+        self.expect(",\n");
+        let second = self.column("text");
+        let rows = match (&first, &second) {
+            (Column::Each(first), Column::Each(second)) => {
+                assert_eq!(first.len(), second.len(), "columns of different lengths");
+                first.len()
+            }
+            (Column::Each(column), _) | (_, Column::Each(column)) => column.len(),
+            _ => panic!("no column says how many rows there are"),
+        };
+        (0..rows).map(|row| vec![first.at(row), second.at(row)]).collect()
+    }
+
+    /// An array's elements, or a value for all rows.
+    fn column(&mut self, name: &str) -> Column {
+        if self.takes("pg_catalog.unnest(") {
+            let found = elements(&self.literal());
+            self.expect(&format!("::pg_catalog.{name}[])"));
+            return Column::Each(found);
+        }
+        let value = self.value();
+        self.expect(&format!("::pg_catalog.{name}"));
+        Column::All(value)
+    }
+}
+
+enum Column {
+    Each(Vec<Option<String>>),
+    All(Option<String>),
+}
+
+impl Column {
+    fn at(&self, row: usize) -> Option<String> {
+        match self {
+            Self::Each(values) => values[row].clone(),
+            Self::All(value) => value.clone(),
+        }
     }
 }
 
@@ -149,8 +181,8 @@ fn copied(value: Option<&String>) -> String {
     value.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
 
-fuzz_target!(|input: (Vec<u8>, Vec<(Option<String>, Option<String>)>, bool, bool)| {
-    let (noise, rows, arrays, alone) = input;
+fuzz_target!(|input: (Vec<u8>, Vec<(Option<String>, Option<String>)>, bool, bool, bool)| {
+    let (noise, rows, arrays, alone, same) = input;
     let plan = plan(arrays, alone);
     // A slab is whole lines.
     let noise = [noise, b"\n".to_vec()].concat();
@@ -160,8 +192,11 @@ fuzz_target!(|input: (Vec<u8>, Vec<(Option<String>, Option<String>)>, bool, bool
     assert_eq!(read_back + faults, lines as usize);
 
     let nul = |value: &Option<String>| value.as_ref().is_some_and(|text| text.contains('\0'));
-    let wanted: Rows =
+    let mut wanted: Rows =
         rows.into_iter().filter(|(a, b)| !nul(a) && !nul(b)).map(|(a, b)| vec![a, b]).collect();
+    if let Some(value) = wanted.first().map(|row| row[1].clone()).filter(|_| same) {
+        wanted.iter_mut().for_each(|row| row[1].clone_from(&value));
+    }
     let line =
         |row: &Vec<Option<String>>| format!("{}\t{}\n", copied(row[0].as_ref()), copied(row[1].as_ref()));
     let bytes: String = wanted.iter().map(line).collect();

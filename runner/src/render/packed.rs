@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! SET LOCAL session_replication_role = replica;
-//! INSERT INTO t (a, b) OVERRIDING SYSTEM VALUE SELECT pg_catalog.unnest('{1,2}'::pg_catalog.int4[]), pg_catalog.unnest('{"x",NULL}'::pg_catalog.text[]);
+//! INSERT INTO t (a, b, c) OVERRIDING SYSTEM VALUE SELECT pg_catalog.unnest('{1,2}'::pg_catalog.int4[]), pg_catalog.unnest('{"x",NULL}'::pg_catalog.text[]), 'y'::pg_catalog.text;
 //! INSERT INTO t (a, c) OVERRIDING SYSTEM VALUE VALUES ('1', '{x}'), ('2', NULL);
 //! ```
 //!
-//! Arrays are read by the server faster than anything but COPY, a row from each in turn; but the types must be known, and an assignment from the
-//! bare type must be what the column's input function is. Else each value is a literal of no type, which PostgreSQL reads
+//! Arrays are read by the server faster than anything but COPY, a row from each in turn, and a column that is the same in all
+//! rows is written once; but the types must be known, and an assignment from the bare type must be what the column's input
+//! function is. Else each value is a literal of no type, which PostgreSQL reads
 //! by the type of the column, as COPY does.
 //!
 //! A pack is a slab, but for two cases. Where PostgreSQL may take one row and refuse the next, each row is a pack
@@ -229,6 +230,8 @@ impl<'a> Reader<'a> {
 struct Pack {
     arrays: bool,
     buffers: Vec<Vec<u8>>,
+    /// The length of the first element of each buffer while the others are the same.
+    same: Vec<Option<usize>>,
     /// Where each buffer ended before the row in hand.
     before: Vec<usize>,
     rows: u64,
@@ -239,7 +242,7 @@ impl Pack {
         let columns = plan.elements.len();
         let arrays = columns > 0;
         let buffers = vec![Vec::new(); if arrays { columns } else { 1 }];
-        Self { arrays, before: vec![0; buffers.len()], buffers, rows: 0 }
+        Self { arrays, same: vec![None; columns], before: vec![0; buffers.len()], buffers, rows: 0 }
     }
 
     /// Adds a row, or nothing of it.
@@ -268,6 +271,14 @@ impl Pack {
     fn end(&mut self) {
         if !self.arrays {
             self.buffers[0].push(b')');
+        }
+        for ((same, buffer), before) in self.same.iter_mut().zip(&self.buffers).zip(&self.before) {
+            *same = match *same {
+                _ if self.rows == 0 => Some(buffer.len()),
+                // Behind a comma.
+                Some(length) if buffer[before + 1..] == buffer[..length] => Some(length),
+                _ => None,
+            };
         }
         self.rows += 1;
     }
@@ -306,8 +317,15 @@ impl Pack {
             return;
         }
         sql.extend_from_slice(b"SELECT");
+        // One array must say how many rows there are.
+        let counting = self.same.iter().position(Option::is_none).unwrap_or(0);
         for (column, (buffer, element)) in self.buffers.iter().zip(&plan.elements).enumerate() {
             sql.extend_from_slice(if column > 0 { b",\n" } else { b"\n" });
+            if let Some(length) = self.same[column].filter(|_| column != counting) {
+                scalar(sql, &buffer[..length]);
+                sql.extend_from_slice(format!("::pg_catalog.{element}").as_bytes());
+                continue;
+            }
             sql.extend_from_slice(b"pg_catalog.unnest('{");
             sql.extend_from_slice(buffer);
             // The elements of arrays of arrays would come one by one.
@@ -368,6 +386,27 @@ fn element(out: &mut Vec<u8>, class: TypeClass, value: Option<&[u8]>) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// An element of an array as a literal by itself.
+fn scalar(sql: &mut Vec<u8>, element: &[u8]) {
+    if element == b"NULL" {
+        sql.extend_from_slice(element);
+        return;
+    }
+    sql.push(b'\'');
+    match element.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")) {
+        None => sql.extend_from_slice(element),
+        Some(mut rest) => {
+            while let Some(at) = memchr::memchr(b'\\', rest) {
+                sql.extend_from_slice(&rest[..at]);
+                sql.extend(rest.get(at + 1));
+                rest = rest.get(at + 2..).unwrap_or_default();
+            }
+            sql.extend_from_slice(rest);
+        }
+    }
+    sql.push(b'\'');
 }
 
 /// A number or a truth value, which needs no quotes.

@@ -66,6 +66,29 @@ fn arrays_of_arrays_are_text_until_they_are_taken_out() {
 }
 
 #[test]
+fn columns_that_do_not_change_are_written_once() {
+    let plan = plan(&[TypeClass::Integer, TypeClass::Text], &["int4", "text"]);
+    let pack = |rows: &str| texts(&rendered(rows.as_bytes(), &plan, 1)).concat();
+    let want = |first: &str, second: &str| format!("{START}SELECT\n{first},\n{second};");
+    let numbers = |elements: &str| format!("pg_catalog.unnest('{{{elements}}}'::pg_catalog.int4[])");
+    let odd = "it's \\\\ \"a\"\\n";
+    let literal = "'it''s \\ \"a\"\n'::pg_catalog.text";
+    assert_eq!(pack(&format!("1\t{odd}\n2\t{odd}\n3\t{odd}\n")), want(&numbers("1,2,3"), literal));
+    assert_eq!(pack("1\t\\N\n2\t\\N\n"), want(&numbers("1,2"), "NULL::pg_catalog.text"));
+    assert_eq!(pack("1\tNULL\n2\tNULL\n"), want(&numbers("1,2"), "'NULL'::pg_catalog.text"));
+    assert_eq!(pack("1\t\n2\t\n"), want(&numbers("1,2"), "''::pg_catalog.text"));
+    assert_eq!(pack("1\t\"\n2\t\"\n"), want(&numbers("1,2"), "'\"'::pg_catalog.text"));
+    let texts = "pg_catalog.unnest('{\"a\",\"b\"}'::pg_catalog.text[])";
+    assert_eq!(pack("7\ta\n7\tb\n"), want("'7'::pg_catalog.int4", texts));
+    // As many rows as the dump has, where nothing tells them apart.
+    assert_eq!(pack("7\ta\n7\ta\n"), want(&numbers("7,7"), "'a'::pg_catalog.text"));
+    // A row that is left out tells nothing apart.
+    assert_eq!(pack("1\ta\nx\tb\tc\n2\ta\n"), want(&numbers("1,2"), "'a'::pg_catalog.text"));
+    // The beginning of an element is not the element.
+    assert_eq!(pack("1\ta\n12\ta\n1\ta\n"), want(&numbers("1,12,1"), "'a'::pg_catalog.text"));
+}
+
+#[test]
 fn literals_where_they_are_not() {
     let plan = plan(&[TypeClass::Integer, TypeClass::Text], &[]);
     let lines = "1\tit's \\\\ \"a\"\\n\n\\N\t\\N\n";
@@ -127,11 +150,10 @@ fn a_long_row_is_a_pack_of_its_own() {
 fn no_pack_of_several_rows_is_too_large() {
     let half = "'".repeat(ALONE / 2 - 10);
     let empty = "\t".repeat(90);
-    let empties: String = format!("{empty}\n").repeat(SLABS.rows as usize);
-    let cases = [
-        (format!("1\t{half}\n2\t{half}\n"), 2),
-        (empties[..empties.len().min(ALONE / 91 * 91)].to_owned(), 91),
-    ];
+    // One row of others, so that no column is the same in all rows.
+    let empties: String = format!("{}x\n", "x\t".repeat(90))
+        + &format!("{empty}\n").repeat((SLABS.rows as usize - 1).min(ALONE / 91 - 2));
+    let cases = [(format!("1\t{half}\n2\t{}\n", &half[1..]), 2), (empties, 91)];
     for (lines, columns) in cases {
         for elements in [vec!["text"; columns], Vec::new()] {
             let plan = plan(&vec![TypeClass::Text; columns], &elements);
