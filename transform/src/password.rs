@@ -38,14 +38,32 @@ pub(crate) fn push(
     Ok(())
 }
 
-fn bcrypt(cost: u32, cleartext: &[u8], salt: [u8; 16], out: &mut String) -> Result<(), Reason> {
-    use std::fmt::Write;
+/// Appends a text as long as the hash, of a password that has one.
+pub(crate) fn stand_in(hash: PasswordHash, cleartext: &[u8], out: &mut String) -> Result<(), Reason> {
+    let length = match hash {
+        PasswordHash::Bcrypt { .. } => {
+            bcrypt_takes(cleartext)?;
+            60
+        }
+        _ => 2 * 16 + 1 + 2 * 32,
+    };
+    out.extend(std::iter::repeat_n('-', length));
+    Ok(())
+}
+
+fn bcrypt_takes(cleartext: &[u8]) -> Result<(), Reason> {
     if cleartext.len() > BCRYPT_LONGEST {
         return Err(Reason::Password("bcrypt takes at most 72 bytes"));
     }
     if cleartext.contains(&0) {
         return Err(Reason::Password("bcrypt takes no NUL"));
     }
+    Ok(())
+}
+
+fn bcrypt(cost: u32, cleartext: &[u8], salt: [u8; 16], out: &mut String) -> Result<(), Reason> {
+    use std::fmt::Write;
+    bcrypt_takes(cleartext)?;
     // A password ends with a NUL there.
     let mut password = cleartext.to_vec();
     if password.len() < BCRYPT_LONGEST {

@@ -32,6 +32,8 @@ pub struct Plan {
     planned: Vec<Option<usize>>,
     reads: Vec<bool>,
     warnings: Vec<Problem>,
+    /// Password hashes are computed; else only counted.
+    hashes: bool,
 }
 
 /// What a template takes a column's value for.
@@ -67,8 +69,10 @@ enum Step {
 #[derive(Debug, Default)]
 pub struct Scratch {
     results: Vec<Outcome>,
-    passwords: HashMap<(usize, [u8; 16], String), String>,
+    passwords: HashMap<(PasswordHash, [u8; 16], String), String>,
     cleartext: String,
+    /// Places of columns for which a hash had to be computed.
+    hashed: Vec<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +94,11 @@ impl Scratch {
     #[must_use]
     pub fn value(&self, n: usize) -> Option<&str> {
         self.results.get(n).and_then(Outcome::value)
+    }
+
+    /// The places in the row of the columns for which the last row took the computation of a password hash.
+    pub fn hashed(&self) -> impl Iterator<Item = usize> {
+        self.hashed.iter().copied()
     }
 }
 
@@ -115,6 +124,7 @@ impl Plan {
             planned: vec![None; table.columns.len()],
             reads: vec![false; table.columns.len()],
             warnings: Vec::new(),
+            hashes: true,
         };
         let Some(rules) = config.tables.get(&table.name) else { return Ok(plan) };
         let mut faults = rules.unknown_columns(table);
@@ -220,6 +230,35 @@ impl Plan {
         self.reads.get(at).copied().unwrap_or(false)
     }
 
+    /// The same plan with a text of the same length in place of each password hash, which would take its time: to learn
+    /// beforehand what a run will do.
+    #[must_use]
+    pub fn without_hashing(mut self) -> Self {
+        self.hashes = false;
+        self
+    }
+
+    /// The columns that get password hashes: their places in the row, and their names.
+    pub fn passwords(&self) -> impl Iterator<Item = (usize, &str)> {
+        let password = |column: &&PlannedColumn| matches!(column.step, Step::Password { .. });
+        self.columns.iter().filter(password).map(|column| (column.at, &*column.name))
+    }
+
+    /// Computes a password hash as the column at this place gets them, to learn how long that takes.
+    ///
+    /// # Errors
+    ///
+    /// When the function takes no such parameters. A column that gets none is none to compute.
+    pub fn hash_once(&self, at: usize) -> Result<(), Reason> {
+        let column = self.planned.get(at).copied().flatten().map(|n| &self.columns[n]);
+        match column.map(|column| &column.step) {
+            Some(Step::Password { hash, .. }) => {
+                password::push(*hash, b"a password", [0; 16], &mut String::new())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What is allowed and yet most often a mistake.
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
@@ -245,6 +284,7 @@ impl Plan {
                 fatal: true,
             });
         }
+        scratch.hashed.clear();
         scratch.results.resize_with(self.columns.len(), Outcome::default);
         for (outcome, column) in scratch.results.iter_mut().zip(&self.columns) {
             outcome.at = column.at;
@@ -307,11 +347,16 @@ impl Plan {
                 clear.clear();
                 cleartext.render(&View { plan: self, row, results: &scratch.results }, &mut clear)?;
                 let salt = salt_of(*salt, source, text);
-                let known = (column.at, salt, clear);
+                let known = (*hash, salt, clear);
                 match scratch.passwords.get(&known) {
                     Some(hash) => out.push_str(hash),
                     None => {
-                        password::push(*hash, known.2.as_bytes(), known.1, out)?;
+                        scratch.hashed.push(column.at);
+                        if self.hashes {
+                            password::push(*hash, known.2.as_bytes(), known.1, out)?;
+                        } else {
+                            password::stand_in(*hash, known.2.as_bytes(), out)?;
+                        }
                         if scratch.passwords.len() >= REMEMBERED {
                             scratch.passwords.clear();
                         }

@@ -94,7 +94,7 @@ pub(crate) enum SaltSource {
     Keyed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub(crate) enum PasswordHash {
     Bcrypt { cost: u32 },
     Scrypt { log_n: u8, r: u32, p: u32 },

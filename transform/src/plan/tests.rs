@@ -414,6 +414,52 @@ fn passwords_are_remembered_but_right() {
     assert_eq!(seen.values().collect::<std::collections::HashSet<_>>().len(), 15);
 }
 
+/// A thread has the rows of several tables.
+#[test]
+fn a_hash_that_is_remembered_is_of_its_own_kind() {
+    let table = table(&[("c", "text")]);
+    let hash = |rule: &str, scratch: &mut Scratch| {
+        let plan = compile(&table, &format!("c: {rule}")).unwrap();
+        plan.apply(&[Some("x")], 1, scratch).unwrap();
+        scratch.value(0).unwrap().to_owned()
+    };
+    let mut scratch = Scratch::default();
+    for iterations in [1, 2] {
+        let pbkdf2 =
+            format!("{{type: PasswordPBKDF2, cleartext: s, use_salt: false, iterations: {iterations}}}");
+        let scrypt = "{type: PasswordScrypt, cleartext: s, use_salt: false, n: 16}";
+        for rule in [&pbkdf2, scrypt] {
+            assert_eq!(hash(rule, &mut scratch), hash(rule, &mut Scratch::default()), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn placeholders_are_as_long_as_hashes_and_count_them() {
+    let table = table(&[("id", "integer"), ("c", "text"), ("d", "text")]);
+    for (kind, options) in [
+        ("PasswordBcrypt", "cost: 4"),
+        ("PasswordScrypt", "use_salt: false, n: 16"),
+        ("PasswordPBKDF2", "use_salt: false, iterations: 1"),
+        ("PasswordArgon2id", "use_salt: false, memory: 32, threads: 1"),
+    ] {
+        let rules = format!("c: {{type: {kind}, cleartext: '{{{{.id}}}}', {options}}}, d: FakeName");
+        let plan = compile(&table, &rules).unwrap();
+        let (mut real, mut without) = (Scratch::default(), Scratch::default());
+        let estimate = plan.clone().without_hashing();
+        for (id, first) in [("1", 1), ("1", 0), ("2", 1)] {
+            plan.apply(&[Some(id), Some("x"), Some("y")], 1, &mut real).unwrap();
+            estimate.apply(&[Some(id), Some("x"), Some("y")], 1, &mut without).unwrap();
+            assert_eq!(real.value(0).map(str::len), without.value(0).map(str::len), "{kind}");
+            assert_ne!(real.value(0), without.value(0));
+            assert_eq!(real.value(1), without.value(1));
+            assert_eq!(without.hashed().collect::<Vec<_>>(), vec![1; first], "{kind}");
+        }
+        assert_eq!(plan.passwords().collect::<Vec<_>>(), [(1, "c")]);
+        plan.hash_once(1).unwrap();
+    }
+}
+
 #[test]
 fn salts_of_passwords() {
     let hash = |options: &str, original: &str| {
