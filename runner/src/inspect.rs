@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use kvbuffer::{ChangeData, Sequence, decode};
 
@@ -24,9 +25,12 @@ use crate::pipeline::{Converted, Item, Mark, Pipeline, Start, Task};
 use crate::progress::Progress;
 use crate::render::TablePlan;
 use crate::render::pieces::is_piece;
+use crate::render::transformed::Transformed;
 use crate::source::Location;
 use crate::stop::Stop;
-use report::{Fault, Format, PIECE, Report, Table};
+use crate::transforms::Transforms;
+use crate::transforms::definitions::Definitions;
+use report::{Fault, Format, Hashing, PIECE, Report, Table};
 
 pub mod report;
 
@@ -81,7 +85,8 @@ pub async fn inspect(
     let mut pipeline =
         Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
     let report = Report::new(format, config.shape.rows);
-    let mut counts = Counts { report, progress, before: None, tables: BTreeMap::new() };
+    let mut counts =
+        Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
     if stop.requested().is_some() {
         // The scan thread may be deep in a read; the process ends anyway.
@@ -93,6 +98,9 @@ pub async fn inspect(
     joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
     let failed = counted.err();
     counts.report.error = failed.as_ref().map(|failed| error::chain(failed));
+    if let Some(transforms) = &config.shape.transforms {
+        counts.transforms(transforms, config);
+    }
     Ok((counts.finish(), failed))
 }
 
@@ -131,6 +139,8 @@ struct Counts<'a> {
     /// The slab before, whose end the next point tells: its table, and where it begins.
     before: Option<(Arc<str>, u64)>,
     tables: BTreeMap<Arc<str>, Table>,
+    /// What the blocks' rows go through, each with its table.
+    transformed: Vec<(Arc<str>, Arc<Transformed>)>,
 }
 
 impl Counts<'_> {
@@ -189,6 +199,11 @@ impl Counts<'_> {
     fn rows(&mut self, (name, plan): (&Arc<str>, &TablePlan), count: u64, converted: &Converted) {
         let Converted { rendered, rejects } = converted;
         let table = self.tables.entry(Arc::clone(name)).or_insert_with(|| Table::new(name));
+        if let Some(by) = &plan.transformed
+            && !self.transformed.last().is_some_and(|(_, last)| Arc::ptr_eq(last, by))
+        {
+            self.transformed.push((Arc::clone(name), Arc::clone(by)));
+        }
         if table.columns.is_empty() && !rendered.members.is_empty() {
             table.columns.clone_from(&plan.columns);
         }
@@ -206,6 +221,35 @@ impl Counts<'_> {
         for index in 0..rendered.members.len() {
             self.change(rendered.member(index).len());
         }
+    }
+
+    /// What the transforms will take, and what they leave as it is.
+    fn transforms(&mut self, transforms: &Transforms, config: &Config) {
+        let mut hashing: BTreeMap<(Arc<str>, String), (u64, Option<f64>)> = BTreeMap::new();
+        for (table, by) in &self.transformed {
+            for (at, column, hashes) in by.hashed() {
+                let (all, seconds) = hashing.entry((Arc::clone(table), column.to_owned())).or_default();
+                *all += hashes;
+                seconds.get_or_insert_with(|| {
+                    let begin = Instant::now();
+                    by.hash_once(at);
+                    begin.elapsed().as_secs_f64()
+                });
+            }
+        }
+        let hashing = hashing.into_iter().map(|((table, column), (hashes, seconds))| Hashing {
+            table: table.to_string(),
+            column,
+            hashes,
+            seconds_each: seconds.unwrap_or_default(),
+        });
+        self.report.transforms = Some(report::Transforms {
+            workers: config.workers,
+            hashing: hashing.collect(),
+            definitions: transforms.definitions().map(Definitions::telltales).unwrap_or_default(),
+            definitions_read: config.location.is_rereadable()
+                && transforms.definitions().is_some_and(|definitions| !definitions.is_cut()),
+        });
     }
 
     fn change(&mut self, bytes: usize) {

@@ -161,10 +161,7 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = inspect::config(&args.load)?;
     let (progress, shown) = show_progress(&args.load).await?;
-    let result = match transforms::prepare(&config, &stop).await {
-        Ok(config) => inspect::inspect(&config, &progress, &stop).await,
-        Err(error) => Err(error),
-    };
+    let result = inspected(&config, &progress, &stop).await;
     shown.end().await;
     let (report, failed) = result?;
     let said = match args.format {
@@ -174,6 +171,16 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     // As below: a reader that went away misses it.
     let _ = std::io::stdout().write_all(said.as_bytes());
     failed.map_or(Ok(()), Err)
+}
+
+async fn inspected(
+    config: &Config,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<(inspect::report::Report, Option<Error>), Error> {
+    let config = transforms::prepare(config, stop).await?;
+    let config = transforms::rehearse(&config, stop).await?;
+    inspect::inspect(&config, progress, stop).await
 }
 
 async fn transform(command: &TransformCommand) -> Result<(), Error> {

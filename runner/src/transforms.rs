@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use definitions::Definitions;
 use dump::{Schema, quote_name};
 use transform::{Plan, Problems};
 
@@ -27,6 +28,7 @@ use crate::render::transformed::Transformed;
 use crate::stop::Stop;
 use kvbuffer::Sequence;
 
+pub mod definitions;
 pub mod preview;
 pub mod sample;
 
@@ -38,6 +40,8 @@ const MOST: u64 = 16 << 20;
 pub struct Transforms {
     config: transform::Config,
     key: transform::Key,
+    /// Only to learn what a load will do: literals that values are looked for in.
+    rehearsal: Option<Arc<Definitions>>,
 }
 
 impl fmt::Debug for Transforms {
@@ -66,7 +70,7 @@ impl Transforms {
             Some(path) => key_of(path)?,
             None => transform::Key::insecure_unkeyed(),
         };
-        Ok(Self { config, key })
+        Ok(Self { config, key, rehearsal: None })
     }
 
     /// What the checkpoint knows it by: the same configuration and key give the same rows. Tells nothing of the key.
@@ -79,6 +83,12 @@ impl Transforms {
     #[must_use]
     pub fn config(&self) -> &transform::Config {
         &self.config
+    }
+
+    /// The literals that values are looked for in, where this is only a look at what a load will do.
+    #[must_use]
+    pub fn definitions(&self) -> Option<&Definitions> {
+        self.rehearsal.as_deref()
     }
 
     /// The schema that it was resolved with, if it was.
@@ -102,8 +112,11 @@ impl Transforms {
             return Ok(None);
         }
         let table = block(plan, known);
-        let compiled = Plan::compile(&self.config, &table, &self.key).map_err(refused)?;
-        Ok((!compiled.is_empty()).then(|| Transformed::new(compiled, plan, table.columns.len())))
+        let mut compiled = Plan::compile(&self.config, &table, &self.key).map_err(refused)?;
+        if self.rehearsal.is_some() {
+            compiled = compiled.without_hashing();
+        }
+        Ok((!compiled.is_empty()).then(|| Transformed::new(compiled, plan, &table, self.rehearsal.clone())))
     }
 
     /// Brings the configuration together with a whole dump's definitions, and tries every table.
@@ -128,7 +141,7 @@ impl Transforms {
         }
         warnings.sort_by_key(|problem| problem.place);
         warnings.dedup();
-        Ok((Self { config, key: self.key.clone() }, warnings))
+        Ok((Self { config, key: self.key.clone(), rehearsal: None }, warnings))
     }
 }
 
@@ -284,16 +297,44 @@ fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
 /// # Errors
 /// As reading.
 pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, Error> {
-    let task = Task {
+    let task = definitions_task(config);
+    aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(sample, stop), stop)
+        .await
+}
+
+/// The configuration of a look at what a load will do: password hashes are only counted, and values are looked for in the
+/// definitions where the dump can be read for these beforehand.
+///
+/// # Errors
+/// As reading.
+pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
+    let mut config = config.clone();
+    let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
+    let task = definitions_task(&config);
+    let read = move |stop: &AtomicBool| {
+        let mut definitions = Definitions::default();
+        if task.location.is_rereadable() {
+            let walk = Walk::begin(&task, &task.location.name())?;
+            walk.statements(stop, |text, line, standard| definitions.learn(text, line, standard))?;
+        }
+        Ok(definitions.complete())
+    };
+    let definitions = aside(read, stop).await?;
+    let transforms = Transforms { rehearsal: Some(Arc::new(definitions)), ..(*transforms).clone() };
+    config.shape = Arc::new(Shape { transforms: Some(Arc::new(transforms)), ..(*config.shape).clone() });
+    Ok(config)
+}
+
+/// A reading of the dump as it is.
+fn definitions_task(config: &Config) -> Task {
+    Task {
         location: config.location.clone(),
         shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
         start: Start::Fresh,
         first: Sequence::FIRST,
         limit: None,
         workers: 1,
-    };
-    aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(sample, stop), stop)
-        .await
+    }
 }
 
 /// The configuration with what the dump's constraints demand, as YAML.

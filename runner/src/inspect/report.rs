@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::Rows;
 use crate::render::packed::SLABS;
+use crate::transforms::definitions::Telltale;
 
 /// What changes are called that are no statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";
@@ -81,6 +82,70 @@ pub struct Form {
     pub consumer_seconds: (u64, u64),
 }
 
+/// Password hashes of a column.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hashing {
+    /// Its table, as SQL has it.
+    pub table: String,
+    /// Its name, as SQL has it.
+    pub column: String,
+    /// How many are computed; what comes again is remembered for a while.
+    pub hashes: u64,
+    /// Seconds that one takes on this machine.
+    pub seconds_each: f64,
+}
+
+/// What is to be known of the transforms beforehand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transforms {
+    /// Threads that transform.
+    pub workers: usize,
+    /// What takes its time by design.
+    pub hashing: Vec<Hashing>,
+    /// Statements that hold values of columns that are transformed, and are passed on as they are.
+    pub definitions: Vec<Telltale>,
+    /// All statements were looked through for such.
+    pub definitions_read: bool,
+}
+
+impl Transforms {
+    /// Seconds that the password hashes take with all threads.
+    #[must_use]
+    pub fn hashing_seconds(&self) -> u64 {
+        let all: f64 = self.hashing.iter().map(|column| column.hashes as f64 * column.seconds_each).sum();
+        (all / self.workers.max(1) as f64).ceil() as u64
+    }
+
+    fn advices(&self, say: &mut impl FnMut(bool, String)) {
+        let count = self.definitions.len();
+        say(
+            count > 0,
+            format!(
+                "{count} statements hold values of columns that are transformed, and definitions are passed on as they are: change them in the source, or leave them out"
+            ),
+        );
+        say(
+            !self.definitions_read,
+            "not all definitions were looked through for values of columns that are transformed: a pipe is read once, and of more than 8 MiB of literals the rest is not searched".to_owned(),
+        );
+    }
+
+    fn text(&self, out: &mut String) {
+        let hashes: u64 = self.hashing.iter().map(|column| column.hashes).sum();
+        if hashes > 0 {
+            let (all, workers) = (time(self.hashing_seconds()), self.workers);
+            let _ = writeln!(out, "  transforms  {all} for {hashes} password hashes by {workers} workers");
+        }
+        for Hashing { table, column, hashes, seconds_each } in &self.hashing {
+            let _ = writeln!(out, "    {hashes:>12} of {:.4} s  {table}.{column}", seconds_each);
+        }
+        for Telltale { line, statement, columns } in self.definitions.iter().take(TABLES) {
+            let columns = columns.join(", ");
+            let _ = writeln!(out, "    line {line} has values of {columns}: {statement} …");
+        }
+    }
+}
+
 /// Everything that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -121,6 +186,9 @@ pub struct Report {
     pub statement_bytes: u64,
     /// Why the dump cannot be loaded to its end; what is counted lies before.
     pub error: Option<String>,
+    /// Of the transforms, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transforms: Option<Transforms>,
     /// What to do about all that.
     pub advice: Vec<String>,
 }
@@ -148,6 +216,7 @@ impl Report {
             not_understood: 0,
             faults: Vec::new(),
             error: None,
+            transforms: None,
             advice: Vec::new(),
         }
     }
@@ -251,6 +320,11 @@ impl Report {
                 "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
             ),
         );
+        if let Some(transforms) = &self.transforms {
+            transforms.advices(&mut say);
+            let large = self.count(&["LARGE OBJECT"]);
+            say(large > 0, format!("{large} statements write large objects, which are not transformed"));
+        }
         let extensions = self.count(&["CREATE EXTENSION"]);
         say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));
         say(
@@ -321,6 +395,9 @@ impl Report {
             let _ = writeln!(out, "  rejected    {} rows cannot be loaded", self.rejected);
         }
         self.lists(&mut out);
+        if let Some(transforms) = &self.transforms {
+            transforms.text(&mut out);
+        }
         if let Some(error) = &self.error {
             let _ = writeln!(out, "  it cannot be loaded beyond this: {error}");
         }

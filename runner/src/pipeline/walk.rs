@@ -182,6 +182,39 @@ impl Walk {
         Ok(())
     }
 
+    /// Gives the statements that become changes to `see`, each with the line that it begins on and with
+    /// `standard_conforming_strings`.
+    ///
+    /// # Errors
+    /// As reading and planning.
+    pub fn statements(
+        mut self,
+        stop: &AtomicBool,
+        mut see: impl FnMut(&str, u64, bool),
+    ) -> Result<(), Error> {
+        let slabs = Spares::default();
+        while let Some(event) = self.event(&slabs, stop)? {
+            let end = matches!(event, Event::End);
+            let statement = match &event {
+                Event::Statement(statement) => Some((statement.text.clone(), statement.place.line)),
+                _ => None,
+            };
+            match (self.planner.plan(event, &self.scanner)?, statement) {
+                (Some((Work::Sql(_), _)), Some((text, line))) => {
+                    see(&text, line, self.scanner.standard_strings())
+                }
+                (Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)), _) => {
+                    slabs.put(slab.into_buffer())
+                }
+                _ => {}
+            }
+            if end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
     ///
     /// # Errors

@@ -3,12 +3,15 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dump::copy::{self, NULL};
 use transform::{Plan, RowError, Scratch};
 
 use super::rows::{Fault, FaultReason, Rendered, field_count, undecodable};
 use super::{Lines, TablePlan, inserts, render};
+use crate::transforms::definitions::Definitions;
 use dump::Encoding;
 use kvbuffer::Sequence;
 
@@ -20,6 +23,10 @@ pub struct Transformed {
     inner: Box<TablePlan>,
     /// Values that the plan takes: the block's, and those that PostgreSQL computes.
     width: usize,
+    /// How many password hashes each column took so far.
+    hashed: Vec<AtomicU64>,
+    /// What values are looked for in, where this is only a look.
+    definitions: Option<Arc<Definitions>>,
 }
 
 /// A line that COPY's rules refuse whatever the columns are: the place of a row that has a fault already.
@@ -31,11 +38,29 @@ thread_local! {
 }
 
 impl Transformed {
-    /// Of a compiled plan whose table has `width` columns, those of `block` first.
+    /// Of a compiled plan of a table whose columns are first those of `block`.
     #[must_use]
-    pub fn new(plan: Plan, block: &TablePlan, width: usize) -> Self {
+    pub fn new(
+        plan: Plan,
+        block: &TablePlan,
+        table: &transform::Table,
+        definitions: Option<Arc<Definitions>>,
+    ) -> Self {
         let inner = TablePlan { encoding: Encoding::Utf8, transformed: None, ..block.clone() };
-        Self { plan, inner: Box::new(inner), width }
+        let width = table.columns.len();
+        let hashed = (0..width).map(|_| AtomicU64::new(0)).collect();
+        Self { plan, inner: Box::new(inner), width, hashed, definitions }
+    }
+
+    /// The columns with password hashes: their places, their names, and how many hashes were computed so far or would have been.
+    pub fn hashed(&self) -> impl Iterator<Item = (usize, &str, u64)> {
+        self.plan.passwords().map(|(at, name)| (at, name, self.hashed[at].load(Ordering::Relaxed)))
+    }
+
+    /// Computes a password hash as the column at this place has them. Parameters that the function refuses are faults of all
+    /// rows, and met there.
+    pub fn hash_once(&self, at: usize) {
+        let _ = self.plan.hash_once(at);
     }
 
     /// Transforms the values of one row of the block: the results are in `scratch`.
@@ -136,10 +161,20 @@ impl Writer<'_> {
         }
         places.resize(self.by.width, None);
         let row: Vec<Option<&str>> = places.into_iter().map(|place| self.values.get(place?)).collect();
+        if let Some(definitions) = &self.by.definitions {
+            let transformed = self.by.plan.columns().filter(|at| *at < columns);
+            for (at, value) in transformed.filter_map(|at| row[at].map(|value| (at, value))) {
+                definitions.look(value, &self.plan.table, &self.plan.columns[at]);
+            }
+        }
         self.by.plan.apply(&row, number, self.scratch).map_err(|error| Fault {
             column: Some(error.column.to_string()),
             reason: FaultReason::Transform { reason: error.reason, skip: error.skip, fatal: error.fatal },
-        })
+        })?;
+        for at in self.scratch.hashed() {
+            self.by.hashed[at].fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The row with the new values in their places.

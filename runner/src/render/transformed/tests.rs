@@ -26,14 +26,18 @@ fn plan(rules: &str, encoding: Encoding) -> TablePlan {
         transformed: None,
     };
     let config = Config::parse("t.yml", &format!("tables: {{public.t: {{{rules}}}}}")).unwrap();
+    let table = table();
+    let compiled = Plan::compile(&config, &table, &Key::insecure_unkeyed()).unwrap();
+    plan.transformed = Some(Arc::new(Transformed::new(compiled, &plan, &table, None)));
+    plan
+}
+
+fn table() -> Table {
     let column = |name: &str, sql: &str| transform::Column::new(name, sql);
-    let table = Table {
+    Table {
         name: "public.t".to_owned(),
         columns: vec![column("id", "integer"), column("a", "text"), column("b", "character varying(8)")],
-    };
-    let compiled = Plan::compile(&config, &table, &Key::insecure_unkeyed()).unwrap();
-    plan.transformed = Some(Arc::new(Transformed::new(compiled, &plan, 3)));
-    plan
+    }
 }
 
 fn lines(bytes: &[u8], crlf: bool, first_row: u64) -> Lines<'_> {
@@ -111,7 +115,7 @@ fn packed_rows_are_transformed_too() {
     let mut plan = plan("a: {type: Constant, value: \"it's\"}", Encoding::Utf8);
     let by = plan.transformed.take().unwrap();
     plan.form = Rows::Packed;
-    plan.transformed = Some(Arc::new(Transformed::new(by.plan.clone(), &plan, 3)));
+    plan.transformed = Some(Arc::new(Transformed::new(by.plan.clone(), &plan, &table(), None)));
     let mut out = Rendered::default();
     let lines = Lines {
         bytes: b"1\tsecret\tb\n2\tsecret\tc\n",
