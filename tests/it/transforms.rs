@@ -275,6 +275,91 @@ fn no_original_in_errors() {
     expect_silent(&expect(run(&RedisServer::start(), &skip), 3, &["row 2 of public.t"]));
 }
 
+/// Transforms are for rows. What definitions say is passed on: it is told beforehand, without the values.
+#[test]
+fn originals_in_definitions_are_passed_on_and_told() {
+    let server = PostgresServer::shared();
+    let case = Case::new(server, &[]);
+    let definitions = r"
+ALTER TABLE public.customers ALTER COLUMN name SET DEFAULT 'CANARY 1';
+CREATE TABLE public.lists (who text) PARTITION BY LIST (who);
+CREATE TABLE public.lists_1 PARTITION OF public.lists FOR VALUES IN ('CANARY 2', 'CANARY 3');
+CREATE VIEW public.chosen AS SELECT n FROM public.customers WHERE email = 'CANARY4@shop.test';
+CREATE FUNCTION public.mine() RETURNS text LANGUAGE sql AS $$ SELECT 'CANARY5@shop.test'::text $$;
+COMMENT ON COLUMN public.customers.email IS 'ask CANARY6@shop.test, or nobody';
+COMMENT ON TABLE public.kept IS 'nothing of anybody';
+CREATE INDEX few ON public.customers (n) WHERE id = 77349077349007;
+SELECT lo_from_bytea(4711, 'large');
+";
+    let database = server.fresh_database();
+    server.psql(&database, &case.source.plain).expect_clean();
+    let more = Input::of(definitions.replace("CANARY", CANARY).as_bytes());
+    server.psql(&database, &more.file).expect_clean();
+    let source = Source::of_bytes("definitions", &server.pg_dump(&database, &[]));
+    server.drop_database(&database);
+    let redis = RedisServer::start();
+    case.with(runner(&redis, &source.plain)).run(LIMIT).expect_code(0);
+    let members = redis.cli(&["ZRANGE", pg_bootstrap_tests::zset::KEY, "0", "-1"]);
+    let told: Vec<_> =
+        members.lines().filter(|member| member.contains(CANARY) || member.contains(NUMBER)).collect();
+    println!("originals in definitions: {}", told.join("\n"));
+    assert!(told.iter().all(|member| member.contains("\"type\":\"ddl\"")), "{told:?}");
+
+    let inspect = |more: &[&str]| {
+        let inspect = Runner::new().arg("inspect").arg("--dump-file").arg(&source.plain).args(more);
+        let finished = expect(case.with(inspect).run(LIMIT), 0, &[]);
+        expect_silent(&finished);
+        String::from_utf8(finished.stdout).unwrap()
+    };
+    let report: serde_json::Value = serde_json::from_str(&inspect(&["--format", "json"])).unwrap();
+    let dump = std::fs::read_to_string(&source.plain).unwrap();
+    let line =
+        |found: &serde_json::Value| dump.lines().nth(found["line"].as_u64().unwrap() as usize - 1).unwrap();
+    let found = report["transforms"]["definitions"].as_array().unwrap();
+    let statements: Vec<_> = found.iter().map(|found| found["statement"].as_str().unwrap()).collect();
+    for (found, statement) in found.iter().zip(&statements) {
+        let words = |text: &str| text.split(' ').take(2).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(line(found)), words(statement));
+    }
+    for begins in [
+        "CREATE FUNCTION public.mine() RETURNS text LANGUAGE sql AS",
+        "CREATE TABLE public.customers",
+        "CREATE VIEW public.chosen",
+        "COMMENT ON COLUMN public.customers.email IS",
+        "ALTER TABLE ONLY public.lists ATTACH PARTITION public.lists_1 FOR VALUES IN (",
+        "CREATE INDEX few ON public.customers",
+    ] {
+        assert!(statements.iter().any(|statement| statement.starts_with(begins)), "{begins}: {statements:?}");
+    }
+    assert_eq!(found.len(), told.len(), "{statements:?}");
+    let text = inspect(&[]);
+    assert!(text.contains("6 statements hold values of columns that are transformed"), "{text}");
+    assert!(text.contains("write large objects, which are not transformed"), "{text}");
+    assert!(text.contains("has values of public.customers.name: ALTER TABLE ONLY public.lists ATTACH"), "{text}");
+}
+
+/// A look at a dump does not compute what it tells the cost of.
+#[test]
+fn inspect_tells_what_password_hashes_take() {
+    let server = PostgresServer::shared();
+    let case = Case::new(server, &[]);
+    let config = |options: &str| {
+        let text = format!("tables: {{public.kept: {{words: {{type: PasswordBcrypt, {options}}}}}}}");
+        std::fs::write(&case.config, text).unwrap();
+        let inspect = Runner::new().arg("inspect").arg("--dump-file").arg(&case.source.plain);
+        let finished = case.with(inspect).args(["--format", "json", "--workers", "3"]).run(LIMIT);
+        let report: serde_json::Value = serde_json::from_slice(&expect(finished, 0, &[]).stdout).unwrap();
+        report["transforms"].clone()
+    };
+    // So many of these would take minutes.
+    let found = config("cost: 14, cleartext: 'staging-{{.n}}'");
+    assert_eq!(found["workers"], 3);
+    let hashing = &found["hashing"][0];
+    assert_eq!((&hashing["table"], &hashing["column"]), (&"public.kept".into(), &"words".into()));
+    assert_eq!(hashing["hashes"], 200);
+    assert!(hashing["seconds_each"].as_f64().unwrap() > 0.0);
+}
+
 #[test]
 fn what_does_not_fit_is_refused_before_anything_is_written() {
     let server = PostgresServer::shared();

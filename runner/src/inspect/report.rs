@@ -141,7 +141,7 @@ impl Transforms {
         }
         for Telltale { line, statement, columns } in self.definitions.iter().take(TABLES) {
             let columns = columns.join(", ");
-            let _ = writeln!(out, "    line {line} has values of {columns}: {statement} …");
+            let _ = writeln!(out, "    line {line} has values of {columns}: {statement}");
         }
     }
 }

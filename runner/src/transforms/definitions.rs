@@ -56,16 +56,22 @@ impl Definitions {
     /// Takes over the literals of a statement.
     pub fn learn(&mut self, text: &str, line: u64, standard: bool) {
         let mut told: Option<String> = None;
+        let mut behind = 0;
         for token in Tokens::new(text.as_bytes(), standard) {
-            let bytes = &text[token.start..token.end];
+            // Between tokens are blanks and comments.
+            let (comment, bytes) = (&text[behind..token.start], &text[token.start..token.end]);
             let literal = match token.kind {
-                TokenKind::Str | TokenKind::EscapeStr => bytes.replace("''", "'"),
-                TokenKind::DollarStr | TokenKind::Comment => bytes.replace("''", "'"),
-                TokenKind::Symbol if bytes.len() >= SHORTEST => bytes.to_owned(),
-                _ => continue,
+                TokenKind::Str | TokenKind::EscapeStr | TokenKind::DollarStr => true,
+                TokenKind::Symbol => bytes.len() >= SHORTEST,
+                _ => false,
             };
-            let statement = told.get_or_insert_with(|| beginning(&text[..token.start])).clone();
-            self.add(statement, line, literal);
+            for said in [comment, if literal { bytes } else { "" }] {
+                if !said.trim().is_empty() {
+                    let statement = told.get_or_insert_with(|| beginning(&text[..behind])).clone();
+                    self.add(statement, line, said.replace("''", "'"));
+                }
+            }
+            behind = token.end;
         }
     }
 
