@@ -1,6 +1,5 @@
 //! The command line: options, variables, what is said where, and metrics.
 
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
@@ -8,7 +7,7 @@ use pg_bootstrap_tests::binary::{Finished, Runner, pg_bootstrap_sync};
 use pg_bootstrap_tests::servers::{RedisServer, free_port, wait_until};
 use pg_bootstrap_tests::zset;
 
-use crate::kit::{CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_discreet, runner, snapshot};
+use crate::kit::{CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_discreet, get, runner, snapshot};
 
 fn bare(args: &[&str]) -> Finished {
     Runner::new().args(args).run(LIMIT)
@@ -226,13 +225,7 @@ fn metrics_while_it_runs() {
     ]);
     let mut running = slow.spawn();
     running.wait_for_stderr("metrics at", LIMIT);
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    };
+    let get = |path: &str| get(port, path);
     assert!(get("/healthz").starts_with("HTTP/1.1 200 OK"));
     assert!(get("/").starts_with("HTTP/1.1 404"));
     let value = |text: &str, name: &str| -> f64 {

@@ -105,3 +105,39 @@ pub(crate) fn expect_untouched(redis: &RedisServer) {
     let runs = redis.cli(&["HKEYS", "{kasho:changes}:bootstrap:ranges"]);
     assert!(runs.lines().all(|run| run == "#generation"), "registered: {runs}");
 }
+
+/// Nothing of a text is in these bytes: neither itself nor its base64, its hexadecimal or its JSON escapes.
+#[track_caller]
+pub(crate) fn expect_hidden(what: &str, bytes: &[u8], original: &str) {
+    use base64::Engine as _;
+    let hex: String = original.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let escaped: String = original.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let finds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    // Base64 of it at each of the three offsets, without what neighbours shape.
+    let base64 = (0..3).map(|offset| {
+        let text = [&vec![b' '; offset], original.as_bytes()].concat();
+        base64::engine::general_purpose::STANDARD.encode(text)[4..12].to_owned()
+    });
+    let needles = [
+        original.to_owned(),
+        original.to_uppercase(),
+        format!("{}{}", &escaped[..6], &original[1..]),
+        escaped.to_uppercase().replace('U', "u"),
+        escaped,
+        hex.to_uppercase(),
+        hex,
+    ];
+    for needle in needles.into_iter().chain(base64) {
+        assert!(!finds(needle.as_bytes()), "{what} holds an original as {needle}");
+    }
+}
+
+/// What the program answers on its port.
+pub(crate) fn get(port: u16, path: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use pg_bootstrap_tests::binary::{Finished, Runner};
+use pg_bootstrap_tests::binary::{Finished, Runner, pg_bootstrap_sync};
 use pg_bootstrap_tests::fidelity::{Source, replicate, strict_options};
-use pg_bootstrap_tests::servers::{Database, PostgresServer, RedisServer};
+use pg_bootstrap_tests::servers::{Database, PostgresServer, RedisServer, free_port};
 
-use crate::kit::{Input, LIMIT, expect, runner, snapshot};
+use crate::kit::{Input, LIMIT, expect, expect_hidden, get, runner, snapshot};
 
 /// In every value that is to be transformed. No transform makes it.
 const CANARY: &str = "canary7f3a9";
@@ -107,24 +107,12 @@ fn columns(server: &PostgresServer, database: &Database, table: &str) -> Vec<(St
 
 #[track_caller]
 fn expect_no_original(what: &str, bytes: &[u8]) {
-    use base64::Engine as _;
-    let canary = CANARY.as_bytes();
-    let hex: String = canary.iter().map(|byte| format!("{byte:02x}")).collect();
-    let finds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-    // Base64 of it at each of the three offsets, without what neighbours shape.
-    let base64 = (0..3).map(|offset| {
-        let text = base64::engine::general_purpose::STANDARD.encode([&vec![b' '; offset], canary].concat());
-        text[4..12].to_owned()
-    });
-    let needles =
-        [CANARY.to_owned(), CANARY.to_uppercase(), NUMBER.to_owned(), hex.clone(), hex.to_uppercase()];
-    for needle in needles.into_iter().chain(base64) {
-        assert!(!finds(needle.as_bytes()), "{what} holds an original as {needle}");
-    }
+    expect_hidden(what, bytes, CANARY);
+    expect_hidden(what, bytes, NUMBER);
 }
 
 /// Everything that Redis holds, whatever its type.
-fn all_of(redis: &RedisServer) -> Vec<u8> {
+pub(crate) fn all_of(redis: &RedisServer) -> Vec<u8> {
     let mut all = Vec::new();
     for key in redis.cli(&["KEYS", "*"]).lines() {
         for read in [&["ZRANGE", key, "0", "-1"][..], &["GET", key], &["HGETALL", key]] {
@@ -198,10 +186,15 @@ fn the_same_by_any_number_of_workers_by_a_pipe_and_over_a_kill() {
     }
     let redis = RedisServer::start();
     let slowly = || case.runner(&redis).args(["--max-rate", "2000", "--batch-size", "20"]);
-    let mut running = slowly().spawn();
+    let port = free_port();
+    let mut running = slowly().args(["--metrics-addr", &format!("127.0.0.1:{port}")]).spawn();
+    running.wait_for_stderr("metrics at", LIMIT);
     pg_bootstrap_tests::servers::wait_until(LIMIT, || {
         redis.cli(&["ZCARD", pg_bootstrap_tests::zset::KEY]).trim().parse::<u64>().unwrap_or(0) > 300
     });
+    let metrics = get(port, "/metrics");
+    assert!(metrics.contains("pg_bootstrap_rows "), "{metrics}");
+    expect_no_original("the metrics", metrics.as_bytes());
     running.kill();
     slowly().run(LIMIT).expect_code(0);
     assert_eq!(snapshot(&redis), expected, "over a kill");
@@ -335,7 +328,10 @@ SELECT lo_from_bytea(4711, 'large');
     let text = inspect(&[]);
     assert!(text.contains("6 statements hold values of columns that are transformed"), "{text}");
     assert!(text.contains("write large objects, which are not transformed"), "{text}");
-    assert!(text.contains("has values of public.customers.name: ALTER TABLE ONLY public.lists ATTACH"), "{text}");
+    assert!(
+        text.contains("has values of public.customers.name: ALTER TABLE ONLY public.lists ATTACH"),
+        "{text}"
+    );
 }
 
 /// A look at a dump does not compute what it tells the cost of.
@@ -388,6 +384,54 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     );
     let unkeyed = runner(&redis, &case.source.plain).arg("--transform-config").arg(&case.config).run(LIMIT);
     expect(unkeyed, 2, &["--transform-key-file", "dictionary"]);
+}
+
+/// The guide's commands, as they stand there.
+#[test]
+fn the_guide_to_a_safe_replica() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let guide = std::fs::read_to_string(root.join("docs/safe-replica.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(root.join("examples/shop.sql"), folder.path().join("shop.sql")).unwrap();
+    let (redis, program) = (RedisServer::start(), pg_bootstrap_sync());
+    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let run = |command: &str| {
+        let command = command.replace("redis://localhost:6379", &redis.url());
+        let out = std::process::Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &command])
+            .env("PATH", &path)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let (mut commands, mut yaml, mut inside) = (0, String::new(), false);
+    for line in guide.lines() {
+        match line {
+            "```yaml" => inside = true,
+            "```" if inside => {
+                // The first one is the configuration.
+                if yaml.contains("major_version") {
+                    std::fs::write(folder.path().join("transforms.yml"), std::mem::take(&mut yaml)).unwrap();
+                }
+                (inside, yaml) = (false, String::new());
+            }
+            line if inside => yaml += &format!("{line}\n"),
+            line => {
+                let Some(command) = line.strip_prefix("    ") else { continue };
+                commands += 1;
+                let said = run(command);
+                if command.contains("transform preview") {
+                    assert!(said.contains("bjorn.blumenkohl1@example.com"), "{said}");
+                }
+            }
+        }
+    }
+    assert_eq!(commands, 10, "commands of the guide");
+    let resolved = std::fs::read_to_string(folder.path().join("resolved.yml")).unwrap();
+    assert!(resolved.contains("unique: true"), "{resolved}");
+    assert!(run("wc -l < members").trim().parse::<u64>().unwrap() > 2000);
 }
 
 /// What is personal in these dumps was written down by hand. What only a person would know (free text, salaries, an

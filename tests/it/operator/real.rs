@@ -6,7 +6,10 @@ use pg_bootstrap_tests::servers::{RedisOptions, RedisServer};
 use serde_json::{Value, json};
 
 use super::{edit, job, provide, slow, wait, with};
-use crate::kit::{CELL, Input, LIMIT, SECRET, changes, dump, expect, runner, snapshot, undisturbed};
+use crate::kit::{
+    CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_hidden, runner, snapshot, undisturbed,
+};
+use crate::transforms::all_of;
 
 /// A run's sequence in Redis.
 fn reached(namespace: &Namespace, redis: &RedisServer, name: &str) -> u64 {
@@ -111,6 +114,40 @@ fn transformed_rows_arrive_in_redis() {
     expect(runner(&alone, &input.file).args(transforms).run(LIMIT), 0, &[]);
     assert_eq!(snapshot(&redis), snapshot(&alone));
     assert!(!redis.cli(&["ZRANGE", pg_bootstrap_tests::zset::KEY, "0", "-1"]).contains(CELL));
+}
+
+/// A row cannot be transformed: everything that anybody tells of it says where, and not what.
+#[test]
+fn a_failed_transform_tells_no_original() {
+    let (namespace, redis) = (Namespace::new("secret"), RedisServer::start());
+    let mut operator = Operator::with(&namespace, &["--log-format", "json"], &[]);
+    let kubelet = Kubelet::start(&namespace);
+    let _input = provide(&kubelet, &dump(500));
+    let config = "tables: {public.items: {name: {type: Json, paths: {$.a: Redact}}}}\n";
+    namespace.create(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "transforms"}, "data": {"transforms.yml": config}}));
+    let transform =
+        json!({"configMapRef": {"name": "transforms", "key": "transforms.yml"}, "insecureUnkeyed": true});
+    namespace.create(&with(replica_bootstrap("shop", &redis.url()), &json!({"transform": transform})));
+    let failed = namespace.until("shop", "Failed", |object| object["status"]["phase"] == "Failed");
+    assert!(
+        failed["status"]["run"]["error"].as_str().unwrap().contains("row 1 of public.items, column name")
+    );
+    let metrics = operator.ask("/metrics");
+    assert!(metrics.contains("pg_bootstrap"), "{metrics}");
+    let lists = ["Pod", "Job", "Event", "Lease"].map(|kind| namespace.list(kind, ""));
+    assert!(lists[..3].iter().all(|list| !list.is_empty()), "{lists:?}");
+    operator.stop();
+    for (what, text) in [
+        ("the object", failed.to_string()),
+        ("what the operator made", json!(lists).to_string()),
+        ("its log", operator.log()),
+        ("its metrics", metrics),
+        ("the runner's log", kubelet.log("shop")),
+        ("Redis", String::from_utf8(all_of(&redis)).unwrap()),
+    ] {
+        assert!(!text.is_empty(), "{what}");
+        expect_hidden(what, text.as_bytes(), CELL);
+    }
 }
 
 #[test]
