@@ -80,7 +80,7 @@ pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
 pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement};
-pub use schema::{Column, Fixed, Foreign, Keys, Learned, Schema, Table, TypeClass, Unique};
+pub use schema::{Column, Expression, Fixed, Foreign, Keys, Learned, Schema, Table, TypeClass, Unique};
 pub use setting::{Setting, Value, is_on};
 pub use statement::Boundary;
 pub use subject::{Section, Subject, section, subject, verb};

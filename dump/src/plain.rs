@@ -499,6 +499,10 @@ impl Scanner {
     fn apply(&mut self, setting: &Setting) -> Result<(), ScanError> {
         match setting.name.as_str() {
             "client_encoding" if setting.value.is_some() => self.set_encoding(setting.plain())?,
+            "client_encoding" => {
+                let reason = "which one is the default is not in the dump".to_owned();
+                return Err(ScanError::UnsupportedEncoding { at: self.place(), reason });
+            }
             "standard_conforming_strings" => {
                 self.standard = setting.value.as_ref().is_none_or(|value| is_on(&value.plain));
             }

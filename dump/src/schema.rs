@@ -6,7 +6,7 @@ use crate::name::QualifiedName;
 #[cfg(feature = "pg_query")]
 use crate::token::{TokenKind, Tokens};
 
-pub use keys::{Fixed, Foreign, Keys, Unique};
+pub use keys::{Expression, Fixed, Foreign, Keys, Unique};
 
 mod keys;
 #[cfg(feature = "pg_query")]
@@ -638,7 +638,7 @@ mod tests {
             "ALTER TABLE ONLY public.p ADD CONSTRAINT p_key UNIQUE (d, k);",
             "ALTER TABLE ONLY public.child ADD CONSTRAINT c FOREIGN KEY (x) REFERENCES public.p(k) ON DELETE CASCADE;",
             "ALTER TABLE ONLY public.child ADD CONSTRAINT e EXCLUDE USING btree (x WITH =);",
-            "CREATE UNIQUE INDEX i ON public.a USING btree (lower(email), up) WHERE (id > 0);",
+            "CREATE UNIQUE INDEX i ON public.a USING btree (lower((email)::text), abs(up)) WHERE (id > 0);",
             "CREATE INDEX j ON public.a USING btree (g);",
         ] {
             assert_ne!(schema.observe(statement), Learned::NotUnderstood, "{statement}");
@@ -662,6 +662,12 @@ mod tests {
         let parents: Vec<_> =
             keys.parents.iter().map(|(child, parent)| format!("{child} {parent}")).collect();
         assert_eq!(parents, ["public.p1 public.p", "public.child public.a"]);
+        let expressions: Vec<_> = keys
+            .expressions
+            .iter()
+            .map(|one| format!("{} {} {}", one.table, one.column, one.folds_case))
+            .collect();
+        assert_eq!(expressions, ["public.a email true", "public.a up false"]);
         let fixed: Vec<_> =
             keys.fixed.iter().map(|fixed| format!("{} {}", fixed.table, fixed.column)).collect();
         assert_eq!(fixed, ["public.a email", "public.a id", "public.p d", "public.p k"]);

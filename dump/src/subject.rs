@@ -85,7 +85,11 @@ fn is_post_data(c: &mut Cursor<'_>) -> bool {
     }
     let described = c.words(&["COMMENT", "ON"]) || (c.word("SECURITY") && c.skip_past("ON"));
     if c.word("CREATE") {
-        c.words(&["OR", "REPLACE"]);
+        // pg_dump replaces a view that needs a primary key, once that is there.
+        let replaces = c.words(&["OR", "REPLACE"]);
+        if replaces && c.at_word("VIEW") {
+            return true;
+        }
         c.word("CONSTRAINT");
         return c.any_word(&["TRIGGER", "RULE", "POLICY", "STATISTICS"]) || c.words(&["EVENT", "TRIGGER"]);
     }
@@ -110,10 +114,9 @@ fn changes_after_data(c: &mut Cursor<'_>) -> bool {
     c.parts();
     c.words(&["ADD", "CONSTRAINT"])
         || c.words(&["DROP", "CONSTRAINT"])
-        || c.words(&["REPLICA", "IDENTITY"])
+        || c.words(&["REPLICA", "IDENTITY", "USING"])
         || c.words(&["CLUSTER", "ON"])
-        || c.words(&["NO", "FORCE"])
-        || c.any_word(&["ENABLE", "DISABLE", "FORCE"])
+        || c.any_word(&["ENABLE", "DISABLE"])
 }
 
 /// What a statement is about.
@@ -148,7 +151,7 @@ fn read(c: &mut Cursor<'_>) -> Option<Subject> {
         if !c.skip_past("ON") {
             return None;
         }
-        return object(&mut c.clone(), false).or_else(|| relation(c));
+        return granted(c);
     }
     if c.words(&["REFRESH", "MATERIALIZED", "VIEW"]) || c.words(&["INSERT", "INTO"]) || c.word("COPY") {
         return relation(c);
@@ -157,6 +160,24 @@ fn read(c: &mut Cursor<'_>) -> Option<Subject> {
         return set_value(c);
     }
     None
+}
+
+/// After `ON`: a class of objects and a name, or a relation's name alone.
+fn granted(c: &mut Cursor<'_>) -> Option<Subject> {
+    let no_relation = c.words(&["LARGE", "OBJECT"])
+        || c.words(&["FOREIGN", "SERVER"])
+        || c.words(&["FOREIGN", "DATA", "WRAPPER"])
+        || names_no_relation(c.clone(), "LANGUAGE")
+        || names_no_relation(c.clone(), "PARAMETER");
+    if no_relation {
+        return Some(Subject::Elsewhere);
+    }
+    object(&mut c.clone(), false).or_else(|| relation(c))
+}
+
+/// Whether this word is followed by a name, and so is none itself.
+fn names_no_relation(mut c: Cursor<'_>, class: &str) -> bool {
+    c.word(class) && !c.any_word(&["TO", "FROM"]) && c.part().is_some()
 }
 
 /// After the verb: a class of objects and a name.

@@ -264,7 +264,8 @@ pub fn standard_strings(text: &str) -> String {
         if bytes[..token.start].last().is_some_and(touches) {
             out.push(' ');
         }
-        out.push('E');
+        // A national character string is one of this type.
+        out.push_str(if prefix == 1 { "pg_catalog.bpchar E" } else { "E" });
         copied = token.start + prefix;
     }
     out.push_str(&text[copied..]);
@@ -322,7 +323,10 @@ mod tests {
             standard_strings("SELECT date'2000-01-01', é'a', a_'b', 1'c'"),
             "SELECT date E'2000-01-01', é E'a', a_ E'b', 1 E'c'"
         );
-        assert_eq!(standard_strings(text), r"COMMENT ON TABLE t IS E'a\'b' E'c' E'd' $$'e'$$ x'1f'; -- 'f'");
+        assert_eq!(
+            standard_strings(text),
+            r"COMMENT ON TABLE t IS E'a\'b' E'c' pg_catalog.bpchar E'd' $$'e'$$ x'1f'; -- 'f'"
+        );
     }
 
     /// A prefix never gives another end than the whole text does: it gives the same one, or none.

@@ -54,6 +54,10 @@ pub enum Work {
     TableEnd,
 }
 
+/// Statements other than INSERT and COPY FROM stdin that write rows, or may.
+const OTHER_ROWS: [&str; 11] =
+    ["WITH", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "EXPLAIN", "CALL", "EXECUTE", "PREPARE", "DECLARE"];
+
 /// Turns events into work.
 #[derive(Debug)]
 pub struct Planner {
@@ -259,6 +263,7 @@ impl Planner {
         if choice == Choice::Out {
             return Ok(None);
         }
+        self.refuse_other_rows(&statement)?;
         let mut texts = self.settle(&choice);
         texts.extend(self.around_data(&statement.kind));
         let text = match &statement.kind {
@@ -377,6 +382,23 @@ impl Planner {
             "an INSERT that is no list of literals, into a table with transforms,",
             statement.place,
             "its values cannot be transformed: dump the table anew, or write `keep` for it",
+        ))
+    }
+
+    /// What brings or changes rows by other means brings originals past the transforms.
+    fn refuse_other_rows(&self, statement: &Statement) -> Result<(), Error> {
+        if self.shape.transforms.is_none() || statement.kind != Kind::Other {
+            return Ok(());
+        }
+        let verb = dump::verb(&statement.text);
+        let word = verb.split(' ').next().unwrap_or_default();
+        if !OTHER_ROWS.contains(&word) {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            &format!("{word}, which may bring values that are not transformed,"),
+            statement.place,
+            "pg_dump writes no such statement: take it out, and let pg_dump write its rows",
         ))
     }
 

@@ -149,6 +149,11 @@ impl Selection {
         !(self.tables.is_empty() && self.schemas.is_empty())
     }
 
+    /// Whether tables are chosen by their schemas, if at all.
+    fn names_no_table(&self) -> bool {
+        self.tables.is_empty() && self.exclude_tables.is_empty()
+    }
+
     /// Whether a section is loaded.
     #[must_use]
     pub fn has_section(&self, section: Section) -> bool {

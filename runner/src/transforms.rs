@@ -197,6 +197,11 @@ pub fn keys(schema: &Schema) -> transform::Keys {
             .iter()
             .map(|(child, parent)| (child.to_string(), parent.to_string()))
             .collect(),
+        expressions: known
+            .expressions
+            .iter()
+            .map(|one| (one.table.to_string(), quote_name(&one.column), one.folds_case))
+            .collect(),
         fixed: known
             .fixed
             .iter()

@@ -164,7 +164,7 @@ fn every_command_can_be_typed() {
             else {
                 continue;
             };
-            let typed = code[at..].split(['|', ';', '#']).next().unwrap();
+            let typed = code[at..].split(['|', ';', '#', '>']).next().unwrap();
             let arguments = typed.split_whitespace().map(|word| word.trim_matches('\''));
             if let Err(error) = Cli::try_parse_from(arguments) {
                 panic!("{name}: {typed}\n{error}");

@@ -172,9 +172,15 @@ fn statements_that_cannot_be_loaded_are_named_with_their_place() {
         3,
         &["second database", "at byte 258, line 15", "pg_dump", "nothing was loaded"],
     );
-    for command in
-        ["\\i rows.sql", "\\ir rows.sql", "\\include rows.sql", "\\copy public.items from 'x.csv'", "\\."]
-    {
+    for command in [
+        "\\i rows.sql",
+        "\\ir rows.sql",
+        "\\include rows.sql",
+        "\\copy public.items from 'x.csv'",
+        "\\.",
+        "\\if true",
+        "\\gexec",
+    ] {
         let name = command.split(' ').next().unwrap();
         bench.refuses(
             &dump_of(format!("{command}\n").as_bytes()),
@@ -182,6 +188,11 @@ fn statements_that_cannot_be_loaded_are_named_with_their_place() {
             &[&format!("psql's {name} at byte 258, line 15")],
         );
     }
+    bench.refuses(
+        &dump_of(b"SET client_encoding TO DEFAULT;\n"),
+        3,
+        &["which one is the default is not in the dump"],
+    );
     let unknown = "COPY public.unknown FROM stdin;\n1\n\\.\n";
     bench.refuses(
         &dump_of(unknown.as_bytes()),

@@ -434,6 +434,32 @@ fn the_guide_to_a_safe_replica() {
     assert!(run("wc -l < members").trim().parse::<u64>().unwrap() > 2000);
 }
 
+/// pg_dump writes none of these, and none is a row that could be transformed.
+#[test]
+fn other_statements_that_write_rows_are_refused() {
+    let input = Input::of(b"");
+    std::fs::write(input.path("t.yml"), "tables: {public.t: {a: FakeName}}").unwrap();
+    for statement in [
+        "WITH q AS (SELECT 1) INSERT INTO public.t SELECT 'CANARY' FROM q",
+        "UPDATE public.t SET a = 'CANARY'",
+        "MERGE INTO public.t USING public.t u ON true WHEN MATCHED THEN UPDATE SET a = 'CANARY'",
+        "DO $$BEGIN INSERT INTO public.t VALUES ('CANARY'); END$$",
+        "EXPLAIN ANALYZE INSERT INTO public.t VALUES ('CANARY')",
+        "COPY public.t FROM '/tmp/CANARY'",
+        "INSERT INTO public.t SELECT 'CANARY'",
+    ] {
+        let dump = format!("CREATE TABLE public.t (a text);\n{};\n", statement.replace("CANARY", CANARY));
+        std::fs::write(input.path("dump.sql"), dump).unwrap();
+        let redis = RedisServer::start();
+        let load = || runner(&redis, &input.path("dump.sql"));
+        let transformed = load().arg("--transform-config").arg(input.path("t.yml")).arg("--insecure-unkeyed");
+        let finished = expect(transformed.run(LIMIT), 3, &["line 2", "transformed"]);
+        expect_silent(&finished);
+        expect_no_original("Redis", &all_of(&redis));
+        expect(load().arg("--restart").run(LIMIT), 0, &[]);
+    }
+}
+
 /// What is personal in these dumps was written down by hand. What only a person would know (free text, salaries, an
 /// application's own numbers) counts as well.
 #[test]

@@ -42,6 +42,8 @@ pub(crate) struct Action {
     suffix: Option<Suffix>,
     /// The most characters of a value.
     limit: Option<usize>,
+    /// The column pads its values with blanks, which mean nothing.
+    padded: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -106,12 +108,20 @@ impl Action {
             domain: domain.clone(),
             suffix,
             limit: domain.most(),
+            padded: false,
         })
+    }
+
+    /// The same for a column of this type, which may be another than that whose values the results range over.
+    pub(crate) fn in_column(mut self, own: &SqlType) -> Self {
+        self.padded = own.kind == Kind::Char;
+        self
     }
 
     /// Appends what becomes of the value; `false` says NULL.
     pub(crate) fn apply(&self, cell: &Cell<'_>, out: &mut String) -> Result<bool, Reason> {
-        let text = self.domain.canonical(cell.text);
+        let text = if self.padded { cell.text.trim_end_matches(' ') } else { cell.text };
+        let text = self.domain.canonical(text);
         let text = text.as_ref();
         match &self.kind {
             ActionKind::Null => return Ok(false),
@@ -201,7 +211,9 @@ impl Action {
 
     /// What is a UUID is permuted, so that no two become the same; what is none gets one by its hash.
     fn uuid(&self, permutation: Permutation, text: &str, row: u64, out: &mut String) {
-        let new = match uuid::parse(text) {
+        // In a text another spelling is another value.
+        let as_printed = |value: &u128| self.domain.kind == Kind::Uuid || uuid::prints_as(*value, text);
+        let new = match uuid::parse(text).filter(as_printed) {
             Some(value) if self.consistent => {
                 // Each version and variant is permuted by itself.
                 let kind = (value >> 64) as u64 & 0xf000 | (value >> 62) as u64 & 3;
@@ -217,7 +229,13 @@ impl Action {
     }
 
     fn email(&self, text: &str, row: u64, out: &mut String) {
-        let domain = text.rfind('@').map_or("", |at| &text[at..]);
+        // What is no name of a host may be anything.
+        let host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+        let domain = match text.rsplit_once('@') {
+            Some((_, domain)) if domain.bytes().all(host) => &text[text.len() - domain.len() - 1..],
+            Some(_) => "@example.com",
+            None => "",
+        };
         let from = out.len();
         fake::push_local_part(&mut self.draw(text, row), out);
         if let Some(limit) = self.limit {

@@ -447,7 +447,7 @@ fn planned(rule: &Rule, table: &Table, at: usize, key: &Key) -> Result<PlannedCo
     };
     let place = format!("{}\0{}", table.name, column.name);
     let step = match (&rule.transform, Action::new(rule, &domain, key, &place)) {
-        (_, Some(action)) => Step::Action(Box::new(action)),
+        (_, Some(action)) => Step::Action(Box::new(action.in_column(&sql))),
         (Transform::Template(template), _) => Step::Template(bound(template, rule, table)?),
         (Transform::Password { hash, cleartext, salt }, _) => Step::Password {
             hash: *hash,

@@ -42,6 +42,9 @@ pub struct Keys {
     pub parents: Vec<(String, String)>,
     /// Columns that must stay as they are, and why: `(table, column, "a partition bound depends on it")`.
     pub fixed: Vec<(String, String, String)>,
+    /// Columns of unique keys that stand in an expression there, as `(table, column, folds_case)`: their values must differ
+    /// under it, which for `lower(column)` and `upper(column)` is known.
+    pub expressions: Vec<(String, String, bool)>,
 }
 
 /// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
@@ -71,6 +74,7 @@ pub fn schema_hash(keys: &Keys) -> String {
     demands.extend(keys.foreign.iter().map(|key| format!("{key:?}")));
     demands.extend(keys.parents.iter().map(|pair| format!("{pair:?}")));
     demands.extend(keys.fixed.iter().map(|fixed| format!("{fixed:?}")));
+    demands.extend(keys.expressions.iter().map(|one| format!("{one:?}")));
     demands.sort();
     demands.dedup();
     crate::hex(&Sha256::digest(demands.join("\n"))[..8])
@@ -147,7 +151,11 @@ impl Resolver<'_> {
                 if rule.unique != Unique::No {
                     continue;
                 }
-                match suit::can_be_unique(rule, &self.sql(&key.table, column)) {
+                let under =
+                    keys.expressions.iter().filter(|(table, name, _)| *table == key.table && name == column);
+                let under: Vec<_> = under.map(|(.., folds_case)| *folds_case).collect();
+                let sql = self.sql(&key.table, column);
+                match suit::can_be_unique(rule, &sql).and_then(|()| suit::unique_under(rule, &under)) {
                     Ok(()) => {
                         let rule = Rule { unique: Unique::Yes, ..rule.clone() };
                         self.set(&key.table, column, rule);
@@ -236,6 +244,8 @@ fn with_children(keys: &Keys) -> Keys {
         all.foreign.extend(foreign.map(|key| ForeignKey { table: child.clone(), ..key.clone() }));
         let fixed = keys.fixed.iter().filter(|(table, ..)| *table == ancestor);
         all.fixed.extend(fixed.map(|(_, column, why)| (child.clone(), column.clone(), why.clone())));
+        let expressions = keys.expressions.iter().filter(|(table, ..)| *table == ancestor);
+        all.expressions.extend(expressions.map(|(_, column, folds)| (child.clone(), column.clone(), *folds)));
     }
     all
 }
@@ -292,6 +302,7 @@ mod tests {
             table("public.c", &[("b", "integer"), ("email", "text")]),
             table("public.c_1", &[("b", "integer"), ("email", "text")]),
             table("public.c_1_2", &[("email", "text"), ("b", "integer")]),
+            table("public.d", &[("code", "text"), ("n", "integer"), ("t", "text"), ("u", "uuid")]),
         ];
         let unique = |table: &str, column: &str| UniqueKey {
             table: table.to_owned(),
@@ -302,12 +313,24 @@ mod tests {
                 ("public.c_1_2".to_owned(), "public.c_1".to_owned()),
                 ("public.c_1".to_owned(), "public.c".to_owned()),
             ],
-            unique: vec![unique("public.a", "id"), unique("public.a", "email"), unique("public.b", "a")],
+            unique: vec![
+                unique("public.a", "id"),
+                unique("public.a", "email"),
+                unique("public.b", "a"),
+                unique("public.d", "code"),
+                unique("public.d", "n"),
+                unique("public.d", "t"),
+                unique("public.d", "u"),
+            ],
             foreign: vec![
                 foreign("public.c", "b", "public.b", "a"),
                 foreign("public.a", "parent", "public.a", "id"),
                 foreign("public.b", "a", "public.a", "id"),
                 foreign("public.c", "email", "public.a", "email"),
+            ],
+            expressions: vec![
+                ("public.d".to_owned(), "code".to_owned(), true),
+                ("public.d".to_owned(), "n".to_owned(), false),
             ],
             fixed: vec![(
                 "public.b".to_owned(),
@@ -389,10 +412,21 @@ mod tests {
             ("  public.a: {id: FormatPreserving}\n  public.b: {a: keep}", "transforms differ"),
             ("  public.b: {a: Hash}", "not transformed"),
             ("  public.b: {note: FakeSentence}", "partition bound"),
+            ("  public.d: {code: FormatPreserving}", "upper and lower case"),
+            ("  public.d: {n: FormatPreserving}", "an expression"),
+            ("  public.d: {t: IpAddress}", "several spellings"),
+            ("  public.d: {t: {type: FakeEmail, nulls: transform}}", "several NULLs"),
+            ("  public.d: {t: {type: Uuid, on_error: constant, error_value: x}}", "several rows"),
         ] {
             let problems = resolved(rules).expect_err(rules);
             assert!(problems.to_string().contains(what), "{rules}: {problems}");
         }
         assert!(resolved("  public.a: {id: FormatPreserving}\n  public.b: {a: FormatPreserving}").is_ok());
+        for rules in
+            ["code: FakeEmail", "code: Hash", "code: Uuid", "t: Uuid", "t: FormatPreserving", "u: Uuid"]
+        {
+            assert!(resolved(&format!("  public.d: {{{rules}}}")).is_ok(), "{rules}");
+        }
+        assert!(resolved("  public.d: {n: {type: FormatPreserving, unique: assumed}}").is_ok());
     }
 }

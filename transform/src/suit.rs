@@ -1,7 +1,7 @@
 //! Whether a transform's results are values of a column's type, and whether they can be unique.
 
 use crate::action::SUFFIX;
-use crate::config::{PasswordHash, Rule, Transform, Unique};
+use crate::config::{ErrorPolicy, PasswordHash, Rule, Transform, Unique};
 use crate::fake;
 use crate::sql::{Kind, SqlType};
 
@@ -156,6 +156,25 @@ fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
     if suits { Ok(()) } else { refuse(kind.name(), types, sql) }
 }
 
+/// Whether results that differ do so too within the expressions of unique indexes in which the column stands: each says
+/// whether it only folds the case.
+pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsuited> {
+    let assumed = "say `unique: assumed` if you know that they stay different";
+    match &rule.transform {
+        _ if expressions.is_empty() => Ok(()),
+        Transform::Keep | Transform::Null => Ok(()),
+        _ if expressions.contains(&false) => help(
+            "a unique index has it in an expression, in which different values may become equal",
+            assumed,
+        ),
+        Transform::FormatPreserving { .. } => help(
+            "a unique index takes upper and lower case for equal, which FormatPreserving does not",
+            assumed,
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// Whether different values of the column become different ones. The error says why not.
 pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
     let name = rule.transform.name();
@@ -169,6 +188,16 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
     match &rule.transform {
         Transform::Keep | Transform::Null => Ok(()),
         _ if !rule.consistent => no(format!("{name} with `consistent: false` is not unique")),
+        _ if rule.nulls => {
+            no("with `nulls: transform` several NULLs become one value, and the column is unique")
+        }
+        _ if matches!(rule.on_error, ErrorPolicy::Constant(_)) => {
+            no("with `on_error: constant` several rows get one value, and the column is unique")
+        }
+        Transform::IpAddress { .. } if sql.is_text() => help(
+            "several spellings of an address in a text become one, and the column is unique",
+            "use FormatPreserving or Hash",
+        ),
         Transform::Uuid
         | Transform::FormatPreserving { .. }
         | Transform::IpAddress { .. }

@@ -21,6 +21,13 @@ pub(crate) fn parse(text: &str) -> Option<u128> {
     Some(value)
 }
 
+/// Whether this is the form that PostgreSQL prints.
+pub(crate) fn prints_as(value: u128, text: &str) -> bool {
+    let mut printed = String::with_capacity(36);
+    push(value, &mut printed);
+    printed == text
+}
+
 /// Appends the form that PostgreSQL prints.
 pub(crate) fn push(value: u128, out: &mut String) {
     use std::fmt::Write;

@@ -13,6 +13,17 @@ pub struct Unique {
     pub columns: Vec<String>,
 }
 
+/// A column that must differ within an expression, so that its values have to differ in more than themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression {
+    /// The table.
+    pub table: QualifiedName,
+    /// The column, without quotes.
+    pub column: String,
+    /// It is `lower(column)` or `upper(column)`, and no other.
+    pub folds_case: bool,
+}
+
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Foreign {
@@ -48,6 +59,8 @@ pub struct Keys {
     pub parents: Vec<(QualifiedName, QualifiedName)>,
     /// Columns that must stay.
     pub fixed: Vec<Fixed>,
+    /// Columns of expressions whose results differ.
+    pub expressions: Vec<Expression>,
     primary: HashMap<QualifiedName, Vec<String>>,
 }
 
@@ -67,6 +80,10 @@ pub(crate) enum Demand {
     Fixed {
         columns: Vec<String>,
         why: &'static str,
+    },
+    Expression {
+        columns: Vec<String>,
+        folds_case: bool,
     },
     /// The table is a part of this one.
     Parent(QualifiedName),
@@ -113,6 +130,10 @@ impl Keys {
             Demand::Fixed { columns, why } => {
                 let fixed = |column| Fixed { table: table.clone(), column, why };
                 self.fixed.extend(columns.into_iter().map(fixed));
+            }
+            Demand::Expression { columns, folds_case } => {
+                let expression = |column| Expression { table: table.clone(), column, folds_case };
+                self.expressions.extend(columns.into_iter().map(expression));
             }
             Demand::Parent(parent) => self.parent(table, parent),
             Demand::Child(child) => self.parent(child, table),

@@ -32,6 +32,13 @@ impl Planner {
                     "it brings what is not in this file: dump with pg_dump, into one file",
                 ));
             }
+            Meta::Other(name) if chooses(&name) => {
+                return Err(self.unsupported(
+                    &format!("psql's \\{name}"),
+                    place,
+                    "psql would run only some of what is here: dump with pg_dump, into one file",
+                ));
+            }
             Meta::Other(name) => self.skip(&format!("psql_{name}")),
         }
         Ok(())
@@ -81,6 +88,11 @@ impl Planner {
 /// over them would lose what they bring.
 fn brings_more(command: &str) -> bool {
     matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
+}
+
+/// Commands of psql that decide what of the script is run, or run what a query gives.
+fn chooses(command: &str) -> bool {
+    matches!(command, "if" | "elif" | "else" | "endif" | "gexec" | "q" | "quit")
 }
 
 /// Names for a message.

@@ -74,6 +74,11 @@ impl Follow {
             Subject::Owned { table, .. } | Subject::Identity { table, .. } => selection.has_relation(table),
             Subject::Part { of, .. } => selection.has_relation(of),
             Subject::Named(name) => part(name),
+            // A partition's attachment goes with the partition's schema.
+            Subject::Both(_, other) if selection.names_no_table() => match self.owners.get(other) {
+                Some(owner) => selection.has_relation(&owner.relation),
+                None => selection.has_relation(other),
+            },
             Subject::Both(one, other) if self.owners.contains_key(one) => part(one) && part(other),
             Subject::Both(one, other) => selection.has_relation(one) && selection.has_relation(other),
             Subject::Schema(schema) | Subject::Member(Some(schema)) => selection.has_member(schema),

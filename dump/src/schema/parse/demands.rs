@@ -100,7 +100,27 @@ fn element(node: &Node) -> Vec<String> {
 
 fn unique_index(index: &IndexStmt) -> Vec<Demand> {
     let columns = index.index_params.iter().flat_map(element).collect();
-    vec![Demand::Unique { columns, primary: index.primary }]
+    let mut demands = vec![Demand::Unique { columns, primary: index.primary }];
+    demands.extend(index.index_params.iter().filter_map(expression));
+    demands
+}
+
+/// Of an element of an index that is no column.
+fn expression(node: &Node) -> Option<Demand> {
+    let Some(NodeEnum::IndexElem(element)) = &node.node else { return None };
+    let expression = element.expr.as_deref().filter(|_| element.name.is_empty())?;
+    Some(Demand::Expression { columns: columns_in(expression), folds_case: folds_case(expression) })
+}
+
+fn folds_case(expression: &Node) -> bool {
+    let Some(NodeEnum::FuncCall(call)) = &expression.node else { return false };
+    let named = matches!(strings(&call.funcname).last().map(String::as_str), Some("lower" | "upper"));
+    let argument = call.args.first().filter(|_| call.args.len() == 1).and_then(|node| node.node.as_ref());
+    let argument = match argument {
+        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().and_then(|node| node.node.as_ref()),
+        other => other,
+    };
+    named && matches!(argument, Some(NodeEnum::ColumnRef(_)))
 }
 
 fn alteration(alter: &AlterTableStmt) -> Vec<Demand> {
