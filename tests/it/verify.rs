@@ -87,6 +87,12 @@ fn each_difference_is_found_and_named() {
         check(8, &["0 missing, 0 altered, 1 foreign", &format!("foreign  {position}  no change")]);
         take(&mut client, b"something");
     }
+    // Between two scores, also below the first one and where a page ends.
+    for score in ["-999999.5", "-998999.5", "-998499.25"] {
+        put(&mut client, score, b"something");
+        expect(verify(&redis.url(), &input.file).run(LIMIT), 8, &[score]);
+        take(&mut client, b"something");
+    }
     // Before the first number lies nothing of ours, and live changes are none of our business.
     put(&mut client, "-1000000", b"something");
     let live = br#"{"type":"ddl","position":"17/1","data":{"id":1,"time":"2026-01-02T03:04:05Z","username":"a","database":"b","ddl":"c"}}"#;

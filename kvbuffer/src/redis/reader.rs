@@ -59,14 +59,16 @@ impl Buffer {
         self.page(&from, "+inf", limit).await
     }
 
-    /// The entries of a range of scores, at least `limit` of them where there are as many (see
-    /// [`Buffer::read_after`]).
+    /// The entries of a range of scores, and of what lies less than one below it, which no position has: at least `limit` of
+    /// them where there are as many (see [`Buffer::read_after`]).
     ///
     /// # Errors
     ///
     /// As for [`Buffer::read_after`].
     pub async fn read_range(&self, range: RangeInclusive<Score>, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.page(&range.start().to_string(), &range.end().to_string(), limit).await
+        // What somebody else has put between two scores belongs to the upper one.
+        let from = format!("({}", range.start().get() - 1);
+        self.page(&from, &range.end().to_string(), limit).await
     }
 
     /// How many entries lie in a range of scores.
