@@ -86,7 +86,8 @@ pub fn apply(lines: Lines<'_>, plan: &TablePlan, by: &Transformed, first: Sequen
     let mut faults = Vec::new();
     let mut copied = Vec::with_capacity(lines.bytes.len() + lines.bytes.len() / 4);
     SCRATCH.with_borrow_mut(|scratch| {
-        let mut writer = Writer { plan, by, crlf: lines.crlf, values: String::new(), scratch };
+        let (values, fields) = (String::new(), Vec::new());
+        let mut writer = Writer { plan, by, crlf: lines.crlf, values, ends: fields, scratch };
         let mut start = 0;
         while start < lines.bytes.len() {
             let end =
@@ -124,6 +125,8 @@ struct Writer<'a> {
     by: &'a Transformed,
     crlf: bool,
     values: String,
+    /// Where the fields of the row in hand end.
+    ends: Vec<usize>,
     scratch: &'a mut Scratch,
 }
 
@@ -143,11 +146,15 @@ impl Writer<'_> {
     /// Reads the values that the plan looks at, and has them transformed.
     fn transform(&mut self, text: &str, number: u64) -> Result<(), Fault> {
         self.values.clear();
+        self.ends.clear();
+        self.ends.extend(memchr::memchr_iter(b'\t', text.as_bytes()));
+        self.ends.push(text.len());
         let columns = self.plan.columns.len();
         let mut places = Vec::with_capacity(self.by.width);
-        let mut count = 0;
-        for (at, field) in text.split('\t').enumerate() {
-            count += 1;
+        let mut start = 0;
+        for (at, end) in self.ends.iter().enumerate() {
+            let field = &text[start..*end];
+            start = end + 1;
             if at < columns {
                 let read = self.by.plan.reads(at) && field.as_bytes() != NULL;
                 let place = if read { Some(value(field, &mut self.values)) } else { None };
@@ -156,7 +163,7 @@ impl Writer<'_> {
                 places.push(place.map_err(fault)?);
             }
         }
-        if count != columns {
+        if self.ends.len() != columns {
             return Err(field_count(self.plan, text.as_bytes()));
         }
         places.resize(self.by.width, None);
@@ -179,17 +186,21 @@ impl Writer<'_> {
 
     /// The row with the new values in their places.
     fn write(&self, text: &str, out: &mut Vec<u8>) {
-        let mut new = self.scratch.values().peekable();
-        for (at, field) in text.split('\t').enumerate() {
-            if at > 0 {
-                out.push(b'\t');
+        let mut copied = 0;
+        for (at, new) in self.scratch.values() {
+            // Everything between two new values is taken over at once.
+            let start = at.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
+            out.extend_from_slice(&text.as_bytes()[copied..start]);
+            match new {
+                Some(value) if value.bytes().all(|byte| byte >= b' ' && byte != b'\\') => {
+                    out.extend_from_slice(value.as_bytes());
+                }
+                Some(value) => value.bytes().for_each(|byte| inserts::push(out, byte)),
+                None => out.extend_from_slice(NULL),
             }
-            match new.next_if(|(place, _)| *place == at) {
-                Some((_, Some(value))) => value.bytes().for_each(|byte| inserts::push(out, byte)),
-                Some((_, None)) => out.extend_from_slice(NULL),
-                None => out.extend_from_slice(field.as_bytes()),
-            }
+            copied = self.ends[at];
         }
+        out.extend_from_slice(&text.as_bytes()[copied..]);
     }
 }
 
@@ -205,7 +216,7 @@ fn value(field: &str, values: &mut String) -> Result<std::ops::Range<usize>, Fau
 /// # Errors
 /// What no PostgreSQL would read either.
 pub fn unescaped(field: &str) -> Result<Cow<'_, str>, FaultReason> {
-    if !field.bytes().any(|byte| matches!(byte, b'\\' | b'\r' | 0)) {
+    if memchr::memchr3(b'\\', b'\r', 0, field.as_bytes()).is_none() {
         return Ok(Cow::Borrowed(field));
     }
     let mut bytes = Vec::with_capacity(field.len());
