@@ -460,6 +460,8 @@ impl Planner {
         let form = self.shape.rows;
         match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {
             Some(mut plan) => {
+                let no_owner = self.shape.no_owner;
+                plan.settings = Arc::from(self.point.settings.prefix(&Kind::Insert, "", no_owner));
                 if let Some(transforms) = &self.shape.transforms {
                     let known = self.schema.table(&header.table);
                     plan.transformed = transforms.plan(&plan, known)?.map(Arc::new);
