@@ -18,6 +18,8 @@ pub struct CopyHeader {
     pub columns: CopyColumns,
     /// Where the statement begins.
     pub place: Place,
+    /// It is an INSERT.
+    pub insert: bool,
 }
 
 /// The columns that a COPY or INSERT statement names.
@@ -29,8 +31,9 @@ pub enum CopyColumns {
     Zero,
     /// No list: all columns of the table that take values, in its order.
     All,
-    /// No list in an INSERT: all columns of the table, generated ones included (they get DEFAULT).
-    InOrder,
+    /// No list in an INSERT: so many of the first columns of the table, generated ones included (they get DEFAULT); all of them
+    /// where it is 0.
+    InOrder(usize),
     /// `INSERT … DEFAULT VALUES`: rows without columns.
     DefaultValues,
 }
@@ -60,7 +63,7 @@ impl CopyHeader {
         if !c.words(&["FROM", "STDIN"]) || !c.symbol(b';') {
             return Err(error("only COPY … FROM stdin in the text format without options is understood"));
         }
-        Ok(Self { table, columns, place })
+        Ok(Self { table, columns, place, insert: false })
     }
 }
 

@@ -10,14 +10,14 @@ use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
 use crate::kind::{Kind, classify};
 use crate::meta::Meta;
-use crate::plain::inserts::{InsertBlock, begins_insert, is_insert};
+use crate::plain::inserts::{Attempt, InsertBlock, begins_insert, is_insert};
 use crate::plain::rows::Block;
 use crate::setting::{Scope, Setting, is_on};
 use crate::statement::Boundary;
 use crate::token::is_space;
 use crate::window::{BUFFER, Window};
 
-pub use point::{BlockPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
+pub use point::{BlockPoint, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
 
 mod inserts;
 mod point;
@@ -66,8 +66,8 @@ enum State {
     Start,
     /// Between statements.
     Between,
-    /// At an INSERT statement; so many bytes make another look at it worth while.
-    Insert(usize),
+    /// At an INSERT statement.
+    Insert(Attempt),
     /// In a statement.
     Statement(Boundary),
     /// After a COPY statement, before the end of its line.
@@ -349,7 +349,7 @@ impl Scanner {
                 // A semicolon alone ends nothing.
                 [b';', ..] => self.advance(1),
                 _ if is_insert(bytes) => {
-                    self.state = State::Insert(0);
+                    self.state = State::Insert(Attempt::default());
                     return Ok(None);
                 }
                 _ if !self.whole && begins_insert(bytes) => return Ok(None),
@@ -443,6 +443,7 @@ impl Scanner {
                 rows: 0,
                 crlf: false,
                 raw: None,
+                insert: None,
             };
             self.state = State::CopyLine(Box::new(point));
             return self.next_event();

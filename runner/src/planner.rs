@@ -505,9 +505,11 @@ impl Planner {
         let form = self.shape.rows;
         match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {
             Some(mut plan) => {
+                self.follow_settings(header, &mut plan);
                 if let Some(transforms) = &self.shape.transforms {
                     let known = self.schema.table(&header.table);
                     plan.transformed = transforms.plan(&plan, known)?.map(Arc::new);
+                    self.refuse_untransformable(header, &plan)?;
                 }
                 Ok(Current::Loading(Arc::new(plan)))
             }
@@ -515,6 +517,16 @@ impl Planner {
                 let (table, at) = (header.table.to_string(), header.place);
                 Err(self.dump_error(DumpError::NoColumns { table, at }))
             }
+        }
+    }
+
+    /// Rows go as SQL where settings change how their values are read, or where it is the server that finds their table.
+    fn follow_settings(&self, header: &CopyHeader, plan: &mut TablePlan) {
+        plan.settings = Arc::from(self.point.session.prefix_of_rows());
+        plan.sql_only |= self.point.session.bears_on_rows(self.schema.table(&header.table));
+        if !self.schema.resolve(&header.table).certain {
+            plan.table = header.table.to_string();
+            plan.sql_only = true;
         }
     }
 

@@ -5,6 +5,7 @@ use dump::{CopyHeader, Kind, Place, Session as Needs, Statement, Subject};
 use super::Planner;
 use super::session::Refused;
 use crate::error::Error;
+use crate::render::TablePlan;
 
 impl Planner {
     pub(super) fn refused(&self, why: Refused, place: Place) -> Error {
@@ -132,6 +133,18 @@ impl Planner {
             "a table, column or schema that gets another name after rows were loaded",
             statement.place,
             "by which name its rows are to be transformed is not certain: rename before the rows, as pg_dump's order has it",
+        ))
+    }
+
+    /// With transforms: values that are read by settings of the script cannot be read here.
+    pub(super) fn refuse_untransformable(&self, header: &CopyHeader, plan: &TablePlan) -> Result<(), Error> {
+        if plan.transformed.is_none() || !plan.sql_only {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            &format!("rows of {}, a table with transforms, that only the server can read,", plan.table),
+            header.place,
+            "name the columns, and leave out settings such as DateStyle and TimeZone: pg_dump writes values that need none",
         ))
     }
 
