@@ -81,7 +81,9 @@ pub use error::{Place, ScanError};
 pub use kind::{Kind, LargeObject, Session, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
-pub use plain::{BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement};
+pub use plain::{
+    BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement,
+};
 pub use schema::{
     Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Resolved, Schema, Table, TypeClass, Unique,
 };

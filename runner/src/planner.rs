@@ -272,6 +272,7 @@ impl Planner {
         if choice == Choice::Out {
             return Ok(None);
         }
+        self.refuse_by_user(&statement, standard)?;
         self.refuse_other_rows(&statement)?;
         let mut texts = self.settle(&choice);
         texts.extend(self.around_data(&statement.kind));

@@ -324,6 +324,10 @@ fn where_names_lead() {
     assert_eq!([lead(&schema, "x"), lead(&schema, "y")], ["app.x", "public.y"]);
     let schema = after(&["CREATE SCHEMA postgres;", "CREATE TABLE newly (a int);"]);
     assert_eq!(schema.certainty(&QualifiedName::new("public", "newly")), Certainty::Hazy);
+    let decides = |name: &str, new: bool| {
+        schema.user_decides(&QualifiedName { schema: None, name: name.to_owned() }, new)
+    };
+    assert_eq!([decides("newly", true), decides("newly", false)], [true, true]);
 
     // A view is found before a table that lies behind it.
     let mut schema =

@@ -1,6 +1,6 @@
 //! What cannot be loaded as psql would run it, and is refused before a difference can arise.
 
-use dump::{CopyHeader, Kind, Place, Session as Needs, Statement, Subject};
+use dump::{CopyHeader, Kind, Place, QualifiedName, Session as Needs, Statement, Subject};
 
 use super::Planner;
 use super::session::Refused;
@@ -70,8 +70,36 @@ impl Planner {
         if header.table.schema.as_deref() == Some("pg_temp") {
             return Err(self.refuse_session(Needs::Temporary, header.place));
         }
-        self.refuse_firing(&self.schema.qualify(&header.table).clone(), header.place)?;
+        if self.schema.user_decides(&header.table, false) {
+            return Err(self.refuse_user(&header.table.to_string(), header.place));
+        }
+        self.refuse_firing(&self.schema.qualify(&header.table), header.place)?;
         self.refuse_uncertain(header)
+    }
+
+    /// A name that leads elsewhere for another user.
+    pub(super) fn refuse_by_user(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        if !self.schema.follows_user() {
+            return Ok(());
+        }
+        let new = dump::verb(&statement.text).starts_with("CREATE");
+        let name = match dump::subject(&statement.kind, &statement.text, standard) {
+            Subject::Relation(name) | Subject::NewSequence(name) => name,
+            Subject::Member(None) => QualifiedName { schema: None, name: "a new object".to_owned() },
+            _ => return Ok(()),
+        };
+        if !self.schema.user_decides(&name, new) {
+            return Ok(());
+        }
+        Err(self.refuse_user(&name.name, statement.place))
+    }
+
+    fn refuse_user(&self, name: &str, place: Place) -> Error {
+        self.unsupported(
+            &format!("{name}, a name that leads into a schema of the user who runs the script, if it is theirs,"),
+            place,
+            "who that is, is not known: write its schema, or set search_path without \"$user\"",
+        )
     }
 
     /// An INSERT that goes as a statement.
@@ -82,7 +110,7 @@ impl Planner {
         }
     }
 
-    fn refuse_firing(&self, table: &dump::QualifiedName, place: Place) -> Result<(), Error> {
+    fn refuse_firing(&self, table: &QualifiedName, place: Place) -> Result<(), Error> {
         if self.shape.silent_triggers || self.point.session.is_silent() {
             return Ok(());
         }
