@@ -3,20 +3,16 @@
 use std::collections::HashMap;
 
 use crate::name::QualifiedName;
-#[cfg(feature = "pg_query")]
 use crate::token::{TokenKind, Tokens};
 
 pub use keys::{Expression, Fixed, Foreign, Keys, Unique};
 
 mod keys;
-#[cfg(feature = "pg_query")]
 mod parse;
 
 /// Longer definitions are not parsed: the tree takes some hundred times the text's size.
-#[cfg(feature = "pg_query")]
 const MOST_PARSED: usize = 256 << 10;
 /// Of a definition that is too long, longer literals are left out.
-#[cfg(feature = "pg_query")]
 const LONG_LITERAL: usize = 1 << 10;
 
 /// What matters of a column's type: which JSON value its text becomes.
@@ -100,7 +96,6 @@ pub(crate) struct ColumnDefinition {
 }
 
 /// What a statement defines.
-#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
 #[derive(Debug, Clone)]
 pub(crate) enum Definition {
     Table {
@@ -133,7 +128,6 @@ pub(crate) enum Definition {
 }
 
 /// What ALTER TABLE does to columns.
-#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     Add(ColumnDefinition),
@@ -177,7 +171,6 @@ impl Default for Schema {
 }
 
 /// The text without what long literals hold: no name or type is that long.
-#[cfg(feature = "pg_query")]
 fn without_long_literals(text: &str) -> String {
     let mut out = String::new();
     let mut copied = 0;
@@ -202,25 +195,17 @@ impl Schema {
 
     /// Shows a statement of kind [`Definition`](crate::Kind::Definition).
     pub fn observe(&mut self, text: &str) -> Learned {
-        #[cfg(feature = "pg_query")]
-        {
-            let short = (text.len() > MOST_PARSED).then(|| without_long_literals(text));
-            let text = short.as_deref().unwrap_or(text);
-            let parsed = if text.len() > MOST_PARSED { None } else { parse::definitions(text) };
-            let Some(definitions) = parsed else { return Learned::NotUnderstood };
-            let mut learned = Learned::Nothing;
-            for definition in definitions {
-                if self.learn(definition) {
-                    learned = Learned::Changed;
-                }
+        let short = (text.len() > MOST_PARSED).then(|| without_long_literals(text));
+        let text = short.as_deref().unwrap_or(text);
+        let parsed = if text.len() > MOST_PARSED { None } else { parse::definitions(text) };
+        let Some(definitions) = parsed else { return Learned::NotUnderstood };
+        let mut learned = Learned::Nothing;
+        for definition in definitions {
+            if self.learn(definition) {
+                learned = Learned::Changed;
             }
-            learned
         }
-        #[cfg(not(feature = "pg_query"))]
-        {
-            let _ = text;
-            Learned::NotUnderstood
-        }
+        learned
     }
 
     /// Takes over the value of `search_path`, without quotes.
@@ -263,7 +248,6 @@ impl Schema {
             .unwrap_or_else(|| QualifiedName::new("public", &name.name))
     }
 
-    #[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
     fn learn(&mut self, definition: Definition) -> bool {
         match definition {
             Definition::Table { name, columns, parents, partitioned, of_type } => {
@@ -518,7 +502,6 @@ const ELEMENTS: &[(&str, &str)] = &[
 ];
 
 #[cfg(test)]
-#[cfg(feature = "pg_query")]
 mod tests {
     use super::*;
     use TypeClass::{Boolean, Float, Integer, Text};
@@ -707,7 +690,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "pg_query")]
     fn what_is_too_long_is_not_parsed() {
         let table =
             |terms: usize| format!("CREATE TABLE t (a int CHECK (a = 0{}));", " OR a = 1".repeat(terms));
@@ -716,7 +698,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "pg_query")]
     fn long_literals_do_not_count() {
         let mut schema = Schema::default();
         let long = "it''s ".repeat(MOST_PARSED / 4);

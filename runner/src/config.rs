@@ -145,7 +145,6 @@ impl Shape {
     /// Each part by its name, for the checkpoint: there it is compared, and differences are named.
     #[must_use]
     pub fn parts(&self) -> BTreeMap<String, String> {
-        let types = if cfg!(feature = "pg_query") { "pg_query" } else { "none" };
         let rows = match self.rows {
             Rows::Single => "single",
             Rows::Packed => "packed",
@@ -155,7 +154,6 @@ impl Shape {
         let chosen = self.selection.parts().into_iter().chain(transforms);
         let parts = [
             ("encoder", ENCODER_REVISION.to_string()),
-            ("types", types.to_owned()),
             ("--rows", rows.to_owned()),
             ("--ddl-time", self.ddl_time.clone()),
             ("--no-owner", self.no_owner.to_string()),

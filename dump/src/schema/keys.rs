@@ -65,7 +65,6 @@ pub struct Keys {
 }
 
 /// What a definition demands of the columns of its table.
-#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
 #[derive(Debug, Clone)]
 pub(crate) enum Demand {
     Unique {
