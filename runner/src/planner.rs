@@ -327,6 +327,11 @@ impl Planner {
                 self.skip(skip.name());
                 Ok(true)
             }
+            Kind::CopyElsewhere => Err(self.unsupported(
+                "a COPY of a file, a program or a query",
+                place,
+                "a replica's server has no such file, and a dump runs no program there: put the rows behind `COPY … FROM stdin;`, or leave the statement out",
+            )),
             _ => Ok(false),
         }
     }

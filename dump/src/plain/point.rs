@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::variable::Variables;
+
 /// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
 pub const SLAB_BYTES: usize = 128 * 1024;
 /// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
@@ -47,6 +49,15 @@ pub struct ScanPoint {
     pub head: bool,
     /// pg_dump's closing line was seen.
     pub complete: bool,
+    /// pg_dumpall's head was seen, and not yet its closing line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cluster: bool,
+    /// `\restrict` was seen, and not yet `\unrestrict`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
+    /// psql's variables that were set.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
     /// The block of rows in which the point lies.
     pub block: Option<BlockPoint>,
 }
@@ -80,6 +91,9 @@ impl Default for ScanPoint {
             encoding: "UTF8".to_owned(),
             head: false,
             complete: false,
+            cluster: false,
+            restricted: false,
+            variables: Variables::default(),
             block: None,
         }
     }
