@@ -21,6 +21,8 @@ pub struct CopyHeader {
     pub columns: CopyColumns,
     /// Where the statement begins.
     pub place: Place,
+    /// It is an INSERT.
+    pub insert: bool,
 }
 
 /// The columns that a COPY or INSERT statement names.
@@ -32,8 +34,9 @@ pub enum CopyColumns {
     Zero,
     /// No list: all columns of the table that take values, in its order.
     All,
-    /// No list in an INSERT: all columns of the table, generated ones included (they get DEFAULT).
-    InOrder,
+    /// No list in an INSERT: so many of the first columns of the table, generated ones included (they get DEFAULT); all of them
+    /// where it is 0.
+    InOrder(usize),
     /// `INSERT … DEFAULT VALUES`: rows without columns.
     DefaultValues,
 }
@@ -67,7 +70,7 @@ impl CopyHeader {
             return Err(error("only COPY … FROM stdin is understood"));
         }
         options::check(&mut c, encoding).map_err(|what| error(&what))?;
-        Ok(Self { table, columns, place })
+        Ok(Self { table, columns, place, insert: false })
     }
 }
 

@@ -9,13 +9,13 @@ use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
 use crate::kind::Kind;
 use crate::meta::Meta;
-use crate::plain::inserts::{InsertBlock, is_insert};
+use crate::plain::inserts::{Attempt, InsertBlock, is_insert};
 use crate::plain::rows::Block;
 use crate::statement::Boundary;
 use crate::variable::Variables;
 use crate::window::{BUFFER, Window};
 
-pub use point::{BlockPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
+pub use point::{BlockPoint, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
 
 mod between;
 mod inserts;
@@ -66,8 +66,8 @@ enum State {
     Start,
     /// Between statements.
     Between,
-    /// At an INSERT statement; so many bytes make another look at it worth while.
-    Insert(usize),
+    /// At an INSERT statement.
+    Insert(Attempt),
     /// In a statement.
     Statement(Boundary),
     /// After a COPY statement, before the end of its line.

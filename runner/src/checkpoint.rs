@@ -17,7 +17,7 @@ use crate::source::Identity;
 pub mod file;
 
 /// The version of the form; another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Everything that is needed to go on, and to know that it is the same dump and configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

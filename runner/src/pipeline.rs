@@ -265,6 +265,7 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
                     rows: slab.rows,
                     numbers,
                     first_row: slab.first_row,
+                    ignoring: &[],
                 };
                 render(lines, &plan, first, &mut rendered);
             }

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2};
 
-use super::inserts::{begins_insert, is_insert};
+use super::inserts::{Attempt, begins_insert, is_insert};
 use super::{Event, Scanner, State};
 use crate::detect;
 use crate::encoding::Encoding;
@@ -53,7 +53,7 @@ impl Scanner {
                 // A semicolon alone ends nothing.
                 [b';', ..] => self.advance(1),
                 _ if is_insert(bytes) => {
-                    self.state = State::Insert(0);
+                    self.state = State::Insert(Attempt::default());
                     return Ok(None);
                 }
                 _ if !self.whole && begins_insert(bytes) => return Ok(None),

@@ -9,7 +9,7 @@ use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
 use crate::kind::{Kind, classify};
 use crate::meta::{Meta, Refused};
-use crate::setting::{Setting, is_on};
+use crate::setting::{Scope, Setting, is_on};
 use crate::statement::Stop;
 
 /// pg_dump's head within another line's text, where what is before it hides that it is a comment.
@@ -46,8 +46,10 @@ impl Scanner {
         let place = self.place();
         self.advance(end);
         self.statements += 1;
-        if let Kind::Setting(setting) = &kind {
-            self.apply(setting)?;
+        match &kind {
+            Kind::Setting(setting) => self.apply(setting)?,
+            Kind::ResetAll { .. } => self.reset_all()?,
+            _ => {}
         }
         if kind == Kind::CopyFromStdin {
             let Place { offset, line } = place;
@@ -59,6 +61,7 @@ impl Scanner {
                 rows: 0,
                 crlf: false,
                 raw: None,
+                insert: None,
             };
             self.state = State::CopyLine(Box::new(point));
             return self.next_event();
@@ -99,7 +102,22 @@ impl Scanner {
         ScanError::MarkInStatement { began: self.place(), at: self.place_at(at) }
     }
 
+    fn reset_all(&mut self) -> Result<(), ScanError> {
+        self.standard = true;
+        if self.encoding == Encoding::Utf8 {
+            return Ok(());
+        }
+        let reason =
+            "RESET ALL sets client_encoding to its default, and which one that is, is not in the dump"
+                .to_owned();
+        Err(ScanError::UnsupportedEncoding { at: self.place(), reason })
+    }
+
     fn apply(&mut self, setting: &Setting) -> Result<(), ScanError> {
+        // It ends with its transaction, or at once.
+        if setting.scope == Scope::Local {
+            return Ok(());
+        }
         match setting.name.as_str() {
             "client_encoding" if setting.value.is_some() => self.set_encoding(setting.plain())?,
             "client_encoding" => {

@@ -114,9 +114,7 @@ fn columns_by_the_definition() {
         plan.map(|plan| (plan.columns, plan.generated))
     };
     let both = vec!["a".to_owned(), "b".to_owned()];
-    if cfg!(feature = "pg_query") {
-        assert_eq!(plan(dump::CopyColumns::InOrder), Some((both, vec![1])));
-    }
+    assert_eq!(plan(dump::CopyColumns::InOrder), Some((both, vec![1])));
     assert_eq!(plan(dump::CopyColumns::DefaultValues), Some((Vec::new(), Vec::new())));
 }
 
