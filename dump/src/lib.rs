@@ -73,11 +73,12 @@ mod statement;
 mod subject;
 pub mod token;
 mod transaction;
+mod variable;
 mod window;
 
 pub use copy::{CopyColumns, CopyHeader, Slab};
 pub use encoding::Encoding;
-pub use error::{Place, ScanError};
+pub use error::{Closing, Place, ScanError};
 pub use kind::{Kind, LargeObject, Session, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
@@ -89,7 +90,8 @@ pub use schema::{
 };
 pub use session::without_concurrently;
 pub use setting::{Scope, Setting, Value, is_on};
-pub use statement::Boundary;
+pub use statement::{Boundary, Stop};
 pub use subject::{Section, Subject, made_by_query, owner, renames, section, subject, verb};
 pub use token::standard_strings;
 pub use transaction::Transaction;
+pub use variable::Variables;

@@ -345,6 +345,13 @@ impl Planner {
                 self.skip("transaction");
             }
             Kind::NotForReplica(skip) => self.skip(skip.name()),
+            Kind::CopyElsewhere => {
+                return Err(self.unsupported(
+                    "a COPY of a file, a program or a query",
+                    place,
+                    "a replica's server has no such file, and a dump runs no program there: put the rows behind `COPY … FROM stdin;`, or leave the statement out",
+                ));
+            }
             Kind::Session(what) if self.in_database() => return Err(self.refuse_session(*what, place)),
             _ => return Ok(false),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::insert::OnConflict;
+use crate::variable::Variables;
 
 /// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
 pub const SLAB_BYTES: usize = 128 * 1024;
@@ -57,6 +58,15 @@ pub struct ScanPoint {
     pub head: bool,
     /// pg_dump's closing line was seen.
     pub complete: bool,
+    /// pg_dumpall's head was seen, and not yet its closing line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cluster: bool,
+    /// `\restrict` was seen, and not yet `\unrestrict`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
+    /// psql's variables that were set.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
     /// The block of rows in which the point lies.
     pub block: Option<BlockPoint>,
 }
@@ -102,6 +112,9 @@ impl Default for ScanPoint {
             encoding: "UTF8".to_owned(),
             head: false,
             complete: false,
+            cluster: false,
+            restricted: false,
+            variables: Variables::default(),
             block: None,
         }
     }

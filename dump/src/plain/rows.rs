@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use super::{BlockPoint, Event, ROW_LIMIT, Scanner, SlabSize, State};
 use crate::copy::{CopyHeader, Slab};
 use crate::error::{Place, ScanError};
-use crate::token::is_space;
+use crate::token::{TokenKind, token};
 
 /// The block of rows that is being read.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ impl Scanner {
         let bytes = self.window.bytes();
         let State::CopyLine(point) = &self.state else { return Ok(None) };
         let place = Place { offset: point.offset, line: point.line };
-        let header = Arc::new(CopyHeader::parse(&point.statement, place, self.standard)?);
+        let header = CopyHeader::parse(&point.statement, place, self.standard, self.encoding)?;
+        let header = Arc::new(header);
         let Some(end) = memchr(b'\n', bytes) else {
             if self.whole {
                 return Err(ScanError::TruncatedCopy {
@@ -34,12 +35,21 @@ impl Scanner {
             }
             return Ok(None);
         };
-        if !bytes[..end].iter().all(|&b| is_space(b)) {
-            let what = "something follows it on its line".to_owned();
+        if !is_comment(&bytes[..=end], self.standard) {
+            let what = "something follows it on its line, which psql runs after the rows: put it on a line behind them".to_owned();
             return Err(ScanError::Copy { at: place, what });
         }
+        // How the lines end is said by the first of them, as for the server.
+        let first = match memchr(b'\n', &bytes[end + 1..]) {
+            Some(first) => &bytes[end + 1..end + 1 + first],
+            None if self.whole => &[],
+            None => {
+                self.check_row(end + 1)?;
+                return Ok(None);
+            }
+        };
         let mut point = point.clone();
-        point.crlf = bytes[..end].ends_with(b"\r");
+        point.crlf = first.ends_with(b"\r");
         self.advance(end + 1);
         point.data = self.window.offset();
         self.state =
@@ -81,6 +91,19 @@ impl Scanner {
         let (buffer, start, end) = self.window.take(length);
         Ok(Some(Event::Rows(Slab { buffer, start, end, place, first_row, rows, crlf, insert: None })))
     }
+}
+
+/// Whether what follows a COPY statement on its line, up to the line end with which `rest` ends, says nothing.
+fn is_comment(rest: &[u8], standard: bool) -> bool {
+    let mut at = 0;
+    while at < rest.len() {
+        match token(rest, at, false, standard) {
+            Some(token) if matches!(token.kind, TokenKind::Space | TokenKind::Comment) => at = token.end,
+            // A comment that goes on beyond the line, or SQL.
+            _ => return false,
+        }
+    }
+    true
 }
 
 enum Closing {

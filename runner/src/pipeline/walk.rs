@@ -218,7 +218,7 @@ impl Walk {
     /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
     ///
     /// # Errors
-    /// [`DumpError::Databases`] and [`DumpError::SecondDatabase`].
+    /// [`DumpError::Databases`], [`DumpError::GlobalsOnly`] and [`DumpError::SecondDatabase`].
     pub fn look_for_databases(mut self, stop: &AtomicBool) -> Result<(), Error> {
         let slabs = Spares::default();
         while self.scanner.point().offset < LOOKED_AT {
@@ -232,7 +232,9 @@ impl Walk {
                     let error = DumpError::SecondDatabase { first, second, at, loaded: None };
                     return Err(Error::Dump { source_name, error });
                 }
-                Err(error @ Error::Dump { error: DumpError::Databases { .. }, .. }) => return Err(error),
+                Err(
+                    error @ Error::Dump { error: DumpError::Databases { .. } | DumpError::GlobalsOnly, .. },
+                ) => return Err(error),
                 Err(_) => break,
                 Ok(()) if end => break,
                 Ok(()) => {}
