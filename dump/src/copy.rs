@@ -197,7 +197,8 @@ mod tests {
     use super::*;
 
     fn header(text: &str) -> Result<(String, CopyColumns), ScanError> {
-        CopyHeader::parse(text, Place::default(), true, Encoding::Utf8).map(|h| (h.table.to_string(), h.columns))
+        CopyHeader::parse(text, Place::default(), true, Encoding::Utf8)
+            .map(|h| (h.table.to_string(), h.columns))
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub fn plain_start(bytes: &[u8]) -> Result<usize, ScanError> {
         "it is UTF-16 text, as PowerShell's `>` writes it; dump with `pg_dump --file=NAME`".to_owned()
     } else if let Some(compression) = compression(bytes) {
         // One compression was undone before, if there was one.
-        format!("it is compressed twice, the second time by {compression}: undo one of them, and load the result")
+        format!(
+            "it is compressed twice, the second time by {compression}: undo one of them, and load the result"
+        )
     } else if bytes.iter().take(ENOUGH).any(|&byte| byte == 0) {
         // No more than these: what is found must not depend on how many bytes arrived at once.
         "it is binary data of a kind that is not recognised".to_owned()

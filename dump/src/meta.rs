@@ -46,7 +46,9 @@ impl Meta {
         }
         let arguments = arguments(rest, variables).map_err(refuse)?;
         match name {
-            "c" | "connect" => database(&arguments).map(|database| Self::Connect { database }).map_err(refuse),
+            "c" | "connect" => {
+                database(&arguments).map(|database| Self::Connect { database }).map_err(refuse)
+            }
             "encoding" => Ok(match arguments.into_iter().next() {
                 Some(encoding) => Self::Encoding(encoding.text),
                 None => Self::Other(name.to_owned()),
@@ -95,7 +97,8 @@ fn is_followed(name: &str) -> bool {
     match name {
         "c" | "connect" | "encoding" | "restrict" | "unrestrict" | "set" | "unset" => true,
         // They print, or change how results are printed.
-        "echo" | "qecho" | "warn" | "timing" | "pset" | "x" | "a" | "t" | "conninfo" | "l" | "l+" | "list" => true,
+        "echo" | "qecho" | "warn" | "timing" | "pset" | "x" | "a" | "t" | "conninfo" | "l" | "l+"
+        | "list" => true,
         // There is no statement that they could take back.
         "r" | "reset" => true,
         name => name.starts_with('d') && described(name),

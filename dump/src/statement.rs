@@ -180,7 +180,9 @@ mod tests {
 
     #[test]
     fn what_is_psqls() {
-        for (text, at) in [("SELECT 1\\g", 8), ("SELECT (1 \\; 2)", 10), ("SELECT '\\' \\gset", 11), ("a\\", 1)] {
+        for (text, at) in
+            [("SELECT 1\\g", 8), ("SELECT (1 \\; 2)", 10), ("SELECT '\\' \\gset", 11), ("a\\", 1)]
+        {
             assert_eq!(stop(text), Some(Stop::Command(at)), "{text}");
         }
         for text in ["SELECT :v;", "SELECT (:'v');", "SELECT 1:::v;", "SELECT 1::int, :v::int;"] {
@@ -204,7 +206,8 @@ mod tests {
     fn marks_of_pg_dump_within_a_statement() {
         let text = "Password: \n--\n-- PostgreSQL database dump\r\n--\nSET a = 1;";
         assert_eq!(stop(text), Some(Stop::Mark(14)));
-        for text in ["SELECT 1 -- PostgreSQL database dumps\n;", "SELECT '\n-- PostgreSQL database dump\n';"] {
+        for text in ["SELECT 1 -- PostgreSQL database dumps\n;", "SELECT '\n-- PostgreSQL database dump\n';"]
+        {
             assert_eq!(first(text), Some(text));
         }
     }

@@ -64,8 +64,13 @@ fn option(c: &mut Cursor<'_>, seen: &mut Vec<String>, encoding: Encoding) -> Res
         let name = name.to_uppercase();
         return Err(match name.as_str() {
             "WHERE" => "its WHERE leaves some of the rows out: leave it out together with them".to_owned(),
-            "FREEZE" => "FREEZE, which PostgreSQL takes only for a table of the same transaction: leave it out".to_owned(),
-            _ => format!("its option {name} may change the form of the rows: write them in the text format without options"),
+            "FREEZE" => {
+                "FREEZE, which PostgreSQL takes only for a table of the same transaction: leave it out"
+                    .to_owned()
+            }
+            _ => format!(
+                "its option {name} may change the form of the rows: write them in the text format without options"
+            ),
         });
     }
     c.next();

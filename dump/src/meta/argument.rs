@@ -52,11 +52,7 @@ pub(super) fn arguments(rest: &str, variables: &Variables) -> Result<Vec<Argumen
 }
 
 /// Reads one argument and returns what follows it.
-fn read<'a>(
-    rest: &'a str,
-    argument: &mut Argument,
-    variables: &Variables,
-) -> Result<&'a str, &'static str> {
+fn read<'a>(rest: &'a str, argument: &mut Argument, variables: &Variables) -> Result<&'a str, &'static str> {
     let mut rest = rest;
     while let Some(first) = rest.chars().next() {
         let used = match first {
