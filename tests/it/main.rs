@@ -9,6 +9,7 @@ mod cli;
 mod consumer;
 mod crash;
 mod determinism;
+mod differential;
 mod faults;
 mod fidelity;
 mod forms;
