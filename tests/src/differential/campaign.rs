@@ -56,7 +56,9 @@ impl Campaign {
                     let mut lab = Lab::new(&server);
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
-                        if at >= self.scripts || tally.lock().expect("no thread panics").findings.len() >= self.findings {
+                        if at >= self.scripts
+                            || tally.lock().expect("no thread panics").findings.len() >= self.findings
+                        {
                             return;
                         }
                         self.one(&mut lab, self.seed.wrapping_add(at), &tally);
@@ -160,7 +162,9 @@ impl Tally {
 fn shape(message: &str) -> String {
     let message = message.split_once("script.sql").map_or(message, |(_, rest)| rest);
     let words = message.split_whitespace().filter(|word| {
-        !word.contains(['"', '#', ':']) && !word.contains(|c: char| c.is_ascii_digit()) && !word.trim_end_matches([',', '.', ';']).contains('.')
+        !word.contains(['"', '#', ':'])
+            && !word.contains(|c: char| c.is_ascii_digit())
+            && !word.trim_end_matches([',', '.', ';']).contains('.')
     });
     words.take(18).collect::<Vec<_>>().join(" ")
 }
@@ -170,7 +174,12 @@ impl fmt::Display for Tally {
         writeln!(
             f,
             "{} scripts: {} equal, {} refused; psql reported errors in {}, of these {} equal and {} different",
-            self.scripts, self.equal, self.refused, self.psql_errors, self.equal_after_errors, self.different_after_errors
+            self.scripts,
+            self.equal,
+            self.refused,
+            self.psql_errors,
+            self.equal_after_errors,
+            self.different_after_errors
         )?;
         for (title, counts) in [("refused", &self.refusals), ("psql", &self.errors)] {
             let mut lines: Vec<_> = counts.iter().collect();

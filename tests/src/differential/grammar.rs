@@ -103,7 +103,8 @@ pub fn script(seed: u64) -> Script {
     for _ in 0..1 + rng.below(3) {
         subjects.push(one(&SUBJECTS, &mut rng));
     }
-    let mut generator = Gen { rng, subjects, model: Model::new(), open: Vec::new(), pieces: Vec::new(), count: 0 };
+    let mut generator =
+        Gen { rng, subjects, model: Model::new(), open: Vec::new(), pieces: Vec::new(), count: 0 };
     generator.write();
     generator.finish()
 }
@@ -169,7 +170,14 @@ impl Gen {
                 _ if script.text().chars().all(|c| u32::from(c) < 256) => {
                     script.latin1 = true;
                     script.pieces.retain(|piece| *piece != Piece::text("SET client_encoding = 'UTF8';\n"));
-                    let set = one(&["SET client_encoding = 'LATIN1';\n", "\\encoding LATIN1\n", "set names 'latin1';\n"], &mut rng);
+                    let set = one(
+                        &[
+                            "SET client_encoding = 'LATIN1';\n",
+                            "\\encoding LATIN1\n",
+                            "set names 'latin1';\n",
+                        ],
+                        &mut rng,
+                    );
                     script.pieces.insert(0, Piece::text(set));
                 }
                 _ => {}
@@ -212,9 +220,16 @@ impl Gen {
 
     fn end(&mut self) -> &'static str {
         if self.about(Subject::Psql) && self.rng.one_in(5) {
-            return one(&["\\g\n", " \\g\n", " \\gx\n", " \\; \n", "; \\echo done\n", ";\\r\n"], &mut self.rng);
+            return one(
+                &["\\g\n", " \\g\n", " \\gx\n", " \\; \n", "; \\echo done\n", ";\\r\n"],
+                &mut self.rng,
+            );
         }
-        if self.rng.one_in(12) { one(&[" ;\n", "\n;\n", "; -- a comment\n", ";;\n", "; /* c */\n"], &mut self.rng) } else { ";\n" }
+        if self.rng.one_in(12) {
+            one(&[" ;\n", "\n;\n", "; -- a comment\n", ";;\n", "; /* c */\n"], &mut self.rng)
+        } else {
+            ";\n"
+        }
     }
 
     /// A name, mostly as simple as it can be.
@@ -271,7 +286,11 @@ impl Gen {
         }
         // The newest ones are where something has just happened.
         let newest = tables.len() - 1;
-        let at = if self.rng.one_in(2) { newest } else { usize::try_from(self.rng.below(tables.len() as u64)).unwrap_or(0) };
+        let at = if self.rng.one_in(2) {
+            newest
+        } else {
+            usize::try_from(self.rng.below(tables.len() as u64)).unwrap_or(0)
+        };
         Some(tables[at].clone())
     }
 }

@@ -115,7 +115,8 @@ impl<'a> Lab<'a> {
         let found = self.of_replica.state();
         self.of_replica.reset();
         let mut difference = expected.difference(&found);
-        let whole = report.failed == 0 && report.lost == 0 && report.anomalies.is_empty() && report.fatal.is_none();
+        let whole =
+            report.failed == 0 && report.lost == 0 && report.anomalies.is_empty() && report.fatal.is_none();
         if !difference.is_empty() {
             if !whole {
                 difference.push(report.to_string());

@@ -28,11 +28,19 @@ pub(super) fn wrapped(g: &mut Gen, sql: &str) -> Option<String> {
 }
 
 pub(super) fn any(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.schema != TEMP && t.kind != Kind::Partition && !t.columns.is_empty()) else { return };
+    let Some(table) =
+        g.some_table(|t| t.schema != TEMP && t.kind != Kind::Partition && !t.columns.is_empty())
+    else {
+        return;
+    };
     let name = g.table_name(&table);
     let n = g.next();
     let first = names::quote(&table.columns[0].name);
-    let text_column = table.columns.iter().find(|c| c.class == Class::Text && c.own_type.is_none() && !c.generated).map(|c| c.name.clone());
+    let text_column = table
+        .columns
+        .iter()
+        .find(|c| c.class == Class::Text && c.own_type.is_none() && !c.generated)
+        .map(|c| c.name.clone());
     match (g.rng.below(9), text_column) {
         (0 | 1, Some(column)) => {
             let column = names::quote(&column);

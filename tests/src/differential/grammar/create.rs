@@ -104,7 +104,8 @@ pub(super) fn column(g: &mut Gen, others: &[Column]) -> Column {
     let mut name = String::new();
     for _ in 0..20 {
         let odd = g.about(Subject::Names) && g.rng.one_in(3);
-        name = if odd { one(&names::ODD_COLUMNS, &mut g.rng) } else { one(&names::COLUMNS, &mut g.rng) }.into();
+        name =
+            if odd { one(&names::ODD_COLUMNS, &mut g.rng) } else { one(&names::COLUMNS, &mut g.rng) }.into();
         if others.iter().all(|other| other.name != name) {
             break;
         }
@@ -136,7 +137,8 @@ pub(super) fn definitions(g: &mut Gen, columns: &mut [Column]) -> String {
     let mut texts = Vec::new();
     for at in 0..columns.len() {
         let name = g.name(&columns[at].name);
-        let source = columns[..at].iter().find(|c| c.class == Class::Int4 && !c.generated && c.own_type.is_none());
+        let source =
+            columns[..at].iter().find(|c| c.class == Class::Int4 && !c.generated && c.own_type.is_none());
         let source = source.map(|c| names::quote(&c.name));
         let column = &mut columns[at];
         let rest = if column.key { key(g, column) } else { other(g, column, source) };

@@ -16,14 +16,29 @@ pub(super) fn copy(g: &mut Gen) {
     let columns = if list.is_empty() { copied(&table).collect() } else { columns };
     let odd = g.about(Subject::Literals) || g.about(Subject::Bytes);
     let options = if g.rng.one_in(if odd { 4 } else { 40 }) {
-        one(&["; -- rows follow", " WITH (FORMAT text);", " (DELIMITER E'\\t');", " WITH NULL '\\N';", " (NULL '\\N', HEADER false);", " WITH DELIMITER E'\\t' ;"], &mut g.rng)
+        one(
+            &[
+                "; -- rows follow",
+                " WITH (FORMAT text);",
+                " (DELIMITER E'\\t');",
+                " WITH NULL '\\N';",
+                " (NULL '\\N', HEADER false);",
+                " WITH DELIMITER E'\\t' ;",
+            ],
+            &mut g.rng,
+        )
     } else {
         ";"
     };
     let words = one(&["COPY", "COPY", "COPY", "copy"], &mut g.rng);
     let count = g.rng.below(4) + u64::from(!g.rng.one_in(10));
     let rows = (0..count).map(|_| copy_row(g, &columns)).collect();
-    g.pieces.push(Piece::rows(format!("{words} {name}{list} FROM stdin{options}\n"), rows, "", "\\.\n".into()));
+    g.pieces.push(Piece::rows(
+        format!("{words} {name}{list} FROM stdin{options}\n"),
+        rows,
+        "",
+        "\\.\n".into(),
+    ));
 }
 
 fn copied(table: &Table) -> impl Iterator<Item = &Column> {
@@ -52,7 +67,8 @@ fn key_value(g: &mut Gen) -> u64 {
 fn chosen<'t>(g: &mut Gen, table: &'t Table, with_generated: bool) -> Vec<&'t Column> {
     let may = table.columns.iter().filter(|column| with_generated || !column.generated);
     let must = |column: &Column| column.not_null && !column.optional;
-    let mut columns: Vec<&Column> = may.filter(|column| must(column) || column.fixed || !g.rng.one_in(6)).collect();
+    let mut columns: Vec<&Column> =
+        may.filter(|column| must(column) || column.fixed || !g.rng.one_in(6)).collect();
     if columns.is_empty() {
         columns = copied(table).take(1).collect();
     }
@@ -86,7 +102,8 @@ pub(super) fn insert(g: &mut Gen) {
 /// `INSERT INTO t (a, b)`, or without names, and the columns that the values are for.
 pub(super) fn insert_head<'t>(g: &mut Gen, table: &'t Table) -> (String, Vec<&'t Column>) {
     let name = g.table_name(table);
-    let words = one(&["INSERT INTO", "INSERT INTO", "INSERT INTO", "insert into", "INSERT  INTO"], &mut g.rng);
+    let words =
+        one(&["INSERT INTO", "INSERT INTO", "INSERT INTO", "insert into", "INSERT  INTO"], &mut g.rng);
     let only_defaults = table.columns.iter().all(|column| column.optional || !column.not_null);
     if table.columns.is_empty() || only_defaults && table.kind == Kind::Plain && g.rng.one_in(30) {
         return (format!("{words} {name}"), Vec::new());
@@ -95,7 +112,9 @@ pub(super) fn insert_head<'t>(g: &mut Gen, table: &'t Table) -> (String, Vec<&'t
         let mut columns: Vec<&Column> = table.columns.iter().collect();
         // Fewer values than columns: the rest has its defaults.
         if g.rng.one_in(5) {
-            while columns.len() > 1 && columns.last().is_some_and(|c| !c.not_null || c.optional || c.generated) {
+            while columns.len() > 1
+                && columns.last().is_some_and(|c| !c.not_null || c.optional || c.generated)
+            {
                 columns.pop();
             }
         }
@@ -139,7 +158,11 @@ fn value(g: &mut Gen, column: &Column, system: bool) -> String {
         return "DEFAULT".into();
     }
     let odd = if g.about(Subject::Literals) { 2 } else { 20 };
-    if g.rng.one_in(odd) { column.class.odd_literal(&mut g.rng).into() } else { column.class.plain_literal(&mut g.rng).into() }
+    if g.rng.one_in(odd) {
+        column.class.odd_literal(&mut g.rng).into()
+    } else {
+        column.class.plain_literal(&mut g.rng).into()
+    }
 }
 
 /// `ON CONFLICT …`, `RETURNING …`.
@@ -169,11 +192,7 @@ pub(super) fn again(g: &mut Gen) {
     let columns: Vec<&Column> = table.columns.iter().filter(|column| !column.generated).collect();
     let names = spelled(g, &columns);
     let id = key_value(g);
-    let ends = [
-        " ON CONFLICT DO NOTHING",
-        " on conflict do nothing",
-        " ON CONFLICT DO NOTHING RETURNING 1",
-    ];
+    let ends = [" ON CONFLICT DO NOTHING", " on conflict do nothing", " ON CONFLICT DO NOTHING RETURNING 1"];
     let tail = one(&ends, &mut g.rng);
     for _ in 0..2 {
         let rows = (0..1 + g.rng.below(2))
@@ -182,6 +201,11 @@ pub(super) fn again(g: &mut Gen) {
                 if rest.is_empty() { format!("({id})") } else { format!("({id}, {rest})") }
             })
             .collect();
-        g.pieces.push(Piece::rows(format!("INSERT INTO {name} ({names}) VALUES "), rows, ", ", format!("{tail};\n")));
+        g.pieces.push(Piece::rows(
+            format!("INSERT INTO {name} ({names}) VALUES "),
+            rows,
+            ", ",
+            format!("{tail};\n"),
+        ));
     }
 }
