@@ -21,6 +21,7 @@ mod packed;
 mod ranges;
 mod restart;
 mod s3;
+mod scripts;
 mod select;
 mod servers;
 mod status;
