@@ -20,7 +20,6 @@ use crate::name::{Cursor, QualifiedName};
 use crate::token::{TokenKind, Tokens, token};
 pub use escape::{Unescape, unescape};
 
-
 /// What is known of bytes of which more may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<T> {

@@ -79,7 +79,9 @@ pub use error::{Place, ScanError};
 pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
-pub use plain::{BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement};
+pub use plain::{
+    BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement,
+};
 pub use schema::{Column, Expression, Fixed, Foreign, Keys, Learned, Schema, Table, TypeClass, Unique};
 pub use setting::{Setting, Value, is_on};
 pub use statement::Boundary;

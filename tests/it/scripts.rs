@@ -64,7 +64,7 @@ fn numbers_that_integers_round() {
 
 #[test]
 fn numbers_without_quotes_in_booleans() {
-    let said = ["row 1 of public.t, column ok, at byte 50, line 2: the value is a number without quotes"];
+    let said = ["row 1 of public.t, column ok, at byte 48, line 2: the value is a number without quotes"];
     refused(&script("insert_int_bool"), &said);
 }
 
@@ -117,13 +117,22 @@ fn what_stands_behind_the_rows() {
 fn long_statements() {
     let table = "CREATE TABLE public.t (id integer PRIMARY KEY, a text, b timestamp);\n";
     let rows = |count: u32| -> String {
-        let rows: Vec<_> = (0..count).map(|row| format!("({row}, '{}', {})", "x".repeat(500), if row % 3000 == 7 { "timestamp '2024-01-02'" } else { "NULL" })).collect();
+        let rows: Vec<_> = (0..count)
+            .map(|row| {
+                format!(
+                    "({row}, '{}', {})",
+                    "x".repeat(500),
+                    if row % 3000 == 7 { "timestamp '2024-01-02'" } else { "NULL" }
+                )
+            })
+            .collect();
         format!("INSERT INTO public.t VALUES\n\t{}", rows.join(",\n\t"))
     };
     // Twice the first rows: what is there already stays.
     let twice = format!("{table}{};\n{}\n ON CONFLICT DO NOTHING;\n", rows(100), rows(2_000));
     same_but_for("statements of a mebibyte", twice.as_bytes(), 100);
-    let other = format!("{table}{};\n{}\n ON CONFLICT (id) DO UPDATE SET a = 'again';\n", rows(100), rows(2_000));
+    let other =
+        format!("{table}{};\n{}\n ON CONFLICT (id) DO UPDATE SET a = 'again';\n", rows(100), rows(2_000));
     same_but_for("a statement that does something else", other.as_bytes(), 0);
     let longer = format!("{table}{} RETURNING id;\n", rows(20_000));
     refused(longer.as_bytes(), &["the INSERT statement's row at byte", "write the statement in several"]);
@@ -159,7 +168,11 @@ fn expressions_in_a_table_with_transforms() {
     for rows in FORMS {
         let args = ["--transform-config", config.to_str().unwrap(), "--insecure-unkeyed"];
         let finished = runner(&redis, &input.file).args(args).args(rows).args(["--restart"]).run(LIMIT);
-        expect(finished, 3, &["of public.people, column id, at byte 110, line 3", "no literal that can be transformed"]);
+        expect(
+            finished,
+            3,
+            &["of public.people, column id, at byte 110, line 3", "no literal that can be transformed"],
+        );
         assert!(!redis.cli(&["ZRANGE", pg_bootstrap_tests::zset::KEY, "0", "-1"]).contains("secret"));
     }
 }

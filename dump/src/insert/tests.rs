@@ -48,11 +48,7 @@ fn heads() {
         ("INSERT INTO t (a) OVERRIDING SYSTEM VALUE VALUES", false),
         ("INSERT INTO public.t DEFAULT VALUES", true),
     ] {
-        assert_eq!(
-            head(format!("{text} (1);").as_bytes(), true),
-            Found::Yes((text.len(), zero)),
-            "{text}"
-        );
+        assert_eq!(head(format!("{text} (1);").as_bytes(), true), Found::Yes((text.len(), zero)), "{text}");
         for end in 0..text.len() {
             assert_eq!(head(&text.as_bytes()[..end], true), Found::NotYet, "{}", &text[..end]);
         }
@@ -93,8 +89,7 @@ fn values_of_every_kind() {
 
 #[test]
 fn where_rows_end() {
-    let text =
-        "INSERT INTO t VALUES\n\t(1),\n\t('),')\n ON CONFLICT DO NOTHING;\nINSERT INTO t VALUES (3);";
+    let text = "INSERT INTO t VALUES\n\t(1),\n\t('),')\n ON CONFLICT DO NOTHING;\nINSERT INTO t VALUES (3);";
     let shape = shape(text, true).unwrap();
     let mut ends = vec![0];
     while let Found::Yes(end) = row(text.as_bytes(), *ends.last().unwrap(), &shape, false, &mut ()) {
@@ -146,12 +141,16 @@ fn expressions() {
 
 #[test]
 fn what_is_no_row() {
-    for value in ["", "-- a\n", "1;", "a)]", "(1]", "1 \\g", "1, \\;", ":a", ":'a'", "f(:\"a\")", "1, ", ":{?a}"] {
+    for value in
+        ["", "-- a\n", "1;", "a)]", "(1]", "1 \\g", "1, \\;", ":a", ":'a'", "f(:\"a\")", "1, ", ":{?a}"]
+    {
         let text = format!("INSERT INTO t VALUES ({value});");
         let shape = shape(&text, true).unwrap();
         assert_eq!(row(text.as_bytes(), 0, &shape, false, &mut ()), Found::No, "{text}");
     }
-    for tail in ["RETURNING a;", "ON CONFLICT (a) DO NOTHING;", "ON CONFLICT DO UPDATE SET a = 1;", "\\g", "AS x;"] {
+    for tail in
+        ["RETURNING a;", "ON CONFLICT (a) DO NOTHING;", "ON CONFLICT DO UPDATE SET a = 1;", "\\g", "AS x;"]
+    {
         let text = format!("INSERT INTO t VALUES (1) {tail}");
         let shape = shape(&text, true).unwrap();
         assert_eq!(row(text.as_bytes(), 0, &shape, false, &mut ()), Found::No, "{text}");
@@ -179,8 +178,7 @@ fn what_stands_between_rows_belongs_to_them() {
             self.1 += 1;
         }
     }
-    let text =
-        "INSERT INTO t VALUES -- one\n (1) /* ; */ , -- two;\n\t(2) -- three;\n  on Conflict\tdo /* x */ nothing ;\nINSERT INTO t VALUES (3)";
+    let text = "INSERT INTO t VALUES -- one\n (1) /* ; */ , -- two;\n\t(2) -- three;\n  on Conflict\tdo /* x */ nothing ;\nINSERT INTO t VALUES (3)";
     let shape = shape(text, true).unwrap();
     let (mut ends, mut seen) = (vec![0], Tails::default());
     while let Found::Yes(end) = row(text.as_bytes(), *ends.last().unwrap(), &shape, false, &mut seen) {
@@ -215,8 +213,7 @@ fn what_is_behind_the_table() {
 
 #[test]
 fn prefixes_are_undecided() {
-    let text =
-        "INSERT INTO t VALUES (1, -2.5e-07, 'a''b', E'\\'', B'01', NULL, true, f('a', $$)$$)::x /* , */ , a[1:=2] -- )\n) ON CONFLICT /* ; */ DO NOTHING;";
+    let text = "INSERT INTO t VALUES (1, -2.5e-07, 'a''b', E'\\'', B'01', NULL, true, f('a', $$)$$)::x /* , */ , a[1:=2] -- )\n) ON CONFLICT /* ; */ DO NOTHING;";
     let shape = shape(text, true).unwrap();
     for end in 0..text.len() {
         assert_eq!(

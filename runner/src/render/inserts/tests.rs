@@ -260,7 +260,8 @@ fn rows_of_a_table_that_is_transformed() {
         columns: vec![column("c0", "integer"), column("c1", "text")],
     };
     let compiled = transform::Plan::compile(&config, &table, &transform::Key::insecure_unkeyed()).unwrap();
-    plan.transformed = Some(Arc::new(super::super::transformed::Transformed::new(compiled, &plan, &table, None)));
+    plan.transformed =
+        Some(Arc::new(super::super::transformed::Transformed::new(compiled, &plan, &table, None)));
     for plan in [plan.clone(), TablePlan { form: Rows::Packed, ..plan }] {
         let rendered = of_inserts(dump, &plan);
         assert_eq!(rendered.faults[0].reason, FaultReason::Expression);
@@ -271,7 +272,8 @@ fn rows_of_a_table_that_is_transformed() {
 
 #[test]
 fn escapes_of_another_encoding() {
-    let plan = TablePlan { encoding: Encoding::from_name("LATIN1").unwrap(), ..plan(&[TypeClass::Text], &[]) };
+    let plan =
+        TablePlan { encoding: Encoding::from_name("LATIN1").unwrap(), ..plan(&[TypeClass::Text], &[]) };
     let mut dump = b"SET client_encoding = 'LATIN1';\nINSERT INTO public.t VALUES (E'\\u00e9 \xe9 \\xc3\\xa9 \\\xe9');\n".to_vec();
     dump.extend(b"INSERT INTO public.t VALUES (E'\\xe9');\n");
     let mut scanner = Scanner::new();

@@ -183,7 +183,8 @@ fn a_row_that_becomes_another_keeps_its_numbers() {
     let render = |length: usize| {
         let bytes = format!("1\t{}\n", "w".repeat(length));
         let mut out = Rendered::default();
-        let lines = Lines { bytes: bytes.as_bytes(), crlf: false, rows: 1, numbers, first_row: 0, ignoring: &[] };
+        let lines =
+            Lines { bytes: bytes.as_bytes(), crlf: false, rows: 1, numbers, first_row: 0, ignoring: &[] };
         render(lines, &plan, Sequence::FIRST, &mut out);
         out
     };
