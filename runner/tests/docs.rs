@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use dump::{BlockPoint, Encoding, Place, ScanError, ScanPoint, Scanner, Skip};
+use dump::insert::OnConflict;
+use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
 use runner::checkpoint::{Checkpoint, VERSION};
 use runner::cli::{Cli, Rows};
@@ -302,6 +303,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         rows: 1,
         crlf: false,
         raw: Some(vec![0xe9]),
+        insert: Some(InsertPoint { width: 1, open: OnConflict::Unknown }),
     };
     Checkpoint {
         version: VERSION,

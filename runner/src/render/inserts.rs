@@ -94,7 +94,7 @@ pub(super) fn last(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<
     }
     let faulty = faults.iter().map(|(row, _)| *row).collect();
     let statements = Statements::new(slab, shape, plan, (sql, faulty));
-    match statements.text(last..last + 1, ignores, &mut Vec::new()) {
+    match statements.text(last..last + 1, &ignoring, &mut Vec::new()) {
         Some(text) => Last::Sql(text),
         None => Last::Copy(ignores),
     }
