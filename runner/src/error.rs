@@ -167,7 +167,7 @@ pub enum DumpError {
     )]
     UnknownCompression(&'static str),
     /// Something that is recognised and not supported yet.
-    #[error("{what} at {at} cannot be loaded yet: {advice}")]
+    #[error("{what} at {at} cannot be loaded: {advice}")]
     Unsupported {
         /// What it is.
         what: String,

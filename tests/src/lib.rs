@@ -21,6 +21,7 @@
 pub mod binary;
 pub mod cluster;
 pub mod consumer;
+pub mod differential;
 pub mod dumpdiff;
 pub mod dumpgen;
 pub mod fidelity;

@@ -65,7 +65,7 @@ impl Schema {
         let known = self.fires.get_mut(table);
         match (action, known) {
             (Action::Fires(name), _) => {
-                drop(self.fires.entry(table.clone()).or_default().insert(name.clone()))
+                self.fires.entry(table.clone()).or_default().insert(name.clone());
             }
             // A table of which none is known has none.
             (Action::Silence(_) | Action::FiresAgain, None) => return Some(Learned::Nothing),

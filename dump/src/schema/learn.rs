@@ -448,6 +448,8 @@ fn apply(table: &mut Table, action: &Action, definition: Option<Column>) -> bool
 /// Adds a column, or lets it take the place of an inherited one of the same name.
 fn merge(table: &mut Table, column: Column) {
     match table.column_mut(&column.name) {
+        // `PARTITION OF t (a NOT NULL)`, `OF type (a NOT NULL)`: only more is demanded of it.
+        Some(inherited) if column.type_name.is_none() => inherited.not_null |= column.not_null,
         Some(inherited) => *inherited = column,
         None => table.columns.push(column),
     }

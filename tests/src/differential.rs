@@ -1,0 +1,24 @@
+//! Scripts by chance, run by psql and by the loader: the replica is what psql makes, or the loader says why not.
+//!
+//! ```text
+//! seed ─▶ grammar ─▶ Script ─▶ Lab: psql | loader + consumer ─▶ Verdict ─▶ campaign: counts, smaller scripts
+//! ```
+//!
+//! `PGBOOTSTRAP_SEED` and `PGBOOTSTRAP_SCRIPTS` say where to begin and how many scripts to try. A script's seed
+//! gives the script; [`campaign`] prints it with each finding.
+
+mod campaign;
+mod grammar;
+mod lab;
+mod script;
+mod shrink;
+mod state;
+mod verdict;
+
+pub use campaign::{Campaign, Finding, Tally};
+pub use grammar::script as script_of_seed;
+pub use lab::{Lab, ROLES, server};
+pub use script::{Lines, Piece, Script};
+pub use shrink::shrink;
+pub use state::{Observer, State};
+pub use verdict::{Form, Grade, Outcome, Verdict};
