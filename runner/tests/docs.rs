@@ -320,7 +320,13 @@ fn checkpoint(source: Identity) -> Checkpoint {
         source_name: "x".to_owned(),
         source,
         config: BTreeMap::new(),
-        scan: ScanPoint { block: Some(block), ..ScanPoint::default() },
+        scan: ScanPoint {
+            cluster: true,
+            restricted: true,
+            variables: serde_json::from_str("[\"v\"]").unwrap(),
+            block: Some(block),
+            ..ScanPoint::default()
+        },
         plan: PlanPoint::default(),
     }
 }
@@ -384,6 +390,7 @@ SELECT * FROM pg_catalog.pg_restore_relation_stats('version', '180000'::integer)
 CREATE TABLE public.kasho_x (a int);
 ALTER TABLE public.t OWNER TO r;
 GRANT SELECT ON TABLE public.t TO r;
+COPY public.t TO stdout;
 COPY public.kasho_x (a) FROM stdin;
 1
 \.
@@ -435,6 +442,7 @@ fn every_kind_that_is_left_out_is_described() {
         Skip::Role,
         Skip::Tablespace,
         Skip::Statistics,
+        Skip::CopyToStdout,
     ] {
         assert!(described.contains(skip.name()), "{}", skip.name());
     }

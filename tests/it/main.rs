@@ -19,6 +19,7 @@ mod inspect;
 mod kit;
 mod operator;
 mod packed;
+mod psql;
 mod ranges;
 mod restart;
 mod s3;

@@ -62,7 +62,14 @@ impl Scanner {
         let bytes = self.window.bytes();
         match closing_line(bytes, self.whole) {
             Closing::At(length) => {
-                let rows = block.point.rows;
+                let BlockPoint { rows, crlf, .. } = *block.point;
+                if rows > 0 && bytes[..length].ends_with(b"\r\n") != crlf {
+                    let line = self.line;
+                    let what = format!(
+                        "line {line} is to end its rows, and PostgreSQL refuses it and them, since it does not end as they do (LF, or CR LF): let all lines end in the same way"
+                    );
+                    return Err(ScanError::Copy { at: block.header.place, what });
+                }
                 self.advance_lines(length, 1);
                 self.state = State::Between;
                 return Ok(Some(Event::CopyEnd { rows }));
@@ -112,12 +119,12 @@ enum Closing {
     Unknown,
 }
 
-/// Whether the bytes, which begin a line of a block, begin with the line that closes it.
+/// Whether the bytes, which begin a line of a block, begin with the line that closes it. Without its line end it closes
+/// nothing: psql sends it to the server, which refuses the block.
 fn closing_line(bytes: &[u8], whole: bool) -> Closing {
     match bytes {
         [b'\\', b'.', b'\n', ..] => Closing::At(3),
         [b'\\', b'.', b'\r', b'\n', ..] => Closing::At(4),
-        [b'\\', b'.'] | [b'\\', b'.', b'\r'] if whole => Closing::At(bytes.len()),
         [] | [b'\\'] | [b'\\', b'.'] | [b'\\', b'.', b'\r'] if !whole => Closing::Unknown,
         _ => Closing::No,
     }

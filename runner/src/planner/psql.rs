@@ -24,7 +24,11 @@ impl Planner {
                 self.connect(database, place)?;
             }
             _ if !self.in_database() => self.skip("other_database"),
-            Meta::Encoding(_) => self.skip("psql_encoding"),
+            Meta::Encoding(_) => {
+                // A ROLLBACK would change how the rest is read.
+                self.point.session.touch();
+                self.skip("psql_encoding");
+            }
             Meta::Set(_) => self.skip("psql_set"),
             Meta::Other(name) => self.skip(&format!("psql_{name}")),
         }
