@@ -340,6 +340,12 @@ impl Schema {
         self.path.iter().any(|entry| entry == resolve::USER)
     }
 
+    /// Whether no statement so far made a relation, or may have.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.relations.is_empty() && !self.hazy
+    }
+
     /// All tables of which the columns are known, with their names, in no order.
     pub fn tables(&self) -> impl Iterator<Item = (&QualifiedName, &Table)> {
         self.relations.iter().filter_map(|(name, relation)| match relation {

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
 use dump::{
-    Certainty, CopyHeader, Event, Kind, LargeObject, Learned, Meta, Moved, Place, Scanner, Schema, Slab, Statement, object,
+    Certainty, CopyHeader, Event, Kind, LargeObject, Learned, Meta, Moved, Place, Scanner, Schema, Slab,
+    Statement, object,
 };
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
@@ -551,7 +552,8 @@ impl Planner {
         self.refuse_rows(header)?;
         let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
         let form = self.shape.rows;
-        match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {
+        let dumped = scanner.point().head;
+        match TablePlan::new(header, &self.schema, dumped, *scanner.encoding(), form, time, database) {
             Some(mut plan) => {
                 self.follow_settings(header, &mut plan);
                 if let Some(transforms) = &self.shape.transforms {

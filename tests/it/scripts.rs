@@ -14,6 +14,10 @@ mod rows;
 
 /// Scripts that arrive as psql restores them, in both forms of rows.
 const EQUAL: &[&str] = &[
+    "copy_options.sql",
+    "lf_head_crlf_data.sql",
+    "names_unicode.sql",
+    "psql_passing.sql",
     "expressions.sql",
     "literals.sql",
     "tails.sql",

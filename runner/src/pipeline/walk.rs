@@ -233,7 +233,9 @@ impl Walk {
                     return Err(Error::Dump { source_name, error });
                 }
                 Err(
-                    error @ Error::Dump { error: DumpError::Databases { .. } | DumpError::GlobalsOnly, .. },
+                    error @ Error::Dump {
+                        error: DumpError::Databases { .. } | DumpError::GlobalsOnly, ..
+                    },
                 ) => return Err(error),
                 Err(_) => break,
                 Ok(()) if end => break,

@@ -96,7 +96,9 @@ impl Planner {
 
     fn refuse_user(&self, name: &str, place: Place) -> Error {
         self.unsupported(
-            &format!("{name}, a name that leads into a schema of the user who runs the script, if it is theirs,"),
+            &format!(
+                "{name}, a name that leads into a schema of the user who runs the script, if it is theirs,"
+            ),
             place,
             "who that is, is not known: write its schema, or set search_path without \"$user\"",
         )

@@ -84,11 +84,11 @@ fn is_harmless(command: Command) -> bool {
     use Command::{
         AtAddConstraint, AtAddIdentity, AtAddOf, AtAlterColumnGenericOptions, AtAlterConstraint,
         AtChangeOwner, AtClusterOn, AtColumnDefault, AtDetachPartitionFinalize, AtDisableRowSecurity,
-        AtDropCluster, AtDropConstraint, AtDropIdentity, AtDropOf, AtDropOids, AtEnableReplicaRule,
-        AtEnableReplicaTrig, AtEnableRowSecurity, AtForceRowSecurity, AtGenericOptions, AtNoForceRowSecurity,
-        AtReplicaIdentity, AtResetOptions, AtResetRelOptions, AtSetAccessMethod, AtSetCompression,
-        AtSetExpression, AtSetIdentity, AtSetLogged, AtSetOptions, AtSetRelOptions, AtSetStatistics,
-        AtSetStorage, AtSetTableSpace, AtSetUnLogged, AtValidateConstraint,
+        AtDropCluster, AtDropConstraint, AtDropOf, AtDropOids, AtEnableReplicaRule, AtEnableReplicaTrig,
+        AtEnableRowSecurity, AtForceRowSecurity, AtGenericOptions, AtNoForceRowSecurity, AtReplicaIdentity,
+        AtResetOptions, AtResetRelOptions, AtSetAccessMethod, AtSetCompression, AtSetExpression,
+        AtSetIdentity, AtSetLogged, AtSetOptions, AtSetRelOptions, AtSetStatistics, AtSetStorage,
+        AtSetTableSpace, AtSetUnLogged, AtValidateConstraint,
     };
     [
         AtAddConstraint,
@@ -103,7 +103,6 @@ fn is_harmless(command: Command) -> bool {
         AtDisableRowSecurity,
         AtDropCluster,
         AtDropConstraint,
-        AtDropIdentity,
         AtDropOf,
         AtDropOids,
         AtEnableReplicaRule,

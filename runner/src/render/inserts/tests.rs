@@ -305,6 +305,7 @@ fn columns_by_the_definition() {
         let plan = TablePlan::new(
             &header(name, columns),
             &schema,
+            false,
             Encoding::Utf8,
             Rows::Single,
             Arc::from(""),

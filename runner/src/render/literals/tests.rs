@@ -1,5 +1,3 @@
-#![cfg(feature = "pg_query")]
-
 use dump::{QualifiedName, Schema};
 
 use super::*;
@@ -40,9 +38,13 @@ fn by_the_types_of_columns() {
     for (index, (name, takes)) in columns.into_iter().enumerate() {
         schema.observe(&format!("CREATE TABLE public.t{index} (a {name});"));
         let table = schema.table(&QualifiedName::new("public", &format!("t{index}"))).unwrap();
-        assert_eq!(Takes::of(Some(&table.columns[0]), false), takes, "{name}");
+        assert_eq!(Takes::of(Some(&table.columns[0]), Trust::Nobody), takes, "{name}");
     }
-    assert_eq!((Takes::of(None, true), Takes::of(None, false)), (Takes::Anything, Takes::Unknown));
+    let of_none = [Trust::Data, Trust::Dump, Trust::Nobody].map(|trust| Takes::of(None, trust));
+    assert_eq!(of_none, [Takes::Anything, Takes::UnknownOfDump, Takes::Unknown]);
+    let integer = |digits: &'static str| Takes::UnknownOfDump.integer(digits.as_bytes());
+    assert_eq!([integer("17"), integer("-3")], [Becomes::Text(b"17"), Becomes::Text(b"-3")]);
+    assert_eq!([integer("017"), integer("-03")], [Becomes::Sql, Becomes::Sql]);
 }
 
 #[test]
