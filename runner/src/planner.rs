@@ -28,6 +28,7 @@ use crate::transforms;
 use choice::{Choice, Held};
 pub use limit::{Limit, LimitKind};
 pub use point::{Counters, PlanPoint};
+pub use refuse::renamed_after_rows;
 
 mod choice;
 mod limit;
@@ -71,6 +72,8 @@ pub struct Planner {
     unmatched: Unmatched,
     /// The databases that were seen.
     databases: Vec<String>,
+    /// Where something got another name after the first rows.
+    renamed: Option<Place>,
     /// The last statement that may have changed anything: its first words, and where it is.
     changer: Option<(String, Place)>,
     current: Current,
@@ -112,6 +115,7 @@ impl Planner {
             held: Held::default(),
             unmatched,
             databases: Vec::new(),
+            renamed: None,
             changer: None,
             current: Current::None,
             next: first,
@@ -173,6 +177,12 @@ impl Planner {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// Where a table, column or schema gets another name after the first rows.
+    #[must_use]
+    pub fn renamed(&self) -> Option<Place> {
+        self.renamed
     }
 
     /// The table of the block in hand, where nothing has defined it.

@@ -23,6 +23,7 @@ use crate::config::{Config, Shape};
 use crate::error::Error;
 use crate::load::aside;
 use crate::pipeline::{Start, Task, Walk};
+use crate::planner;
 use crate::render::TablePlan;
 use crate::render::transformed::Transformed;
 use crate::stop::Stop;
@@ -154,6 +155,8 @@ pub struct Found {
     pub keys: transform::Keys,
     /// Columns that look personal, where rows were looked at.
     pub findings: Vec<transform::Finding>,
+    /// Where something gets another name after rows that were loaded under the old one.
+    pub renamed: Option<dump::Place>,
 }
 
 impl Found {
@@ -167,7 +170,7 @@ impl Found {
         let mut tables: Vec<_> = defined.chain(undefined).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables.dedup_by(|a, b| a.name == b.name);
-        Self { tables, keys: keys(schema), findings: Vec::new() }
+        Self { tables, keys: keys(schema), findings: Vec::new(), renamed: None }
     }
 }
 
@@ -253,6 +256,12 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     }
     tracing::info!("reading the dump for its constraints, which the transforms keep");
     let found = find(&config, config.require_decision, stop).await?;
+    if let Some(at) = found.renamed {
+        return Err(Error::Dump {
+            source_name: config.location.name(),
+            error: planner::renamed_after_rows(at),
+        });
+    }
     let (resolved, warnings) = transforms.resolve(&found)?;
     for warning in warnings {
         tracing::warn!("{warning}");
