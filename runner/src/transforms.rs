@@ -220,11 +220,12 @@ fn column(column: &dump::Column) -> transform::Column {
         labels: column.labels.clone(),
         generated: column.generated,
         not_null: column.not_null,
+        absent: false,
     }
 }
 
-/// The table as a block of its rows has it: the block's columns in the block's order, then those that PostgreSQL
-/// computes, for which a row has no value.
+/// The table as a block of its rows has it: the block's columns in the block's order, then those for which a
+/// row has no value: PostgreSQL computes them, or the block does not name them.
 #[must_use]
 pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table {
     let of = |name: &String| {
@@ -232,8 +233,10 @@ pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table 
         found.map_or_else(|| transform::Column { name: name.clone(), ..Default::default() }, column)
     };
     let mut columns: Vec<_> = plan.columns.iter().map(of).collect();
-    let computed = known.iter().flat_map(|table| &table.columns).filter(|column| column.generated);
-    columns.extend(computed.map(column));
+    let named: Vec<_> = plan.columns.iter().collect();
+    let others = known.iter().flat_map(|table| &table.columns).map(column);
+    let others = others.filter(|column| column.generated || !named.contains(&&column.name));
+    columns.extend(others.map(|column| transform::Column { absent: !column.generated, ..column }));
     transform::Table { name: plan.table.clone(), columns }
 }
 
