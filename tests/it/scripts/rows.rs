@@ -171,7 +171,7 @@ fn expressions_in_a_table_with_transforms() {
         expect(
             finished,
             3,
-            &["of public.people, column id, at byte 110, line 3", "no literal that can be transformed"],
+            &["of public.people, column id, at byte 113, line 3", "no literal that can be transformed"],
         );
         assert!(!redis.cli(&["ZRANGE", pg_bootstrap_tests::zset::KEY, "0", "-1"]).contains("secret"));
     }

@@ -106,6 +106,9 @@ fn rows_at_fault_leave_holes() {
     assert_eq!(rendered.members.iter().map(|member| member.row).collect::<Vec<_>>(), [0, 3]);
     let fault = &rendered.faults[0];
     assert_eq!((fault.start, fault.end, fault.lines), (32, 44, 1));
+    let dump = "INSERT INTO public.t VALUES (1);\n\n INSERT INTO public.t VALUES (true);\n";
+    let fault = of_inserts(dump, &plan).faults.remove(0);
+    assert_eq!((fault.start, fault.end, fault.lines), (35, 70, 2));
 }
 
 #[test]
