@@ -4,7 +4,9 @@
 //! words, so that a statement that no parser understands is still passed on rightly.
 
 use crate::name::Cursor;
-use crate::setting::{self, Setting};
+use crate::session;
+use crate::setting::{self, Parsed, Setting};
+use crate::transaction::{self, Transaction};
 
 /// What a statement is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,10 +14,15 @@ use crate::setting::{self, Setting};
 pub enum Kind {
     /// Sets a parameter of the session.
     Setting(Setting),
-    /// Begins or ends a transaction.
-    Transaction,
-    /// Takes back what came before it, all or some of it.
-    Rollback,
+    /// Sets all parameters of the session back to their defaults.
+    ResetAll {
+        /// `DISCARD ALL`, which gives up the role too.
+        discard: bool,
+    },
+    /// Begins or ends a transaction, or a part of one.
+    Transaction(Transaction),
+    /// What would be lost or mean something else when it runs alone, in a session of its own.
+    Session(Session),
     /// `INSERT INTO …` at top level: data of a table.
     Insert,
     /// `COPY … FROM stdin`.
@@ -38,8 +45,31 @@ pub enum Kind {
     Index,
     /// `CREATE MATERIALIZED VIEW`.
     MaterializedView,
+    /// `UPDATE`, `DELETE`, `MERGE`, `TRUNCATE`: changes rows that are there.
+    Change,
+    /// `SELECT`, `WITH`, `VALUES`, `TABLE`: a query, which may call functions, make a table or change rows.
+    Query,
+    /// `DO`, `CALL`: code.
+    Code,
     /// Anything else.
     Other,
+}
+
+/// Why a statement cannot run alone, in a session that no earlier statement has prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    /// It makes a temporary table, view or sequence, or names the schema of such.
+    Temporary,
+    /// `set_config` of a value that the server computes.
+    ComputedSetting,
+    /// `PREPARE`, `EXECUTE`.
+    Prepared,
+    /// `DECLARE`, `FETCH`, `MOVE`.
+    Cursor,
+    /// `currval`, `lastval`: what the session had of a sequence.
+    SequenceOfSession,
+    /// `EXPLAIN ANALYZE`, which runs what it explains.
+    ExplainAnalyze,
 }
 
 /// A statement about the contents of a large object.
@@ -77,6 +107,8 @@ pub enum Skip {
     Tablespace,
     /// `pg_restore_relation_stats` and its like: the planner's statistics.
     Statistics,
+    /// `VACUUM`, `ANALYZE`, `REINDEX`, `LOCK` and others that change nothing that a dump would show.
+    Maintenance,
 }
 
 impl Skip {
@@ -90,6 +122,7 @@ impl Skip {
             Self::Role => "role",
             Self::Tablespace => "tablespace",
             Self::Statistics => "statistics",
+            Self::Maintenance => "maintenance",
         }
     }
 }
@@ -98,21 +131,43 @@ impl Skip {
 #[must_use]
 pub fn classify(text: &str, standard: bool) -> Kind {
     let mut cursor = Cursor::new(text, standard);
-    if let Some(setting) = setting::parse(cursor.clone()) {
-        return Kind::Setting(setting);
+    match setting::parse(cursor.clone()) {
+        Some(Parsed::One(setting)) => return Kind::Setting(setting),
+        Some(Parsed::All { discard }) => return Kind::ResetAll { discard },
+        Some(Parsed::Computed) => return Kind::Session(Session::ComputedSetting),
+        None => {}
     }
-    let c = &mut cursor;
-    if c.any_word(&["ROLLBACK", "ABORT"]) {
-        return Kind::Rollback;
+    if let Some(transaction) = transaction::parse(cursor.clone()) {
+        return Kind::Transaction(transaction);
     }
-    if c.any_word(&["BEGIN", "COMMIT", "END", "SAVEPOINT", "RELEASE"]) || c.words(&["START", "TRANSACTION"]) {
-        return Kind::Transaction;
+    let kind = by_words(&mut cursor);
+    if may_use_session(&kind) && session::uses_sequence_of_session(Cursor::new(text, standard)) {
+        return Kind::Session(Session::SequenceOfSession);
+    }
+    kind
+}
+
+fn by_words(c: &mut Cursor<'_>) -> Kind {
+    if let Some(session) = session::parse(c.clone()) {
+        return Kind::Session(session);
+    }
+    if session::is_maintenance(c.clone()) {
+        return Kind::NotForReplica(Skip::Maintenance);
     }
     if c.word("INSERT") {
         return Kind::Insert;
     }
     if c.word("COPY") {
         return copy(c);
+    }
+    if c.any_word(&["UPDATE", "DELETE", "MERGE", "TRUNCATE"]) {
+        return Kind::Change;
+    }
+    if c.any_word(&["DO", "CALL"]) {
+        return Kind::Code;
+    }
+    if c.any_word(&["WITH", "VALUES", "TABLE"]) || c.symbol(b'(') {
+        return Kind::Query;
     }
     if c.word("SELECT") {
         return select(c);
@@ -164,13 +219,13 @@ fn select(c: &mut Cursor<'_>) -> Kind {
     if c.symbol(b'*') {
         c.word("FROM");
     }
-    let Some(parts) = c.parts() else { return Kind::Other };
+    let Some(parts) = c.parts() else { return Kind::Query };
     let catalog = match parts.as_slice() {
         [_] => true,
         [schema, _] => schema == "pg_catalog",
         _ => false,
     };
-    let Some(function) = parts.last().filter(|_| catalog && c.symbol(b'(')) else { return Kind::Other };
+    let Some(function) = parts.last().filter(|_| catalog && c.symbol(b'(')) else { return Kind::Query };
     match function.as_str() {
         "setval" => Kind::SequenceValue,
         "lo_open" => large_object_open(c),
@@ -183,8 +238,13 @@ fn select(c: &mut Cursor<'_>) -> Kind {
         name if name.starts_with("pg_clear_") && name.ends_with("_stats") => {
             Kind::NotForReplica(Skip::Statistics)
         }
-        _ => Kind::Other,
+        _ => Kind::Query,
     }
+}
+
+/// Kinds that pg_dump writes are not searched: their literals may be long.
+fn may_use_session(kind: &Kind) -> bool {
+    matches!(kind, Kind::Insert | Kind::Change | Kind::Query | Kind::Code)
 }
 
 fn large_object_open(c: &mut Cursor<'_>) -> Kind {
@@ -291,8 +351,17 @@ mod tests {
     fn kinds_by_their_words() {
         let skip = Kind::NotForReplica;
         for (text, kind) in [
-            ("BEGIN;", Kind::Transaction),
-            ("/* a */ Rollback TO b;", Kind::Rollback),
+            ("BEGIN;", Kind::Transaction(Transaction::Begin)),
+            ("/* a */ Rollback TO b;", Kind::Transaction(Transaction::RollbackTo("b".to_owned()))),
+            ("RESET ALL;", Kind::ResetAll { discard: false }),
+            ("TRUNCATE t;", Kind::Change),
+            ("WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a;", Kind::Query),
+            ("SELECT f();", Kind::Query),
+            ("DO 'BEGIN END';", Kind::Code),
+            ("VACUUM ANALYZE t;", skip(Skip::Maintenance)),
+            ("CREATE TEMP TABLE t (a int);", Kind::Session(Session::Temporary)),
+            ("SELECT 1 INTO TEMP t;", Kind::Session(Session::Temporary)),
+            ("INSERT INTO t SELECT currval('s');", Kind::Session(Session::SequenceOfSession)),
             ("COPY public.t (a) FROM stdin;", Kind::CopyFromStdin),
             ("COPY public.\"from\" (\"stdin\") FROM stdin;", Kind::CopyFromStdin),
             ("COPY t TO stdout;", Kind::Other),

@@ -67,21 +67,27 @@ mod name;
 pub mod object;
 mod plain;
 mod schema;
+mod session;
 mod setting;
 mod statement;
 mod subject;
 pub mod token;
+mod transaction;
 mod window;
 
 pub use copy::{CopyColumns, CopyHeader, Slab};
 pub use encoding::Encoding;
 pub use error::{Place, ScanError};
-pub use kind::{Kind, LargeObject, Skip, classify};
+pub use kind::{Kind, LargeObject, Session, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
 pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement};
-pub use schema::{Column, Expression, Fixed, Foreign, Keys, Learned, Schema, Table, TypeClass, Unique};
-pub use setting::{Setting, Value, is_on};
+pub use schema::{
+    Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Resolved, Schema, Table, TypeClass, Unique,
+};
+pub use session::without_concurrently;
+pub use setting::{Scope, Setting, Value, is_on};
 pub use statement::Boundary;
-pub use subject::{Section, Subject, section, subject, verb};
+pub use subject::{Section, Subject, made_by_query, owner, renames, section, subject, verb};
 pub use token::standard_strings;
+pub use transaction::Transaction;

@@ -321,6 +321,17 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
+    /// Whether `is` holds at this token or a later one.
+    pub(crate) fn any(mut self, is: impl Fn(&mut Self) -> bool) -> bool {
+        while self.ahead.is_some() {
+            if is(&mut self.clone()) {
+                return true;
+            }
+            self.next();
+        }
+        false
+    }
+
     /// Skips tokens until the key word was taken; false at the end.
     pub(crate) fn skip_past(&mut self, key: &str) -> bool {
         while self.ahead.is_some() {

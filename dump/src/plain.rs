@@ -12,7 +12,7 @@ use crate::kind::{Kind, classify};
 use crate::meta::Meta;
 use crate::plain::inserts::{InsertBlock, begins_insert, is_insert};
 use crate::plain::rows::Block;
-use crate::setting::{Setting, is_on};
+use crate::setting::{Scope, Setting, is_on};
 use crate::statement::Boundary;
 use crate::token::is_space;
 use crate::window::{BUFFER, Window};
@@ -428,8 +428,10 @@ impl Scanner {
         let place = self.place();
         self.advance(end);
         self.statements += 1;
-        if let Kind::Setting(setting) = &kind {
-            self.apply(setting)?;
+        match &kind {
+            Kind::Setting(setting) => self.apply(setting)?,
+            Kind::ResetAll { .. } => self.reset_all()?,
+            _ => {}
         }
         if kind == Kind::CopyFromStdin {
             let Place { offset, line } = place;
@@ -496,7 +498,22 @@ impl Scanner {
         })
     }
 
+    fn reset_all(&mut self) -> Result<(), ScanError> {
+        self.standard = true;
+        if self.encoding == Encoding::Utf8 {
+            return Ok(());
+        }
+        let reason =
+            "RESET ALL sets client_encoding to its default, and which one that is, is not in the dump"
+                .to_owned();
+        Err(ScanError::UnsupportedEncoding { at: self.place(), reason })
+    }
+
     fn apply(&mut self, setting: &Setting) -> Result<(), ScanError> {
+        // It ends with its transaction, or at once.
+        if setting.scope == Scope::Local {
+            return Ok(());
+        }
         match setting.name.as_str() {
             "client_encoding" if setting.value.is_some() => self.set_encoding(setting.plain())?,
             "client_encoding" => {

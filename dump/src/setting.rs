@@ -1,14 +1,25 @@
-//! Parameters of the session that a dump sets.
+//! Parameters of the session that a script sets.
 
 use crate::name::{Cursor, quote_name};
+
+/// How long a setting lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// `SET`, `RESET`: until it is set anew, unless its transaction is rolled back.
+    Session,
+    /// `SET LOCAL`, or `set_config` with a true third argument: to the end of the transaction; without one, not at all.
+    Local,
+}
 
 /// `SET`, `RESET` or `set_config` of one parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The parameter, in lower case; `SET SESSION AUTHORIZATION` is `session_authorization`.
+    /// The parameter, in lower case; `SET SESSION AUTHORIZATION` is `session_authorization`, `SET ROLE` is `role`.
     pub name: String,
     /// Its value, or `None` where it goes back to its default.
     pub value: Option<Value>,
+    /// How long it lasts.
+    pub scope: Scope,
 }
 
 /// The value of a parameter.
@@ -18,6 +29,36 @@ pub struct Value {
     pub sql: String,
     /// Without quotes.
     pub plain: String,
+}
+
+impl Value {
+    /// The names of a list of names (`search_path`): folded where SQL folds them, without those that are empty.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut c = Cursor::new(&self.sql, true);
+        let mut names = Vec::new();
+        while c.peek().is_some() {
+            // A literal is one name, as it is.
+            match c.literal().or_else(|| c.part()) {
+                Some(name) => names.push(name),
+                None => drop(c.next()),
+            }
+        }
+        names.retain(|name| !name.is_empty());
+        names
+    }
+}
+
+/// What a statement does to the session's parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    One(Setting),
+    /// `RESET ALL`, or `DISCARD ALL`, which gives up the role too.
+    All {
+        discard: bool,
+    },
+    /// It calls `set_config` in a way that leaves the value to the server.
+    Computed,
 }
 
 impl Setting {
@@ -34,37 +75,65 @@ pub fn is_on(plain: &str) -> bool {
     ["on", "true", "yes", "1", "t", "y"].iter().any(|on| plain.eq_ignore_ascii_case(on))
 }
 
-pub(crate) fn parse(mut c: Cursor<'_>) -> Option<Setting> {
+pub(crate) fn parse(mut c: Cursor<'_>) -> Option<Parsed> {
     if c.word("SET") {
-        return set(&mut c);
+        return set(&mut c).map(Parsed::One);
+    }
+    if c.words(&["DISCARD", "ALL"]) {
+        return Some(Parsed::All { discard: true });
     }
     if c.word("RESET") {
-        let name = if c.words(&["SESSION", "AUTHORIZATION"]) {
-            "session_authorization".to_owned()
-        } else {
-            c.parts()?.join(".")
-        };
-        return Some(Setting { name, value: None });
+        return reset(&mut c);
     }
     c.word("SELECT").then(|| set_config(&mut c)).flatten()
 }
 
+fn reset(c: &mut Cursor<'_>) -> Option<Parsed> {
+    let name = if c.words(&["SESSION", "AUTHORIZATION"]) {
+        "session_authorization".to_owned()
+    } else if c.words(&["TIME", "ZONE"]) {
+        "timezone".to_owned()
+    } else {
+        c.parts()?.join(".")
+    };
+    if name == "all" {
+        return Some(Parsed::All { discard: false });
+    }
+    Some(Parsed::One(Setting { name, value: None, scope: Scope::Session }))
+}
+
 fn set(c: &mut Cursor<'_>) -> Option<Setting> {
-    if c.words(&["SESSION", "AUTHORIZATION"]) {
-        return Some(Setting { name: "session_authorization".to_owned(), value: value(c) });
+    let mut scope = Scope::Session;
+    if !c.clone().words(&["SESSION", "AUTHORIZATION"]) {
+        if c.word("LOCAL") {
+            scope = Scope::Local;
+        } else {
+            c.word("SESSION");
+        }
     }
-    c.any_word(&["SESSION", "LOCAL"]);
-    if c.words(&["TIME", "ZONE"]) {
-        return Some(Setting { name: "timezone".to_owned(), value: value(c) });
-    }
-    if c.word("NAMES") {
-        return Some(Setting { name: "client_encoding".to_owned(), value: value(c) });
-    }
-    let name = c.parts()?.join(".");
-    if !c.symbol(b'=') {
-        c.word("TO");
-    }
-    Some(Setting { name, value: value(c) })
+    let name = if c.words(&["SESSION", "AUTHORIZATION"]) {
+        "session_authorization".to_owned()
+    } else if c.words(&["TIME", "ZONE"]) {
+        return Some(Setting { name: "timezone".to_owned(), value: time_zone(c), scope });
+    } else if c.words(&["XML", "OPTION"]) {
+        "xmloption".to_owned()
+    } else if c.word("NAMES") {
+        "client_encoding".to_owned()
+    } else if c.word("SCHEMA") {
+        "search_path".to_owned()
+    } else {
+        let name = c.parts()?.join(".");
+        if !c.symbol(b'=') {
+            c.word("TO");
+        }
+        name
+    };
+    let value = value(c).filter(|value| name != "role" || value.plain != "none");
+    Some(Setting { name, value, scope })
+}
+
+fn time_zone(c: &mut Cursor<'_>) -> Option<Value> {
+    if c.at_word("LOCAL") { None } else { value(c) }
 }
 
 fn value(c: &mut Cursor<'_>) -> Option<Value> {
@@ -85,26 +154,64 @@ fn value(c: &mut Cursor<'_>) -> Option<Value> {
     Some(Value { sql: c.between(first, end).to_owned(), plain: plain.concat() })
 }
 
-fn set_config(c: &mut Cursor<'_>) -> Option<Setting> {
-    let parts = c.parts()?;
-    let function = match parts.as_slice() {
-        [function] => function,
-        [schema, function] if schema == "pg_catalog" => function,
-        _ => return None,
-    };
-    if function != "set_config" || !c.symbol(b'(') {
-        return None;
+/// `SELECT set_config('name', 'value', false);`, and nothing beside it.
+fn set_config(c: &mut Cursor<'_>) -> Option<Parsed> {
+    if !is_set_config(&mut c.clone()) {
+        return c.clone().any(is_set_config).then_some(Parsed::Computed);
     }
+    Some(literal_set_config(c).map_or(Parsed::Computed, Parsed::One))
+}
+
+fn is_set_config(c: &mut Cursor<'_>) -> bool {
+    let Some(parts) = c.parts() else { return false };
+    let named = match parts.as_slice() {
+        [function] => function == "set_config",
+        [schema, function] => schema == "pg_catalog" && function == "set_config",
+        _ => false,
+    };
+    named && c.symbol(b'(')
+}
+
+fn literal_set_config(c: &mut Cursor<'_>) -> Option<Setting> {
+    c.parts()?;
+    c.symbol(b'(');
     let name = c.literal()?.to_ascii_lowercase();
     if !c.symbol(b',') {
         return None;
+    }
+    let value = config_value(c, &name)?;
+    if !c.symbol(b',') {
+        return None;
+    }
+    let local = boolean(c)?;
+    if !c.symbol(b')') {
+        return None;
+    }
+    if c.word("AS") || c.peek().is_some_and(|token| c.text(token) != ";") {
+        c.part()?;
+    }
+    c.symbol(b';');
+    let scope = if local { Scope::Local } else { Scope::Session };
+    c.peek().is_none().then_some(Setting { name, value, scope })
+}
+
+fn config_value(c: &mut Cursor<'_>, name: &str) -> Option<Option<Value>> {
+    if c.word("NULL") {
+        return Some(None);
     }
     let token = c.peek()?;
     let plain = c.literal()?;
     // The one list among the parameters of a dump: a literal with all of it is one name to SET.
     let is_list = name == "search_path" && !plain.trim().is_empty();
     let sql = if is_list { name_list(&plain) } else { c.text(token).to_owned() };
-    Some(Setting { name, value: Some(Value { sql, plain }) })
+    Some(Some(Value { sql, plain }))
+}
+
+fn boolean(c: &mut Cursor<'_>) -> Option<bool> {
+    if let Some(text) = c.literal() {
+        return Some(is_on(&text));
+    }
+    if c.word("TRUE") { Some(true) } else { c.word("FALSE").then_some(false) }
 }
 
 /// The names of a list as `set_config` takes it, as SQL spells them: lower case where they are not quoted.
@@ -128,7 +235,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(String, Option<(String, String)>)> {
-        let setting = parse(Cursor::new(text, true))?;
+        let Parsed::One(setting) = parse(Cursor::new(text, true))? else { return None };
         Some((setting.name, setting.value.map(|v| (v.sql, v.plain))))
     }
 
@@ -165,5 +272,57 @@ mod tests {
         assert_eq!(read("SET default_tablespace = '';"), some("default_tablespace", "''", ""));
         assert_eq!(read("SELECT 1;"), None);
         assert_eq!(read("SET CONSTRAINTS ALL DEFERRED;").map(|s| s.0), Some("constraints".to_owned()));
+    }
+
+    #[test]
+    fn how_long_they_last_and_what_is_computed() {
+        for (text, name, scope, plain) in [
+            ("SET LOCAL search_path = a;", "search_path", Scope::Local, "a"),
+            ("SET SESSION datestyle TO 'SQL, DMY';", "datestyle", Scope::Session, "SQL, DMY"),
+            ("SET LOCAL SESSION AUTHORIZATION me;", "session_authorization", Scope::Local, "me"),
+            ("SET SESSION SESSION AUTHORIZATION me;", "session_authorization", Scope::Session, "me"),
+            ("SET LOCAL ROLE me;", "role", Scope::Local, "me"),
+            ("SET ROLE NONE;", "role", Scope::Session, ""),
+            ("SET SCHEMA 'App';", "search_path", Scope::Session, "App"),
+            ("SET XML OPTION DOCUMENT;", "xmloption", Scope::Session, "document"),
+            ("SET TIME ZONE 'UTC';", "timezone", Scope::Session, "UTC"),
+            ("SET TIME ZONE LOCAL;", "timezone", Scope::Session, ""),
+            ("RESET TIME ZONE;", "timezone", Scope::Session, ""),
+            ("SELECT set_config('x.y', 'v', true) AS z;", "x.y", Scope::Local, "v"),
+            ("SELECT set_config('x', NULL, 'f');", "x", Scope::Session, ""),
+        ] {
+            let Some(Parsed::One(setting)) = parse(Cursor::new(text, true)) else { panic!("{text}") };
+            assert_eq!(
+                (setting.name.as_str(), setting.scope, setting.plain()),
+                (name, scope, plain),
+                "{text}"
+            );
+        }
+        for text in [
+            "SELECT set_config('search_path', current_setting('x'), false);",
+            "SELECT set_config('a', 'b', false), set_config('c', 'd', false);",
+            "SELECT 1, pg_catalog.set_config('a', 'b', false);",
+            "SELECT set_config('a', 'b', false) FROM t;",
+        ] {
+            assert_eq!(parse(Cursor::new(text, true)), Some(Parsed::Computed), "{text}");
+        }
+        assert_eq!(parse(Cursor::new("RESET ALL;", true)), Some(Parsed::All { discard: false }));
+        assert_eq!(parse(Cursor::new("DISCARD ALL;", true)), Some(Parsed::All { discard: true }));
+        assert_eq!(parse(Cursor::new("DISCARD PLANS;", true)), None);
+    }
+
+    #[test]
+    fn names_of_a_path() {
+        let names = |text: &str| match parse(Cursor::new(text, true)) {
+            Some(Parsed::One(setting)) => setting.value.unwrap().names(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            names("SET search_path = \"$user\", Public, \"My, own\", 'As It';"),
+            ["$user", "public", "My, own", "As It"]
+        );
+        assert_eq!(names("SELECT set_config('search_path', 'App, \"B\"', false);"), ["app", "B"]);
+        assert_eq!(names("SELECT set_config('search_path', '', false);"), [String::new(); 0]);
+        assert_eq!(names("SET search_path = '';"), [String::new(); 0]);
     }
 }

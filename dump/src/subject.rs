@@ -322,6 +322,66 @@ fn existing(c: &mut Cursor<'_>) {
     c.words(&["IF", "EXISTS"]);
 }
 
+/// The role that `… OWNER TO role;` names.
+#[must_use]
+pub fn owner(text: &str, standard: bool) -> Option<String> {
+    let c = &mut Cursor::new(text, standard);
+    while c.peek().is_some() {
+        if c.words(&["OWNER", "TO"]) {
+            return c.part();
+        }
+        c.next();
+    }
+    None
+}
+
+/// Whether a statement gives a table, a column or a schema another name, or a table another schema or parent.
+#[must_use]
+pub fn renames(text: &str, standard: bool) -> bool {
+    let mut c = Cursor::new(text, standard);
+    let table = c.clone().words(&["ALTER", "TABLE"]);
+    let names = c.word("ALTER")
+        && c.any_word(&["TABLE", "FOREIGN", "VIEW", "MATERIALIZED", "INDEX", "SEQUENCE", "SCHEMA"]);
+    let moves = |c: &mut Cursor<'_>| {
+        let renamed = c.word("RENAME") && !c.at_word("CONSTRAINT");
+        renamed
+            || c.words(&["SET", "SCHEMA"])
+            || (table && (c.words(&["ATTACH", "PARTITION"]) || c.word("INHERIT")))
+    };
+    names && c.any(moves)
+}
+
+/// The table that `CREATE TABLE … AS` or `SELECT … INTO` makes, as the statement spells it.
+#[must_use]
+pub fn made_by_query(kind: &Kind, text: &str) -> Option<QualifiedName> {
+    let c = &mut Cursor::new(text, true);
+    match kind {
+        Kind::Definition if c.word("CREATE") => {
+            c.any_word(&["UNLOGGED"]);
+            if !c.word("TABLE") {
+                return None;
+            }
+            existing(c);
+            let table = qualified(c)?;
+            // With a list of columns or without, with options or without: the word AS before a query.
+            let query = |c: &mut Cursor<'_>| {
+                c.word("AS")
+                    && (c.any_word(&["SELECT", "WITH", "VALUES", "TABLE", "EXECUTE"]) || c.symbol(b'('))
+            };
+            c.clone().any(query).then_some(table)
+        }
+        Kind::Query => {
+            if !c.skip_past("INTO") {
+                return None;
+            }
+            c.any_word(&["UNLOGGED"]);
+            c.word("TABLE");
+            qualified(c)
+        }
+        _ => None,
+    }
+}
+
 /// The words that a statement begins with, up to what it is about: `CREATE TABLE`, `ALTER TABLE`, `GRANT`. A change of
 /// owner is `OWNER`, a sequence's value `SETVAL`; settings in front are passed over.
 #[must_use]

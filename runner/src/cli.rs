@@ -303,6 +303,11 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
     pub keep_kasho_objects: bool,
 
+    /// Load rows of tables that have triggers or rules already. psql would fire them; where changes are applied they stay
+    /// silent.
+    #[arg(long, env = "PGBOOTSTRAP_SILENT_TRIGGERS", value_parser = flag(), help_heading = "Changes")]
+    pub silent_triggers: bool,
+
     /// What to do with a row that cannot be loaded.
     #[arg(long, env = "PGBOOTSTRAP_ON_ERROR", value_enum, default_value_t = OnError::Stop, value_name = "WHAT", help_heading = "Errors")]
     pub on_error: OnError,

@@ -139,13 +139,14 @@ pub struct Shape {
     pub transforms: Option<Arc<Transforms>>,
     /// Set bad rows aside instead of ending the run.
     pub skip_rows: bool,
+    /// Rows are loaded where psql would fire triggers or rules for them. It shapes no change.
+    pub silent_triggers: bool,
 }
 
 impl Shape {
     /// Each part by its name, for the checkpoint: there it is compared, and differences are named.
     #[must_use]
     pub fn parts(&self) -> BTreeMap<String, String> {
-        let types = if cfg!(feature = "pg_query") { "pg_query" } else { "none" };
         let rows = match self.rows {
             Rows::Single => "single",
             Rows::Packed => "packed",
@@ -155,7 +156,7 @@ impl Shape {
         let chosen = self.selection.parts().into_iter().chain(transforms);
         let parts = [
             ("encoder", ENCODER_REVISION.to_string()),
-            ("types", types.to_owned()),
+            ("types", "pg_query".to_owned()),
             ("--rows", rows.to_owned()),
             ("--ddl-time", self.ddl_time.clone()),
             ("--no-owner", self.no_owner.to_string()),
@@ -185,6 +186,7 @@ impl Config {
             selection: selection(args)?,
             transforms: transforms(args)?.map(Arc::new),
             skip_rows: args.on_error == OnError::Skip,
+            silent_triggers: args.silent_triggers,
         };
         let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
         let first = args.first_sequence.map(first_sequence).transpose()?;

@@ -12,7 +12,9 @@
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
-use dump::{CopyHeader, Event, Kind, LargeObject, Learned, Place, Scanner, Schema, Slab, Statement, object};
+use dump::{
+    CopyHeader, Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object,
+};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::cli::Rows;
@@ -30,6 +32,8 @@ mod choice;
 mod limit;
 mod point;
 pub mod psql;
+mod refuse;
+mod session;
 mod settings;
 mod transformed;
 
@@ -66,6 +70,8 @@ pub struct Planner {
     unmatched: Unmatched,
     /// The databases that were seen.
     databases: Vec<String>,
+    /// The last statement that may have changed anything: its first words, and where it is.
+    changer: Option<(String, Place)>,
     current: Current,
     next: Sequence,
     /// Not everything before was seen.
@@ -105,6 +111,7 @@ impl Planner {
             held: Held::default(),
             unmatched,
             databases: Vec::new(),
+            changer: None,
             current: Current::None,
             next: first,
             resumed: false,
@@ -126,8 +133,8 @@ impl Planner {
         }
         // What was held at the point went with the work before it.
         self.held = Held::default();
-        self.schema.set_search_path(point.settings.search_path());
         self.point = point;
+        self.follow_session();
         self.next = next;
         self.resumed = true;
         self.current = match scanner.block() {
@@ -188,6 +195,9 @@ impl Planner {
         let work = match event {
             Event::Statement(statement) => self.statement(statement, scanner)?.map(Work::Sql),
             Event::Meta(meta, place) => {
+                if matches!(meta, Meta::Connect { .. }) {
+                    self.refuse_unfinished("ends its session")?;
+                }
                 self.meta(meta, place)?;
                 None
             }
@@ -205,6 +215,7 @@ impl Planner {
             }),
             Event::CopyEnd { .. } => Some(Work::TableEnd),
             Event::End => {
+                self.refuse_unfinished("ends")?;
                 self.same_schema()?;
                 let mut last = self.settle(&Choice::Load);
                 last.extend(self.restore_identities());
@@ -254,6 +265,9 @@ impl Planner {
         if self.is_no_change(&statement.kind, place)? {
             return Ok(None);
         }
+        if self.in_database() {
+            self.point.session.touch();
+        }
         let choice = self.choose(&statement, standard);
         if choice == Choice::Out {
             return Ok(None);
@@ -275,16 +289,22 @@ impl Planner {
                 Some(text) => text,
                 None => return Ok((!texts.is_empty()).then_some(texts)),
             },
-            Kind::Definition => self.definition(&statement, standard),
-            Kind::Index => {
-                self.learn(&statement, standard);
-                statement.text.clone()
+            Kind::Definition => {
+                self.refuse_renamed(&statement, standard)?;
+                self.definition(&statement, standard)
             }
             Kind::Insert => {
+                self.refuse_firing_statement(&statement, standard)?;
                 self.refuse_untransformed(&statement, standard)?;
                 statement.text.clone()
             }
-            _ => statement.text.clone(),
+            _ => {
+                self.refuse_renamed(&statement, standard)?;
+                if self.learn(&statement, standard) == Learned::Everything {
+                    self.refuse_code(&statement)?;
+                }
+                statement.text.clone()
+            }
         };
         let text = self.complete(&statement.kind, text, standard);
         let fits = self.is_one_change(&text);
@@ -307,28 +327,33 @@ impl Planner {
     fn is_no_change(&mut self, kind: &Kind, place: Place) -> Result<bool, Error> {
         match kind {
             Kind::Setting(setting) => {
-                let skipped = self.point.settings.apply(setting);
-                self.schema.set_search_path(self.point.settings.search_path());
-                if let Some(name) = skipped {
-                    self.skip(&name);
+                let counted = self.point.session.set(setting).map_err(|why| self.refused(why, place))?;
+                self.follow_session();
+                if let Some(kind) = counted {
+                    self.skip(&kind);
                 }
-                Ok(true)
             }
-            Kind::Transaction => {
+            Kind::ResetAll { discard } => {
+                self.point.session.reset_all(*discard);
+                self.follow_session();
+                self.skip("setting");
+            }
+            Kind::Transaction(what) => {
+                self.point.session.transact(what, place).map_err(|why| self.refused(why, place))?;
+                self.follow_session();
                 self.skip("transaction");
-                Ok(true)
             }
-            Kind::Rollback => Err(self.unsupported(
-                "a ROLLBACK, which would take back what is loaded",
-                place,
-                "pg_dump writes none: remove it together with what it takes back",
-            )),
-            Kind::NotForReplica(skip) => {
-                self.skip(skip.name());
-                Ok(true)
-            }
-            _ => Ok(false),
+            Kind::NotForReplica(skip) => self.skip(skip.name()),
+            Kind::Session(what) if self.in_database() => return Err(self.refuse_session(*what, place)),
+            _ => return Ok(false),
         }
+        Ok(true)
+    }
+
+    /// The schema looks names up as the session in force does.
+    fn follow_session(&mut self) {
+        self.schema.set_search_path(self.point.session.path_names());
+        self.schema.set_user(self.point.session.user());
     }
 
     /// Shows a definition to the schema, and opens identity columns for rows with values of their own.
@@ -349,14 +374,22 @@ impl Planner {
     }
 
     fn learn(&mut self, statement: &Statement, standard: bool) -> Learned {
-        let unique = || statement.text.starts_with("CREATE UNIQUE");
-        if statement.kind != Kind::Definition && !(statement.kind == Kind::Index && unique()) {
-            return Learned::Nothing;
+        if statement.kind == Kind::Owner && self.schema.follows_user() {
+            self.schema.saw_role(&dump::owner(&statement.text, standard).unwrap_or_default());
         }
-        let text = if standard { statement.text.clone() } else { dump::standard_strings(&statement.text) };
-        let learned = self.schema.observe(&text);
-        if learned == Learned::Changed {
-            self.point.late_definitions |= self.point.data_seen;
+        let learned = if standard {
+            self.schema.observe_as(&statement.kind, &statement.text)
+        } else {
+            self.schema.observe_as(&statement.kind, &dump::standard_strings(&statement.text))
+        };
+        match learned {
+            Learned::Nothing => {}
+            Learned::Around => self.point.post_data |= self.point.data_seen,
+            Learned::Changed | Learned::NotUnderstood => self.point.late_definitions |= self.point.data_seen,
+            Learned::Everything => {
+                self.point.late_definitions |= self.point.data_seen;
+                self.changer = Some((dump::verb(&statement.text), statement.place));
+            }
         }
         learned
     }
@@ -374,14 +407,21 @@ impl Planner {
     fn around_data(&mut self, kind: &Kind) -> Vec<String> {
         match kind {
             // An INSERT that is no list of literals: data, which the planner passes on as it is.
-            Kind::SequenceValue | Kind::LargeObject(LargeObject::Write { .. }) | Kind::Insert => {
+            Kind::SequenceValue
+            | Kind::LargeObject(LargeObject::Write { .. })
+            | Kind::Insert
+            | Kind::Change
+            | Kind::Code
+            | Kind::Query => {
                 self.data_begins(None);
                 Vec::new()
             }
             // Large objects are made before the data and filled within it, with their owners and privileges.
             Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
             // These come anywhere, and become no change.
-            Kind::Setting(_) | Kind::Transaction | Kind::Rollback | Kind::NotForReplica(_) => Vec::new(),
+            Kind::Setting(_) | Kind::ResetAll { .. } | Kind::Transaction(_) | Kind::NotForReplica(_) => {
+                Vec::new()
+            }
             _ if self.point.data_seen => self.restore_identities(),
             _ => Vec::new(),
         }
@@ -424,7 +464,8 @@ impl Planner {
     /// setting.
     fn complete(&self, kind: &Kind, text: String, standard: bool) -> String {
         let text = if standard { text } else { dump::standard_strings(&text) };
-        let prefix = self.point.settings.prefix(kind, &text, self.shape.no_owner);
+        let text = dump::without_concurrently(&text, true).unwrap_or(text);
+        let prefix = self.point.session.prefix(kind, &text, self.shape.no_owner);
         if prefix.is_empty() { text } else { format!("{prefix}{text}") }
     }
 
@@ -438,6 +479,9 @@ impl Planner {
             return Ok(None);
         }
         let mut texts = self.settle(&Choice::Load);
+        self.point.session.touch();
+        // What came after the first rows and bears on these: a resume has to read it again.
+        self.point.late_definitions |= self.point.post_data;
         self.data_begins(Some(header.place.offset));
         if matches!(self.current, Current::LeftOut(_)) {
             return Ok((!texts.is_empty()).then_some(texts));
@@ -456,6 +500,7 @@ impl Planner {
         if let Some(kind) = self.left_out(header) {
             return Ok(Current::LeftOut(kind));
         }
+        self.refuse_rows(header)?;
         let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
         let form = self.shape.rows;
         match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {

@@ -65,9 +65,8 @@ pub struct Keys {
 }
 
 /// What a definition demands of the columns of its table.
-#[cfg_attr(not(feature = "pg_query"), expect(dead_code, reason = "only a parser gives definitions"))]
 #[derive(Debug, Clone)]
-pub(crate) enum Demand {
+pub(super) enum Demand {
     Unique {
         columns: Vec<String>,
         primary: bool,
@@ -138,6 +137,68 @@ impl Keys {
             Demand::Parent(parent) => self.parent(table, parent),
             Demand::Child(child) => self.parent(child, table),
         }
+    }
+
+    /// The table has another name now.
+    pub(super) fn rename(&mut self, old: &QualifiedName, new: &QualifiedName) {
+        let change = |name: &mut QualifiedName| {
+            if name == old {
+                name.clone_from(new);
+            }
+        };
+        self.unique.iter_mut().for_each(|key| change(&mut key.table));
+        self.fixed.iter_mut().for_each(|fixed| change(&mut fixed.table));
+        self.expressions.iter_mut().for_each(|one| change(&mut one.table));
+        for key in &mut self.foreign {
+            change(&mut key.table);
+            change(&mut key.to_table);
+        }
+        for (child, parent) in &mut self.parents {
+            change(child);
+            change(parent);
+        }
+        if let Some(primary) = self.primary.remove(old) {
+            self.primary.insert(new.clone(), primary);
+        }
+    }
+
+    /// The column has another name now.
+    pub(super) fn rename_column(&mut self, table: &QualifiedName, old: &str, new: &str) {
+        let change = |column: &mut String| {
+            if column == old {
+                new.clone_into(column);
+            }
+        };
+        self.unique
+            .iter_mut()
+            .filter(|key| key.table == *table)
+            .for_each(|key| key.columns.iter_mut().for_each(change));
+        self.fixed.iter_mut().filter(|one| one.table == *table).for_each(|one| change(&mut one.column));
+        self.expressions.iter_mut().filter(|one| one.table == *table).for_each(|one| change(&mut one.column));
+        for key in &mut self.foreign {
+            if key.table == *table {
+                key.columns.iter_mut().for_each(change);
+            }
+            if key.to_table == *table {
+                key.to_columns.iter_mut().for_each(change);
+            }
+        }
+        self.primary.get_mut(table).into_iter().flatten().for_each(change);
+    }
+
+    /// The table is gone.
+    pub(super) fn remove(&mut self, table: &QualifiedName) {
+        self.unique.retain(|key| key.table != *table);
+        self.fixed.retain(|one| one.table != *table);
+        self.expressions.retain(|one| one.table != *table);
+        self.foreign.retain(|key| key.table != *table && key.to_table != *table);
+        self.parents.retain(|(child, parent)| child != table && parent != table);
+        self.primary.remove(table);
+    }
+
+    /// The table is no part of the other any more.
+    pub(super) fn part(&mut self, child: &QualifiedName, parent: &QualifiedName) {
+        self.parents.retain(|(one, other)| one != child || other != parent);
     }
 
     fn parent(&mut self, child: QualifiedName, parent: QualifiedName) {

@@ -2,15 +2,73 @@
 
 use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{
-    AlterTableCmd, AlterTableStmt, AlterTableType, ColumnDef, CompositeTypeStmt, ConstrType,
-    CreateDomainStmt, CreateEnumStmt, CreateStmt, ObjectType, RangeVar, RenameStmt, TypeName as ParsedType,
+    ColumnDef, CompositeTypeStmt, ConstrType, CreateDomainStmt, CreateEnumStmt, CreateStmt, RangeVar,
+    TypeName as ParsedType,
 };
 use pg_query::{Node, NodeEnum};
 
-use super::{Action, ColumnDefinition, Definition, TypeName};
-use crate::name::QualifiedName;
+use super::learn::Definition;
+use super::{ColumnDefinition, TypeName};
+use crate::kind::Kind;
+use crate::name::{Cursor, QualifiedName};
 
+mod change;
 mod demands;
+mod query;
+
+/// How a statement is to be read for what it defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Not at all.
+    Nothing,
+    /// It may have changed anything.
+    Everything,
+    /// It makes or drops a trigger or rule.
+    Fires,
+    /// It makes a relation that is no table.
+    Relation,
+    /// By the parser.
+    Parse,
+}
+
+/// How a statement of this kind is to be read. Most of a dump's need no parser.
+pub(super) fn reading(kind: &Kind, text: &str) -> Reading {
+    match kind {
+        Kind::Definition | Kind::Query => Reading::Parse,
+        Kind::Index if Cursor::new(text, true).words(&["CREATE", "UNIQUE"]) => Reading::Parse,
+        Kind::MaterializedView => Reading::Relation,
+        Kind::Code => Reading::Everything,
+        Kind::Other => other(&mut Cursor::new(text, true)),
+        _ => Reading::Nothing,
+    }
+}
+
+fn other(c: &mut Cursor<'_>) -> Reading {
+    if c.word("CREATE") {
+        c.words(&["OR", "REPLACE"]);
+        c.any_word(&["CONSTRAINT", "UNLOGGED", "RECURSIVE"]);
+        return match () {
+            () if c.any_word(&["VIEW", "SEQUENCE"]) => Reading::Relation,
+            () if c.any_word(&["TRIGGER", "RULE"]) => Reading::Fires,
+            () if c.word("SCHEMA") => Reading::Parse,
+            () => Reading::Nothing,
+        };
+    }
+    if c.word("DROP") {
+        return match () {
+            () if c.word("OWNED") => Reading::Everything,
+            () if c.any_word(&["TRIGGER", "RULE"]) => Reading::Fires,
+            () => Reading::Parse,
+        };
+    }
+    if c.word("IMPORT") {
+        return Reading::Everything;
+    }
+    let names = c.word("ALTER")
+        && c.any_word(&["VIEW", "MATERIALIZED", "INDEX", "SEQUENCE", "SCHEMA", "DOMAIN", "TRIGGER", "RULE"]);
+    let moves = names && c.clone().any(|c| c.word("RENAME") || c.words(&["SET", "SCHEMA"]));
+    if moves { Reading::Parse } else { Reading::Nothing }
+}
 
 /// What the statement defines, or `None` when the parser does not understand it.
 pub(super) fn definitions(text: &str) -> Option<Vec<Definition>> {
@@ -23,22 +81,36 @@ fn definition(node: &NodeEnum) -> Option<Definition> {
     match node {
         NodeEnum::CreateStmt(create) => table(create),
         NodeEnum::CreateForeignTableStmt(create) => table(create.base_stmt.as_ref()?),
+        NodeEnum::CreateTableAsStmt(create) => query::table(create),
         NodeEnum::CompositeTypeStmt(create) => composite(create),
         NodeEnum::CreateDomainStmt(create) => domain(create),
         NodeEnum::CreateEnumStmt(create) => labels(create),
-        NodeEnum::AlterTableStmt(alter) => alteration(alter),
-        NodeEnum::RenameStmt(rename) => renaming(rename),
+        NodeEnum::AlterTableStmt(alter) => change::alteration(alter),
+        NodeEnum::AlterEnumStmt(alter) => change::labels(alter),
+        NodeEnum::RenameStmt(rename) => change::renaming(rename),
+        NodeEnum::AlterObjectSchemaStmt(moved) => change::moving(moved),
+        NodeEnum::DropStmt(drop) => change::dropping(drop),
+        NodeEnum::CreateSchemaStmt(create) => change::schema(create),
+        NodeEnum::SelectStmt(select) => query::of(select),
+        NodeEnum::InsertStmt(_)
+        | NodeEnum::UpdateStmt(_)
+        | NodeEnum::DeleteStmt(_)
+        | NodeEnum::MergeStmt(_) => query::calls(node).then_some(Definition::Everything),
         _ => None,
     }
 }
 
 fn table(create: &CreateStmt) -> Option<Definition> {
+    let copies = |node: &Node| matches!(&node.node, Some(NodeEnum::TableLikeClause(_)));
     Some(Definition::Table {
         name: relation(create.relation.as_ref()?),
         columns: create.table_elts.iter().filter_map(column).collect(),
         parents: create.inh_relations.iter().filter_map(range_var).collect(),
         partitioned: create.partspec.is_some(),
         of_type: create.of_typename.as_ref().and_then(type_name).map(|t| t.name),
+        like: create.table_elts.iter().any(copies),
+        if_not_exists: create.if_not_exists,
+        demands: demands::table(create),
     })
 }
 
@@ -67,41 +139,6 @@ fn strings(nodes: &[Node]) -> Vec<String> {
         _ => None,
     });
     strings.collect()
-}
-
-fn alteration(alter: &AlterTableStmt) -> Option<Definition> {
-    let actions: Vec<_> = alter
-        .cmds
-        .iter()
-        .filter_map(|node| match &node.node {
-            Some(NodeEnum::AlterTableCmd(command)) => action(command),
-            _ => None,
-        })
-        .collect();
-    let name = relation(alter.relation.as_ref()?);
-    (!actions.is_empty()).then_some(Definition::Alter { name, actions })
-}
-
-fn action(command: &AlterTableCmd) -> Option<Action> {
-    let defined = || column(command.def.as_deref()?);
-    match AlterTableType::try_from(command.subtype).ok()? {
-        AlterTableType::AtAddColumn => Some(Action::Add(defined()?)),
-        AlterTableType::AtDropColumn => Some(Action::Drop(command.name.clone())),
-        AlterTableType::AtAlterColumnType => {
-            Some(Action::Retype(command.name.clone(), defined()?.type_name?))
-        }
-        AlterTableType::AtDropExpression => Some(Action::DropExpression(command.name.clone())),
-        AlterTableType::AtSetNotNull => Some(Action::SetNotNull(command.name.clone())),
-        _ => None,
-    }
-}
-
-fn renaming(rename: &RenameStmt) -> Option<Definition> {
-    if ObjectType::try_from(rename.rename_type).ok()? != ObjectType::ObjectColumn {
-        return None;
-    }
-    let action = Action::Rename(rename.subname.clone(), rename.newname.clone());
-    Some(Definition::Alter { name: relation(rename.relation.as_ref()?), actions: vec![action] })
 }
 
 fn column(node: &Node) -> Option<ColumnDefinition> {

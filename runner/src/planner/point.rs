@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::Settings;
+use super::session::Session;
 
 /// What lies in the dump up to a point, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ pub struct Counters {
 /// What the planner must know to go on from a point after the dump's definitions, besides the schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanPoint {
-    pub(super) settings: Settings,
+    #[serde(flatten)]
+    pub(super) session: Session,
     pub(super) database: Option<String>,
     /// The large object that is open, and how many of its bytes were written.
     pub(super) large_object: Option<(u32, u64)>,
@@ -30,6 +31,10 @@ pub struct PlanPoint {
     pub(super) data_seen: bool,
     /// So many of the identity columns, in the order of their definitions, are GENERATED ALWAYS again.
     pub(super) restored: usize,
+    /// Triggers, rules or constraints came after the first data, as they do in a dump of pg_dump: a resume does not read
+    /// them again, and none is needed unless rows follow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) post_data: bool,
     /// Definitions came after the first data: then the schema is only rebuilt by reading everything again.
     pub late_definitions: bool,
     /// Where the first data begins, once that was seen: definitions before it rebuild the schema.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dump::{Event, Meta, Place, Scanner};
 
 use super::Planner;
-use super::settings::Settings;
+use super::session::Session;
 use crate::error::{DumpError, Error};
 
 /// So many bytes at the start of a dump of several databases are looked at for their names.
@@ -18,8 +18,8 @@ impl Planner {
             Meta::Connect { database } => {
                 self.skip("psql_connect");
                 // A new session begins with PostgreSQL's defaults.
-                self.point.settings = Settings::default();
-                self.schema.set_search_path(self.point.settings.search_path());
+                self.point.session = Session::default();
+                self.follow_session();
                 let Some(database) = database else { return Ok(()) };
                 self.connect(database, place)?;
             }

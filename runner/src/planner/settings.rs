@@ -1,38 +1,86 @@
-//! Settings of the dump's session that bear on statements.
+//! Settings of the script's session that bear on statements and rows.
 //!
 //! The consumer runs each change alone, on a connection that no earlier change has prepared. So a setting never
-//! becomes a change of its own; those that matter travel in front of the statements they bear on.
+//! becomes a change of its own; those that matter travel in front of what they bear on.
 
 use std::collections::BTreeMap;
 
-use dump::{Kind, Setting, Value, is_on};
+use dump::{Kind, Setting, Table, Value, is_on, quote_name};
 use serde::{Deserialize, Serialize};
 
-/// The settings in force that are not PostgreSQL's defaults.
+use super::session::Session;
+
+/// Values of settings that are not PostgreSQL's defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Settings(BTreeMap<String, Value>);
 
+impl Settings {
+    pub(super) fn put(&mut self, name: &str, value: Option<Value>) {
+        match value {
+            Some(value) => drop(self.0.insert(name.to_owned(), value)),
+            None => drop(self.0.remove(name)),
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| keep(name));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
 /// How a setting is dealt with.
-enum Role {
-    /// In force for some statements, with the value that is the default.
-    Travels(&'static str),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// In force for some statements.
+    Travels,
+    /// In force for all statements, and for how the values of rows are read.
+    Rows,
+    /// Where names lead.
+    Path,
     /// Needed to read the dump.
     Reading,
     /// It changes nothing that arrives.
     Passing,
-    /// Not one that pg_dump sets.
+    /// PostgreSQL has others that change nothing that arrives, and refuses what it does not know.
     Unknown,
 }
 
-fn role(name: &str) -> Role {
+/// Settings that bear on what a literal means, on what an expression gives, or on whether triggers fire.
+const ROWS: [&str; 15] = [
+    "array_nulls",
+    "bytea_output",
+    "datestyle",
+    "default_text_search_config",
+    "extra_float_digits",
+    "intervalstyle",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "session_replication_role",
+    "timezone",
+    "timezone_abbreviations",
+    "transform_null_equals",
+    "xmlbinary",
+    "xmloption",
+];
+
+pub(super) fn role(name: &str) -> Role {
     match name {
-        "check_function_bodies" => Role::Travels("on"),
-        "default_tablespace" => Role::Travels(""),
-        "default_table_access_method" => Role::Travels("heap"),
-        "xmloption" => Role::Travels("content"),
-        "session_authorization" => Role::Travels(""),
-        "search_path" | "client_encoding" | "standard_conforming_strings" => Role::Reading,
+        "check_function_bodies"
+        | "default_tablespace"
+        | "default_table_access_method"
+        | "session_authorization"
+        | "role" => Role::Travels,
+        "search_path" => Role::Path,
+        "client_encoding" | "standard_conforming_strings" => Role::Reading,
         "statement_timeout"
         | "lock_timeout"
         | "idle_in_transaction_session_timeout"
@@ -41,70 +89,138 @@ fn role(name: &str) -> Role {
         | "row_security"
         | "default_with_oids"
         | "escape_string_warning" => Role::Passing,
+        // One of an extension or of the user, which a function may look at.
+        name if ROWS.binary_search(&name).is_ok() || name.contains('.') => Role::Rows,
         _ => Role::Unknown,
     }
 }
 
-impl Settings {
-    /// Takes over a setting. Returns the kind under which it counts as left out: all but those that travel.
-    pub(super) fn apply(&mut self, setting: &Setting) -> Option<String> {
-        let name = setting.name.as_str();
-        let default = match role(name) {
-            Role::Travels(default) => default,
-            Role::Reading => {
-                if name == "search_path" {
-                    self.put(setting);
-                }
-                return Some("setting".to_owned());
-            }
-            Role::Passing => return Some("setting".to_owned()),
-            Role::Unknown => return Some(format!("setting_{name}")),
-        };
-        let is_default = match default {
-            "on" => is_on(setting.plain()),
-            default => setting.plain().eq_ignore_ascii_case(default),
-        };
-        if is_default || setting.value.is_none() {
-            self.0.remove(name);
-        } else {
-            self.put(setting);
-        }
-        None
-    }
+/// The value, unless it is what PostgreSQL has by default.
+pub(super) fn unless_default(setting: &Setting) -> Option<Value> {
+    let plain = setting.plain();
+    let is_default = match setting.name.as_str() {
+        "check_function_bodies" => is_on(plain),
+        "default_tablespace" | "session_authorization" => plain.is_empty(),
+        "default_table_access_method" => plain.eq_ignore_ascii_case("heap"),
+        "xmloption" => plain.eq_ignore_ascii_case("content"),
+        "role" => plain.eq_ignore_ascii_case("none"),
+        "session_replication_role" => plain.eq_ignore_ascii_case("origin"),
+        _ => false,
+    };
+    setting.value.clone().filter(|_| !is_default)
+}
 
-    fn put(&mut self, setting: &Setting) {
-        match &setting.value {
-            Some(value) => self.0.insert(setting.name.clone(), value.clone()),
-            None => self.0.remove(&setting.name),
-        };
+/// How the setting is spelled between `SET LOCAL` and its value.
+fn spelled(name: &str) -> String {
+    match name {
+        "session_authorization" => "SESSION AUTHORIZATION ".to_owned(),
+        "role" => "ROLE ".to_owned(),
+        "timezone" => "TIME ZONE ".to_owned(),
+        name => format!("{} = ", name.split('.').map(quote_name).collect::<Vec<_>>().join(".")),
     }
+}
 
-    pub(super) fn search_path(&self) -> &str {
-        self.0.get("search_path").map_or("public", |value| &value.plain)
+/// A change runs as the consumer's user: the schema of that name is not meant.
+fn path_sql(value: &Value) -> Option<String> {
+    let names = value.names();
+    if !names.iter().any(|name| name == "$user") {
+        return (!names.is_empty()).then(|| value.sql.clone());
     }
+    let others: Vec<_> = names.iter().filter(|name| *name != "$user").map(|name| quote_name(name)).collect();
+    (!others.is_empty()).then(|| others.join(", "))
+}
 
+fn line(name: &str, sql: &str) -> String {
+    format!("SET LOCAL {}{sql};\n", spelled(name))
+}
+
+impl Session {
     /// What goes in front of a statement of this kind.
     pub(super) fn prefix(&self, kind: &Kind, text: &str, no_owner: bool) -> String {
-        let mut prefix = String::new();
         let creates_table = *kind == Kind::Definition && starts_with(text, "CREATE");
-        let stores = creates_table || matches!(kind, Kind::MaterializedView);
-        let mut put = |name: &str, spelled: &str, bears: bool| {
-            if let Some(value) = self.0.get(name).filter(|_| bears) {
-                prefix.push_str(&format!("SET LOCAL {spelled}{};\n", value.sql));
-            }
-        };
-        put("search_path", "search_path = ", !self.search_path().trim().is_empty());
-        put("session_authorization", "SESSION AUTHORIZATION ", !no_owner);
-        put("check_function_bodies", "check_function_bodies = ", *kind == Kind::Routine);
+        let stores = creates_table || matches!(kind, Kind::MaterializedView | Kind::Query);
         // ALTER TABLE too: its constraints make indexes.
         let placed = stores || matches!(kind, Kind::Index | Kind::Definition);
-        put("default_tablespace", "default_tablespace = ", placed);
-        put("default_table_access_method", "default_table_access_method = ", stores);
-        put("xmloption", "xmloption = ", true);
+        let mut prefix = self.search_path_line();
+        let mut put = |name: &str, bears: bool| {
+            if let Some(value) = self.get(name).filter(|_| bears) {
+                prefix.push_str(&line(name, &value.sql));
+            }
+        };
+        put("session_authorization", !no_owner);
+        put("role", !no_owner);
+        put("check_function_bodies", *kind == Kind::Routine);
+        put("default_tablespace", placed);
+        put("default_table_access_method", stores);
+        prefix.push_str(&self.reading());
+        // Code and changes of rows fire triggers and foreign keys' actions, which the consumer's session keeps from firing.
+        let fires = matches!(kind, Kind::Change | Kind::Query | Kind::Code);
+        if fires && self.get("session_replication_role").is_none() {
+            prefix.push_str("SET LOCAL session_replication_role = origin;\n");
+        }
         prefix
     }
+
+    /// What goes in front of rows that go as SQL.
+    pub(super) fn prefix_of_rows(&self) -> String {
+        format!("{}{}", self.search_path_line(), self.reading())
+    }
+
+    fn search_path_line(&self) -> String {
+        let path = self.get("search_path").and_then(path_sql);
+        path.map_or_else(String::new, |path| line("search_path", &path))
+    }
+
+    fn reading(&self) -> String {
+        let all = self.in_force().into_iter().filter(|(name, _)| role(name) == Role::Rows);
+        all.map(|(name, value)| line(name, &value.sql)).collect()
+    }
+
+    /// Whether settings in force change how values of the table's columns are read. Nothing is known of no table.
+    pub(super) fn bears_on_rows(&self, table: Option<&Table>) -> bool {
+        let all = self.in_force();
+        let mut rows = all.keys().filter(|name| role(name) == Role::Rows);
+        rows.any(|name| bears_on(name, table))
+    }
+
+    /// The names of the search path in force; none is the default.
+    pub(super) fn path_names(&self) -> Option<Vec<String>> {
+        self.get("search_path").map(Value::names)
+    }
+}
+
+/// Whether the setting changes how values of the table's columns are read.
+fn bears_on(name: &str, table: Option<&Table>) -> bool {
+    let types: &[&str] = match name {
+        "datestyle" => &["date", "timestamp"],
+        "intervalstyle" => &["interval"],
+        "timezone" | "timezone_abbreviations" => &["with time zone"],
+        "lc_monetary" => &["money"],
+        "array_nulls" => &["[]"],
+        "xmloption" => &["xml"],
+        "default_text_search_config" => &["tsvector", "tsquery"],
+        name if name.contains('.') => return true,
+        // They bear on what expressions give, which are no literals.
+        _ => return false,
+    };
+    let Some(table) = table else { return true };
+    table.columns.iter().any(|column| match (&column.type_name, column.element) {
+        (Some(name), Some(_)) => types.iter().any(|part| name.contains(part)),
+        // A type of which not all is known.
+        _ => true,
+    })
 }
 
 fn starts_with(text: &str, word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_sorted() {
+        assert!(ROWS.is_sorted());
+    }
 }

@@ -11,6 +11,7 @@ fn shape() -> Shape {
         keep_kasho: false,
         selection: crate::selection::Selection::default(),
         skip_rows: false,
+        silent_triggers: false,
     }
 }
 
@@ -57,7 +58,7 @@ fn packs_have_one_number_and_leave_identities_alone() {
     let dump = "CREATE TABLE public.t (a int GENERATED ALWAYS AS IDENTITY);\nCOPY public.t (a) FROM stdin;\n1\n2\n\\.\nANALYZE;\n";
     assert_eq!(
         plan_with(shape, dump, None).unwrap().0,
-        ["1 CREATE TABLE public.t (a int GENERATED ALWAYS AS IDENTITY);", "2 public.t +1", "3 ANALYZE;"]
+        ["1 CREATE TABLE public.t (a int GENERATED ALWAYS AS IDENTITY);", "2 public.t +1"]
     );
 }
 
@@ -227,8 +228,9 @@ fn a_search_path_that_is_not_empty_travels() {
 
 #[test]
 fn what_takes_back_is_refused() {
-    for text in ["ROLLBACK;", "/* not */ rollback to a;", "ABORT;"] {
-        let error = plan_with(shape(), &format!("BEGIN;\n{text}\n"), None).unwrap_err();
+    for text in ["ROLLBACK;", "/* not */ rollback to a;", "ABORT;", ""] {
+        let dump = format!("BEGIN;\nSAVEPOINT a;\nCREATE VIEW v AS SELECT 1;\n{text}\n");
+        let error = plan_with(shape(), &dump, None).unwrap_err();
         assert!(error.to_string().contains("a dump"), "{error}");
         assert_eq!(error.exit_code(), 3);
     }
@@ -312,6 +314,71 @@ fn rows_without_their_definitions_open_identity_columns() {
             "3 s.u +1",
             "4 SELECT pg_catalog.setval('s.t_a_seq', 1);",
             "5 ALTER TABLE s.u ALTER COLUMN a SET GENERATED ALWAYS;",
+        ]
+    );
+}
+
+#[test]
+fn what_needs_psqls_session_is_refused_by_name() {
+    for (text, say) in [
+        ("CREATE TEMP TABLE t (a int);", "a temporary table"),
+        ("CREATE TABLE pg_temp.t (a int);", "a temporary table"),
+        ("COPY pg_temp.t (a) FROM stdin;\n1\n\\.", "a temporary table"),
+        ("INSERT INTO pg_temp.t (a) VALUES (1);", "a temporary table"),
+        ("PREPARE p AS SELECT 1;", "PREPARE or EXECUTE"),
+        ("FETCH ALL FROM c;", "a cursor"),
+        ("INSERT INTO t SELECT currval('s');", "currval"),
+        ("SELECT set_config('search_path', f(), false);", "set_config"),
+        ("EXPLAIN (ANALYZE) DELETE FROM t;", "EXPLAIN ANALYZE"),
+    ] {
+        let error = plan_with(shape(), &format!("CREATE VIEW v AS SELECT 1;\n{text}\n"), None).unwrap_err();
+        let text = crate::error::chain(&error);
+        assert!(text.contains(say) && text.contains("line 2"), "{text}");
+    }
+}
+
+#[test]
+fn rows_that_fire_something_are_refused_unless_it_is_meant() {
+    let copy = "COPY public.t (a) FROM stdin;\n1\n\\.\n";
+    let insert = "INSERT INTO public.t (a) SELECT 1;\n";
+    let table = "CREATE TABLE public.t (a int);\n";
+    let trigger = "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION f();\n";
+    for rows in [copy, insert] {
+        let dump = format!("{table}{trigger}{rows}");
+        let error = plan_with(shape(), &dump, None).unwrap_err();
+        assert!(crate::error::chain(&error).contains("--silent-triggers"), "{error}");
+        assert!(plan_with(Shape { silent_triggers: true, ..shape() }, &dump, None).is_ok());
+        let silent = format!("{table}{trigger}SET session_replication_role = replica;\n{rows}");
+        assert!(plan_with(shape(), &silent, None).is_ok());
+        let (_, planner) = plan_with(shape(), &format!("{table}{rows}{trigger}"), None).unwrap();
+        assert!(!planner.point().late_definitions, "a dump as pg_dump writes it is not read again");
+    }
+}
+
+#[test]
+fn settings_end_with_their_transaction() {
+    assert_eq!(
+        plan(
+            "CREATE SCHEMA one;\nBEGIN;\nSET LOCAL search_path = one;\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nCOMMIT;\nCREATE TABLE u (a int);\nINSERT INTO u VALUES (1);\n"
+        ),
+        [
+            "1 CREATE SCHEMA one;",
+            "2 SET LOCAL search_path = one;\nCREATE TABLE t (a int);",
+            "3 one.t +1",
+            "4 CREATE TABLE u (a int);",
+            "5 public.u +1",
+        ]
+    );
+}
+
+#[test]
+fn what_runs_code_fires_triggers_as_it_does_in_psql() {
+    assert_eq!(
+        plan("CREATE INDEX CONCURRENTLY i ON public.t (a);\nVACUUM;\nDELETE FROM public.t;\nSELECT f();\n"),
+        [
+            "1 CREATE INDEX i ON public.t (a);",
+            "2 SET LOCAL session_replication_role = origin;\nDELETE FROM public.t;",
+            "3 SET LOCAL session_replication_role = origin;\nSELECT f();",
         ]
     );
 }

@@ -1,14 +1,13 @@
 //! What a dump may not hold where rows are transformed.
 
-use dump::{Kind, Statement, Subject};
+use dump::{Certainty, Kind, Statement, Subject};
 
 use super::Planner;
 use crate::error::Error;
 use crate::transforms;
 
 /// Statements other than INSERT and COPY FROM stdin that write rows, or may.
-const OTHER_ROWS: [&str; 11] =
-    ["WITH", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "EXPLAIN", "CALL", "EXECUTE", "PREPARE", "DECLARE"];
+const OTHER_ROWS: [&str; 7] = ["WITH", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "CALL"];
 
 impl Planner {
     /// Whether the transforms know the constraints that the dump has. Of a pipe that is known at its end.
@@ -30,7 +29,13 @@ impl Planner {
         let Some(transforms) = &self.shape.transforms else { return Ok(()) };
         let subject = dump::subject(&statement.kind, &statement.text, standard);
         let kept = match subject {
-            Subject::Relation(name) => !transforms.touches(&self.schema.qualify(&name).to_string()),
+            Subject::Relation(name) => {
+                let resolved = self.schema.resolve(&name);
+                let certainty = self.schema.certainty(&resolved.name);
+                resolved.certain
+                    && !transforms.touches(&resolved.name.to_string())
+                    && !matches!(certainty, Certainty::NoTable | Certainty::Hazy)
+            }
             _ => false,
         };
         if kept {
@@ -45,7 +50,17 @@ impl Planner {
 
     /// What brings or changes rows by other means brings originals past the transforms.
     pub(super) fn refuse_other_rows(&self, statement: &Statement) -> Result<(), Error> {
-        if self.shape.transforms.is_none() || statement.kind != Kind::Other {
+        let Some(transforms) = &self.shape.transforms else { return Ok(()) };
+        if let Some(table) = dump::made_by_query(&statement.kind, &statement.text)
+            && transforms.touches(&self.schema.qualify(&table).to_string())
+        {
+            return Err(self.unsupported(
+                &format!("{table}, a table with transforms that is made by a query,"),
+                statement.place,
+                "its values cannot be transformed: let pg_dump write its rows",
+            ));
+        }
+        if !matches!(statement.kind, Kind::Other | Kind::Query | Kind::Code | Kind::Change) {
             return Ok(());
         }
         let verb = dump::verb(&statement.text);

@@ -8,8 +8,8 @@ use pg_query::protobuf::{
 use pg_query::{Node, NodeEnum};
 use serde_json::Value;
 
-use super::super::Definition;
 use super::super::keys::Demand;
+use super::super::learn::Definition;
 use super::{range_var, relation, strings};
 
 const BOUND: &str = "a partition bound depends on it";
@@ -18,7 +18,6 @@ const GENERATED: &str = "a generated column depends on it";
 /// What the statement demands of the columns of the table that it is about.
 pub(super) fn of(node: &NodeEnum) -> Option<Definition> {
     let (name, demands) = match node {
-        NodeEnum::CreateStmt(create) => (relation(create.relation.as_ref()?), table(create)),
         NodeEnum::AlterTableStmt(alter) => (relation(alter.relation.as_ref()?), alteration(alter)),
         NodeEnum::IndexStmt(index) if index.unique => {
             (relation(index.relation.as_ref()?), unique_index(index))
@@ -28,7 +27,8 @@ pub(super) fn of(node: &NodeEnum) -> Option<Definition> {
     (!demands.is_empty()).then_some(Definition::Demands { name, demands })
 }
 
-fn table(create: &CreateStmt) -> Vec<Demand> {
+/// Of a new table.
+pub(super) fn table(create: &CreateStmt) -> Vec<Demand> {
     let mut demands: Vec<_> = create.inh_relations.iter().filter_map(range_var).map(Demand::Parent).collect();
     for element in create.table_elts.iter().chain(&create.constraints) {
         match &element.node {

@@ -1,0 +1,144 @@
+//! Triggers and rules that new rows fire.
+
+use super::learn::Action;
+use super::{Learned, Relation, Schema};
+use crate::name::{Cursor, QualifiedName};
+
+impl Schema {
+    /// A trigger or rule that new rows of the table, a name with its schema, fire in PostgreSQL.
+    #[must_use]
+    pub fn fires(&self, table: &QualifiedName) -> Option<&str> {
+        if self.fires.is_empty() {
+            return None;
+        }
+        self.own(table).or_else(|| self.of_partitions(table)).or_else(|| {
+            // A partition has the triggers of its table.
+            let mut at = table;
+            while let Some((_, parent)) = self.keys.parents.iter().find(|(child, _)| child == at) {
+                if !self.is_partitioned(parent) {
+                    break;
+                }
+                if let Some(name) = self.own(parent) {
+                    return Some(name);
+                }
+                at = parent;
+            }
+            None
+        })
+    }
+
+    fn own(&self, table: &QualifiedName) -> Option<&str> {
+        self.fires.get(table)?.first().map(String::as_str)
+    }
+
+    fn of_partitions(&self, table: &QualifiedName) -> Option<&str> {
+        if !self.is_partitioned(table) {
+            return None;
+        }
+        let partitions = self.heirs.get(table)?;
+        partitions.iter().find_map(|partition| self.own(partition).or_else(|| self.of_partitions(partition)))
+    }
+
+    fn is_partitioned(&self, table: &QualifiedName) -> bool {
+        matches!(self.relations.get(table), Some(Relation::Table(table)) if table.partitioned)
+    }
+
+    /// `CREATE TRIGGER`, `CREATE RULE`, and their end.
+    pub(super) fn observe_firing(&mut self, text: &str) -> Learned {
+        if let Some((name, table)) = new_trigger(text).or_else(|| new_rule(text)) {
+            let table = self.qualify(&table);
+            self.fires.entry(table).or_default().insert(name);
+            return Learned::Around;
+        }
+        if let Some((name, table)) = dropped(text) {
+            let table = self.qualify(&table);
+            if let Some(fires) = self.fires.get_mut(&table) {
+                fires.remove(&name);
+                return Learned::Around;
+            }
+        }
+        Learned::Nothing
+    }
+
+    /// Switches triggers and rules of a table on or off. None where it is another action.
+    pub(super) fn switch(&mut self, table: &QualifiedName, action: &Action) -> Option<Learned> {
+        let known = self.fires.get_mut(table);
+        match (action, known) {
+            (Action::Fires(name), _) => {
+                drop(self.fires.entry(table.clone()).or_default().insert(name.clone()))
+            }
+            // A table of which none is known has none.
+            (Action::Silence(_) | Action::FiresAgain, None) => return Some(Learned::Nothing),
+            (Action::Silence(Some(name)), Some(fires)) => drop(fires.remove(name)),
+            // Rules stay.
+            (Action::Silence(None), Some(fires)) => fires.retain(|name| name.starts_with(RULE)),
+            (Action::FiresAgain, Some(fires)) => drop(fires.insert(trigger("of the table"))),
+            _ => return None,
+        }
+        Some(Learned::Around)
+    }
+}
+
+/// Rules and triggers have names of their own.
+const RULE: &str = "rule ";
+const TRIGGER: &str = "trigger ";
+
+/// How a trigger is named here.
+pub(super) fn trigger(name: &str) -> String {
+    format!("{TRIGGER}{name}")
+}
+
+/// How a rule is named here.
+pub(super) fn rule(name: &str) -> String {
+    format!("{RULE}{name}")
+}
+
+fn new_trigger(text: &str) -> Option<(String, QualifiedName)> {
+    let c = &mut Cursor::new(text, true);
+    c.word("CREATE");
+    c.words(&["OR", "REPLACE"]);
+    c.word("CONSTRAINT");
+    if !c.word("TRIGGER") {
+        return None;
+    }
+    let name = c.part()?;
+    let mut inserts = false;
+    while !c.word("ON") {
+        inserts |= c.at_word("INSERT");
+        c.next()?;
+    }
+    let table = QualifiedName::from_parts(c.parts()?)?;
+    inserts.then(|| (trigger(&name), table))
+}
+
+fn new_rule(text: &str) -> Option<(String, QualifiedName)> {
+    let c = &mut Cursor::new(text, true);
+    c.word("CREATE");
+    c.words(&["OR", "REPLACE"]);
+    if !c.word("RULE") {
+        return None;
+    }
+    let name = c.part()?;
+    if !c.words(&["AS", "ON", "INSERT", "TO"]) {
+        return None;
+    }
+    Some((rule(&name), QualifiedName::from_parts(c.parts()?)?))
+}
+
+fn dropped(text: &str) -> Option<(String, QualifiedName)> {
+    let c = &mut Cursor::new(text, true);
+    c.word("DROP");
+    let of = if c.word("TRIGGER") {
+        trigger
+    } else if c.word("RULE") {
+        rule
+    } else {
+        return None;
+    };
+    c.words(&["IF", "EXISTS"]);
+    let name = of(&c.part()?);
+    if !c.word("ON") {
+        return None;
+    }
+    Some((name, QualifiedName::from_parts(c.parts()?)?))
+}

@@ -1,0 +1,162 @@
+//! What cannot be loaded as psql would run it, and is refused before a difference can arise.
+
+use dump::{CopyHeader, Kind, Place, Session as Needs, Statement, Subject};
+
+use super::Planner;
+use super::session::Refused;
+use crate::error::Error;
+
+impl Planner {
+    pub(super) fn refused(&self, why: Refused, place: Place) -> Error {
+        let (what, advice) = match why {
+            Refused::TakenBack => (
+                "a ROLLBACK, which would take back what is loaded",
+                "remove it together with what it takes back",
+            ),
+            Refused::Prepared => (
+                "a transaction in two phases (PREPARE TRANSACTION)",
+                "what is prepared belongs to no session, and nobody knows how it ends: write COMMIT",
+            ),
+            Refused::ReadingInTransaction => (
+                "SET LOCAL of client_encoding or standard_conforming_strings",
+                "how the script is read would change within it: set it without LOCAL",
+            ),
+        };
+        self.unsupported(what, place, advice)
+    }
+
+    pub(super) fn refuse_session(&self, needs: Needs, place: Place) -> Error {
+        let (what, advice) = match needs {
+            Needs::Temporary => (
+                "a temporary table, view or sequence",
+                "it lives in psql's session only, and each change runs in a session of its own: make it a table, and drop it at the end",
+            ),
+            Needs::ComputedSetting => (
+                "a set_config whose value is no literal",
+                "what follows depends on it: write SET with the value itself",
+            ),
+            Needs::Prepared => (
+                "PREPARE or EXECUTE",
+                "each change runs in a session of its own: write out the statement that is executed",
+            ),
+            Needs::Cursor => (
+                "a cursor (DECLARE, FETCH or MOVE)",
+                "each change runs in a session of its own: take it out, if nothing depends on it",
+            ),
+            Needs::SequenceOfSession => (
+                "currval or lastval, which ask for what the session had of a sequence,",
+                "each change runs in a session of its own: write the value itself, as pg_dump does",
+            ),
+            Needs::ExplainAnalyze => {
+                ("EXPLAIN ANALYZE, which runs what it explains,", "write the statement without it")
+            }
+        };
+        self.unsupported(what, place, advice)
+    }
+
+    /// psql rolls back what was not committed when its session ends.
+    pub(super) fn refuse_unfinished(&self, how: &str) -> Result<(), Error> {
+        let Some(began) = self.point.session.unfinished() else { return Ok(()) };
+        Err(self.unsupported(
+            &format!("a transaction that is open where the script {how}"),
+            began,
+            "psql rolls it back, and it is loaded here: write COMMIT, or remove it",
+        ))
+    }
+
+    /// Rows of a block that psql would send elsewhere, or would do more with.
+    pub(super) fn refuse_rows(&self, header: &CopyHeader) -> Result<(), Error> {
+        if header.table.schema.as_deref() == Some("pg_temp") {
+            return Err(self.refuse_session(Needs::Temporary, header.place));
+        }
+        self.refuse_firing(&self.schema.qualify(&header.table).clone(), header.place)?;
+        self.refuse_uncertain(header)
+    }
+
+    /// An INSERT that goes as a statement.
+    pub(super) fn refuse_firing_statement(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        match dump::subject(&statement.kind, &statement.text, standard) {
+            Subject::Relation(name) => self.refuse_firing(&self.schema.qualify(&name), statement.place),
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_firing(&self, table: &dump::QualifiedName, place: Place) -> Result<(), Error> {
+        if self.shape.silent_triggers || self.point.session.is_silent() {
+            return Ok(());
+        }
+        let advice = "psql would fire it, and where changes are applied it stays silent: make triggers and rules after the rows, as pg_dump does, or say with --silent-triggers that it is meant";
+        if let Some(fires) = self.schema.fires(table) {
+            return Err(self.unsupported(
+                &format!("rows of {table}, for which {fires} fires,"),
+                place,
+                advice,
+            ));
+        }
+        if self.resumed && self.point.post_data && !self.point.late_definitions {
+            let what = format!(
+                "rows of {table} after triggers, rules or constraints of the dump, in a run that was resumed after them,"
+            );
+            return Err(self.unsupported(
+                &what,
+                place,
+                "start over with --restart, so that they are read again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// With transforms: what may change anything may bring rows, too.
+    pub(super) fn refuse_code(&self, statement: &Statement) -> Result<(), Error> {
+        if self.shape.transforms.is_none() {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            &format!("{}, which may bring or rename what is to be transformed,", dump::verb(&statement.text)),
+            statement.place,
+            "what it does is not known before it runs: take it out, or load without --transform-config",
+        ))
+    }
+
+    /// With transforms: rows that are loaded under one name are not to be found under another.
+    pub(super) fn refuse_renamed(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        let kind = &statement.kind;
+        let late = self.shape.transforms.is_some() && self.point.data_seen;
+        if !late
+            || !matches!(kind, Kind::Definition | Kind::Other)
+            || !dump::renames(&statement.text, standard)
+        {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            "a table, column or schema that gets another name after rows were loaded",
+            statement.place,
+            "by which name its rows are to be transformed is not certain: rename before the rows, as pg_dump's order has it",
+        ))
+    }
+
+    /// With transforms: which table rows go to, and what it is, must be certain.
+    fn refuse_uncertain(&self, header: &CopyHeader) -> Result<(), Error> {
+        let Some(transforms) = &self.shape.transforms else { return Ok(()) };
+        let resolved = self.schema.resolve(&header.table);
+        let touched = transforms.touches(&resolved.name.to_string());
+        let certainty = self.schema.certainty(&resolved.name);
+        let why = match certainty {
+            _ if !resolved.certain => "which table they go to",
+            dump::Certainty::Table => return Ok(()),
+            dump::Certainty::NotSeen | dump::Certainty::Unknown if !touched => return Ok(()),
+            dump::Certainty::NotSeen if touched => return Ok(()),
+            dump::Certainty::NoTable => "what becomes of rows of a view",
+            _ => "what the table is",
+        };
+        let since = match &self.changer {
+            Some((verb, place)) => format!(" since the {verb} at line {}", place.line),
+            None => String::new(),
+        };
+        Err(self.unsupported(
+            &format!("rows of {}, with transforms: {why} is not certain{since},", header.table),
+            header.place,
+            "name tables with their schema, and define them as pg_dump does",
+        ))
+    }
+}
