@@ -86,7 +86,8 @@ pub use plain::{
     BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement,
 };
 pub use schema::{
-    Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Resolved, Schema, Table, TypeClass, Unique,
+    Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Moved, Resolved, Schema, Table, TypeClass,
+    Unique,
 };
 pub use session::without_concurrently;
 pub use setting::{Scope, Setting, Value, is_on};

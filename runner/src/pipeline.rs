@@ -222,6 +222,7 @@ impl Pipeline {
             rendered.bytes.clear();
             rendered.members.clear();
             rendered.faults.clear();
+            rendered.as_sql = 0;
             self.used.put(rendered);
         }
     }

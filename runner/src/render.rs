@@ -19,7 +19,7 @@ use dump::{CopyColumns, CopyHeader, Encoding, Schema, TypeClass, quote_name};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::cli::Rows;
-use literals::Takes;
+use literals::{Takes, Trust};
 use pieces::Numbers;
 use rows::Rendered;
 use transformed::Transformed;
@@ -61,7 +61,7 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
-    /// Plans the block `header` by what `schema` knows of its table.
+    /// Plans the block `header` by what `schema` knows of its table. `dumped` says that the script has pg_dump's head.
     ///
     /// Returns `None` when a block of COPY names no columns and the table's definition was not seen. Rows of such an INSERT are
     /// SQL text.
@@ -69,6 +69,7 @@ impl TablePlan {
     pub fn new(
         header: &CopyHeader,
         schema: &Schema,
+        dumped: bool,
         encoding: Encoding,
         form: Rows,
         ddl_time: Arc<str>,
@@ -105,7 +106,11 @@ impl TablePlan {
             names.retain(|name| !computed(name));
         }
         let in_order = matches!(header.columns, CopyColumns::InOrder(_));
-        let nothing_is_defined = schema.tables().next().is_none();
+        let trust = match (dumped, schema.is_empty()) {
+            (false, _) => Trust::Nobody,
+            (true, false) => Trust::Dump,
+            (true, true) => Trust::Data,
+        };
         let table = schema.qualify(&header.table);
         let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
         Some(Self {
@@ -116,7 +121,7 @@ impl TablePlan {
             classes: names.iter().map(|name| find(name).map_or(TypeClass::Text, |c| c.class)).collect(),
             columns: names.iter().map(|name| quote_name(name)).collect(),
             generated,
-            takes: names.iter().map(|name| Takes::of(find(name), nothing_is_defined)).collect(),
+            takes: names.iter().map(|name| Takes::of(find(name), trust)).collect(),
             unique,
             settings: Arc::from(""),
             sql_only,

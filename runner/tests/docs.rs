@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use dump::{BlockPoint, Encoding, Place, ScanError, ScanPoint, Scanner, Skip};
+use dump::insert::OnConflict;
+use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
 use runner::checkpoint::{Checkpoint, VERSION};
 use runner::cli::{Cli, Rows};
@@ -290,6 +291,7 @@ fn shape() -> Shape {
         keep_kasho: false,
         selection: Selection::default(),
         skip_rows: false,
+        silent_triggers: false,
     }
 }
 
@@ -302,6 +304,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         rows: 1,
         crlf: false,
         raw: Some(vec![0xe9]),
+        insert: Some(InsertPoint { width: 1, open: OnConflict::Unknown }),
     };
     Checkpoint {
         version: VERSION,
@@ -376,6 +379,8 @@ const LEFT_OUT: &str = r#"\connect shop
 SET statement_timeout = 0;
 SET work_mem = '1MB';
 BEGIN;
+COMMIT;
+VACUUM;
 \encoding UTF8
 \restrict x
 \unrestrict x
@@ -441,6 +446,7 @@ fn every_kind_that_is_left_out_is_described() {
         Skip::Tablespace,
         Skip::Statistics,
         Skip::CopyToStdout,
+        Skip::Maintenance,
     ] {
         assert!(described.contains(skip.name()), "{}", skip.name());
     }

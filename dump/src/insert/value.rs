@@ -57,6 +57,14 @@ fn expression(bytes: &[u8], begin: usize, standard: bool) -> Found<(Value<'_>, u
                 let value = Value::Sql(bytes[begin..start].trim_ascii_end());
                 return if any { Found::Yes((value, start)) } else { Found::No };
             }
+            // They ask for what the session of an earlier statement had.
+            (TokenKind::Word, b'c' | b'C' | b'l' | b'L')
+                if [&b"currval"[..], b"lastval"]
+                    .iter()
+                    .any(|name| token.bytes(bytes).eq_ignore_ascii_case(name)) =>
+            {
+                return Found::No;
+            }
             (TokenKind::Symbol, byte @ (b'(' | b'[')) => open.push(byte),
             (TokenKind::Symbol, b')') if open.pop() != Some(b'(') => return Found::No,
             (TokenKind::Symbol, b']') if open.pop() != Some(b'[') => return Found::No,

@@ -99,12 +99,13 @@ impl Schema {
 
     /// Nobody knows who runs the script. A schema that has the name of a role may be that role's.
     fn user_may_have_schema(&self) -> bool {
-        self.roles.iter().any(|role| self.schemas.contains(role))
+        self.hazy_schemas || self.roles.iter().any(|role| self.schemas.contains(role))
     }
 
     fn user_may_have(&self, relation: &str) -> bool {
         let has = |role: &String| self.relations.contains_key(&QualifiedName::new(role, relation));
-        self.roles.iter().any(|role| self.schemas.contains(role) && (self.hazy || has(role)))
+        self.hazy_schemas
+            || self.roles.iter().any(|role| self.schemas.contains(role) && (self.hazy || has(role)))
     }
 
     /// Whether it depends on who runs the script where this name leads, which is that of something new or of what is there.

@@ -49,7 +49,10 @@ fn inheritance_and_alteration() {
 #[test]
 fn typed_tables_and_partitions() {
     let got = classes(
-        &["CREATE TYPE public.ty AS (a integer, b text);", "CREATE TABLE public.t OF public.ty (a NOT NULL);"],
+        &[
+            "CREATE TYPE public.ty AS (a integer, b text);",
+            "CREATE TABLE public.t OF public.ty (a NOT NULL);",
+        ],
         "t",
     );
     assert_eq!(got, [("a".to_owned(), Integer), ("b".to_owned(), Text)]);

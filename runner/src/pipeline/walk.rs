@@ -149,7 +149,8 @@ impl Walk {
             }
         }
         let found = Found::new(self.planner.schema(), undefined);
-        Ok(Found { findings: samples.map(Samples::findings).unwrap_or_default(), ..found })
+        let findings = samples.map(Samples::findings).unwrap_or_default();
+        Ok(Found { findings, renamed: self.planner.renamed(), ..found })
     }
 
     /// Gives the rows of tables that are transformed to `see`, with the number of each slab's first row, until it has enough
@@ -233,7 +234,9 @@ impl Walk {
                     return Err(Error::Dump { source_name, error });
                 }
                 Err(
-                    error @ Error::Dump { error: DumpError::Databases { .. } | DumpError::GlobalsOnly, .. },
+                    error @ Error::Dump {
+                        error: DumpError::Databases { .. } | DumpError::GlobalsOnly, ..
+                    },
                 ) => return Err(error),
                 Err(_) => break,
                 Ok(()) if end => break,

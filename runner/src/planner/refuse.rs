@@ -4,8 +4,19 @@ use dump::{CopyHeader, Kind, Place, QualifiedName, Session as Needs, Statement, 
 
 use super::Planner;
 use super::session::Refused;
-use crate::error::Error;
+use crate::error::{DumpError, Error};
 use crate::render::TablePlan;
+
+/// With transforms: something gets another name, and rows were loaded before.
+#[must_use]
+pub fn renamed_after_rows(at: Place) -> DumpError {
+    DumpError::Unsupported {
+        what: "with transforms, a table, column or schema that gets another name after rows were loaded"
+            .to_owned(),
+        at,
+        advice: "by which name its rows are to be transformed is not certain: rename before the rows, as pg_dump's order has it",
+    }
+}
 
 impl Planner {
     pub(super) fn refused(&self, why: Refused, place: Place) -> Error {
@@ -96,7 +107,9 @@ impl Planner {
 
     fn refuse_user(&self, name: &str, place: Place) -> Error {
         self.unsupported(
-            &format!("{name}, a name that leads into a schema of the user who runs the script, if it is theirs,"),
+            &format!(
+                "{name}, a name that leads into a schema of the user who runs the script, if it is theirs,"
+            ),
             place,
             "who that is, is not known: write its schema, or set search_path without \"$user\"",
         )
@@ -148,20 +161,16 @@ impl Planner {
     }
 
     /// With transforms: rows that are loaded under one name are not to be found under another.
-    pub(super) fn refuse_renamed(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
-        let kind = &statement.kind;
-        let late = self.shape.transforms.is_some() && self.point.data_seen;
-        if !late
-            || !matches!(kind, Kind::Definition | Kind::Other)
-            || !dump::renames(&statement.text, standard)
-        {
+    pub(super) fn refuse_renamed(&mut self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        let may = matches!(statement.kind, Kind::Definition | Kind::Other);
+        if !may || !self.point.data_seen || !dump::renames(&statement.text, standard) {
             return Ok(());
         }
-        Err(self.unsupported(
-            "a table, column or schema that gets another name after rows were loaded",
-            statement.place,
-            "by which name its rows are to be transformed is not certain: rename before the rows, as pg_dump's order has it",
-        ))
+        self.renamed.get_or_insert(statement.place);
+        if self.shape.transforms.is_none() {
+            return Ok(());
+        }
+        Err(self.dump_error(renamed_after_rows(statement.place)))
     }
 
     /// With transforms: values that are read by settings of the script cannot be read here.

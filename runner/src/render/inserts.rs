@@ -46,9 +46,12 @@ pub fn render(
     let mut known = faults.into_iter().peekable();
     for fault in &mut out.faults {
         let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
-        fault.start = before.map_or(0, |end| end.offset);
-        fault.lines = before.map_or(0, |end| end.lines);
+        let start = before.map_or(0, |end| end.offset);
         fault.end = ends[fault.row as usize].offset;
+        // A row begins behind what separates its statement from the one before.
+        let blank = slab[start..fault.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        fault.start = start + blank;
+        fault.lines = before.map_or(0, |end| end.lines) + lines_in(&slab[start..fault.start]);
         if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
             (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
         } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
@@ -94,7 +97,7 @@ pub(super) fn last(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<
     }
     let faulty = faults.iter().map(|(row, _)| *row).collect();
     let statements = Statements::new(slab, shape, plan, (sql, faulty));
-    match statements.text(last..last + 1, ignores, &mut Vec::new()) {
+    match statements.text(last..last + 1, &ignoring, &mut Vec::new()) {
         Some(text) => Last::Sql(text),
         None => Last::Copy(ignores),
     }
@@ -123,7 +126,7 @@ fn copy_form(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -
         } else if writer.sql {
             copied.sql.push(row);
         }
-        lines += memchr::memchr_iter(b'\n', &slab[at..end]).count() as u32;
+        lines += lines_in(&slab[at..end]);
         copied.ends.push(End { offset: end, lines });
         at = end;
         if slab[end - 1] == b';' {
@@ -279,6 +282,10 @@ impl Unescape for Writer<'_> {
             }
         }
     }
+}
+
+fn lines_in(bytes: &[u8]) -> u32 {
+    memchr::memchr_iter(b'\n', bytes).count() as u32
 }
 
 #[inline]

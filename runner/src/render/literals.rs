@@ -31,6 +31,19 @@ pub enum Takes {
     Anything,
     /// Only the server knows.
     Unknown,
+    /// Only the server knows; but pg_dump writes an integer without quotes where its digits are the value's own text.
+    UnknownOfDump,
+}
+
+/// How far a script's own spelling of literals is to be trusted where the column's type is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Anybody may have written it.
+    Nobody,
+    /// It has pg_dump's head.
+    Dump,
+    /// It has pg_dump's head and defines nothing: the data of tables that are there already, whose columns suit it.
+    Data,
 }
 
 /// What becomes of a literal.
@@ -63,12 +76,18 @@ const NEITHER: [&str; 14] = [
 ];
 
 impl Takes {
-    /// What a column of this definition takes. `nothing_is_defined` says that no table is.
+    /// What a column of this definition takes. `trust` says how far the script's own spelling is to be trusted.
     #[must_use]
-    pub fn of(column: Option<&Column>, nothing_is_defined: bool) -> Self {
-        let Some(column) = column else {
-            return if nothing_is_defined { Self::Anything } else { Self::Unknown };
-        };
+    pub fn of(column: Option<&Column>, trust: Trust) -> Self {
+        let takes = column.map_or(Self::Unknown, Self::of_column);
+        match (takes, trust) {
+            (Self::Unknown, Trust::Data) if column.is_none() => Self::Anything,
+            (Self::Unknown, Trust::Data | Trust::Dump) => Self::UnknownOfDump,
+            (takes, _) => takes,
+        }
+    }
+
+    fn of_column(column: &Column) -> Self {
         let Some(name) = column.type_name.as_deref() else { return Self::Unknown };
         if name.ends_with("[]") {
             return if column.element.is_some() { Self::Nothing } else { Self::Unknown };
@@ -101,7 +120,8 @@ impl Takes {
             Self::Float => Becomes::Text(float(digits)),
             Self::Text => without_zeros(digits).map_or(Becomes::Sql, Becomes::Text),
             Self::Oid if digits[0] != b'-' && digits.len() < 10 => Becomes::Text(digits),
-            Self::Oid | Self::Unknown => Becomes::Sql,
+            Self::UnknownOfDump if without_zeros(digits) == Some(digits) => Becomes::Text(digits),
+            Self::Oid | Self::Unknown | Self::UnknownOfDump => Becomes::Sql,
             Self::Boolean | Self::Bits | Self::Nothing => Becomes::Refused,
         }
     }
@@ -113,7 +133,7 @@ impl Takes {
         match self {
             Self::Numeric | Self::Anything => Becomes::Text(number),
             Self::Float => Becomes::Text(float(number)),
-            Self::Integer | Self::Oid | Self::Text | Self::Unknown => Becomes::Sql,
+            Self::Integer | Self::Oid | Self::Text | Self::Unknown | Self::UnknownOfDump => Becomes::Sql,
             Self::Boolean | Self::Bits | Self::Nothing => Becomes::Refused,
         }
     }
@@ -124,7 +144,7 @@ impl Takes {
         match self {
             Self::Boolean | Self::Anything => Becomes::Text(if value { b"t" } else { b"f" }),
             Self::Text => Becomes::Text(if value { b"true" } else { b"false" }),
-            Self::Unknown => Becomes::Sql,
+            Self::Unknown | Self::UnknownOfDump => Becomes::Sql,
             _ => Becomes::Refused,
         }
     }

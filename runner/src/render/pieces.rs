@@ -186,11 +186,7 @@ fn write(
 }
 
 /// The INSERT that a row of COPY's text is.
-fn insert<F: FnMut(&[u8])>(
-    line: Lines<'_>,
-    plan: &TablePlan,
-    cutter: &mut Cutter<F>,
-) -> Result<(), Fault> {
+fn insert<F: FnMut(&[u8])>(line: Lines<'_>, plan: &TablePlan, cutter: &mut Cutter<F>) -> Result<(), Fault> {
     cutter.push(packed::head(plan).as_bytes());
     cutter.push(b"VALUES\n(");
     Reader::new(plan, line.crlf, line.bytes).row(line.bytes, cutter)?;

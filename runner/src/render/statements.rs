@@ -5,19 +5,24 @@
 //! ```
 //!
 //! PostgreSQL reads each row of an INSERT by itself, so one may leave its statement. The head is the dump's but for the table,
-//! which the change names with its schema. Packed, a pack with one such row is such a statement of all its rows.
-//! How many numbers the rows have does not depend on it.
+//! which the change names with its schema. Packed, a pack with one such row holds all its rows so, in statements as the dump has
+//! them. How many numbers the rows have does not depend on it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use dump::insert::{Found, Shape, Visit, behind_table, row};
 use kvbuffer::Sequence;
 
-use super::packed::{CONFLICTS, HEAD};
+use super::packed::HEAD;
 use super::pieces::{self, Numbers};
 use super::rows::{FaultReason, Rendered, RowFault};
 use super::{Lines, TablePlan, is_one_change};
 use crate::cli::Rows;
+
+/// Behind the rows of a statement.
+const ENDS: &str = ";\n";
+const ENDS_IGNORING: &str = " ON CONFLICT DO NOTHING;\n";
 
 /// The rows of a slab of which some go as SQL text.
 pub(super) struct Statements<'a> {
@@ -27,19 +32,26 @@ pub(super) struct Statements<'a> {
     /// Those that do, and those at fault, by their index.
     sql: Vec<u32>,
     faulty: Vec<u32>,
-    /// What each row says in its parentheses; none where rows have no columns.
-    tuples: Vec<Range<usize>>,
+    /// The rows; none where they have no columns.
+    rows: Vec<Row>,
     /// What the statements begin with.
     head: String,
 }
 
-struct Tuples(Vec<Range<usize>>);
+struct Row {
+    /// It begins a statement.
+    first: bool,
+    /// Its parentheses and what is between them.
+    tuple: Range<usize>,
+}
 
-impl Visit for Tuples {
+struct Tuple(Option<Range<usize>>);
+
+impl Visit for Tuple {
     fn value(&mut self, _: dump::insert::Value<'_>) {}
 
     fn tuple(&mut self, at: Range<usize>) {
-        self.0.push(at);
+        self.0 = Some(at);
     }
 }
 
@@ -51,16 +63,17 @@ impl<'a> Statements<'a> {
         plan: &'a TablePlan,
         (sql, faulty): (Vec<u32>, Vec<u32>),
     ) -> Self {
-        let mut tuples = Tuples(Vec::new());
-        let mut at = 0;
+        let (mut rows, mut at) = (Vec::new(), 0);
         while at < slab.len() {
-            let Found::Yes(end) = row(slab, at, shape, true, &mut tuples) else { break };
+            let mut tuple = Tuple(None);
+            let Found::Yes(end) = row(slab, at, shape, true, &mut tuple) else { break };
+            rows.extend(tuple.0.map(|tuple| Row { first: slab[at] != b',', tuple }));
             at = end;
         }
         // The scanner has read it.
         let head = plan.encoding.to_utf8(&shape.head).unwrap_or_default();
         let head = format!("INSERT INTO {}{}", plan.table, behind_table(&head, shape.standard));
-        Self { slab, standard: shape.standard, plan, sql, faulty, tuples: tuples.0, head }
+        Self { slab, standard: shape.standard, plan, sql, faulty, rows, head }
     }
 
     /// Turns all rows of the slab into changes numbered from `first`. `lines` are those that have COPY's form, and something in
@@ -137,7 +150,7 @@ impl<'a> Statements<'a> {
     ) {
         let Some(first) = first.checked_add(number) else { return };
         let plan = self.plan;
-        let Some(text) = self.text(rows.clone(), lines.ignores(&rows), &mut out.faults) else { return };
+        let Some(text) = self.text(rows.clone(), lines.ignoring, &mut out.faults) else { return };
         if numbers > 1 {
             return pieces::text(&text, (rows.start, number), plan, first, out);
         }
@@ -147,57 +160,64 @@ impl<'a> Statements<'a> {
             return;
         }
         kvbuffer::encode_ddl(&mut out.bytes, first, &plan.ddl_time, &plan.database, &text);
+        out.as_sql += 1;
         out.ends_pack(number as u32, rows.end - 1, 0);
     }
 
-    /// The statement of some of the rows, without those at fault, which are told. None where no row is left.
+    /// The statements of some of the rows, without those at fault, which are told. None where no row is left.
     pub(super) fn text(
         &self,
         rows: Range<u32>,
-        ignoring: bool,
+        ignoring: &[Range<u32>],
         faults: &mut Vec<RowFault>,
     ) -> Option<String> {
         let mut text = match self.plan.form {
             Rows::Single => self.plan.settings.to_string(),
             Rows::Packed => format!("{HEAD}{}", self.plan.settings),
         };
-        let end = if ignoring { CONFLICTS } else { "" };
-        let one = rows.len() == 1;
-        let mut any = false;
+        // What ends the statement that is being written.
+        let mut end = None;
         for row in rows {
             if self.faulty.binary_search(&row).is_ok() {
-                // Which one it is is known elsewhere.
+                // Which fault it is is known elsewhere.
                 faults.push(fault(row, FaultReason::Expression));
                 continue;
             }
-            let Some(tuple) = self.tuples.get(row as usize) else {
-                text.push_str(&format!("{}{}{end};", if any { "\n" } else { "" }, self.head));
-                any = true;
-                continue;
+            let (first, tuple) = match self.rows.get(row as usize) {
+                None => (true, Cow::Borrowed("")),
+                Some(Row { first, tuple }) => match self.tuple(tuple.clone()) {
+                    Ok(tuple) => (*first, tuple),
+                    Err(reason) => {
+                        faults.push(fault(row, reason));
+                        continue;
+                    }
+                },
             };
-            match self.plan.encoding.to_utf8(&self.slab[tuple.clone()]) {
-                Ok(tuple) => {
-                    match (any, one) {
-                        (false, true) => text.push_str(&format!("{} ", self.head)),
-                        (false, false) => text.push_str(&format!("{}\n", self.head)),
-                        (true, _) => text.push_str(",\n"),
-                    }
-                    match self.standard {
-                        true => text.push_str(&tuple),
-                        false => text.push_str(&dump::standard_strings(&tuple)),
-                    }
-                    any = true;
-                }
-                Err(error) => {
-                    let encoding = self.plan.encoding.name();
-                    faults.push(fault(row, FaultReason::Undecodable { offset: error.offset, encoding }));
-                }
+            text.push_str(match end {
+                Some(end) if first => end,
+                Some(_) => ",\n",
+                None => "",
+            });
+            if end.is_none() || first {
+                text.push_str(&self.head);
+                text.push_str(if tuple.is_empty() { "" } else { " " });
             }
+            text.push_str(&tuple);
+            let ignores = ignoring.iter().any(|rows| rows.contains(&row));
+            end = Some(if ignores { ENDS_IGNORING } else { ENDS });
         }
-        if any && !self.tuples.is_empty() {
-            text.push_str(&format!("{end};"));
-        }
-        any.then_some(text)
+        text.push_str(end?.trim_end());
+        Some(text)
+    }
+
+    /// A row as it is, in UTF-8, in a form that needs no setting of strings.
+    fn tuple(&self, at: Range<usize>) -> Result<Cow<'_, str>, FaultReason> {
+        let undecodable = |error: dump::encoding::DecodeError| FaultReason::Undecodable {
+            offset: error.offset,
+            encoding: self.plan.encoding.name(),
+        };
+        let text = self.plan.encoding.to_utf8(&self.slab[at]).map_err(undecodable)?;
+        Ok(if self.standard { text } else { Cow::Owned(dump::standard_strings(&text)) })
     }
 }
 

@@ -7,8 +7,23 @@ use super::{Gen, create, names};
 pub(super) fn any(g: &mut Gen) {
     let change = one(
         &[
-            rename_table, rename_table, swap_table, set_schema, set_schema, rename_column, add_column, add_column, drop_column, alter_type,
-            alter_type, drop_table, drop_schema, rename_schema, own_type, key, default,
+            rename_table,
+            rename_table,
+            swap_table,
+            set_schema,
+            set_schema,
+            rename_column,
+            add_column,
+            add_column,
+            drop_column,
+            alter_type,
+            alter_type,
+            drop_table,
+            drop_schema,
+            rename_schema,
+            own_type,
+            key,
+            default,
         ],
         &mut g.rng,
     );
@@ -34,7 +49,10 @@ fn rename_table(g: &mut Gen) {
 /// A new table takes the place of an old one.
 fn swap_table(g: &mut Gen) {
     let Some(old) = g.some_table(|t| t.kind == Kind::Plain && t.schema != TEMP) else { return };
-    let Some(new) = g.some_table(|t| t.kind == Kind::Plain && t.schema == old.schema && t.id != old.id) else { return };
+    let Some(new) = g.some_table(|t| t.kind == Kind::Plain && t.schema == old.schema && t.id != old.id)
+    else {
+        return;
+    };
     let dropped = g.table_name(&old);
     let head = alter_table(g, &new);
     g.model.drop_table(old.id);
@@ -63,8 +81,11 @@ fn set_schema(g: &mut Gen) {
 
 /// A table with a column that may change, and that column's name.
 fn free_column(g: &mut Gen) -> Option<(Table, String)> {
-    let table = g.some_table(|t| t.parent.is_none() && !t.watched && !t.typed && t.columns.iter().any(|c| !c.fixed && !c.key))?;
-    let free: Vec<&str> = table.columns.iter().filter(|c| !c.fixed && !c.key).map(|c| c.name.as_str()).collect();
+    let table = g.some_table(|t| {
+        t.parent.is_none() && !t.watched && !t.typed && t.columns.iter().any(|c| !c.fixed && !c.key)
+    })?;
+    let free: Vec<&str> =
+        table.columns.iter().filter(|c| !c.fixed && !c.key).map(|c| c.name.as_str()).collect();
     let name = one(&free, &mut g.rng).to_owned();
     Some((table, name))
 }
@@ -73,7 +94,8 @@ fn rename_column(g: &mut Gen) {
     let Some((table, old)) = free_column(g) else { return };
     let new = create::column(g, &table.columns).name;
     let family = g.model.family(table.id);
-    let taken = |id: &Id| g.model.tables.iter().any(|t| t.id == *id && t.columns.iter().any(|c| c.name == new));
+    let taken =
+        |id: &Id| g.model.tables.iter().any(|t| t.id == *id && t.columns.iter().any(|c| c.name == new));
     if family.iter().any(taken) {
         return;
     }
@@ -125,7 +147,11 @@ fn drop_column(g: &mut Gen) {
 
 fn alter_type(g: &mut Gen) {
     let Some((table, name)) = free_column(g) else { return };
-    let class = one(&[Class::Text, Class::Text, Class::Varchar, Class::Json], &mut g.rng);
+    let class = if g.is_mask(&name) {
+        Class::Text
+    } else {
+        one(&[Class::Text, Class::Text, Class::Varchar, Class::Json], &mut g.rng)
+    };
     let is_generated = table.columns.iter().any(|c| c.name == name && (c.generated || c.optional));
     if is_generated {
         return;
@@ -159,7 +185,9 @@ fn drop_table(g: &mut Gen) {
 }
 
 fn drop_schema(g: &mut Gen) {
-    let Some(schema) = g.model.schemas.last().cloned().filter(|schema| schema.name != "public") else { return };
+    let Some(schema) = g.model.schemas.last().cloned().filter(|schema| schema.name != "public") else {
+        return;
+    };
     let name = g.name(&schema.name);
     g.model.drop_schema(schema.id);
     g.utility(format!("DROP SCHEMA {name} CASCADE"));
@@ -191,7 +219,8 @@ fn own_type(g: &mut Gen) {
             g.statement(format!("ALTER TYPE {schema}{name} ADD VALUE 'more{value}' BEFORE 'hi'"));
         }
         2 => {
-            let schemas: Vec<Id> = g.model.schemas.iter().map(|s| s.id).filter(|id| !g.model.taken(*id, &own.name)).collect();
+            let schemas: Vec<Id> =
+                g.model.schemas.iter().map(|s| s.id).filter(|id| !g.model.taken(*id, &own.name)).collect();
             if schemas.is_empty() {
                 return;
             }
@@ -209,7 +238,10 @@ fn own_type(g: &mut Gen) {
 
 /// Uniqueness that comes later.
 fn key(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.kind == Kind::Plain && t.columns.first().is_some_and(|c| c.key)) else { return };
+    let Some(table) = g.some_table(|t| t.kind == Kind::Plain && t.columns.first().is_some_and(|c| c.key))
+    else {
+        return;
+    };
     let head = alter_table(g, &table);
     let column = g.name(&table.columns[0].name);
     let constraint = one(&["UNIQUE", "UNIQUE"], &mut g.rng);
@@ -218,7 +250,11 @@ fn key(g: &mut Gen) {
 }
 
 fn default(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.parent.is_none() && t.columns.iter().any(|c| !c.key && !c.generated && !c.fixed)) else { return };
+    let Some(table) =
+        g.some_table(|t| t.parent.is_none() && t.columns.iter().any(|c| !c.key && !c.generated && !c.fixed))
+    else {
+        return;
+    };
     let Some(at) = table.columns.iter().position(|c| !c.key && !c.generated && !c.fixed) else { return };
     let head = alter_table(g, &table);
     let column = &table.columns[at];

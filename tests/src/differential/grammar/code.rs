@@ -2,7 +2,7 @@
 
 use super::model::{Kind, TEMP};
 use super::types::{Class, one};
-use super::{Gen, Piece, names};
+use super::{Gen, Piece, names, write};
 
 /// A statement that code runs; `None` where that cannot be.
 pub(super) fn wrapped(g: &mut Gen, sql: &str) -> Option<String> {
@@ -28,11 +28,19 @@ pub(super) fn wrapped(g: &mut Gen, sql: &str) -> Option<String> {
 }
 
 pub(super) fn any(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.schema != TEMP && t.kind != Kind::Partition && !t.columns.is_empty()) else { return };
+    let Some(table) =
+        g.some_table(|t| t.schema != TEMP && t.kind != Kind::Partition && !t.columns.is_empty())
+    else {
+        return;
+    };
     let name = g.table_name(&table);
     let n = g.next();
     let first = names::quote(&table.columns[0].name);
-    let text_column = table.columns.iter().find(|c| c.class == Class::Text && c.own_type.is_none() && !c.generated).map(|c| c.name.clone());
+    let text_column = table
+        .columns
+        .iter()
+        .find(|c| c.class == Class::Text && c.own_type.is_none() && !c.generated)
+        .map(|c| c.name.clone());
     match (g.rng.below(9), text_column) {
         (0 | 1, Some(column)) => {
             let column = names::quote(&column);
@@ -69,7 +77,7 @@ pub(super) fn any(g: &mut Gen) {
             let column = &table.columns[0];
             let alone = table.columns.len() == 1 || table.columns[1..].iter().all(|c| !c.not_null || c.optional);
             if alone && !column.generated && !column.always && !column.fixed {
-                let value = if column.key { (1000 + n).to_string() } else { column.class.plain_literal(&mut g.rng).into() };
+                let value = if column.key { (1000 + n).to_string() } else { write::plain_value(g, column) };
                 g.statement(format!("INSERT INTO public.v{n} ({first}) VALUES ({value})"));
             }
         }

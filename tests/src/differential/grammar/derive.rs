@@ -5,7 +5,22 @@ use super::types::{Class, one};
 use super::{Gen, create, names};
 
 pub(super) fn any(g: &mut Gen) {
-    let way = one(&[like, like, inherits, inherits, partitions, partitions, attach, of_type, as_query, if_not_exists, if_not_exists], &mut g.rng);
+    let way = one(
+        &[
+            like,
+            like,
+            inherits,
+            inherits,
+            partitions,
+            partitions,
+            attach,
+            of_type,
+            as_query,
+            if_not_exists,
+            if_not_exists,
+        ],
+        &mut g.rng,
+    );
     way(g);
 }
 
@@ -15,7 +30,8 @@ fn plain_source(g: &mut Gen) -> Option<Table> {
 
 /// The columns of another table, without what does not come along.
 fn bare(columns: &[Column]) -> Vec<Column> {
-    let bare = |c: &Column| Column { optional: false, generated: false, always: false, ..c.clone() };
+    let bare =
+        |c: &Column| Column { optional: false, generated: false, always: false, unique: false, ..c.clone() };
     columns.iter().map(bare).collect()
 }
 
@@ -24,10 +40,23 @@ fn like(g: &mut Gen) {
     let (schema, prefix) = g.place();
     let name = g.free_table_name(schema);
     let from = g.table_name(&source);
-    let options = one(&["", " INCLUDING ALL", " INCLUDING DEFAULTS", " INCLUDING ALL EXCLUDING DEFAULTS", " INCLUDING INDEXES"], &mut g.rng);
-    let mut columns = if options == " INCLUDING ALL" { source.columns.clone() } else { bare(&source.columns) };
+    let options = one(
+        &[
+            "",
+            " INCLUDING ALL",
+            " INCLUDING DEFAULTS",
+            " INCLUDING ALL EXCLUDING DEFAULTS",
+            " INCLUDING INDEXES",
+        ],
+        &mut g.rng,
+    );
+    let mut columns =
+        if options == " INCLUDING ALL" { source.columns.clone() } else { bare(&source.columns) };
     if options == " INCLUDING DEFAULTS" {
-        columns.iter_mut().zip(&source.columns).for_each(|(new, old)| new.optional = old.optional && !old.always);
+        columns
+            .iter_mut()
+            .zip(&source.columns)
+            .for_each(|(new, old)| new.optional = old.optional && !old.always);
     }
     let own = create::column(g, &columns);
     let more = g.rng.one_in(3).then(|| format!("{} {}", g.name(&own.name), create::type_name(g, &own)));
@@ -54,7 +83,10 @@ fn inherits(g: &mut Gen) {
     let from = g.table_name(&parent);
     let mut columns: Vec<Column> = parent.columns.clone();
     // Neither identity nor uniqueness is inherited.
-    columns.iter_mut().filter(|c| c.always || c.key).for_each(|c| (c.always, c.optional) = (false, false));
+    columns
+        .iter_mut()
+        .filter(|c| c.always || c.key)
+        .for_each(|c| (c.always, c.optional, c.unique) = (false, false, false));
     let own = create::column(g, &columns);
     let text = if g.rng.one_in(2) {
         let text = format!("{} {}", g.name(&own.name), create::type_name(g, &own));
@@ -76,6 +108,8 @@ fn partition_key() -> Column {
         class: Class::Int4,
         own_type: None,
         key: false,
+        unique: false,
+        masked: false,
         optional: false,
         not_null: true,
         generated: false,
@@ -89,8 +123,11 @@ fn partitions(g: &mut Gen) {
     let name = g.free_table_name(schema);
     let mut columns = create::columns(g, 2);
     columns.iter_mut().for_each(|c| c.key = false);
-    let definitions: Vec<String> =
-        columns.iter().map(|c| (c.name.clone(), c.clone())).map(|(n, c)| format!("{} {}", names::quote(&n), create::type_name(g, &c))).collect();
+    let definitions: Vec<String> = columns
+        .iter()
+        .map(|c| (c.name.clone(), c.clone()))
+        .map(|(n, c)| format!("{} {}", names::quote(&n), create::type_name(g, &c)))
+        .collect();
     columns.insert(0, partition_key());
     let spelled = g.name(&name);
     let by = one(&["LIST (k)", "RANGE (k)", "HASH (k)"], &mut g.rng);
@@ -100,7 +137,10 @@ fn partitions(g: &mut Gen) {
         _ => &["FOR VALUES WITH (MODULUS 2, REMAINDER 0)", "FOR VALUES WITH (MODULUS 2, REMAINDER 1)"],
     };
     let id = create::add(g, schema, &name, Kind::Partitioned, columns.clone());
-    g.utility(format!("CREATE TABLE {prefix}{spelled} (k integer NOT NULL, {}) PARTITION BY {by}", definitions.join(", ")));
+    g.utility(format!(
+        "CREATE TABLE {prefix}{spelled} (k integer NOT NULL, {}) PARTITION BY {by}",
+        definitions.join(", ")
+    ));
     for bound in bounds {
         let (schema, prefix) = g.place();
         let name = format!("part{}", g.next());
@@ -116,7 +156,9 @@ fn partitions(g: &mut Gen) {
 
 /// A partition that was a table of its own, its columns in another order.
 fn attach(g: &mut Gen) {
-    let Some(plain) = plain_source(g).filter(|t| t.parent.is_none() && !t.typed && t.columns.iter().all(|c| !c.generated && !c.always)) else {
+    let Some(plain) = plain_source(g)
+        .filter(|t| t.parent.is_none() && !t.typed && t.columns.iter().all(|c| !c.generated && !c.always))
+    else {
         return;
     };
     let (schema, prefix) = g.place();
@@ -140,11 +182,21 @@ fn attach(g: &mut Gen) {
 }
 
 fn of_type(g: &mut Gen) {
-    let Some(own) = g.model.types.iter().find(|t| t.class == Class::Composite).cloned() else { return create::own_type(g) };
+    let Some(own) = g.model.types.iter().find(|t| t.class == Class::Composite).cloned() else {
+        return create::own_type(g);
+    };
     let (schema, prefix) = g.place();
     let name = g.free_table_name(schema);
-    let (of, spelled) = (format!("{}{}", g.schema_prefix(own.schema), names::quote(&own.name)), g.name(&name));
-    let column = |name: &str, class| Column { name: name.into(), class, key: false, fixed: false, not_null: false, ..partition_key() };
+    let (of, spelled) =
+        (format!("{}{}", g.schema_prefix(own.schema), names::quote(&own.name)), g.name(&name));
+    let column = |name: &str, class| Column {
+        name: name.into(),
+        class,
+        key: false,
+        fixed: false,
+        not_null: false,
+        ..partition_key()
+    };
     let columns = vec![column("n", Class::Int4), column("t", Class::Text)];
     let id = create::add(g, schema, &name, Kind::Plain, columns);
     g.model.table(id).typed = true;

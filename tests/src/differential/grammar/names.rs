@@ -2,13 +2,45 @@
 
 use crate::rng::Rng;
 
-pub(super) const SCHEMAS: [&str; 6] = ["app", "stage", "App", "postgres", "a.b", "my schema"];
+/// `postgres` is the schema of the user who runs the scripts, which decides much and is seldom there.
+pub(super) const SCHEMAS: [&str; 16] = [
+    "app",
+    "stage",
+    "App",
+    "a.b",
+    "my schema",
+    "app",
+    "stage",
+    "App",
+    "a.b",
+    "my schema",
+    "app",
+    "stage",
+    "App",
+    "a.b",
+    "my schema",
+    "postgres",
+];
 pub(super) const TABLES: [&str; 5] = ["t", "u", "acct", "items", "Order"];
 pub(super) const COLUMNS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-pub(super) const ODD_TABLES: [&str; 7] =
-    ["user", "t.x", "é", "select", "a b", "T", "this_name_has_exactly_sixty_three_bytes_so_that_more_is_cut_off"];
-pub(super) const ODD_COLUMNS: [&str; 7] =
-    ["Id", "select", "x y", "ü", "user", "a.b", "this_column_has_exactly_sixty_three_bytes_so_what_follows_is_cut"];
+pub(super) const ODD_TABLES: [&str; 7] = [
+    "user",
+    "t.x",
+    "é",
+    "select",
+    "a b",
+    "T",
+    "this_name_has_exactly_sixty_three_bytes_so_that_more_is_cut_off",
+];
+pub(super) const ODD_COLUMNS: [&str; 7] = [
+    "Id",
+    "select",
+    "x y",
+    "ü",
+    "user",
+    "a.b",
+    "this_column_has_exactly_sixty_three_bytes_so_what_follows_is_cut",
+];
 
 /// As SQL needs it.
 pub(super) fn quote(name: &str) -> String {

@@ -35,8 +35,22 @@ pub(super) fn any(g: &mut Gen) {
 /// Commands that change nothing.
 fn quiet(g: &mut Gen) {
     let all = [
-        "\\echo 'loading'\n", "\\timing off\n", "\\pset pager off\n", "\\set ON_ERROR_STOP off\n", "\\unset nothing\n", "\\set QUIET on\n",
-        "\\o /dev/null\n", "\\o\n", "\\qecho x\n", "\\warn w\n", "\\x off\n", "\\encoding UTF8\n", "\\set AUTOCOMMIT on\n", "\\p\n", "\\t\n", "\\a\n",
+        "\\echo 'loading'\n",
+        "\\timing off\n",
+        "\\pset pager off\n",
+        "\\set ON_ERROR_STOP off\n",
+        "\\unset nothing\n",
+        "\\set QUIET on\n",
+        "\\o /dev/null\n",
+        "\\o\n",
+        "\\qecho x\n",
+        "\\warn w\n",
+        "\\x off\n",
+        "\\encoding UTF8\n",
+        "\\set AUTOCOMMIT on\n",
+        "\\p\n",
+        "\\t\n",
+        "\\a\n",
     ];
     let text = one(&all, &mut g.rng);
     g.pieces.push(Piece::text(text));
@@ -44,8 +58,17 @@ fn quiet(g: &mut Gen) {
 
 fn comments(g: &mut Gen) {
     let all = [
-        "-- \\set x y\n", "/* \\q ; */\n", "-- it's; a comment\n", "/* nested /* comment; */ ' */\n", "\n\n", "--\n", "SELECT 1 /* \\g */;\n",
-        "SELECT ':no_variable', '\\gexec';\n", "SELECT 'a:b'::text, '{1}'::int[];\n", "SELECT $$ \\q ; $$;\n", "SELECT 1::int AS \":x\";\n",
+        "-- \\set x y\n",
+        "/* \\q ; */\n",
+        "-- it's; a comment\n",
+        "/* nested /* comment; */ ' */\n",
+        "\n\n",
+        "--\n",
+        "SELECT 1 /* \\g */;\n",
+        "SELECT ':no_variable', '\\gexec';\n",
+        "SELECT 'a:b'::text, '{1}'::int[];\n",
+        "SELECT $$ \\q ; $$;\n",
+        "SELECT 1::int AS \":x\";\n",
     ];
     let text = one(&all, &mut g.rng);
     g.pieces.push(Piece::text(text));
@@ -53,12 +76,24 @@ fn comments(g: &mut Gen) {
 
 /// A row whose value is a variable's.
 fn variable(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.columns.len() == 1 || t.columns.iter().all(|c| !c.not_null || c.optional)) else { return };
-    let Some(column) = table.columns.iter().find(|c| !c.generated && !c.always && !c.key && !c.fixed).cloned() else { return };
+    let Some(table) =
+        g.some_table(|t| t.columns.len() == 1 || t.columns.iter().all(|c| !c.not_null || c.optional))
+    else {
+        return;
+    };
+    let Some(column) =
+        table.columns.iter().find(|c| !c.generated && !c.always && !c.key && !c.fixed).cloned()
+    else {
+        return;
+    };
     let name = g.table_name(&table);
     let n = g.next();
     let spelled = g.name(&column.name);
-    let value = column.class.plain_literal(&mut g.rng);
+    let value = if column.masked {
+        format!("'{}'", g.canary())
+    } else {
+        column.class.plain_literal(&mut g.rng).into()
+    };
     let inside = value.trim_matches('\'');
     if inside.contains('\'') || inside.contains('\\') {
         return;
@@ -66,7 +101,10 @@ fn variable(g: &mut Gen) {
     let text = match g.rng.below(4) {
         0 => format!("\\set v{n} {inside:?}\nINSERT INTO {name} ({spelled}) VALUES (:'v{n}');\n"),
         1 => format!("\\set v{n} '{inside}'\nINSERT INTO {name} ({spelled}) VALUES (:'v{n}');\n"),
-        2 => format!("\\set v{n} '{}'\nINSERT INTO {name} ({spelled}) VALUES (:v{n});\n", value.replace('\'', "''")),
+        2 => format!(
+            "\\set v{n} '{}'\nINSERT INTO {name} ({spelled}) VALUES (:v{n});\n",
+            value.replace('\'', "''")
+        ),
         _ => format!("\\set v{n} '{}'\nINSERT INTO {name} (:\"v{n}\") VALUES ({value});\n", column.name),
     };
     g.pieces.push(Piece::text(text));
@@ -80,7 +118,10 @@ fn gset(g: &mut Gen) {
     let name = g.table_name(&table);
     let n = g.next();
     let key = super::quote(&table.columns[0].name);
-    g.pieces.push(Piece::text(format!("SELECT {} AS answer{n} \\gset\nINSERT INTO {name} ({key}) VALUES (:answer{n});\n", 3000 + n)));
+    g.pieces.push(Piece::text(format!(
+        "SELECT {} AS answer{n} \\gset\nINSERT INTO {name} ({key}) VALUES (:answer{n});\n",
+        3000 + n
+    )));
 }
 
 /// A branch that psql does not take.
@@ -93,7 +134,10 @@ fn skipped(g: &mut Gen) {
     if inside.is_empty() {
         return;
     }
-    let text = one(&["\\if false\n", "\\if 0\n", "\\if true\nSELECT 1;\n\\else\n", "\\if :{?nothing}\n"], &mut g.rng);
+    let text = one(
+        &["\\if false\n", "\\if 0\n", "\\if true\nSELECT 1;\n\\else\n", "\\if :{?nothing}\n"],
+        &mut g.rng,
+    );
     g.pieces.push(Piece::text(text));
     g.pieces.extend(inside);
     g.pieces.push(Piece::text("\\endif\n"));

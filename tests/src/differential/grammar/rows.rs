@@ -16,14 +16,29 @@ pub(super) fn copy(g: &mut Gen) {
     let columns = if list.is_empty() { copied(&table).collect() } else { columns };
     let odd = g.about(Subject::Literals) || g.about(Subject::Bytes);
     let options = if g.rng.one_in(if odd { 4 } else { 40 }) {
-        one(&["; -- rows follow", " WITH (FORMAT text);", " (DELIMITER E'\\t');", " WITH NULL '\\N';", " (NULL '\\N', HEADER false);", " WITH DELIMITER E'\\t' ;"], &mut g.rng)
+        one(
+            &[
+                "; -- rows follow",
+                " WITH (FORMAT text);",
+                " (DELIMITER E'\\t');",
+                " WITH NULL '\\N';",
+                " (NULL '\\N', HEADER false);",
+                " WITH DELIMITER E'\\t' ;",
+            ],
+            &mut g.rng,
+        )
     } else {
         ";"
     };
     let words = one(&["COPY", "COPY", "COPY", "copy"], &mut g.rng);
     let count = g.rng.below(4) + u64::from(!g.rng.one_in(10));
     let rows = (0..count).map(|_| copy_row(g, &columns)).collect();
-    g.pieces.push(Piece::rows(format!("{words} {name}{list} FROM stdin{options}\n"), rows, "", "\\.\n".into()));
+    g.pieces.push(Piece::rows(
+        format!("{words} {name}{list} FROM stdin{options}\n"),
+        rows,
+        "",
+        "\\.\n".into(),
+    ));
 }
 
 fn copied(table: &Table) -> impl Iterator<Item = &Column> {
@@ -34,6 +49,7 @@ fn copy_row(g: &mut Gen, columns: &[&Column]) -> String {
     let values: Vec<String> = columns
         .iter()
         .map(|column| match () {
+            () if column.masked => format!("{} {}", g.canary(), g.rng.below(9)),
             () if column.key => key_value(g).to_string(),
             () if column.fixed => (1 + g.rng.below(9)).to_string(),
             () if !column.not_null && g.rng.one_in(8) => "\\N".into(),
@@ -52,7 +68,9 @@ fn key_value(g: &mut Gen) -> u64 {
 fn chosen<'t>(g: &mut Gen, table: &'t Table, with_generated: bool) -> Vec<&'t Column> {
     let may = table.columns.iter().filter(|column| with_generated || !column.generated);
     let must = |column: &Column| column.not_null && !column.optional;
-    let mut columns: Vec<&Column> = may.filter(|column| must(column) || column.fixed || !g.rng.one_in(6)).collect();
+    let mut columns: Vec<&Column> = may
+        .filter(|column| must(column) || column.fixed || !g.rng.one_in(if column.masked { 20 } else { 6 }))
+        .collect();
     if columns.is_empty() {
         columns = copied(table).take(1).collect();
     }
@@ -86,7 +104,8 @@ pub(super) fn insert(g: &mut Gen) {
 /// `INSERT INTO t (a, b)`, or without names, and the columns that the values are for.
 pub(super) fn insert_head<'t>(g: &mut Gen, table: &'t Table) -> (String, Vec<&'t Column>) {
     let name = g.table_name(table);
-    let words = one(&["INSERT INTO", "INSERT INTO", "INSERT INTO", "insert into", "INSERT  INTO"], &mut g.rng);
+    let words =
+        one(&["INSERT INTO", "INSERT INTO", "INSERT INTO", "insert into", "INSERT  INTO"], &mut g.rng);
     let only_defaults = table.columns.iter().all(|column| column.optional || !column.not_null);
     if table.columns.is_empty() || only_defaults && table.kind == Kind::Plain && g.rng.one_in(30) {
         return (format!("{words} {name}"), Vec::new());
@@ -95,7 +114,9 @@ pub(super) fn insert_head<'t>(g: &mut Gen, table: &'t Table) -> (String, Vec<&'t
         let mut columns: Vec<&Column> = table.columns.iter().collect();
         // Fewer values than columns: the rest has its defaults.
         if g.rng.one_in(5) {
-            while columns.len() > 1 && columns.last().is_some_and(|c| !c.not_null || c.optional || c.generated) {
+            while columns.len() > 1
+                && columns.last().is_some_and(|c| !c.not_null || c.optional || c.generated)
+            {
                 columns.pop();
             }
         }
@@ -118,7 +139,25 @@ pub(super) fn values(g: &mut Gen, columns: &[&Column], system: bool) -> String {
     columns.iter().map(|column| value(g, column, system)).collect::<Vec<_>>().join(", ")
 }
 
+/// A value that must not be seen.
+pub(super) fn masked_value(g: &mut Gen) -> String {
+    let canary = g.canary();
+    match g.rng.below(60) {
+        0 => format!("E'{canary}'"),
+        1 => format!("$${canary}$$"),
+        2 => format!("'{canary}'::text"),
+        3 => format!("'{canary}' || 'x'"),
+        4 => format!("N'{canary}'"),
+        5 => format!("text '{canary}'"),
+        6 => format!("upper('x') || '{canary}'"),
+        _ => format!("'{canary}'"),
+    }
+}
+
 fn value(g: &mut Gen, column: &Column, system: bool) -> String {
+    if column.masked && !column.generated {
+        return masked_value(g);
+    }
     if column.generated || column.always && !system {
         return "DEFAULT".into();
     }
@@ -139,7 +178,11 @@ fn value(g: &mut Gen, column: &Column, system: bool) -> String {
         return "DEFAULT".into();
     }
     let odd = if g.about(Subject::Literals) { 2 } else { 20 };
-    if g.rng.one_in(odd) { column.class.odd_literal(&mut g.rng).into() } else { column.class.plain_literal(&mut g.rng).into() }
+    if g.rng.one_in(odd) {
+        column.class.odd_literal(&mut g.rng).into()
+    } else {
+        column.class.plain_literal(&mut g.rng).into()
+    }
 }
 
 /// `ON CONFLICT …`, `RETURNING …`.
@@ -147,7 +190,7 @@ fn tail(g: &mut Gen, table: &Table) -> String {
     if !g.about(Subject::Conflict) {
         return String::new();
     }
-    let key = table.columns.iter().find(|column| column.key && column.class == Class::Int4);
+    let key = table.columns.iter().find(|column| column.unique && column.class == Class::Int4);
     match g.rng.below(7) {
         0..=2 => " ON CONFLICT DO NOTHING".into(),
         3 => " RETURNING *".into(),
@@ -164,16 +207,14 @@ fn tail(g: &mut Gen, table: &Table) -> String {
 
 /// Rows that are there already, again: what ON CONFLICT is for.
 pub(super) fn again(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.columns.first().is_some_and(|c| c.key && !c.always)) else { return };
+    let Some(table) = g.some_table(|t| t.columns.first().is_some_and(|c| c.unique && !c.always)) else {
+        return;
+    };
     let name = g.table_name(&table);
     let columns: Vec<&Column> = table.columns.iter().filter(|column| !column.generated).collect();
     let names = spelled(g, &columns);
     let id = key_value(g);
-    let ends = [
-        " ON CONFLICT DO NOTHING",
-        " on conflict do nothing",
-        " ON CONFLICT DO NOTHING RETURNING 1",
-    ];
+    let ends = [" ON CONFLICT DO NOTHING", " on conflict do nothing", " ON CONFLICT DO NOTHING RETURNING 1"];
     let tail = one(&ends, &mut g.rng);
     for _ in 0..2 {
         let rows = (0..1 + g.rng.below(2))
@@ -182,6 +223,11 @@ pub(super) fn again(g: &mut Gen) {
                 if rest.is_empty() { format!("({id})") } else { format!("({id}, {rest})") }
             })
             .collect();
-        g.pieces.push(Piece::rows(format!("INSERT INTO {name} ({names}) VALUES "), rows, ", ", format!("{tail};\n")));
+        g.pieces.push(Piece::rows(
+            format!("INSERT INTO {name} ({names}) VALUES "),
+            rows,
+            ", ",
+            format!("{tail};\n"),
+        ));
     }
 }

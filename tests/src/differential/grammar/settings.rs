@@ -11,7 +11,8 @@ pub(super) fn search_path(g: &mut Gen) {
     match g.rng.below(12) {
         0 => reset(g, "RESET search_path"),
         1 => {
-            let text = one_of(g, &["RESET ALL", "SET search_path TO DEFAULT", "SET SESSION search_path = DEFAULT"]);
+            let text =
+                one_of(g, &["RESET ALL", "SET search_path TO DEFAULT", "SET SESSION search_path = DEFAULT"]);
             reset(g, text);
         }
         2 if !open => {
@@ -30,7 +31,15 @@ pub(super) fn search_path(g: &mut Gen) {
         }
         _ => {
             let (path, text) = path(g);
-            let words = one_of(g, &["SET search_path = ", "SET search_path TO ", "SET SESSION search_path = ", "set SEARCH_PATH to "]);
+            let words = one_of(
+                g,
+                &[
+                    "SET search_path = ",
+                    "SET search_path TO ",
+                    "SET SESSION search_path = ",
+                    "set SEARCH_PATH to ",
+                ],
+            );
             g.model.path = path;
             g.model.local_path = None;
             g.statement(format!("{words}{text}"));
@@ -133,7 +142,16 @@ pub(super) fn reading(g: &mut Gen) {
         2 => format!("SET LOCAL {name} = {value}"),
         3 => format!("SELECT set_config('{name}', '{}', {})", value.replace('\'', ""), g.rng.one_in(2)),
         4 => format!("SET SESSION {name} TO {value}"),
-        5 => one(&["SET TIME ZONE 'America/New_York'", "SET TIME ZONE -5", "SET TIME ZONE LOCAL", "SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE"], &mut g.rng).into(),
+        5 => one(
+            &[
+                "SET TIME ZONE 'America/New_York'",
+                "SET TIME ZONE -5",
+                "SET TIME ZONE LOCAL",
+                "SET TIME ZONE INTERVAL '+02:00' HOUR TO MINUTE",
+            ],
+            &mut g.rng,
+        )
+        .into(),
         6 => format!("SET {name} TO DEFAULT"),
         _ => format!("SET {name} = {value}"),
     };

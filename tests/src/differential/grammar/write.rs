@@ -1,11 +1,14 @@
 //! Statements that write rows without saying which.
 
-use super::model::{Kind, TEMP, Table};
+use super::model::{Column, Kind, TEMP, Table};
 use super::types::one;
 use super::{Gen, names, rows};
 
 pub(super) fn any(g: &mut Gen) {
-    let way = one(&[update, update, delete, truncate, select, select, with, merge, prepared, explained], &mut g.rng);
+    let way = one(
+        &[update, update, delete, truncate, select, select, with, merge, prepared, explained],
+        &mut g.rng,
+    );
     way(g);
 }
 
@@ -15,11 +18,20 @@ fn writable(g: &mut Gen) -> Option<Table> {
 
 fn update(g: &mut Gen) {
     let Some(table) = writable(g) else { return };
-    let Some(column) = table.columns.iter().find(|c| !c.key && !c.generated && !c.fixed && !c.always).cloned() else { return };
+    let Some(column) =
+        table.columns.iter().find(|c| !c.key && !c.generated && !c.fixed && !c.always).cloned()
+    else {
+        return;
+    };
     let name = g.table_name(&table);
-    let (spelled, value) = (g.name(&column.name), column.class.plain_literal(&mut g.rng));
+    let (spelled, value) = (g.name(&column.name), plain_value(g, &column));
     let only = one(&["", "", "ONLY "], &mut g.rng);
     g.statement(format!("UPDATE {only}{name} SET {spelled} = {value}"));
+}
+
+/// A literal for a column.
+pub(super) fn plain_value(g: &mut Gen, column: &Column) -> String {
+    if column.masked { rows::masked_value(g) } else { column.class.plain_literal(&mut g.rng).into() }
 }
 
 fn delete(g: &mut Gen) {
@@ -68,7 +80,9 @@ fn with(g: &mut Gen) {
 }
 
 fn merge(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.kind == Kind::Plain && t.schema != TEMP && t.columns.first().is_some_and(|c| c.key && !c.always)) else {
+    let Some(table) = g.some_table(|t| {
+        t.kind == Kind::Plain && t.schema != TEMP && t.columns.first().is_some_and(|c| c.key && !c.always)
+    }) else {
         return;
     };
     let name = g.table_name(&table);
@@ -116,13 +130,20 @@ pub(super) fn from_temporary(g: &mut Gen) {
         0 => format!("CREATE TABLE public.of_temp{n} AS SELECT * FROM {from}"),
         1 => format!("CREATE TABLE public.of_temp{n} (LIKE {from})"),
         _ => {
-            let Some(table) = g.some_table(|t| t.schema != TEMP && t.kind == Kind::Plain && !t.columns.is_empty()) else { return };
+            let Some(table) =
+                g.some_table(|t| t.schema != TEMP && t.kind == Kind::Plain && !t.columns.is_empty())
+            else {
+                return;
+            };
             let Some(column) = table.columns.iter().find(|c| c.key && !c.always) else { return };
             if table.columns.iter().any(|c| !c.key && c.not_null && !c.optional) {
                 return;
             }
             let name = g.table_name(&table);
-            format!("INSERT INTO {name} ({}) SELECT 5000 + {n} + count(*)::int FROM {from}", names::quote(&column.name))
+            format!(
+                "INSERT INTO {name} ({}) SELECT 5000 + {n} + count(*)::int FROM {from}",
+                names::quote(&column.name)
+            )
         }
     };
     g.statement(text);
