@@ -313,10 +313,14 @@ fn another_dump_in_the_pipe_is_not_taken_for_the_one_that_is_loaded() {
     let last = other.len() - 300;
     other[last] ^= 1;
     let more = [whole.as_slice(), b"SELECT 1;\n"].concat();
-    for bytes in [other, more, dump(MANY + 1), dump(3), Vec::new()] {
+    for bytes in [other, more, dump(MANY + 1), dump(3)] {
         expect(pipe(bytes).run(LIMIT), 5, &["another dump", "--restart"]);
         assert_eq!(snapshot(&redis), expected);
     }
+    // Of what is no dump at all nobody says that it may be loaded.
+    let nothing = expect(pipe(Vec::new()).run(LIMIT), 3, &["the dump is empty"]);
+    assert!(!nothing.stderr.contains("--restart"), "{}", nothing.stderr);
+    assert_eq!(snapshot(&redis), expected);
     pipe(dump(3)).arg("--restart").run(LIMIT).expect_code(0);
     assert_eq!(snapshot(&redis), undisturbed(&dump(3)));
 }
