@@ -5,9 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
 use crate::insert::Shape;
 use crate::name::{Cursor, QualifiedName};
+
+mod options;
 
 /// The head of a block of rows: `COPY table (columns) FROM stdin;`, or what INSERT statements begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub struct CopyHeader {
     pub columns: CopyColumns,
     /// Where the statement begins.
     pub place: Place,
+    /// It is an INSERT.
+    pub insert: bool,
 }
 
 /// The columns that a COPY or INSERT statement names.
@@ -29,8 +34,9 @@ pub enum CopyColumns {
     Zero,
     /// No list: all columns of the table that take values, in its order.
     All,
-    /// No list in an INSERT: all columns of the table, generated ones included (they get DEFAULT).
-    InOrder,
+    /// No list in an INSERT: so many of the first columns of the table, generated ones included (they get DEFAULT); all of them
+    /// where it is 0.
+    InOrder(usize),
     /// `INSERT … DEFAULT VALUES`: rows without columns.
     DefaultValues,
 }
@@ -40,11 +46,14 @@ impl CopyHeader {
     ///
     /// # Errors
     /// [`ScanError::Copy`] for options that change the form of the rows (`WITH (FORMAT csv)` and the like),
-    /// which pg_dump never writes.
-    pub fn parse(text: &str, place: Place, standard: bool) -> Result<Self, ScanError> {
+    /// which pg_dump never writes. `encoding` is the one that the rows have if no option says another.
+    pub fn parse(text: &str, place: Place, standard: bool, encoding: Encoding) -> Result<Self, ScanError> {
         let error = |what: &str| ScanError::Copy { at: place, what: what.to_owned() };
         let mut c = Cursor::new(text, standard);
         c.word("COPY");
+        if c.word("BINARY") {
+            return Err(error(options::BINARY));
+        }
         let table =
             c.parts().and_then(QualifiedName::from_parts).ok_or_else(|| error("it names no table"))?;
         let listed = if c.symbol(b'(') {
@@ -57,10 +66,11 @@ impl CopyHeader {
             None if text.contains("  FROM stdin") => CopyColumns::Zero,
             None => CopyColumns::All,
         };
-        if !c.words(&["FROM", "STDIN"]) || !c.symbol(b';') {
-            return Err(error("only COPY … FROM stdin in the text format without options is understood"));
+        if !c.words(&["FROM", "STDIN"]) {
+            return Err(error("only COPY … FROM stdin is understood"));
         }
-        Ok(Self { table, columns, place })
+        options::check(&mut c, encoding).map_err(|what| error(&what))?;
+        Ok(Self { table, columns, place, insert: false })
     }
 }
 
@@ -124,6 +134,9 @@ pub enum FieldError {
     /// A backslash with nothing after it.
     #[error("it ends in a single backslash")]
     DanglingBackslash,
+    /// `\.`, at which PostgreSQL takes the data for ended, or refuses it.
+    #[error("it holds \\., which ends the rows for PostgreSQL")]
+    EndMarker,
     /// A carriage return in the middle, which PostgreSQL refuses too.
     #[error("it holds a carriage return that is not written as \\r")]
     CarriageReturn,
@@ -139,6 +152,9 @@ pub fn unescape(field: &[u8], out: &mut Vec<u8>) -> Result<(), FieldError> {
         out.extend_from_slice(&rest[..at]);
         if rest[at] == b'\r' {
             return Err(FieldError::CarriageReturn);
+        }
+        if rest.get(at + 1) == Some(&b'.') {
+            return Err(FieldError::EndMarker);
         }
         let (byte, used) = escape(&rest[at + 1..]).ok_or(FieldError::DanglingBackslash)?;
         out.push(byte);
@@ -181,7 +197,8 @@ mod tests {
     use super::*;
 
     fn header(text: &str) -> Result<(String, CopyColumns), ScanError> {
-        CopyHeader::parse(text, Place::default(), true).map(|h| (h.table.to_string(), h.columns))
+        CopyHeader::parse(text, Place::default(), true, Encoding::Utf8)
+            .map(|h| (h.table.to_string(), h.columns))
     }
 
     #[test]
@@ -196,7 +213,7 @@ mod tests {
             Ok(("\"S\".\"user\"".to_owned(), CopyColumns::Zero))
         );
         assert_eq!(header("COPY t FROM STDIN;"), Ok(("t".to_owned(), CopyColumns::All)));
-        assert!(header("COPY t (a) FROM stdin WITH (FORMAT csv);").is_err());
+        assert!(header("COPY BINARY t FROM stdin;").unwrap_err().to_string().contains("binary format"));
     }
 
     #[test]
@@ -205,7 +222,9 @@ mod tests {
             let mut out = Vec::new();
             unescape(field.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap())
         };
-        assert_eq!(read(r"a\tb\\t\n\r\b\f\v\.\q"), Ok("a\tb\\t\n\r\u{8}\u{c}\u{b}.q".to_owned()));
+        assert_eq!(read(r"a\tb\\t\n\r\b\f\v\q"), Ok("a\tb\\t\n\r\u{8}\u{c}\u{b}q".to_owned()));
+        assert_eq!(read(r"a\\.b"), Ok("a\\.b".to_owned()));
+        assert_eq!(read(r"a\.b"), Err(FieldError::EndMarker));
         assert_eq!(read(r"\101\1018\7\x41\x4G\xZ"), Ok("AA8\u{7}A\u{4}GxZ".to_owned()));
         assert_eq!(read("a\\"), Err(FieldError::DanglingBackslash));
         assert_eq!(read("a\rb"), Err(FieldError::CarriageReturn));

@@ -17,6 +17,24 @@ impl fmt::Display for Place {
     }
 }
 
+/// The line by which a dump says that it is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// pg_dump's.
+    Dump,
+    /// pg_dumpall's.
+    Cluster,
+}
+
+impl fmt::Display for Closing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dump => "-- PostgreSQL database dump complete",
+            Self::Cluster => "-- PostgreSQL database cluster dump complete",
+        })
+    }
+}
+
 /// Why a dump cannot be read on. None of these goes away by trying again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -52,10 +70,48 @@ pub enum ScanError {
     },
     /// The head of pg_dump was there, its closing line was not.
     #[error(
-        "the dump is cut off: it begins with pg_dump's head, but its closing line, `-- PostgreSQL database dump complete`, is missing at {at}; make the dump again, or copy it again"
+        "the dump is cut off: it begins with pg_dump's head, but its closing line, `{closing}`, is missing at {at}; make the dump again, or copy it again"
     )]
     Unfinished {
-        /// Where the bytes end.
+        /// Where the bytes end, or where the next dump begins.
+        at: Place,
+        /// Which line is missing.
+        closing: Closing,
+    },
+    /// A command to psql that is not followed.
+    #[error("psql's {command} at {at} cannot be followed: {why}")]
+    Command {
+        /// Where its backslash stands.
+        at: Place,
+        /// The command, with its backslash.
+        command: String,
+        /// What psql would do, and what to do instead.
+        why: String,
+    },
+    /// A reference to a variable of psql, which would put the value in its place.
+    #[error(
+        "psql's variable {name} at {at} cannot be followed: psql would put its value there; write the value itself"
+    )]
+    Variable {
+        /// Where it stands.
+        at: Place,
+        /// The reference, with its colon.
+        name: String,
+    },
+    /// pg_dump's head or closing line, as a comment within a statement.
+    #[error(
+        "pg_dump's line at {at} stands within a statement, which began at {began}: what begins there (a prompt, a warning?) is no SQL, and psql would refuse it together with what follows up to the next `;`; remove it, or dump with `pg_dump --file=NAME`"
+    )]
+    MarkInStatement {
+        /// Where the statement began.
+        began: Place,
+        /// Where the line is.
+        at: Place,
+    },
+    /// A NUL byte in a statement.
+    #[error("the statement has a NUL byte at {at}, as no text of PostgreSQL has; copy the dump again")]
+    Nul {
+        /// Where it is.
         at: Place,
     },
     /// A statement larger than any that PostgreSQL takes.

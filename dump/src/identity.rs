@@ -30,7 +30,8 @@ impl AlwaysIdentity {
     }
 }
 
-/// Rewrites every `GENERATED ALWAYS AS IDENTITY` of a `CREATE TABLE` or `ALTER TABLE` to `BY DEFAULT`.
+/// Rewrites every `GENERATED ALWAYS AS IDENTITY` of a `CREATE TABLE` or `ALTER TABLE`, and every `SET GENERATED ALWAYS`, to
+/// `BY DEFAULT`.
 ///
 /// Returns the new text and the columns, or `None` where there is nothing to rewrite. All else stays byte for
 /// byte.
@@ -53,9 +54,10 @@ pub fn by_default(text: &str, standard: bool) -> Option<(String, Vec<AlwaysIdent
     let mut items = Items { depth: 0, list: u32::from(create), column: None, create };
     items.begin(&mut c);
     while c.peek().is_some() {
+        let set = !create && c.clone().words(&["SET", "GENERATED", "ALWAYS"]) && c.word("SET");
         if c.words(&["GENERATED"]) && c.at_word("ALWAYS") {
             let always = c.next()?;
-            if c.words(&["AS", "IDENTITY"])
+            if (set || c.words(&["AS", "IDENTITY"]))
                 && let Some(column) = items.column.clone()
             {
                 out.push_str(&text[copied..always.start]);

@@ -27,6 +27,8 @@ pub enum Kind {
     Insert,
     /// `COPY … FROM stdin`.
     CopyFromStdin,
+    /// `COPY` from or to a file or a program, or of what a query gives.
+    CopyElsewhere,
     /// Part of the contents of a large object.
     LargeObject(LargeObject),
     /// `setval(…)`: the value of a sequence.
@@ -107,6 +109,8 @@ pub enum Skip {
     Tablespace,
     /// `pg_restore_relation_stats` and its like: the planner's statistics.
     Statistics,
+    /// `COPY table TO stdout`, which only prints.
+    CopyToStdout,
     /// `VACUUM`, `ANALYZE`, `REINDEX`, `LOCK` and others that change nothing that a dump would show.
     Maintenance,
 }
@@ -122,6 +126,7 @@ impl Skip {
             Self::Role => "role",
             Self::Tablespace => "tablespace",
             Self::Statistics => "statistics",
+            Self::CopyToStdout => "copy_to_stdout",
             Self::Maintenance => "maintenance",
         }
     }
@@ -192,7 +197,18 @@ fn by_words(c: &mut Cursor<'_>) -> Kind {
 }
 
 fn copy(c: &mut Cursor<'_>) -> Kind {
-    if c.skip_past("FROM") && c.word("STDIN") { Kind::CopyFromStdin } else { Kind::Other }
+    // In parentheses: a query, which may do anything.
+    if c.clone().symbol(b'(') {
+        return Kind::CopyElsewhere;
+    }
+    let mut rows = c.clone();
+    if rows.skip_past("FROM") {
+        return if rows.word("STDIN") { Kind::CopyFromStdin } else { Kind::CopyElsewhere };
+    }
+    if c.skip_past("TO") && c.word("STDOUT") {
+        return Kind::NotForReplica(Skip::CopyToStdout);
+    }
+    Kind::CopyElsewhere
 }
 
 /// The object class that the words ahead name, if it is one that never goes to a replica.
@@ -364,7 +380,12 @@ mod tests {
             ("INSERT INTO t SELECT currval('s');", Kind::Session(Session::SequenceOfSession)),
             ("COPY public.t (a) FROM stdin;", Kind::CopyFromStdin),
             ("COPY public.\"from\" (\"stdin\") FROM stdin;", Kind::CopyFromStdin),
-            ("COPY t TO stdout;", Kind::Other),
+            ("COPY t TO stdout;", skip(Skip::CopyToStdout)),
+            ("COPY t TO 'x.csv';", Kind::CopyElsewhere),
+            ("COPY t TO PROGRAM 'x';", Kind::CopyElsewhere),
+            ("COPY t (a) FROM '$$PATH$$/1.dat';", Kind::CopyElsewhere),
+            ("COPY t FROM PROGRAM 'x';", Kind::CopyElsewhere),
+            ("COPY (SELECT f()) TO stdout;", Kind::CopyElsewhere),
             ("INSERT INTO t VALUES (1);", Kind::Insert),
             ("SELECT pg_catalog.setval('public.s', 1, true);", Kind::SequenceValue),
             ("SELECT pg_catalog.lo_create('7');", Kind::LargeObject(LargeObject::Whole)),

@@ -27,7 +27,7 @@
 //! # What is assumed
 //!
 //! - Dumps of `pg_dump` 13 to 18, or scripts that `psql` would run the same way. Rows come by `COPY … FROM stdin`
-//!   in the text format, or by `INSERT … VALUES` of literals; any other INSERT is a statement.
+//!   in the text format, or by `INSERT … VALUES` with nothing but `ON CONFLICT DO NOTHING` behind it; any other INSERT is a statement.
 //! - Nothing inside a block of COPY has a meaning but the line `\.`. A block of INSERT is the statements that follow
 //!   each other with the same head.
 //!
@@ -73,21 +73,26 @@ mod statement;
 mod subject;
 pub mod token;
 mod transaction;
+mod variable;
 mod window;
 
 pub use copy::{CopyColumns, CopyHeader, Slab};
 pub use encoding::Encoding;
-pub use error::{Place, ScanError};
+pub use error::{Closing, Place, ScanError};
 pub use kind::{Kind, LargeObject, Session, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
-pub use plain::{BlockPoint, Event, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement};
+pub use plain::{
+    BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement,
+};
 pub use schema::{
-    Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Resolved, Schema, Table, TypeClass, Unique,
+    Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Moved, Resolved, Schema, Table, TypeClass,
+    Unique,
 };
 pub use session::without_concurrently;
 pub use setting::{Scope, Setting, Value, is_on};
-pub use statement::Boundary;
+pub use statement::{Boundary, Stop};
 pub use subject::{Section, Subject, made_by_query, owner, renames, section, subject, verb};
 pub use token::standard_strings;
 pub use transaction::Transaction;
+pub use variable::Variables;

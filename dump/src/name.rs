@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::token::{Token, TokenKind, Tokens};
 
+mod escapes;
+
 /// A name that a schema may qualify.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct QualifiedName {
@@ -292,17 +294,42 @@ impl<'a> Cursor<'a> {
         is
     }
 
-    /// A name of one part: folded to lower case where it has no quotes.
+    /// A name of one part: folded to lower case where it has no quotes, and no longer than PostgreSQL keeps it.
     pub(crate) fn part(&mut self) -> Option<String> {
         let token = self.ahead?;
         let raw = self.text(token);
-        let part = match token.kind {
+        let mut part = match token.kind {
             TokenKind::Word => fold(raw),
-            TokenKind::QuotedName => raw.strip_prefix('"')?.strip_suffix('"')?.replace("\"\"", "\""),
+            TokenKind::QuotedName => match unicode(raw) {
+                Some(quoted) => {
+                    let body = quoted.strip_prefix('"')?.strip_suffix('"')?.replace("\"\"", "\"");
+                    return self.unicode_escaped(&body).map(truncated);
+                }
+                None => raw.strip_prefix('"')?.strip_suffix('"')?.replace("\"\"", "\""),
+            },
             _ => return None,
         };
         self.next();
+        if part.len() > NAME_BYTES {
+            part = truncated(part);
+        }
         Some(part)
+    }
+
+    /// The text of the `U&…` token ahead, whose body is `body`, with the escape character that may follow it.
+    fn unicode_escaped(&mut self, body: &str) -> Option<String> {
+        let mut after = self.clone();
+        after.next();
+        let escape = match after.word("UESCAPE") {
+            true => {
+                let mut chars = after.plain_literal()?.chars().collect::<Vec<_>>();
+                chars.pop().filter(|_| chars.is_empty())?
+            }
+            false => '\\',
+        };
+        let text = escapes::unicode(body, escape)?;
+        *self = after;
+        Some(text)
     }
 
     /// The parts of a name with dots between them.
@@ -316,6 +343,17 @@ impl<'a> Cursor<'a> {
 
     /// The value of a string literal, or `None` when the next token is none.
     pub(crate) fn literal(&mut self) -> Option<String> {
+        match unicode(self.text(self.ahead?)) {
+            Some(quoted) => {
+                let body = quoted.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'");
+                self.unicode_escaped(&body)
+            }
+            None => self.plain_literal(),
+        }
+    }
+
+    /// The same for a literal without an escape character of its own.
+    fn plain_literal(&mut self) -> Option<String> {
         let value = literal_value(self.text(self.ahead?), self.ahead?.kind)?;
         self.next();
         Some(value)
@@ -349,6 +387,21 @@ fn fold(word: &str) -> String {
     word.to_ascii_lowercase()
 }
 
+/// PostgreSQL keeps so many bytes of a name.
+const NAME_BYTES: usize = 63;
+
+/// A name as PostgreSQL keeps it: its first bytes, whole characters of them.
+fn truncated(mut name: String) -> String {
+    let end = (0..=NAME_BYTES.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    name.truncate(end);
+    name
+}
+
+/// What follows the `U&` that a token begins with.
+fn unicode(raw: &str) -> Option<&str> {
+    raw.strip_prefix("U&").or_else(|| raw.strip_prefix("u&"))
+}
+
 /// The value of a literal as the dump spells it.
 pub(crate) fn literal_value(raw: &str, kind: TokenKind) -> Option<String> {
     match kind {
@@ -356,7 +409,7 @@ pub(crate) fn literal_value(raw: &str, kind: TokenKind) -> Option<String> {
         TokenKind::Str => Some(raw.strip_prefix('\'')?.strip_suffix('\'')?.replace("''", "'")),
         TokenKind::EscapeStr => {
             let open = raw.find('\'')?;
-            unescape(raw.get(open + 1..raw.len().checked_sub(1)?)?)
+            escapes::undo(raw.get(open + 1..raw.len().checked_sub(1)?)?)
         }
         TokenKind::DollarStr => {
             let tag = raw[1..].find('$')? + 2;
@@ -364,28 +417,6 @@ pub(crate) fn literal_value(raw: &str, kind: TokenKind) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// The escapes of `E'…'` that pg_dump writes: `\\`, `''`, and the letters.
-fn unescape(body: &str) -> Option<String> {
-    let mut out = String::with_capacity(body.len());
-    let mut chars = body.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\'' => out.push(chars.next()?),
-            '\\' => out.push(match chars.next()? {
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                '0'..='9' | 'x' | 'u' | 'U' => return None,
-                other => other,
-            }),
-            c => out.push(c),
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]
@@ -421,6 +452,15 @@ mod tests {
         assert_eq!(read("'a''b\\'", true).as_deref(), Some("a'b\\"));
         assert_eq!(read("'a\\\\b'", false).as_deref(), Some("a\\b"));
         assert_eq!(read("E'a\\'b\\n'", true).as_deref(), Some("a'b\n"));
+        assert_eq!(
+            read("E'\\101\\x41\\303\\xa9\\u00e9\\uD83D\\uDE00\\U0001F600'", true).as_deref(),
+            Some("AAéé😀😀")
+        );
+        for wrong in ["E'\\351'", "E'\\uD83D'", "E'\\uDE00'", "E'\\u12'", "E'\\x00'"] {
+            assert_eq!(read(wrong, true), None, "{wrong}");
+        }
+        assert_eq!(read("U&'a''\\0062'", true).as_deref(), Some("a'b"));
+        assert_eq!(read("U&'a!0062' UESCAPE '!'", true).as_deref(), Some("ab"));
         assert_eq!(read("$x$a'b$x$", true).as_deref(), Some("a'b"));
         assert_eq!(read("B'01'", true), None);
         for cut in ["'", "'a", "'é", "E'", "E'é", "$x$", "$x$é", "$é"] {
@@ -429,8 +469,23 @@ mod tests {
     }
 
     #[test]
+    fn names() {
+        let read = |text: &str| Cursor::new(text, true).part();
+        let long = "n".repeat(62);
+        assert_eq!(read(&format!("{}xyz", long.to_uppercase())), Some(format!("{long}x")));
+        assert_eq!(read(&format!("\"{long}éx\"")), Some(long.clone()));
+        assert_eq!(read(&format!("U&\"{long}\\00e9\"")), Some(long));
+        assert_eq!(read("U&\"d\\0061t\\+000061\"\"\\\\\"").as_deref(), Some("data\"\\"));
+        let mut cursor = Cursor::new("u&\"d!0061t\\a\" UESCAPE '!'.b", true);
+        assert_eq!(cursor.parts(), Some(vec!["dat\\a".to_owned(), "b".to_owned()]));
+        for wrong in ["U&\"\\006\"", "U&\"\\d83d\"", "U&\"\\0000\"", "U&\"a\" UESCAPE 'xy'"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn names_that_are_cut_off() {
-        for cut in ["\"", "\"a", "\"é", "U&\"é"] {
+        for cut in ["\"", "\"a", "\"é", "U&\"é", "U&\"\\", "U&\"a\" UESCAPE 'é"] {
             assert_eq!(Cursor::new(cut, true).part(), None, "{cut}");
         }
     }

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use crate::copy::{CopyHeader, Slab};
-use crate::detect;
 use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
-use crate::kind::{Kind, classify};
+use crate::kind::Kind;
 use crate::meta::Meta;
-use crate::plain::inserts::{InsertBlock, begins_insert, is_insert};
+use crate::plain::inserts::{Attempt, InsertBlock, is_insert};
 use crate::plain::rows::Block;
-use crate::setting::{Scope, Setting, is_on};
 use crate::statement::Boundary;
-use crate::token::is_space;
+use crate::variable::Variables;
 use crate::window::{BUFFER, Window};
 
-pub use point::{BlockPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
+pub use point::{BlockPoint, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
 
+mod between;
 mod inserts;
 mod point;
 mod rows;
+mod statements;
 
 /// PostgreSQL takes no statement of a gigabyte; one of this size is not a statement of pg_dump.
 const STATEMENT_LIMIT: usize = 256 << 20;
@@ -66,8 +66,8 @@ enum State {
     Start,
     /// Between statements.
     Between,
-    /// At an INSERT statement; so many bytes make another look at it worth while.
-    Insert(usize),
+    /// At an INSERT statement.
+    Insert(Attempt),
     /// In a statement.
     Statement(Boundary),
     /// After a COPY statement, before the end of its line.
@@ -97,6 +97,9 @@ pub struct Scanner {
     whole: bool,
     slabs: SlabSize,
     cluster: bool,
+    cluster_open: bool,
+    restricted: bool,
+    variables: Variables,
 }
 
 impl Default for Scanner {
@@ -113,6 +116,9 @@ impl Default for Scanner {
             whole: false,
             slabs: SlabSize::default(),
             cluster: false,
+            cluster_open: false,
+            restricted: false,
+            variables: Variables::default(),
         }
     }
 }
@@ -137,7 +143,8 @@ impl Scanner {
             }
             Some(block) => {
                 let place = Place { offset: block.offset, line: block.line };
-                let header = CopyHeader::parse(&block.statement, place, point.standard)?;
+                let encoding = Self::encoding_named(&point.encoding, place)?;
+                let header = CopyHeader::parse(&block.statement, place, point.standard, encoding)?;
                 let searched = point.offset;
                 State::Rows(Block { header: Arc::new(header), point: Box::new(block.clone()), searched })
             }
@@ -149,6 +156,9 @@ impl Scanner {
             standard: point.standard,
             head: point.head,
             complete: point.complete,
+            cluster_open: point.cluster,
+            restricted: point.restricted,
+            variables: point.variables.clone(),
             statements: 1,
             ..Self::default()
         };
@@ -178,6 +188,9 @@ impl Scanner {
             encoding: self.encoding.name().to_owned(),
             head: self.head,
             complete: self.complete,
+            cluster: self.cluster_open,
+            restricted: self.restricted,
+            variables: self.variables.clone(),
             block,
         }
     }
@@ -308,155 +321,10 @@ impl Scanner {
         Place { offset: self.window.offset(), line: self.line }
     }
 
-    fn start(&mut self) -> Result<bool, ScanError> {
-        let bytes = self.window.bytes();
-        if bytes.len() < detect::ENOUGH && !self.whole {
-            return Ok(false);
-        }
-        let skip = detect::plain_start(bytes)?;
-        self.window.consume(skip);
-        self.state = State::Between;
-        Ok(true)
-    }
-
-    /// Skips blanks and comments up to a statement, a command or the end.
-    fn between(&mut self) -> Result<Option<Event>, ScanError> {
-        loop {
-            let bytes = self.window.bytes();
-            let blank = bytes.iter().position(|&b| !is_space(b)).unwrap_or(bytes.len());
-            self.advance(blank);
-            let bytes = self.window.bytes();
-            match bytes {
-                [] if self.whole => return self.end().map(Some),
-                [] => return Ok(None),
-                [b'\\', ..] => return self.meta(),
-                [b'-' | b'/'] if !self.whole => return Ok(None),
-                [b'-', b'-', ..] => {
-                    if !self.line_comment() {
-                        return Ok(None);
-                    }
-                }
-                [b'/', b'*', ..] => {
-                    let Some(token) = crate::token::token(bytes, 0, false, self.standard) else {
-                        if self.whole {
-                            return Err(ScanError::TruncatedStatement { began: self.place() });
-                        }
-                        self.check_length(bytes.len())?;
-                        return Ok(None);
-                    };
-                    self.advance(token.end);
-                }
-                // A semicolon alone ends nothing.
-                [b';', ..] => self.advance(1),
-                _ if is_insert(bytes) => {
-                    self.state = State::Insert(0);
-                    return Ok(None);
-                }
-                _ if !self.whole && begins_insert(bytes) => return Ok(None),
-                _ => {
-                    self.state = State::Statement(Boundary::default());
-                    return Ok(None);
-                }
-            }
-        }
-    }
-
-    fn line_comment(&mut self) -> bool {
-        let bytes = self.window.bytes();
-        let Some(end) = memchr(b'\n', bytes).map(|at| at + 1).or(self.whole.then_some(bytes.len())) else {
-            return false;
-        };
-        match bytes[..end].trim_ascii_end() {
-            head @ (b"-- PostgreSQL database dump" | b"-- PostgreSQL database cluster dump") => {
-                self.cluster |= head == b"-- PostgreSQL database cluster dump";
-                self.head = true;
-                self.complete = false;
-            }
-            b"-- PostgreSQL database dump complete" | b"-- PostgreSQL database cluster dump complete" => {
-                self.complete = true;
-            }
-            _ => {}
-        }
-        self.advance(end);
-        true
-    }
-
-    fn meta(&mut self) -> Result<Option<Event>, ScanError> {
-        let bytes = self.window.bytes();
-        let Some(end) = memchr(b'\n', bytes).map(|at| at + 1).or(self.whole.then_some(bytes.len())) else {
-            return Ok(None);
-        };
-        let line = self.decode(&bytes[..end])?;
-        let meta = Meta::parse(&line);
-        if let Meta::Encoding(name) = &meta {
-            let name = name.clone();
-            self.set_encoding(&name)?;
-        }
-        let place = self.place();
-        self.advance(end);
-        self.statements += 1;
-        Ok(Some(Event::Meta(meta, place)))
-    }
-
-    fn end(&mut self) -> Result<Event, ScanError> {
-        if self.window.offset() == 0 {
-            return Err(ScanError::Empty);
-        }
-        if self.head && !self.complete {
-            return Err(ScanError::Unfinished { at: self.place() });
-        }
-        if self.statements == 0 {
-            return Err(ScanError::NotADump { what: "it holds no statement".to_owned() });
-        }
-        self.state = State::Finished;
-        Ok(Event::End)
-    }
-
-    fn statement(&mut self) -> Result<Option<Event>, ScanError> {
-        let State::Statement(boundary) = &mut self.state else { return Ok(None) };
-        let bytes = self.window.bytes();
-        let Some(end) = boundary.find(bytes, self.whole, self.standard) else {
-            if self.whole {
-                return Err(self.unfinished_statement());
-            }
-            let length = bytes.len();
-            self.check_length(length)?;
-            return Ok(None);
-        };
-        let text = self.decode(&bytes[..end])?;
-        let kind = classify(&text, self.standard);
-        let place = self.place();
-        self.advance(end);
-        self.statements += 1;
-        match &kind {
-            Kind::Setting(setting) => self.apply(setting)?,
-            Kind::ResetAll { .. } => self.reset_all()?,
-            _ => {}
-        }
-        if kind == Kind::CopyFromStdin {
-            let Place { offset, line } = place;
-            let point = BlockPoint {
-                statement: Arc::from(text),
-                offset,
-                line,
-                data: 0,
-                rows: 0,
-                crlf: false,
-                raw: None,
-            };
-            self.state = State::CopyLine(Box::new(point));
-            return self.next_event();
-        }
-        self.state = State::Between;
-        Ok(Some(Event::Statement(Statement { text, place, kind })))
-    }
-
-    fn unfinished_statement(&self) -> ScanError {
-        if self.statements == 0 {
-            let what = "its first statement does not end; archives and other formats are named where they are recognised".to_owned();
-            return ScanError::NotADump { what };
-        }
-        ScanError::TruncatedStatement { began: self.place() }
+    /// The place `ahead` bytes into the window.
+    fn place_at(&self, ahead: usize) -> Place {
+        let lines = memchr_iter(b'\n', &self.window.bytes()[..ahead]).count() as u64;
+        Place { offset: self.window.offset() + ahead as u64, line: self.line + lines }
     }
 
     fn check_length(&self, length: usize) -> Result<(), ScanError> {
@@ -470,10 +338,7 @@ impl Scanner {
     fn check_row(&self, rows: usize) -> Result<(), ScanError> {
         let bytes = self.window.bytes();
         if bytes.len() - rows > ROW_LIMIT {
-            let Place { offset, line } = self.place();
-            let lines = memchr_iter(b'\n', &bytes[..rows]).count() as u64;
-            let began = Place { offset: offset + rows as u64, line: line + lines };
-            return Err(ScanError::RowTooLong { began, limit: ROW_LIMIT });
+            return Err(ScanError::RowTooLong { began: self.place_at(rows), limit: ROW_LIMIT });
         }
         Ok(())
     }
@@ -496,44 +361,6 @@ impl Scanner {
                 encoding: self.encoding.name().to_owned(),
             }
         })
-    }
-
-    fn reset_all(&mut self) -> Result<(), ScanError> {
-        self.standard = true;
-        if self.encoding == Encoding::Utf8 {
-            return Ok(());
-        }
-        let reason =
-            "RESET ALL sets client_encoding to its default, and which one that is, is not in the dump"
-                .to_owned();
-        Err(ScanError::UnsupportedEncoding { at: self.place(), reason })
-    }
-
-    fn apply(&mut self, setting: &Setting) -> Result<(), ScanError> {
-        // It ends with its transaction, or at once.
-        if setting.scope == Scope::Local {
-            return Ok(());
-        }
-        match setting.name.as_str() {
-            "client_encoding" if setting.value.is_some() => self.set_encoding(setting.plain())?,
-            "client_encoding" => {
-                let reason = "which one is the default is not in the dump".to_owned();
-                return Err(ScanError::UnsupportedEncoding { at: self.place(), reason });
-            }
-            "standard_conforming_strings" => {
-                self.standard = setting.value.as_ref().is_none_or(|value| is_on(&value.plain));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn set_encoding(&mut self, name: &str) -> Result<(), ScanError> {
-        self.encoding = Encoding::from_name(name).map_err(|error| ScanError::UnsupportedEncoding {
-            at: self.place(),
-            reason: error.to_string(),
-        })?;
-        Ok(())
     }
 }
 

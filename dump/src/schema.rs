@@ -101,6 +101,19 @@ pub enum Learned {
     Everything,
 }
 
+/// What became of a name that rows or identity columns are known by. Names of tables have their schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// The table has another name.
+    Table(QualifiedName, QualifiedName),
+    /// The column of the table has another name.
+    Column(QualifiedName, String, String),
+    /// The table is gone.
+    TableGone(QualifiedName),
+    /// The column is gone, or takes values of its own now.
+    ColumnGone(QualifiedName, String),
+}
+
 /// What is known of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
@@ -162,6 +175,12 @@ pub struct Schema {
     roles: HashSet<String>,
     /// Relations may be there, or not, of which nothing is known.
     hazy: bool,
+    /// Routines of the script may make schemas.
+    makes_schemas: bool,
+    /// A schema of the user's may have been made.
+    hazy_schemas: bool,
+    /// Names that changed since they were asked for.
+    moved: Vec<Moved>,
     path: Vec<String>,
     /// The role that runs the script, where the script says so.
     user: Option<String>,
@@ -188,6 +207,9 @@ impl Default for Schema {
             schemas: HashSet::from(["public".to_owned()]),
             roles: HashSet::from(["postgres".to_owned()]),
             hazy: false,
+            makes_schemas: false,
+            hazy_schemas: false,
+            moved: Vec::new(),
             path: default_path(),
             user: None,
         }
@@ -215,6 +237,12 @@ fn without_long_literals(text: &str) -> String {
     out
 }
 
+/// Whether code with this text may make a schema.
+fn may_make_schemas(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("schema") || text.contains("execute ")
+}
+
 impl Schema {
     /// An empty schema, with PostgreSQL's default search path.
     #[must_use]
@@ -231,7 +259,11 @@ impl Schema {
     pub fn observe_as(&mut self, kind: &Kind, text: &str) -> Learned {
         match parse::reading(kind, text) {
             parse::Reading::Nothing => Learned::Nothing,
-            parse::Reading::Everything => self.forget(),
+            parse::Reading::Everything => self.ran(text),
+            parse::Reading::Routine => {
+                self.makes_schemas |= may_make_schemas(text);
+                Learned::Nothing
+            }
             parse::Reading::Fires => self.observe_firing(text),
             parse::Reading::Relation => self.observe_relation(kind, text),
             parse::Reading::Parse => self.observe_parsed(kind, text),
@@ -245,6 +277,9 @@ impl Schema {
         let Some(definitions) = parsed else { return self.not_understood(kind, text) };
         let mut learned = Learned::Nothing;
         for definition in definitions {
+            if matches!(definition, learn::Definition::Everything) {
+                return self.ran(text);
+            }
             learned = match (learned, self.learn(definition)) {
                 (known, Learned::Nothing) => known,
                 (Learned::Changed | Learned::Everything, Learned::Around) => learned,
@@ -252,6 +287,17 @@ impl Schema {
             };
         }
         learned
+    }
+
+    /// Code ran that the statement holds or calls.
+    fn ran(&mut self, text: &str) -> Learned {
+        self.hazy_schemas |= self.makes_schemas || may_make_schemas(text);
+        self.forget()
+    }
+
+    /// The names that changed since this was called last.
+    pub fn take_moved(&mut self) -> Vec<Moved> {
+        std::mem::take(&mut self.moved)
     }
 
     /// Takes over the value of `search_path`, as a list of names; none is the default.
@@ -292,6 +338,12 @@ impl Schema {
     #[must_use]
     pub fn follows_user(&self) -> bool {
         self.path.iter().any(|entry| entry == resolve::USER)
+    }
+
+    /// Whether no statement so far made a relation, or may have.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.relations.is_empty() && !self.hazy
     }
 
     /// All tables of which the columns are known, with their names, in no order.

@@ -1,6 +1,25 @@
 //! Where a statement ends.
 
 use crate::token::{Token, TokenKind, token};
+use crate::variable::{Colon, Variables, colon};
+
+/// What a search for a statement's end stops at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The statement is so long, its `;` included.
+    End(usize),
+    /// A backslash stands here, which begins a command to psql.
+    Command(usize),
+    /// A reference to one of psql's variables stands here.
+    Variable {
+        /// Index of its colon.
+        start: usize,
+        /// Index after its last byte.
+        end: usize,
+    },
+    /// A line of pg_dump's that begins or ends a dump stands here, as a comment.
+    Mark(usize),
+}
 
 /// Finds the `;` that ends a statement, over any number of calls with a growing text.
 ///
@@ -27,23 +46,41 @@ impl Default for Boundary {
 }
 
 impl Boundary {
-    /// The length of the statement that begins at the start of `text`, its `;` included, or `None` when
-    /// `text` does not hold its end. `whole` says that nothing follows `text`.
-    pub fn find(&mut self, text: &[u8], whole: bool, standard: bool) -> Option<usize> {
+    /// Where the statement that begins at the start of `text` ends, or what stands before that and is no SQL, or `None`
+    /// when `text` holds neither. `whole` says that nothing follows `text`.
+    pub fn find(&mut self, text: &[u8], whole: bool, standard: bool, variables: &Variables) -> Option<Stop> {
         if text.len() < self.worth && !whole {
             return None;
         }
         while self.at < text.len() {
-            let Some(token) = token(text, self.at, whole, standard) else {
-                self.worth = text.len() + (text.len() - self.at) / 4 + 1;
-                return None;
-            };
-            self.at = token.end;
-            if self.ends_with(token, text) {
-                return Some(token.end);
+            let Some(token) = token(text, self.at, whole, standard) else { return self.wait(text) };
+            match (token.kind, text[token.start]) {
+                (TokenKind::Symbol, b':') => match colon(&text[token.start..], whole, variables) {
+                    Some(Colon::Sql(length)) => self.at += length,
+                    Some(Colon::Reference(length)) => {
+                        let start = token.start;
+                        return Some(Stop::Variable { start, end: start + length });
+                    }
+                    None => return self.wait(text),
+                },
+                (TokenKind::Symbol, b'\\') => return Some(Stop::Command(token.start)),
+                (TokenKind::Comment, _) if Mark::of(token.bytes(text)).is_some() => {
+                    return Some(Stop::Mark(token.start));
+                }
+                _ => {
+                    self.at = token.end;
+                    if self.ends_with(token, text) {
+                        return Some(Stop::End(token.end));
+                    }
+                }
             }
         }
         self.worth = text.len() + 1;
+        None
+    }
+
+    fn wait(&mut self, text: &[u8]) -> Option<Stop> {
+        self.worth = text.len() + (text.len() - self.at) / 4 + 1;
         None
     }
 
@@ -57,7 +94,6 @@ impl Boundary {
         }
         false
     }
-
     fn word(&mut self, word: &[u8]) {
         let is = |key: &str| word.eq_ignore_ascii_case(key.as_bytes());
         if usize::from(self.words) < self.head.len() {
@@ -77,13 +113,49 @@ impl Boundary {
     }
 }
 
+/// A comment by which pg_dump and pg_dumpall say where a dump begins and ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// A database's dump begins.
+    Head,
+    /// It is complete.
+    Complete,
+    /// The dump of a whole cluster begins.
+    ClusterHead,
+    /// It is complete.
+    ClusterComplete,
+}
+
+impl Mark {
+    /// What the comment `bytes` is, blanks at its end aside.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(b"-- PostgreSQL database ")?;
+        match rest.trim_ascii_end() {
+            b"dump" => Some(Self::Head),
+            b"dump complete" => Some(Self::Complete),
+            b"cluster dump" => Some(Self::ClusterHead),
+            b"cluster dump complete" => Some(Self::ClusterComplete),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn stop(text: &str) -> Option<Stop> {
+        let mut variables = Variables::default();
+        variables.set("v");
+        Boundary::default().find(text.as_bytes(), true, true, &variables)
+    }
+
     fn first(text: &str) -> Option<&str> {
-        Boundary::default().find(text.as_bytes(), true, true).map(|end| &text[..end])
+        match stop(text) {
+            Some(Stop::End(end)) => Some(&text[..end]),
+            _ => None,
+        }
     }
 
     #[test]
@@ -106,20 +178,57 @@ mod tests {
         assert_eq!(first("CREATE TABLE begin (a int);x"), Some("CREATE TABLE begin (a int);"));
     }
 
+    #[test]
+    fn what_is_psqls() {
+        for (text, at) in
+            [("SELECT 1\\g", 8), ("SELECT (1 \\; 2)", 10), ("SELECT '\\' \\gset", 11), ("a\\", 1)]
+        {
+            assert_eq!(stop(text), Some(Stop::Command(at)), "{text}");
+        }
+        for text in ["SELECT :v;", "SELECT (:'v');", "SELECT 1:::v;", "SELECT 1::int, :v::int;"] {
+            let start = text.rfind(":v").or(text.find(":'")).unwrap();
+            let start = if text.contains("::int") { text.find(":v").unwrap() } else { start };
+            assert!(matches!(stop(text), Some(Stop::Variable { start: at, .. }) if at == start), "{text}");
+        }
+        for statement in [
+            "SELECT '\\', ':v', \":v\", $$:v \\g$$, E'\\\\:v' /* :v \\g */ -- :v \\g\n;",
+            "SELECT a[1:2], a[b:c], 1::v, x :=v, :w, :'w';",
+            // A name that is no variable's hides no quote: psql reads both together.
+            "SELECT a[1:e'\\', ';'];",
+            "COMMENT ON TABLE t IS 'it''s \\'; -- '",
+        ] {
+            let end = if statement.ends_with('\'') { statement.len() - 5 } else { statement.len() };
+            assert_eq!(first(statement), Some(&statement[..end]));
+        }
+    }
+
+    #[test]
+    fn marks_of_pg_dump_within_a_statement() {
+        let text = "Password: \n--\n-- PostgreSQL database dump\r\n--\nSET a = 1;";
+        assert_eq!(stop(text), Some(Stop::Mark(14)));
+        for text in ["SELECT 1 -- PostgreSQL database dumps\n;", "SELECT '\n-- PostgreSQL database dump\n';"]
+        {
+            assert_eq!(first(text), Some(text));
+        }
+    }
+
     proptest! {
         #[test]
         fn chunking_does_not_matter(pieces in prop::collection::vec(prop::sample::select(vec![
             "'", "''", "\\", "E'", "$$", "$a$", "\"", "--", "\n", "/*", "*/", "(", ")", ";", "begin ", "end ",
-            "case ", "create function ", " ", "a", "$", "1", "-", "/", "u&'", "é",
+            "case ", "create function ", " ", "a", "$", "1", "-", "/", "u&'", "é", ":", ":v", "::", "{?", "}", "\r",
+            "-- PostgreSQL database dump",
         ]), 0..40), step in 1usize..7) {
             let text: Vec<u8> = pieces.concat().into_bytes();
-            let whole = Boundary::default().find(&text, true, true);
+            let mut variables = Variables::default();
+            variables.set("v");
+            let whole = Boundary::default().find(&text, true, true, &variables);
             let mut boundary = Boundary::default();
             let mut found = None;
             let mut end = 0;
             while end < text.len() && found.is_none() {
                 end = (end + step).min(text.len());
-                found = boundary.find(&text[..end], end == text.len(), true);
+                found = boundary.find(&text[..end], end == text.len(), true, &variables);
             }
             prop_assert_eq!(found, whole);
         }

@@ -11,7 +11,7 @@ use memchr::{memchr, memchr2, memmem};
 pub enum TokenKind {
     /// Blanks and line ends.
     Space,
-    /// `-- …` up to the line end, or `/* … */`, nested.
+    /// `-- …` up to the line end, be it a line feed or a carriage return, or `/* … */`, nested.
     Comment,
     /// A key word or a name without quotes.
     Word,
@@ -73,7 +73,7 @@ pub fn token(text: &[u8], at: usize, whole: bool, standard: bool) -> Option<Toke
         b'"' => (TokenKind::QuotedName, quoted_name(rest, whole)),
         b'$' => dollar(rest, whole),
         b'-' => match rest.get(1) {
-            Some(b'-') => (TokenKind::Comment, memchr(b'\n', rest)),
+            Some(b'-') => (TokenKind::Comment, memchr2(b'\n', b'\r', rest)),
             Some(_) => (TokenKind::Symbol, Some(1)),
             None => (TokenKind::Symbol, whole.then_some(1)),
         },
@@ -116,8 +116,8 @@ fn word(rest: &[u8], standard: bool, whole: bool) -> (TokenKind, Option<usize>) 
     }
 }
 
-/// A string whose opening quote is at `open`. One that a line end separates from the next goes on in it, by
-/// the same rule for backslashes (SQL's rule for adjacent literals).
+/// A string whose opening quote is at `open`. One that a line end separates from the next, comments aside, goes on in
+/// it, by the same rule for backslashes (SQL's rule for adjacent literals).
 fn quoted(rest: &[u8], open: usize, escapes: bool, whole: bool) -> (TokenKind, Option<usize>) {
     let kind = if escapes { TokenKind::EscapeStr } else { TokenKind::Str };
     let mut open = open;
@@ -155,13 +155,23 @@ enum Continuation {
 }
 
 fn continuation(after: &[u8], whole: bool) -> Continuation {
-    let Some(next) = after.iter().position(|&b| !is_space(b)) else {
-        return if whole { Continuation::None } else { Continuation::Unknown };
-    };
-    if after[next] == b'\'' && after[..next].iter().any(|&b| b == b'\n' || b == b'\r') {
-        Continuation::At(next)
-    } else {
-        Continuation::None
+    let undecided = if whole { Continuation::None } else { Continuation::Unknown };
+    let (mut at, mut line_end) = (0, false);
+    loop {
+        match after.get(at..) {
+            None | Some([]) => return undecided,
+            Some([b'\'', ..]) if line_end => return Continuation::At(at),
+            Some([b'-']) => return undecided,
+            Some([b'-', b'-', rest @ ..]) => match memchr2(b'\n', b'\r', rest) {
+                Some(length) => at += 2 + length,
+                None => return undecided,
+            },
+            Some([byte, ..]) if is_space(*byte) => {
+                line_end |= matches!(byte, b'\n' | b'\r');
+                at += 1;
+            }
+            Some(_) => return Continuation::None,
+        }
     }
 }
 
@@ -288,6 +298,7 @@ mod tests {
             ("'a''b\\'", TokenKind::Str),
             ("E'a\\'b''c'", TokenKind::EscapeStr),
             ("E'a'\n  'b\\''", TokenKind::EscapeStr),
+            ("E'a' -- '\r--\n'b\\''", TokenKind::EscapeStr),
             ("X'1F'", TokenKind::Str),
             ("U&'\\0061'", TokenKind::Str),
             ("n'x'", TokenKind::Str),
@@ -306,6 +317,7 @@ mod tests {
         assert_eq!(kinds("$1").len(), 2);
         assert_eq!(kinds("a-b").len(), 3);
         assert_eq!(kinds("a--b"), [(TokenKind::Word, "a".to_owned())]);
+        assert_eq!(kinds("--a\rb"), [(TokenKind::Word, "b".to_owned())]);
         assert_eq!(kinds("/* a /* ; */ ' */ b"), [(TokenKind::Word, "b".to_owned())]);
     }
 

@@ -1,6 +1,7 @@
 //! The scanner gives the same events for any cutting of the bytes, and from any point on.
 
-use dump::{Event, ScanError, ScanPoint, Scanner};
+use dump::insert::OnConflict;
+use dump::{Event, ScanError, ScanPoint, Scanner, SlabSize};
 use proptest::prelude::*;
 
 /// What an event says, without the buffers.
@@ -9,7 +10,7 @@ enum Seen {
     Statement(String),
     Meta(String),
     CopyStart(String),
-    Rows { offset: u64, line: u64, first: u64, rows: u64, bytes: Vec<u8> },
+    Rows { offset: u64, line: u64, first: u64, rows: u64, bytes: Vec<u8>, open: OnConflict },
     CopyEnd(u64),
     End,
     Failed(ScanError),
@@ -26,6 +27,7 @@ fn seen(event: Event) -> Seen {
             first: slab.first_row,
             rows: slab.rows,
             bytes: slab.bytes().to_vec(),
+            open: slab.insert.as_ref().map(|shape| shape.open).unwrap_or_default(),
         },
         Event::CopyEnd { rows } => Seen::CopyEnd(rows),
         Event::End => Seen::End,
@@ -68,10 +70,13 @@ fn whole(dump: &[u8]) -> Vec<(Seen, ScanPoint)> {
 fn content(events: &[(Seen, ScanPoint)]) -> Vec<Seen> {
     let mut out: Vec<Seen> = Vec::new();
     for (seen, _) in events {
-        if let (Some(Seen::Rows { rows, bytes, .. }), Seen::Rows { rows: more, bytes: next, .. }) =
-            (out.last_mut(), seen)
+        if let (
+            Some(Seen::Rows { rows, bytes, open, .. }),
+            Seen::Rows { rows: more, bytes: next, open: last, .. },
+        ) = (out.last_mut(), seen)
         {
             *rows += more;
+            *open = *last;
             bytes.extend(next);
         } else {
             out.push(seen.clone());
@@ -84,6 +89,20 @@ const PIECES: &[&str] = &[
     "--\n-- PostgreSQL database dump\n--\n\n",
     "--\n-- PostgreSQL database dump complete\n--\n\n",
     "\\restrict abc\n",
+    "\\unrestrict abc\n",
+    "\\set v 'x y'\n",
+    "\\connect \"it's\";\r\n",
+    "\\c -reuse-previous=on \"dbname='a b'\"",
+    "\\encoding LATIN1\n",
+    "\\echo :v \\i x\n",
+    "SELECT 1 \\gset\n",
+    "SELECT :v, :w, a[1:v]::int, :'v';\n",
+    "-- PostgreSQL database cluster dump\n",
+    "-- PostgreSQL database cluster dump complete\r\n",
+    "Password: \n-- PostgreSQL database dump\n--\n",
+    "COPY public.t (a) FROM stdin WITH (FORMAT text); -- rows /* follow\n1\r\n2\r\n\\.\n",
+    "COPY public.t (a) FROM stdin; /* rows\n follow */\n",
+    "COPY public.t FROM stdin WITH CSV;\n",
     "SET client_encoding = 'UTF8';\n",
     "SET client_encoding = 'LATIN1';\n",
     "SET standard_conforming_strings = off;\n",
@@ -102,6 +121,9 @@ const PIECES: &[&str] = &[
     "INSERT INTO public.z DEFAULT VALUES;\n",
     "INSERT INTO public.t VALUES (f(';'));\n",
     "INSERT INTO public.t VALUES (1), (1 + 1);\n",
+    "INSERT INTO public.t VALUES (1, 'a') -- one;\n, (2, 'b') /* two */ , (3, $a$)$a$) on conflict do\n nothing ;\n",
+    "INSERT INTO public.t VALUES (1), (2) RETURNING a;\n",
+    "INSERT INTO public.t VALUES (1), (2, 3);\n",
     "insert into x ",
     "COPY public.z  FROM stdin;\n\n\n\\.\n",
     "COPY public.t (a) FROM stdin;\r\n1\r\n2\r\n\\.\r\n",
@@ -197,6 +219,103 @@ fn goes_on_after_any_row_of_a_block() {
         }
         assert_eq!(rows, 9_000 - row as u64 - 1);
         assert!(dump.as_bytes()[point.offset as usize..].starts_with(&read));
+    }
+}
+
+/// So that a few rows make several slabs, and some statements are longer than what is looked at of them.
+const SMALL: SlabSize = SlabSize { bytes: 64, rows: 3 };
+
+fn insert(rows: &[&str], tail: &str) -> String {
+    format!("INSERT INTO t VALUES {}{tail}\n", rows.join(", "))
+}
+
+fn in_small_slabs(dump: &str, step: usize) -> Vec<(Seen, ScanPoint)> {
+    events(Scanner::new().with_slabs(SMALL), dump.as_bytes(), step)
+}
+
+/// Either all rows of a statement are rows, or it is a statement.
+#[test]
+fn statements_are_rows_wholly_or_not_at_all() {
+    let rows = vec!["(1, 'a')"; 40];
+    for (tail, last) in
+        [(" RETURNING a;", "(1, 'a')"), (";", "(1)"), (" ON CONFLICT (a) DO NOTHING;", "(2, f())")]
+    {
+        let odd = insert(&[&rows[..], &[last]].concat(), tail);
+        let dump = [insert(&rows, ";"), odd.clone(), insert(&rows, " ON CONFLICT DO NOTHING;")].concat();
+        let seen = in_small_slabs(&dump, usize::MAX);
+        assert_eq!(in_small_slabs(&dump, 7), seen);
+        let statements: Vec<_> = seen
+            .iter()
+            .filter_map(|(seen, _)| match seen {
+                Seen::Statement(text) => Some(text.clone()),
+                Seen::Failed(error) => panic!("{error}"),
+                _ => None,
+            })
+            .collect();
+        assert!(statements.len() == 1 && statements[0].ends_with(odd.trim_end()), "{statements:?}");
+        let ends: Vec<_> = seen.iter().filter(|(seen, _)| matches!(seen, Seen::CopyEnd(40))).collect();
+        assert_eq!(ends.len(), 2);
+        let open = |seen: &&(Seen, ScanPoint)| matches!(seen.0, Seen::Rows { open: OnConflict::Nothing, .. });
+        assert_eq!(seen.iter().filter(open).count(), 13);
+    }
+}
+
+#[test]
+fn a_statement_that_is_too_long_to_be_looked_at() {
+    let rows = vec!["(1, 'a')"; 400];
+    let seen = in_small_slabs(&insert(&rows, " RETURNING a;"), usize::MAX);
+    let Some((Seen::Failed(ScanError::Insert { at, .. }), _)) = seen.last() else {
+        panic!("{:?}", seen.last())
+    };
+    // Only the last row tells.
+    assert_eq!((at.offset, at.line), (21 + 399 * 10 - 2, 1));
+    assert!(seen.iter().any(|(seen, _)| matches!(seen, Seen::Rows { open: OnConflict::Unknown, .. })));
+}
+
+const ROWS: &[&str] = &[
+    "(1, 'a')",
+    "(22, NULL)",
+    "(3, f(','))",
+    "(4, $$)$$ /* ; */) -- c;\n",
+    "\n( 5 ,'''')",
+    "(6)",
+    "(7, 8::x[1:y])",
+];
+const TAILS: &[&str] = &[
+    ";",
+    ";",
+    ";",
+    " ON CONFLICT DO NOTHING;",
+    "\n on conflict -- x\n do nothing ;",
+    " RETURNING a;",
+    " ON CONFLICT (a) DO NOTHING;",
+];
+
+proptest! {
+    #[test]
+    fn any_rows_in_small_slabs(
+        statements in prop::collection::vec(
+            (prop::collection::vec(0..ROWS.len() * 8, 1..90), prop::sample::select(TAILS)),
+            1..4,
+        ),
+        step in 1usize..90,
+    ) {
+        // Odd ones are rare.
+        let row = |at: &usize| ROWS.get(*at).copied().unwrap_or(ROWS[at % 5]);
+        let of = |(rows, tail): &(Vec<usize>, &str)| insert(&rows.iter().map(row).collect::<Vec<_>>(), tail);
+        let dump = statements.iter().map(of).collect::<String>();
+        let all = in_small_slabs(&dump, usize::MAX);
+        prop_assert_eq!(&in_small_slabs(&dump, step), &all);
+        for (seen, _) in &all {
+            if let Seen::Statement(text) = seen {
+                prop_assert!(text.contains("} INSERT INTO t VALUES "), "{}", text);
+            }
+        }
+        for index in 0..all.len().saturating_sub(1) {
+            let scanner = Scanner::resume(&all[index].1).unwrap().with_slabs(SMALL);
+            let seen = |all: &[(Seen, ScanPoint)]| all.iter().map(|(seen, _)| seen.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(seen(&events(scanner, dump.as_bytes(), step)), seen(&all[index + 1..]));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
 use runner::render::TablePlan;
 use runner::render::inserts;
+use runner::render::literals::Takes;
 use runner::render::pieces::Numbers;
 use runner::render::rows::{self, Rendered};
 
@@ -25,6 +26,10 @@ fn plan(columns: usize) -> TablePlan {
         columns: (0..columns).map(|column| format!("c{column}")).collect(),
         classes: vec![TypeClass::Text; columns],
         generated: Vec::new(),
+        takes: vec![Takes::Anything; columns],
+        unique: false,
+        settings: "".into(),
+        sql_only: false,
         encoding: Encoding::Utf8,
         ddl_time: "2000-01-01T00:00:00Z".into(),
         database: "".into(),
@@ -85,7 +90,20 @@ fn same_in_pieces(dump: &[u8], columns: usize, step: u8, point: u8) {
 /// A value by what it is made of: `None` is no text.
 fn literal(value: Option<&str>, kind: u8, standard: bool) -> String {
     let Some(text) = value else {
-        return ["NULL", "DEFAULT", "true", "-1.5e-07", "B'0101'", "X'1fA'", "'\u{fc}'", "f(1)"][usize::from(kind % 8)].to_owned();
+        let values = [
+            "NULL",
+            "DEFAULT",
+            "true",
+            "-1.5e-07",
+            "B'0101'",
+            "X'1fA'",
+            "'\u{fc}'",
+            "f(1)",
+            "ARRAY[1, ')'] -- )\n",
+            "$$)$$::x",
+            "1, 2",
+        ];
+        return values[usize::from(kind) % values.len()].to_owned();
     };
     let quoted = text.replace('\'', "''");
     match (kind % 2 == 0, standard) {
@@ -116,11 +134,11 @@ fn of_inserts(dump: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Rows of columns, each a text or what has none; how many make a statement; whether it says ON CONFLICT.
+/// Rows of columns, each a text or what has none.
 type Rows = Vec<Vec<(Option<String>, u8)>>;
 
-fuzz_target!(|input: (Vec<u8>, String, Rows, bool, (u8, u8, u8, bool))| {
-    let (noise, text, rows, standard, (step, point, per, conflict)) = input;
+fuzz_target!(|input: (Vec<u8>, String, Rows, bool, (u8, u8, u8, u8))| {
+    let (noise, text, rows, standard, (step, point, per, tail)) = input;
     same_in_pieces(&[b"INSERT INTO public.t VALUES (".as_slice(), &noise, b");\n"].concat(), 1, step, point);
     // What no dump begins with is another matter.
     let binary = |dump: &str| dump.as_bytes()[..dump.len().min(dump::detect::ENOUGH)].contains(&0);
@@ -133,7 +151,8 @@ fuzz_target!(|input: (Vec<u8>, String, Rows, bool, (u8, u8, u8, bool))| {
             format!("({})", values.join(", "))
         };
         let tuples: Vec<_> = statement.iter().map(tuple).collect();
-        let end = if conflict { "\n ON CONFLICT DO NOTHING" } else { "" };
+        let ends = ["", "\n ON CONFLICT DO NOTHING", " /* ; */ on conflict do nothing ", " RETURNING a"];
+        let end = ends[usize::from(tail % 4)];
         dump.push_str(&format!("INSERT INTO public.t VALUES\n\t{}{end};\n", tuples.join(",\n\t")));
     }
     same_in_pieces(dump.as_bytes(), columns, step, point);

@@ -2,21 +2,23 @@
 
 #![no_main]
 
-use dump::{Boundary, classify, identity, object, standard_strings};
+use dump::{Boundary, Stop, Variables, classify, identity, object, standard_strings};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (&[u8], bool, u8)| {
     let (text, standard, step) = input;
-    let whole = Boundary::default().find(text, true, standard);
+    let variables = Variables::default();
+    let whole = Boundary::default().find(text, true, standard, &variables);
     let mut boundary = Boundary::default();
     let (mut end, mut found) = (0, None);
     while end < text.len() && found.is_none() {
         end = (end + usize::from(step % 16) + 1).min(text.len());
-        found = boundary.find(&text[..end], end == text.len(), standard);
+        found = boundary.find(&text[..end], end == text.len(), standard, &variables);
     }
     assert_eq!(found, whole);
 
-    let Ok(text) = std::str::from_utf8(&text[..whole.unwrap_or(text.len())]) else { return };
+    let end = if let Some(Stop::End(end)) = whole { end } else { text.len() };
+    let Ok(text) = std::str::from_utf8(&text[..end]) else { return };
     let _ = classify(text, standard);
     let _ = object::is_kasho_object(text, standard);
     if let Some((rewritten, columns)) = identity::by_default(text, standard) {

@@ -25,6 +25,10 @@ fn plan(arrays: bool, alone: bool) -> TablePlan {
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![if arrays { TypeClass::Float } else { TypeClass::Text }, TypeClass::Text],
         generated: Vec::new(),
+        takes: Vec::new(),
+        unique: false,
+        settings: "".into(),
+        sql_only: false,
         encoding: Encoding::Utf8,
         ddl_time: "2000-01-01T00:00:00Z".into(),
         database: "".into(),
@@ -34,7 +38,7 @@ fn plan(arrays: bool, alone: bool) -> TablePlan {
 fn texts(bytes: &[u8], rows: u64, plan: &TablePlan) -> (Vec<String>, usize) {
     let mut out = Rendered::default();
     let numbers = if plan.alone { rows } else { 1 };
-    packed::render(Lines { bytes, crlf: false, rows, numbers: Numbers::plain(numbers), first_row: 0 }, plan, Sequence::FIRST, &mut out);
+    packed::render(Lines { bytes, crlf: false, rows, numbers: Numbers::plain(numbers), first_row: 0, ignoring: &[] }, plan, Sequence::FIRST, &mut out);
     let text = |index| match kvbuffer::decode(out.member(index)).expect("a change").data {
         ChangeData::Ddl(ddl) => ddl.ddl,
         ChangeData::Dml(_) => panic!("a row by itself"),

@@ -17,7 +17,7 @@ use crate::source::Identity;
 pub mod file;
 
 /// The version of the form; another one is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Everything that is needed to go on, and to know that it is the same dump and configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,7 +93,15 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Checkpoint`] that names what differs.
     pub fn check(&self, source: Option<&Identity>, config: &BTreeMap<String, String>) -> Result<(), Error> {
-        check_source(&self.source, &self.source_name, source)?;
+        match difference(&self.source, source) {
+            Some(differs) if self.complete => {
+                return Err(Error::Checkpoint(format!(
+                    "this run is done, and what it loaded is all of another dump, {}: {differs}; load this one under another --run-id, or {START_OVER}, into an emptied replica",
+                    self.source_name
+                )));
+            }
+            _ => check_source(&self.source, &self.source_name, source)?,
+        }
         check_config(&self.config, config)
     }
 
@@ -127,9 +135,16 @@ const START_OVER: &str = "use --restart to delete what was loaded and start over
 /// # Errors
 /// [`Error::Checkpoint`] that names what differs.
 pub fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(), Error> {
-    let differs = match (ours, now) {
-        (Identity::Pipe { .. }, None) => return Ok(()),
-        (ours, Some(now)) if ours == now => return Ok(()),
+    difference(ours, now).map_or(Ok(()), |differs| {
+        Err(Error::Checkpoint(format!("the checkpoint is of another dump, {name}: {differs}; {START_OVER}")))
+    })
+}
+
+/// What differs, for a message.
+fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
+    Some(match (ours, now) {
+        (Identity::Pipe { .. }, None) => return None,
+        (ours, Some(now)) if ours == now => return None,
         (
             Identity::File { size, mtime, .. },
             Some(Identity::File { size: size_now, mtime: mtime_now, .. }),
@@ -164,8 +179,7 @@ pub fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Resu
             };
             format!("{then}, {now}")
         }
-    };
-    Err(Error::Checkpoint(format!("the checkpoint is of another dump, {name}: {differs}; {START_OVER}")))
+    })
 }
 
 /// Checks a configuration against the one that was loaded with.

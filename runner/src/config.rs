@@ -156,7 +156,6 @@ impl Shape {
         let chosen = self.selection.parts().into_iter().chain(transforms);
         let parts = [
             ("encoder", ENCODER_REVISION.to_string()),
-            ("types", "pg_query".to_owned()),
             ("--rows", rows.to_owned()),
             ("--ddl-time", self.ddl_time.clone()),
             ("--no-owner", self.no_owner.to_string()),

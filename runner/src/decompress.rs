@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use flate2::bufread::GzDecoder;
+
 /// How a dump is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -59,10 +61,60 @@ impl Compression {
         let buffered = |input| BufReader::with_capacity(READ, input);
         Ok(match self {
             Self::None => input,
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(input))),
+            Self::Gzip => Box::new(GzipMembers { member: Some(GzDecoder::new(buffered(input))) }),
             Self::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(input))?),
             Self::Lz4 => Box::new(Lz4Frames { frame: Some(lz4_frame(buffered(input))) }),
         })
+    }
+}
+
+/// gzip members one after the other. Zeros behind the last one are padding, as on tapes, and for GNU gzip too; anything
+/// else there is damage.
+struct GzipMembers {
+    member: Option<GzDecoder<BufReader<Box<dyn Read + Send>>>>,
+}
+
+impl Read for GzipMembers {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(member) = self.member.take() else { break };
+            let mut input = member.into_inner();
+            match filled(&mut input)? {
+                [] => {}
+                [0, ..] => skip_zeros(&mut input)?,
+                _ => self.member = Some(GzDecoder::new(input)),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// What can be read without waiting, or nothing at the end. A signal in between is no failure: what was taken apart
+/// to come here would be lost with it.
+fn filled(input: &mut impl BufRead) -> io::Result<&[u8]> {
+    while let Err(error) = input.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    input.fill_buf()
+}
+
+fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = filled(input)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if bytes.iter().any(|&byte| byte != 0) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its padding is followed by other bytes"));
+        }
+        let length = bytes.len();
+        input.consume(length);
     }
 }
 
@@ -104,7 +156,7 @@ impl Read for Lz4Frames {
             if too_much {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the frame does not end"));
             }
-            if !input.fill_buf()?.is_empty() {
+            if !filled(&mut input)?.is_empty() {
                 self.frame = Some(lz4_frame(input));
             }
         }
@@ -184,6 +236,15 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn zeros_behind_gzip_are_padding() {
+        let mut bytes = compress(Compression::Gzip, &[b"a", b"b"]);
+        bytes.extend([0; 1000]);
+        assert_eq!(read(Compression::Gzip, &bytes).unwrap(), b"ab");
+        bytes.push(1);
+        assert!(read(Compression::Gzip, &bytes).is_err());
     }
 
     /// Where the blocks of an LZ4 frame end: each begins with its length.

@@ -167,7 +167,7 @@ pub enum DumpError {
     )]
     UnknownCompression(&'static str),
     /// Something that is recognised and not supported yet.
-    #[error("{what} at {at} cannot be loaded yet: {advice}")]
+    #[error("{what} at {at} cannot be loaded: {advice}")]
     Unsupported {
         /// What it is.
         what: String,
@@ -184,6 +184,11 @@ pub enum DumpError {
         /// Those that were seen.
         names: Vec<String>,
     },
+    /// A dump of what belongs to no database.
+    #[error(
+        "it holds roles and tablespaces alone, and no database (pg_dumpall --globals-only): there is nothing to load; run it by psql at the replica's server, and load a dump of the database, by pg_dump"
+    )]
+    GlobalsOnly,
     /// The same, where a second one begins.
     #[error(
         "a second database, {second:?}, after {} (pg_dumpall, or several dumps in one file) begins at {at}, and which of them to load was not said: choose with --database{}", first.as_ref().map_or_else(|| "one without a name".to_owned(), |name| format!("{name:?}")), what_was_loaded(*.loaded)

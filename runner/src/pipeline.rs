@@ -222,6 +222,7 @@ impl Pipeline {
             rendered.bytes.clear();
             rendered.members.clear();
             rendered.faults.clear();
+            rendered.as_sql = 0;
             self.used.put(rendered);
         }
     }
@@ -265,6 +266,7 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
                     rows: slab.rows,
                     numbers,
                     first_row: slab.first_row,
+                    ignoring: &[],
                 };
                 render(lines, &plan, first, &mut rendered);
             }

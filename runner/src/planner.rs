@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
 use dump::{
-    CopyHeader, Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object,
+    Certainty, CopyHeader, Event, Kind, LargeObject, Learned, Meta, Moved, Place, Scanner, Schema, Slab,
+    Statement, object,
 };
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
@@ -27,6 +28,7 @@ use crate::transforms;
 use choice::{Choice, Held};
 pub use limit::{Limit, LimitKind};
 pub use point::{Counters, PlanPoint};
+pub use refuse::renamed_after_rows;
 
 mod choice;
 mod limit;
@@ -70,6 +72,8 @@ pub struct Planner {
     unmatched: Unmatched,
     /// The databases that were seen.
     databases: Vec<String>,
+    /// Where something got another name after the first rows.
+    renamed: Option<Place>,
     /// The last statement that may have changed anything: its first words, and where it is.
     changer: Option<(String, Place)>,
     current: Current,
@@ -111,6 +115,7 @@ impl Planner {
             held: Held::default(),
             unmatched,
             databases: Vec::new(),
+            renamed: None,
             changer: None,
             current: Current::None,
             next: first,
@@ -172,6 +177,12 @@ impl Planner {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// Where a table, column or schema gets another name after the first rows.
+    #[must_use]
+    pub fn renamed(&self) -> Option<Place> {
+        self.renamed
     }
 
     /// The table of the block in hand, where nothing has defined it.
@@ -272,6 +283,7 @@ impl Planner {
         if choice == Choice::Out {
             return Ok(None);
         }
+        self.refuse_by_user(&statement, standard)?;
         self.refuse_other_rows(&statement)?;
         let mut texts = self.settle(&choice);
         texts.extend(self.around_data(&statement.kind));
@@ -302,6 +314,10 @@ impl Planner {
                 self.refuse_renamed(&statement, standard)?;
                 if self.learn(&statement, standard) == Learned::Everything {
                     self.refuse_code(&statement)?;
+                    // By which names they are to be found afterwards, nobody knows.
+                    texts.extend(self.restore_identities());
+                    self.identities.clear();
+                    self.point.restored = 0;
                 }
                 statement.text.clone()
             }
@@ -344,6 +360,13 @@ impl Planner {
                 self.skip("transaction");
             }
             Kind::NotForReplica(skip) => self.skip(skip.name()),
+            Kind::CopyElsewhere => {
+                return Err(self.unsupported(
+                    "a COPY of a file, a program or a query",
+                    place,
+                    "a replica's server has no such file, and a dump runs no program there: put the rows behind `COPY … FROM stdin;`, or leave the statement out",
+                ));
+            }
             Kind::Session(what) if self.in_database() => return Err(self.refuse_session(*what, place)),
             _ => return Ok(false),
         }
@@ -358,7 +381,8 @@ impl Planner {
 
     /// Shows a definition to the schema, and opens identity columns for rows with values of their own.
     fn definition(&mut self, statement: &Statement, standard: bool) -> String {
-        if self.learn(statement, standard) == Learned::NotUnderstood {
+        let learned = self.learn(statement, standard);
+        if learned == Learned::NotUnderstood {
             self.point.counters.not_understood += 1;
         }
         if self.shape.rows == Rows::Packed {
@@ -368,9 +392,40 @@ impl Planner {
         let Some((text, columns)) = identity::by_default(&statement.text, standard) else {
             return statement.text.clone();
         };
-        self.point.late_definitions |= self.point.data_seen;
-        self.remember(columns);
+        // CREATE TABLE IF NOT EXISTS, of one that is there.
+        let nothing = learned == Learned::Nothing && dump::verb(&statement.text) == "CREATE TABLE";
+        if !nothing {
+            self.point.late_definitions |= self.point.data_seen;
+            self.remember(columns);
+        }
         text
+    }
+
+    /// Identity columns are known by the names that they have now.
+    fn follow_identities(&mut self) {
+        for moved in self.schema.take_moved() {
+            let gone = |column: &AlwaysIdentity| match &moved {
+                Moved::TableGone(table) => column.table == *table,
+                Moved::ColumnGone(table, name) => column.table == *table && column.column == *name,
+                _ => false,
+            };
+            self.forget_identities(gone);
+            for column in &mut self.identities {
+                match &moved {
+                    Moved::Table(old, new) if column.table == *old => column.table.clone_from(new),
+                    Moved::Column(table, old, new) if column.table == *table && column.column == *old => {
+                        column.column.clone_from(new);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn forget_identities(&mut self, gone: impl Fn(&AlwaysIdentity) -> bool) {
+        let closed = self.identities.iter().take(self.point.restored).filter(|column| gone(column)).count();
+        self.identities.retain(|column| !gone(column));
+        self.point.restored -= closed;
     }
 
     fn learn(&mut self, statement: &Statement, standard: bool) -> Learned {
@@ -382,6 +437,7 @@ impl Planner {
         } else {
             self.schema.observe_as(&statement.kind, &dump::standard_strings(&statement.text))
         };
+        self.follow_identities();
         match learned {
             Learned::Nothing => {}
             Learned::Around => self.point.post_data |= self.point.data_seen,
@@ -400,7 +456,10 @@ impl Planner {
             column.table = self.schema.qualify(&column.table);
             column
         };
-        self.identities.extend(columns.into_iter().map(qualified));
+        let columns: Vec<_> = columns.into_iter().map(qualified).collect();
+        // One that is closed already is open again.
+        self.forget_identities(|column| columns.contains(column));
+        self.identities.extend(columns);
     }
 
     /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
@@ -503,11 +562,14 @@ impl Planner {
         self.refuse_rows(header)?;
         let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
         let form = self.shape.rows;
-        match TablePlan::new(header, &self.schema, *scanner.encoding(), form, time, database) {
+        let dumped = scanner.point().head;
+        match TablePlan::new(header, &self.schema, dumped, *scanner.encoding(), form, time, database) {
             Some(mut plan) => {
+                self.follow_settings(header, &mut plan);
                 if let Some(transforms) = &self.shape.transforms {
                     let known = self.schema.table(&header.table);
                     plan.transformed = transforms.plan(&plan, known)?.map(Arc::new);
+                    self.refuse_untransformable(header, &plan)?;
                 }
                 Ok(Current::Loading(Arc::new(plan)))
             }
@@ -516,6 +578,23 @@ impl Planner {
                 Err(self.dump_error(DumpError::NoColumns { table, at }))
             }
         }
+    }
+
+    /// Rows go as SQL where settings change how their values are read, or where it is the server that finds their table.
+    fn follow_settings(&self, header: &CopyHeader, plan: &mut TablePlan) {
+        plan.settings = Arc::from(self.point.session.prefix_of_rows());
+        plan.sql_only |= self.point.session.bears_on_rows(self.schema.table(&header.table));
+        let resolved = self.schema.resolve(&header.table);
+        if !resolved.certain {
+            plan.table = header.table.to_string();
+            plan.sql_only = true;
+        }
+        // It may have an identity column that takes no values without OVERRIDING SYSTEM VALUE, which a row's change cannot say.
+        plan.sql_only |= match self.schema.certainty(&resolved.name) {
+            Certainty::Hazy => true,
+            Certainty::Unknown => !self.identities.is_empty(),
+            Certainty::Table | Certainty::NoTable | Certainty::NotSeen => false,
+        };
     }
 
     fn skip(&mut self, kind: &str) {

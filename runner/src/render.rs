@@ -2,20 +2,24 @@
 //!
 //! What a value means is decided here and nowhere else. There are two forms: [`rows`], a change for each row, and
 //! [`packed`], a statement for many; what is too large for either goes in [`pieces`]. Rows of INSERT statements are brought into the form of COPY's first, by
-//! [`inserts`].
+//! [`inserts`], where [`literals`] says that they have one; else they go as the SQL that they are, by [`statements`].
 
 pub mod inserts;
+pub mod literals;
 pub mod packed;
 pub mod pieces;
 pub mod rows;
+pub mod statements;
 pub mod transformed;
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use dump::{CopyHeader, Encoding, Schema, TypeClass, quote_name};
-use kvbuffer::Sequence;
+use dump::{CopyColumns, CopyHeader, Encoding, Schema, TypeClass, quote_name};
+use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::cli::Rows;
+use literals::{Takes, Trust};
 use pieces::Numbers;
 use rows::Rendered;
 use transformed::Transformed;
@@ -38,6 +42,14 @@ pub struct TablePlan {
     pub alone: bool,
     /// Indexes, among the values of an INSERT, of columns that PostgreSQL computes: they are no fields.
     pub generated: Vec<usize>,
+    /// What each field takes of the literals of an INSERT that have a type of their own, in the same order.
+    pub takes: Vec<Takes>,
+    /// Rows may be refused because others are there: a constraint demands it, or nobody knows.
+    pub unique: bool,
+    /// Settings that go in front of a row that is SQL text, each as `SET LOCAL …;` with its line end.
+    pub settings: Arc<str>,
+    /// Every row is SQL text, whatever it holds.
+    pub sql_only: bool,
     /// The encoding of the fields.
     pub encoding: Encoding,
     /// `time` of a change that is SQL text (a row without columns is one).
@@ -49,54 +61,70 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
-    /// Plans the block `header` by what `schema` knows of its table.
+    /// Plans the block `header` by what `schema` knows of its table. `dumped` says that the script has pg_dump's head.
     ///
-    /// Returns `None` when the block names no columns and the table's definition was not seen.
+    /// Returns `None` when a block of COPY names no columns and the table's definition was not seen. Rows of such an INSERT are
+    /// SQL text.
     #[must_use]
     pub fn new(
         header: &CopyHeader,
         schema: &Schema,
+        dumped: bool,
         encoding: Encoding,
         form: Rows,
         ddl_time: Arc<str>,
         database: Arc<str>,
     ) -> Option<Self> {
         let known = schema.table(&header.table);
-        let names: Vec<String> = match (&header.columns, known) {
-            (dump::CopyColumns::Listed(names), _) => names.clone(),
-            (dump::CopyColumns::DefaultValues, _) => Vec::new(),
-            (dump::CopyColumns::InOrder, Some(table)) => {
-                table.columns.iter().map(|column| column.name.clone()).collect()
+        let all = |table: &dump::Table| -> Vec<String> {
+            table.columns.iter().map(|column| column.name.clone()).collect()
+        };
+        let find = |name: &String| known.and_then(|table| table.column(name));
+        let computed = |name: &String| find(name).is_some_and(|column| column.generated);
+        let mut sql_only = false;
+        let mut names = match (&header.columns, known) {
+            (CopyColumns::Listed(names), _) => names.clone(),
+            (CopyColumns::InOrder(width), Some(table)) => {
+                let mut names = all(table);
+                // The others take their defaults.
+                names.truncate(if *width == 0 { usize::MAX } else { *width });
+                names
             }
-            (_, Some(table)) => table
-                .columns
-                .iter()
-                .filter(|column| !column.generated)
-                .map(|column| column.name.clone())
-                .collect(),
-            (dump::CopyColumns::Zero, None) => Vec::new(),
-            (dump::CopyColumns::All | dump::CopyColumns::InOrder, None) => return None,
+            (CopyColumns::InOrder(_), None) => {
+                sql_only = true;
+                Vec::new()
+            }
+            (CopyColumns::All | CopyColumns::Zero, Some(table)) => {
+                all(table).into_iter().filter(|name| !computed(name)).collect()
+            }
+            (CopyColumns::All, None) => return None,
+            (CopyColumns::Zero, None) | (CopyColumns::DefaultValues, _) => Vec::new(),
         };
-        let computed = |name: &String| {
-            header.columns == dump::CopyColumns::InOrder
-                && known.and_then(|table| table.column(name)).is_some_and(|column| column.generated)
+        let mut generated = Vec::new();
+        if header.insert {
+            generated = (0..names.len()).filter(|index| computed(&names[*index])).collect();
+            names.retain(|name| !computed(name));
+        }
+        let in_order = matches!(header.columns, CopyColumns::InOrder(_));
+        let trust = match (dumped, schema.is_empty()) {
+            (false, _) => Trust::Nobody,
+            (true, false) => Trust::Dump,
+            (true, true) => Trust::Data,
         };
-        let generated =
-            names.iter().enumerate().filter(|(_, name)| computed(name)).map(|(index, _)| index).collect();
-        let names: Vec<String> = names.into_iter().filter(|name| !computed(name)).collect();
-        let class = |name: &String| {
-            known.and_then(|table| table.column(name)).map_or(TypeClass::Text, |column| column.class)
-        };
-        let element = |name: &String| known.and_then(|table| table.column(name))?.element;
-        let order_may_differ = known.is_some_and(|table| table.order_may_differ);
+        let table = schema.qualify(&header.table);
+        let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
         Some(Self {
             form,
-            alone: form == Rows::Packed && header.columns == dump::CopyColumns::InOrder && order_may_differ,
-            elements: names.iter().map(element).collect::<Option<_>>().unwrap_or_default(),
-            table: schema.qualify(&header.table).to_string(),
-            classes: names.iter().map(class).collect(),
+            alone: form == Rows::Packed && in_order && known.is_some_and(|table| table.order_may_differ),
+            elements: names.iter().map(|name| find(name)?.element).collect::<Option<_>>().unwrap_or_default(),
+            table: table.to_string(),
+            classes: names.iter().map(|name| find(name).map_or(TypeClass::Text, |c| c.class)).collect(),
             columns: names.iter().map(|name| quote_name(name)).collect(),
             generated,
+            takes: names.iter().map(|name| Takes::of(find(name), trust)).collect(),
+            unique,
+            settings: Arc::from(""),
+            sql_only,
             encoding,
             ddl_time,
             database,
@@ -119,7 +147,7 @@ impl TablePlan {
             let alone = 300 + self.table.len() + names + 30 * self.columns.len();
             return 2 * bytes + rows as usize * if self.alone { alone } else { each };
         }
-        let each = 120 + self.table.len() + names;
+        let each = 120 + self.table.len() + names + if self.sql_only { self.settings.len() } else { 0 };
         rows as usize * each + bytes + bytes / 4
     }
 }
@@ -137,6 +165,28 @@ pub struct Lines<'a> {
     pub numbers: Numbers,
     /// The first one's number in its table, from 0.
     pub first_row: u64,
+    /// Those of them, by their index, whose statement says ON CONFLICT DO NOTHING; in order.
+    pub ignoring: &'a [Range<u32>],
+}
+
+/// [`Lines::ignoring`] for all rows that there can be.
+const ALL: &[Range<u32>] = &[0..u32::MAX];
+
+impl<'a> Lines<'a> {
+    /// Whether one of these rows is of a statement that says ON CONFLICT DO NOTHING.
+    fn ignores(&self, rows: &Range<u32>) -> bool {
+        self.ignoring.iter().any(|these| these.start < rows.end && rows.start < these.end)
+    }
+
+    /// [`Lines::ignoring`] of a row by itself.
+    fn ignoring_alone(&self, row: u32) -> &'a [Range<u32>] {
+        if self.ignores(&(row..row + 1)) { ALL } else { &[] }
+    }
+}
+
+/// Whether a change can hold this statement.
+fn is_one_change(text: &str, plan: &TablePlan) -> bool {
+    text.len() + plan.database.len() + plan.ddl_time.len() + 100 <= MAX_WIRE_SIZE
 }
 
 /// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`.
@@ -159,6 +209,7 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
 /// Each row, or each pack, as one change.
 fn whole(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
     match plan.form {
+        Rows::Single if plan.sql_only => packed::render(lines, plan, first, out),
         Rows::Single => rows::render(lines.bytes, lines.crlf, plan, first, out),
         Rows::Packed => packed::render(lines, plan, first, out),
     }

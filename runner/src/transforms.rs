@@ -23,6 +23,7 @@ use crate::config::{Config, Shape};
 use crate::error::Error;
 use crate::load::aside;
 use crate::pipeline::{Start, Task, Walk};
+use crate::planner;
 use crate::render::TablePlan;
 use crate::render::transformed::Transformed;
 use crate::stop::Stop;
@@ -154,6 +155,8 @@ pub struct Found {
     pub keys: transform::Keys,
     /// Columns that look personal, where rows were looked at.
     pub findings: Vec<transform::Finding>,
+    /// Where something gets another name after rows that were loaded under the old one.
+    pub renamed: Option<dump::Place>,
 }
 
 impl Found {
@@ -167,7 +170,7 @@ impl Found {
         let mut tables: Vec<_> = defined.chain(undefined).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables.dedup_by(|a, b| a.name == b.name);
-        Self { tables, keys: keys(schema), findings: Vec::new() }
+        Self { tables, keys: keys(schema), findings: Vec::new(), renamed: None }
     }
 }
 
@@ -217,11 +220,12 @@ fn column(column: &dump::Column) -> transform::Column {
         labels: column.labels.clone(),
         generated: column.generated,
         not_null: column.not_null,
+        absent: false,
     }
 }
 
-/// The table as a block of its rows has it: the block's columns in the block's order, then those that PostgreSQL
-/// computes, for which a row has no value.
+/// The table as a block of its rows has it: the block's columns in the block's order, then those for which a
+/// row has no value: PostgreSQL computes them, or the block does not name them.
 #[must_use]
 pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table {
     let of = |name: &String| {
@@ -229,8 +233,10 @@ pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table 
         found.map_or_else(|| transform::Column { name: name.clone(), ..Default::default() }, column)
     };
     let mut columns: Vec<_> = plan.columns.iter().map(of).collect();
-    let computed = known.iter().flat_map(|table| &table.columns).filter(|column| column.generated);
-    columns.extend(computed.map(column));
+    let named: Vec<_> = plan.columns.iter().collect();
+    let others = known.iter().flat_map(|table| &table.columns).map(column);
+    let others = others.filter(|column| column.generated || !named.contains(&&column.name));
+    columns.extend(others.map(|column| transform::Column { absent: !column.generated, ..column }));
     transform::Table { name: plan.table.clone(), columns }
 }
 
@@ -253,6 +259,12 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     }
     tracing::info!("reading the dump for its constraints, which the transforms keep");
     let found = find(&config, config.require_decision, stop).await?;
+    if let Some(at) = found.renamed {
+        return Err(Error::Dump {
+            source_name: config.location.name(),
+            error: planner::renamed_after_rows(at),
+        });
+    }
     let (resolved, warnings) = transforms.resolve(&found)?;
     for warning in warnings {
         tracing::warn!("{warning}");

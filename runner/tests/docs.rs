@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use dump::{BlockPoint, Encoding, Place, ScanError, ScanPoint, Scanner, Skip};
+use dump::insert::OnConflict;
+use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
 use runner::checkpoint::{Checkpoint, VERSION};
 use runner::cli::{Cli, Rows};
@@ -302,6 +303,7 @@ fn checkpoint(source: Identity) -> Checkpoint {
         rows: 1,
         crlf: false,
         raw: Some(vec![0xe9]),
+        insert: Some(InsertPoint { width: 1, open: OnConflict::Unknown }),
     };
     Checkpoint {
         version: VERSION,
@@ -318,7 +320,13 @@ fn checkpoint(source: Identity) -> Checkpoint {
         source_name: "x".to_owned(),
         source,
         config: BTreeMap::new(),
-        scan: ScanPoint { block: Some(block), ..ScanPoint::default() },
+        scan: ScanPoint {
+            cluster: true,
+            restricted: true,
+            variables: serde_json::from_str("[\"v\"]").unwrap(),
+            block: Some(block),
+            ..ScanPoint::default()
+        },
         plan: PlanPoint::default(),
     }
 }
@@ -382,6 +390,7 @@ SELECT * FROM pg_catalog.pg_restore_relation_stats('version', '180000'::integer)
 CREATE TABLE public.kasho_x (a int);
 ALTER TABLE public.t OWNER TO r;
 GRANT SELECT ON TABLE public.t TO r;
+COPY public.t TO stdout;
 COPY public.kasho_x (a) FROM stdin;
 1
 \.
@@ -433,6 +442,7 @@ fn every_kind_that_is_left_out_is_described() {
         Skip::Role,
         Skip::Tablespace,
         Skip::Statistics,
+        Skip::CopyToStdout,
     ] {
         assert!(described.contains(skip.name()), "{}", skip.name());
     }

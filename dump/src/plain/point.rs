@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::insert::OnConflict;
+use crate::variable::Variables;
+
 /// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
 pub const SLAB_BYTES: usize = 128 * 1024;
 /// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
 /// bounded too.
 pub const SLAB_ROWS: u64 = 4096;
+/// No more of a statement is looked at before its first rows are given out.
+const MOST_AHEAD: usize = 4 << 20;
+
 /// How large slabs are: a property of what reads the dump, the same from its start to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlabSize {
@@ -25,6 +31,11 @@ impl Default for SlabSize {
 }
 
 impl SlabSize {
+    /// So many bytes of a statement are looked at before rows of it are given out.
+    pub(super) fn look_ahead(self) -> usize {
+        (32 * self.bytes).min(MOST_AHEAD)
+    }
+
     /// Bytes from `offset`, which begins a row, to the next multiple of [`SlabSize::bytes`] from the block's start.
     pub(super) fn target(self, block: &BlockPoint, offset: u64) -> usize {
         let into = (offset - block.data) % self.bytes as u64;
@@ -47,6 +58,15 @@ pub struct ScanPoint {
     pub head: bool,
     /// pg_dump's closing line was seen.
     pub complete: bool,
+    /// pg_dumpall's head was seen, and not yet its closing line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cluster: bool,
+    /// `\restrict` was seen, and not yet `\unrestrict`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
+    /// psql's variables that were set.
+    #[serde(default, skip_serializing_if = "Variables::is_empty")]
+    pub variables: Variables,
     /// The block of rows in which the point lies.
     pub block: Option<BlockPoint>,
 }
@@ -69,6 +89,18 @@ pub struct BlockPoint {
     /// The bytes of the statement, where these are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Vec<u8>>,
+    /// Of a block of INSERT statements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insert: Option<InsertPoint>,
+}
+
+/// What is known of a block of INSERT statements at a point in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsertPoint {
+    /// How many values each row has.
+    pub width: usize,
+    /// What the statement that the point lies in says behind its rows.
+    pub open: OnConflict,
 }
 
 impl Default for ScanPoint {
@@ -80,6 +112,9 @@ impl Default for ScanPoint {
             encoding: "UTF8".to_owned(),
             head: false,
             complete: false,
+            cluster: false,
+            restricted: false,
+            variables: Variables::default(),
             block: None,
         }
     }

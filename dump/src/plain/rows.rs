@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use super::{BlockPoint, Event, ROW_LIMIT, Scanner, SlabSize, State};
 use crate::copy::{CopyHeader, Slab};
 use crate::error::{Place, ScanError};
-use crate::token::is_space;
+use crate::token::{TokenKind, token};
 
 /// The block of rows that is being read.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ impl Scanner {
         let bytes = self.window.bytes();
         let State::CopyLine(point) = &self.state else { return Ok(None) };
         let place = Place { offset: point.offset, line: point.line };
-        let header = Arc::new(CopyHeader::parse(&point.statement, place, self.standard)?);
+        let header = CopyHeader::parse(&point.statement, place, self.standard, self.encoding)?;
+        let header = Arc::new(header);
         let Some(end) = memchr(b'\n', bytes) else {
             if self.whole {
                 return Err(ScanError::TruncatedCopy {
@@ -34,12 +35,21 @@ impl Scanner {
             }
             return Ok(None);
         };
-        if !bytes[..end].iter().all(|&b| is_space(b)) {
-            let what = "something follows it on its line".to_owned();
+        if !is_comment(&bytes[..=end], self.standard) {
+            let what = "something follows it on its line, which psql runs after the rows: put it on a line behind them".to_owned();
             return Err(ScanError::Copy { at: place, what });
         }
+        // How the lines end is said by the first of them, as for the server.
+        let first = match memchr(b'\n', &bytes[end + 1..]) {
+            Some(first) => &bytes[end + 1..end + 1 + first],
+            None if self.whole => &[],
+            None => {
+                self.check_row(end + 1)?;
+                return Ok(None);
+            }
+        };
         let mut point = point.clone();
-        point.crlf = bytes[..end].ends_with(b"\r");
+        point.crlf = first.ends_with(b"\r");
         self.advance(end + 1);
         point.data = self.window.offset();
         self.state =
@@ -52,7 +62,14 @@ impl Scanner {
         let bytes = self.window.bytes();
         match closing_line(bytes, self.whole) {
             Closing::At(length) => {
-                let rows = block.point.rows;
+                let BlockPoint { rows, crlf, .. } = *block.point;
+                if rows > 0 && bytes[..length].ends_with(b"\r\n") != crlf {
+                    let line = self.line;
+                    let what = format!(
+                        "line {line} is to end its rows, and PostgreSQL refuses it and them, since it does not end as they do (LF, or CR LF): let all lines end in the same way"
+                    );
+                    return Err(ScanError::Copy { at: block.header.place, what });
+                }
                 self.advance_lines(length, 1);
                 self.state = State::Between;
                 return Ok(Some(Event::CopyEnd { rows }));
@@ -83,18 +100,31 @@ impl Scanner {
     }
 }
 
+/// Whether what follows a COPY statement on its line, up to the line end with which `rest` ends, says nothing.
+fn is_comment(rest: &[u8], standard: bool) -> bool {
+    let mut at = 0;
+    while at < rest.len() {
+        match token(rest, at, false, standard) {
+            Some(token) if matches!(token.kind, TokenKind::Space | TokenKind::Comment) => at = token.end,
+            // A comment that goes on beyond the line, or SQL.
+            _ => return false,
+        }
+    }
+    true
+}
+
 enum Closing {
     At(usize),
     No,
     Unknown,
 }
 
-/// Whether the bytes, which begin a line of a block, begin with the line that closes it.
+/// Whether the bytes, which begin a line of a block, begin with the line that closes it. Without its line end it closes
+/// nothing: psql sends it to the server, which refuses the block.
 fn closing_line(bytes: &[u8], whole: bool) -> Closing {
     match bytes {
         [b'\\', b'.', b'\n', ..] => Closing::At(3),
         [b'\\', b'.', b'\r', b'\n', ..] => Closing::At(4),
-        [b'\\', b'.'] | [b'\\', b'.', b'\r'] if whole => Closing::At(bytes.len()),
         [] | [b'\\'] | [b'\\', b'.'] | [b'\\', b'.', b'\r'] if !whole => Closing::Unknown,
         _ => Closing::No,
     }

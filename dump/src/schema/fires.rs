@@ -65,14 +65,18 @@ impl Schema {
         let known = self.fires.get_mut(table);
         match (action, known) {
             (Action::Fires(name), _) => {
-                drop(self.fires.entry(table.clone()).or_default().insert(name.clone()))
+                self.fires.entry(table.clone()).or_default().insert(name.clone());
             }
             // A table of which none is known has none.
             (Action::Silence(_) | Action::FiresAgain, None) => return Some(Learned::Nothing),
-            (Action::Silence(Some(name)), Some(fires)) => drop(fires.remove(name)),
+            (Action::Silence(Some(name)), Some(fires)) => {
+                fires.remove(name);
+            }
             // Rules stay.
             (Action::Silence(None), Some(fires)) => fires.retain(|name| name.starts_with(RULE)),
-            (Action::FiresAgain, Some(fires)) => drop(fires.insert(trigger("of the table"))),
+            (Action::FiresAgain, Some(fires)) => {
+                fires.insert(trigger("of the table"));
+            }
             _ => return None,
         }
         Some(Learned::Around)

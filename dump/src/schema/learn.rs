@@ -2,7 +2,7 @@
 
 use super::keys::Demand;
 use super::types::{builtin, element, printed};
-use super::{Column, ColumnDefinition, Domain, Learned, Relation, Schema, Table, TypeClass, TypeName};
+use super::{Column, ColumnDefinition, Domain, Learned, Moved, Relation, Schema, Table, TypeClass, TypeName};
 use crate::kind::Kind;
 use crate::name::QualifiedName;
 use crate::subject::{Subject, subject};
@@ -109,6 +109,8 @@ pub(super) enum Action {
     Fires(String),
     /// Triggers fire again; which ones is not known.
     FiresAgain,
+    /// The column is no identity, or one that takes values.
+    NoIdentity(String),
     Inherit(QualifiedName),
     NoInherit(QualifiedName),
     Attach(QualifiedName),
@@ -327,8 +329,15 @@ impl Schema {
             })),
             _ => None,
         };
-        if let Action::Rename(old, new) = action {
-            self.keys.rename_column(name, old, new);
+        match action {
+            Action::Rename(old, new) => {
+                self.keys.rename_column(name, old, new);
+                self.moved.push(Moved::Column(name.clone(), old.clone(), new.clone()));
+            }
+            Action::Drop(column) | Action::NoIdentity(column) => {
+                self.moved.push(Moved::ColumnGone(name.clone(), column.clone()));
+            }
+            _ => {}
         }
         let understood = match self.relations.get_mut(name) {
             Some(Relation::Table(table)) => apply(table, action, definition),
@@ -430,6 +439,7 @@ fn apply(table: &mut Table, action: &Action, definition: Option<Column>) -> bool
                 column.name.clone_from(new);
             }
         }
+        (Action::NoIdentity(_), _) => {}
         (Action::DropExpression(column), _) => {
             if let Some(column) = table.column_mut(column) {
                 column.generated = false;
@@ -448,6 +458,8 @@ fn apply(table: &mut Table, action: &Action, definition: Option<Column>) -> bool
 /// Adds a column, or lets it take the place of an inherited one of the same name.
 fn merge(table: &mut Table, column: Column) {
     match table.column_mut(&column.name) {
+        // `PARTITION OF t (a NOT NULL)`, `OF type (a NOT NULL)`: only more is demanded of it.
+        Some(inherited) if column.type_name.is_none() => inherited.not_null |= column.not_null,
         Some(inherited) => *inherited = column,
         None => table.columns.push(column),
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::learn::Class;
-use super::{Learned, Relation, Schema};
+use super::{Learned, Moved, Relation, Schema};
 use crate::name::QualifiedName;
 
 impl Schema {
@@ -44,6 +44,7 @@ impl Schema {
             heir.clone_from(new);
         }
         self.keys.rename(old, new);
+        self.moved.push(Moved::Table(old.clone(), new.clone()));
     }
 
     fn renamed_type(
@@ -116,6 +117,7 @@ impl Schema {
         self.relations.remove(name);
         self.fires.remove(name);
         self.keys.remove(name);
+        self.moved.push(Moved::TableGone(name.clone()));
         for heirs in self.heirs.values_mut() {
             heirs.retain(|heir| heir != name);
         }

@@ -23,6 +23,8 @@ pub(super) enum Reading {
     Nothing,
     /// It may have changed anything.
     Everything,
+    /// It makes a routine, which does something when it is called.
+    Routine,
     /// It makes or drops a trigger or rule.
     Fires,
     /// It makes a relation that is no table.
@@ -37,6 +39,7 @@ pub(super) fn reading(kind: &Kind, text: &str) -> Reading {
         Kind::Definition | Kind::Query => Reading::Parse,
         Kind::Index if Cursor::new(text, true).words(&["CREATE", "UNIQUE"]) => Reading::Parse,
         Kind::MaterializedView => Reading::Relation,
+        Kind::Routine => Reading::Routine,
         Kind::Code => Reading::Everything,
         Kind::Other => other(&mut Cursor::new(text, true)),
         _ => Reading::Nothing,

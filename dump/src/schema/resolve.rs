@@ -68,6 +68,8 @@ impl Schema {
         let mut certain = true;
         let mut first = None;
         for entry in self.entries() {
+            // A schema that nobody saw may be there all the same.
+            certain &= first.is_none() || !self.hazy;
             match entry {
                 Entry::User => certain &= !self.user_may_have_schema(),
                 Entry::Schema(schema) if self.schemas.contains(schema) => {
@@ -97,12 +99,21 @@ impl Schema {
 
     /// Nobody knows who runs the script. A schema that has the name of a role may be that role's.
     fn user_may_have_schema(&self) -> bool {
-        self.hazy || self.roles.iter().any(|role| self.schemas.contains(role))
+        self.hazy_schemas || self.roles.iter().any(|role| self.schemas.contains(role))
     }
 
     fn user_may_have(&self, relation: &str) -> bool {
         let has = |role: &String| self.relations.contains_key(&QualifiedName::new(role, relation));
-        self.roles.iter().any(|role| self.schemas.contains(role) && (self.hazy || has(role)))
+        self.hazy_schemas
+            || self.roles.iter().any(|role| self.schemas.contains(role) && (self.hazy || has(role)))
+    }
+
+    /// Whether it depends on who runs the script where this name leads, which is that of something new or of what is there.
+    #[must_use]
+    pub fn user_decides(&self, name: &QualifiedName, new: bool) -> bool {
+        let asked = || self.entries().any(|entry| matches!(entry, Entry::User));
+        let may = || if new { self.user_may_have_schema() } else { self.user_may_have(&name.name) };
+        name.schema.is_none() && may() && asked()
     }
 
     /// Notes a role, whose name may be that of a schema.

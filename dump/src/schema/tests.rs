@@ -49,7 +49,10 @@ fn inheritance_and_alteration() {
 #[test]
 fn typed_tables_and_partitions() {
     let got = classes(
-        &["CREATE TYPE public.ty AS (a integer, b text);", "CREATE TABLE public.t OF public.ty;"],
+        &[
+            "CREATE TYPE public.ty AS (a integer, b text);",
+            "CREATE TABLE public.t OF public.ty (a NOT NULL);",
+        ],
         "t",
     );
     assert_eq!(got, [("a".to_owned(), Integer), ("b".to_owned(), Text)]);
@@ -324,6 +327,10 @@ fn where_names_lead() {
     assert_eq!([lead(&schema, "x"), lead(&schema, "y")], ["app.x", "public.y"]);
     let schema = after(&["CREATE SCHEMA postgres;", "CREATE TABLE newly (a int);"]);
     assert_eq!(schema.certainty(&QualifiedName::new("public", "newly")), Certainty::Hazy);
+    let decides = |name: &str, new: bool| {
+        schema.user_decides(&QualifiedName { schema: None, name: name.to_owned() }, new)
+    };
+    assert_eq!([decides("newly", true), decides("newly", false)], [true, true]);
 
     // A view is found before a table that lies behind it.
     let mut schema =

@@ -9,6 +9,7 @@ use kvbuffer::Sequence;
 
 use super::{Common, Mirror, lsn_before};
 use crate::checkpoint::{Checkpoint, VERSION};
+use crate::cli::Rows;
 use crate::config::Config;
 use crate::error::Error;
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
@@ -144,7 +145,7 @@ impl<'a> Loader<'a> {
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
                 if plan.transformed.is_none() {
-                    self.tell_of_pieces(&table, &converted.rendered);
+                    self.tell_of_untransformed(&table, &converted.rendered, plan.form);
                 }
                 let result = self.rows(&converted, (count, numbers), first, before, sink).await;
                 pipeline.recycle(converted.rendered);
@@ -164,12 +165,19 @@ impl<'a> Loader<'a> {
     }
 
     /// Nobody else will say that a value passes the consumer's transforms: once for each table.
-    fn tell_of_pieces(&mut self, table: &Arc<str>, rendered: &Rendered) {
+    fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: Rows) {
         let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
-        if in_pieces && self.told.insert(Arc::clone(table)) {
+        // Of packed rows it is said at the beginning.
+        let as_sql = rendered.as_sql > 0 && form == Rows::Single;
+        if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
+            let why = if in_pieces {
+                "a row is larger than a change may be and goes in pieces"
+            } else {
+                "a row goes as SQL, since only the server can read its values"
+            };
             tracing::warn!(
                 %table,
-                "a row is larger than a change may be and goes in pieces: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
+                "{why}: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
             );
         }
     }

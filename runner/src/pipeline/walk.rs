@@ -149,7 +149,8 @@ impl Walk {
             }
         }
         let found = Found::new(self.planner.schema(), undefined);
-        Ok(Found { findings: samples.map(Samples::findings).unwrap_or_default(), ..found })
+        let findings = samples.map(Samples::findings).unwrap_or_default();
+        Ok(Found { findings, renamed: self.planner.renamed(), ..found })
     }
 
     /// Gives the rows of tables that are transformed to `see`, with the number of each slab's first row, until it has enough
@@ -218,7 +219,7 @@ impl Walk {
     /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
     ///
     /// # Errors
-    /// [`DumpError::Databases`] and [`DumpError::SecondDatabase`].
+    /// [`DumpError::Databases`], [`DumpError::GlobalsOnly`] and [`DumpError::SecondDatabase`].
     pub fn look_for_databases(mut self, stop: &AtomicBool) -> Result<(), Error> {
         let slabs = Spares::default();
         while self.scanner.point().offset < LOOKED_AT {
@@ -232,7 +233,11 @@ impl Walk {
                     let error = DumpError::SecondDatabase { first, second, at, loaded: None };
                     return Err(Error::Dump { source_name, error });
                 }
-                Err(error @ Error::Dump { error: DumpError::Databases { .. }, .. }) => return Err(error),
+                Err(
+                    error @ Error::Dump {
+                        error: DumpError::Databases { .. } | DumpError::GlobalsOnly, ..
+                    },
+                ) => return Err(error),
                 Err(_) => break,
                 Ok(()) if end => break,
                 Ok(()) => {}

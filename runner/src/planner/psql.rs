@@ -1,4 +1,4 @@
-//! Commands to psql: which database what follows belongs to, and what is refused.
+//! Commands to psql: which database what follows belongs to.
 
 use std::sync::Arc;
 
@@ -24,21 +24,12 @@ impl Planner {
                 self.connect(database, place)?;
             }
             _ if !self.in_database() => self.skip("other_database"),
-            Meta::Encoding(_) => self.skip("psql_encoding"),
-            Meta::Other(name) if brings_more(&name) => {
-                return Err(self.unsupported(
-                    &format!("psql's \\{name}"),
-                    place,
-                    "it brings what is not in this file: dump with pg_dump, into one file",
-                ));
+            Meta::Encoding(_) => {
+                // A ROLLBACK would change how the rest is read.
+                self.point.session.touch();
+                self.skip("psql_encoding");
             }
-            Meta::Other(name) if chooses(&name) => {
-                return Err(self.unsupported(
-                    &format!("psql's \\{name}"),
-                    place,
-                    "psql would run only some of what is here: dump with pg_dump, into one file",
-                ));
-            }
+            Meta::Set(_) => self.skip("psql_set"),
             Meta::Other(name) => self.skip(&format!("psql_{name}")),
         }
         Ok(())
@@ -80,19 +71,11 @@ impl Planner {
         if !matches!(event, Event::End) && scanner.point().offset < LOOKED_AT {
             return Ok(());
         }
+        if matches!(event, Event::End) && self.databases.is_empty() {
+            return Err(self.dump_error(DumpError::GlobalsOnly));
+        }
         Err(self.dump_error(DumpError::Databases { names: self.databases.clone() }))
     }
-}
-
-/// Commands of psql that read rows or statements from elsewhere, and the end of rows where none were begun: to pass
-/// over them would lose what they bring.
-fn brings_more(command: &str) -> bool {
-    matches!(command, "i" | "ir" | "include" | "include_relative" | "copy" | ".")
-}
-
-/// Commands of psql that decide what of the script is run, or run what a query gives.
-fn chooses(command: &str) -> bool {
-    matches!(command, "if" | "elif" | "else" | "endif" | "gexec" | "q" | "quit")
 }
 
 /// Names for a message.

@@ -1,10 +1,22 @@
 //! What cannot be loaded as psql would run it, and is refused before a difference can arise.
 
-use dump::{CopyHeader, Kind, Place, Session as Needs, Statement, Subject};
+use dump::{CopyHeader, Kind, Place, QualifiedName, Session as Needs, Statement, Subject};
 
 use super::Planner;
 use super::session::Refused;
-use crate::error::Error;
+use crate::error::{DumpError, Error};
+use crate::render::TablePlan;
+
+/// With transforms: something gets another name, and rows were loaded before.
+#[must_use]
+pub fn renamed_after_rows(at: Place) -> DumpError {
+    DumpError::Unsupported {
+        what: "with transforms, a table, column or schema that gets another name after rows were loaded"
+            .to_owned(),
+        at,
+        advice: "by which name its rows are to be transformed is not certain: rename before the rows, as pg_dump's order has it",
+    }
+}
 
 impl Planner {
     pub(super) fn refused(&self, why: Refused, place: Place) -> Error {
@@ -69,8 +81,38 @@ impl Planner {
         if header.table.schema.as_deref() == Some("pg_temp") {
             return Err(self.refuse_session(Needs::Temporary, header.place));
         }
-        self.refuse_firing(&self.schema.qualify(&header.table).clone(), header.place)?;
+        if self.schema.user_decides(&header.table, false) {
+            return Err(self.refuse_user(&header.table.to_string(), header.place));
+        }
+        self.refuse_firing(&self.schema.qualify(&header.table), header.place)?;
         self.refuse_uncertain(header)
+    }
+
+    /// A name that leads elsewhere for another user.
+    pub(super) fn refuse_by_user(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        if !self.schema.follows_user() {
+            return Ok(());
+        }
+        let new = dump::verb(&statement.text).starts_with("CREATE");
+        let name = match dump::subject(&statement.kind, &statement.text, standard) {
+            Subject::Relation(name) | Subject::NewSequence(name) => name,
+            Subject::Member(None) => QualifiedName { schema: None, name: "a new object".to_owned() },
+            _ => return Ok(()),
+        };
+        if !self.schema.user_decides(&name, new) {
+            return Ok(());
+        }
+        Err(self.refuse_user(&name.name, statement.place))
+    }
+
+    fn refuse_user(&self, name: &str, place: Place) -> Error {
+        self.unsupported(
+            &format!(
+                "{name}, a name that leads into a schema of the user who runs the script, if it is theirs,"
+            ),
+            place,
+            "who that is, is not known: write its schema, or set search_path without \"$user\"",
+        )
     }
 
     /// An INSERT that goes as a statement.
@@ -81,7 +123,7 @@ impl Planner {
         }
     }
 
-    fn refuse_firing(&self, table: &dump::QualifiedName, place: Place) -> Result<(), Error> {
+    fn refuse_firing(&self, table: &QualifiedName, place: Place) -> Result<(), Error> {
         if self.shape.silent_triggers || self.point.session.is_silent() {
             return Ok(());
         }
@@ -119,19 +161,27 @@ impl Planner {
     }
 
     /// With transforms: rows that are loaded under one name are not to be found under another.
-    pub(super) fn refuse_renamed(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
-        let kind = &statement.kind;
-        let late = self.shape.transforms.is_some() && self.point.data_seen;
-        if !late
-            || !matches!(kind, Kind::Definition | Kind::Other)
-            || !dump::renames(&statement.text, standard)
-        {
+    pub(super) fn refuse_renamed(&mut self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        let may = matches!(statement.kind, Kind::Definition | Kind::Other);
+        if !may || !self.point.data_seen || !dump::renames(&statement.text, standard) {
+            return Ok(());
+        }
+        self.renamed.get_or_insert(statement.place);
+        if self.shape.transforms.is_none() {
+            return Ok(());
+        }
+        Err(self.dump_error(renamed_after_rows(statement.place)))
+    }
+
+    /// With transforms: values that are read by settings of the script cannot be read here.
+    pub(super) fn refuse_untransformable(&self, header: &CopyHeader, plan: &TablePlan) -> Result<(), Error> {
+        if plan.transformed.is_none() || !plan.sql_only {
             return Ok(());
         }
         Err(self.unsupported(
-            "a table, column or schema that gets another name after rows were loaded",
-            statement.place,
-            "by which name its rows are to be transformed is not certain: rename before the rows, as pg_dump's order has it",
+            &format!("rows of {}, a table with transforms, that only the server can read,", plan.table),
+            header.place,
+            "name the columns, and leave out settings such as DateStyle and TimeZone: pg_dump writes values that need none",
         ))
     }
 

@@ -1,12 +1,15 @@
 //! Rows of INSERT statements: written as COPY's text form, and then rendered as that. So a value has one meaning,
-//! whichever form the dump has.
+//! whichever form the dump has. What has no such form goes as the SQL that it is.
 
-use dump::TypeClass;
-use dump::insert::{Found, Shape, Value, Visit, row, unescape};
+use std::ops::Range;
+
+use dump::insert::{Found, OnConflict, Shape, Unescape, Value, Visit, row, unescape};
 use kvbuffer::Sequence;
 
+use super::literals::{Becomes, Takes};
 use super::pieces::Numbers;
-use super::rows::{self, FaultReason, Rendered};
+use super::rows::{FaultReason, Rendered};
+use super::statements::Statements;
 use super::transformed::REFUSED;
 use super::{Lines, TablePlan};
 
@@ -27,9 +30,15 @@ pub fn render(
     out: &mut Rendered,
 ) {
     let (slab, numbers, first_row) = slab;
-    let Copied { ends, faults } = copy_form(slab, shape, plan, copy);
-    let lines = Lines { bytes: copy, crlf: false, rows: ends.len() as u64, numbers, first_row };
-    super::render(lines, plan, first, out);
+    let Copied { ends, faults, sql, ignoring } = copy_form(slab, shape, plan, copy);
+    let rows = ends.len() as u64;
+    let lines = Lines { bytes: copy, crlf: false, rows, numbers, first_row, ignoring: &ignoring };
+    if sql.is_empty() {
+        super::render(lines, plan, first, out);
+    } else {
+        let faulty = faults.iter().map(|(row, _)| *row).collect();
+        Statements::new(slab, shape, plan, (sql, faulty)).render(lines, first, out);
+    }
     for member in &mut out.members {
         let end = (member.rows() as usize).checked_sub(1).map(|row| &ends[row]);
         (member.row_end, member.lines) = end.map_or((0, 0), |end| (end.offset as u32, end.lines));
@@ -37,9 +46,12 @@ pub fn render(
     let mut known = faults.into_iter().peekable();
     for fault in &mut out.faults {
         let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
-        fault.start = before.map_or(0, |end| end.offset);
-        fault.lines = before.map_or(0, |end| end.lines);
+        let start = before.map_or(0, |end| end.offset);
         fault.end = ends[fault.row as usize].offset;
+        // A row begins behind what separates its statement from the one before.
+        let blank = slab[start..fault.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        fault.start = start + blank;
+        fault.lines = before.map_or(0, |end| end.lines) + lines_in(&slab[start..fault.start]);
         if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
             (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
         } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
@@ -50,15 +62,45 @@ pub fn render(
     }
 }
 
-/// What became of the rows of a slab on the way to COPY's form: where each ends, and those at fault with the column.
+/// What became of the rows of a slab on the way to COPY's form.
 struct Copied {
+    /// Where each ends.
     ends: Vec<End>,
+    /// Those at fault, with the column.
     faults: Vec<(u32, (Option<usize>, FaultReason))>,
+    /// Those that have no such form and go as SQL text.
+    sql: Vec<u32>,
+    /// Those of statements that say ON CONFLICT DO NOTHING.
+    ignoring: Vec<Range<u32>>,
 }
 
-/// Writes the rows in COPY's text form.
+/// Writes the rows in COPY's text form; what has none is a line that cannot be read.
 pub fn as_copy(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) {
     copy_form(slab, shape, plan, copy);
+}
+
+/// The last row of a slab.
+pub(super) enum Last {
+    /// It goes as this statement.
+    Sql(String),
+    /// It is the last line in COPY's form; whether its statement says ON CONFLICT DO NOTHING.
+    Copy(bool),
+}
+
+/// The same, for the last row alone.
+pub(super) fn last(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -> Last {
+    let Copied { ends, faults, sql, ignoring } = copy_form(slab, shape, plan, copy);
+    let Some(last) = ends.len().checked_sub(1).map(|last| last as u32) else { return Last::Copy(false) };
+    let ignores = ignoring.last().is_some_and(|rows| rows.contains(&last));
+    if sql.last() != Some(&last) {
+        return Last::Copy(ignores);
+    }
+    let faulty = faults.iter().map(|(row, _)| *row).collect();
+    let statements = Statements::new(slab, shape, plan, (sql, faulty));
+    match statements.text(last..last + 1, &ignoring, &mut Vec::new()) {
+        Some(text) => Last::Sql(text),
+        None => Last::Copy(ignores),
+    }
 }
 
 fn copy_form(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -> Copied {
@@ -69,22 +111,48 @@ fn copy_form(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -
         column: 0,
         written: 0,
         fault: None,
+        sql: false,
+        ignores: false,
         utf8: plan.encoding.is_utf8_compatible(),
     };
-    let mut ends = Vec::new();
-    let mut faults = Vec::new();
-    let (mut at, mut lines) = (0, 0);
+    let mut copied = Copied { ends: Vec::new(), faults: Vec::new(), sql: Vec::new(), ignoring: Vec::new() };
+    let (mut at, mut lines, mut statement) = (0, 0, 0);
     while at < slab.len() {
         // The scanner has read these very rows.
         let Found::Yes(end) = writer.row(slab, at, shape) else { break };
+        let row = copied.ends.len() as u32;
         if let Some(fault) = writer.fault.take() {
-            faults.push((ends.len() as u32, fault));
+            copied.faults.push((row, fault));
+        } else if writer.sql {
+            copied.sql.push(row);
         }
-        lines += memchr::memchr_iter(b'\n', &slab[at..end]).count() as u32;
-        ends.push(End { offset: end, lines });
+        lines += lines_in(&slab[at..end]);
+        copied.ends.push(End { offset: end, lines });
         at = end;
+        if slab[end - 1] == b';' {
+            copied.ignore(statement..row + 1, writer.ignores);
+            statement = row + 1;
+        }
     }
-    Copied { ends, faults }
+    let open = match shape.open {
+        OnConflict::Error => false,
+        OnConflict::Nothing => true,
+        OnConflict::Unknown => plan.unique,
+    };
+    copied.ignore(statement..copied.ends.len() as u32, open);
+    copied
+}
+
+impl Copied {
+    fn ignore(&mut self, rows: Range<u32>, ignores: bool) {
+        if !ignores || rows.is_empty() {
+            return;
+        }
+        match self.ignoring.last_mut() {
+            Some(last) if last.end == rows.start => last.end = rows.end,
+            _ => self.ignoring.push(rows),
+        }
+    }
 }
 
 struct Writer<'a> {
@@ -95,19 +163,26 @@ struct Writer<'a> {
     /// Fields of the row so far.
     written: usize,
     fault: Option<(Option<usize>, FaultReason)>,
+    /// The row has no form in COPY's text.
+    sql: bool,
+    /// Its statement ends with ON CONFLICT DO NOTHING.
+    ignores: bool,
     utf8: bool,
 }
 
 impl Writer<'_> {
     fn row(&mut self, slab: &[u8], at: usize, shape: &Shape) -> Found<usize> {
+        let plan = self.plan;
         let from = self.out.len();
-        (self.column, self.written) = (0, 0);
+        (self.column, self.written, self.ignores) = (0, 0, false);
+        self.sql = plan.sql_only && plan.transformed.is_none();
         let end = row(slab, at, shape, true, self);
-        let expected = self.plan.columns.len() + self.plan.generated.len();
-        if self.fault.is_none() && self.column != expected {
+        let expected = plan.columns.len() + plan.generated.len();
+        let any_count = plan.sql_only && expected == 0;
+        if self.fault.is_none() && self.column != expected && !any_count {
             self.fault = Some((None, FaultReason::FieldCount { expected, found: self.column }));
         }
-        if self.fault.is_some() {
+        if self.fault.is_some() || self.sql {
             self.out.truncate(from);
             self.out.extend_from_slice(REFUSED);
         }
@@ -128,23 +203,31 @@ impl Writer<'_> {
     }
 
     fn escaped(&mut self, body: &[u8]) {
-        let mut plain = Vec::with_capacity(body.len());
-        if !unescape(body, self.utf8, &mut plain) {
-            self.fault.get_or_insert((Some(self.written - 1), FaultReason::Escape));
-        }
-        for byte in plain {
-            push(self.out, byte);
+        if !unescape(body, self) {
+            self.refuse(FaultReason::Escape);
         }
     }
 
-    /// In SQL, unlike in COPY's text, -0 is a sum of integers: there is no such zero.
-    fn number(&mut self, digits: &[u8]) {
-        let float = self.plan.classes.get(self.written - 1) == Some(&TypeClass::Float);
-        if float && digits[0] == b'-' && rows::is_negative_zero(digits) {
-            self.out.push(b'0');
-        } else {
-            self.out.extend_from_slice(digits);
+    fn typed(&mut self, value: &Value<'_>, becomes: Becomes<'_>) {
+        match becomes {
+            Becomes::Text(text) => self.out.extend_from_slice(text),
+            Becomes::Sql => self.sql(),
+            Becomes::Refused => self.refuse(FaultReason::Literal { kind: Takes::kind(value) }),
         }
+    }
+
+    /// The row goes as the SQL that it is, where nothing has to be done to its values.
+    #[cold]
+    fn sql(&mut self) {
+        self.sql = true;
+        if self.plan.transformed.is_some() {
+            self.refuse(FaultReason::Expression);
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, reason: FaultReason) {
+        self.fault.get_or_insert((Some(self.written - 1), reason));
     }
 }
 
@@ -162,20 +245,47 @@ impl Visit for Writer<'_> {
         if self.written > 0 {
             self.out.push(b'\t');
         }
+        let takes = self.plan.takes.get(self.written).copied().unwrap_or(Takes::Unknown);
         self.written += 1;
         match value {
             Value::Null => self.out.extend_from_slice(b"\\N"),
-            Value::Boolean(value) => self.out.push(if value { b't' } else { b'f' }),
-            Value::Number(digits) => self.number(digits),
             Value::Text(body) => self.text(body),
+            Value::Integer(digits) => self.typed(&value, takes.integer(digits)),
+            Value::Decimal(number) => self.typed(&value, takes.decimal(number)),
+            Value::Boolean(truth) => self.typed(&value, takes.boolean(truth)),
             Value::Escaped(body) => self.escaped(body),
-            Value::Bits(digits) => self.out.extend_from_slice(digits),
-            Value::HexBits(digits) => digits.iter().for_each(|&digit| hex_digit(self.out, digit)),
-            Value::Default => {
-                self.fault.get_or_insert((Some(self.written - 1), FaultReason::Default));
+            Value::Bits(digits) if takes.takes_bits() => self.out.extend_from_slice(digits),
+            Value::HexBits(digits) if takes.takes_bits() => {
+                digits.iter().for_each(|&digit| hex_digit(self.out, digit));
+            }
+            Value::Default | Value::Bits(_) | Value::HexBits(_) | Value::Sql(_) => self.sql(),
+        }
+    }
+
+    fn ignores_conflicts(&mut self) {
+        self.ignores = true;
+    }
+}
+
+impl Unescape for Writer<'_> {
+    fn plain(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| push(self.out, byte));
+    }
+
+    /// COPY's text is decoded before its escapes are undone, as a statement is.
+    fn escaped(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if byte < 0x80 || self.utf8 {
+                push(self.out, byte);
+            } else {
+                self.out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
             }
         }
     }
+}
+
+fn lines_in(bytes: &[u8]) -> u32 {
+    memchr::memchr_iter(b'\n', bytes).count() as u32
 }
 
 #[inline]

@@ -34,8 +34,10 @@ pub const SLABS_OF_TRANSFORMED: SlabSize = SlabSize { bytes: 128 * 1024, rows: 5
 /// In a slab larger than this the last row has a pack of its own.
 const ALONE: usize = SLABS.bytes / 2 * 3;
 /// Triggers and rules stay silent, and foreign keys are not checked, whatever session the consumer uses.
-const HEAD: &str = "SET LOCAL session_replication_role = replica;\n";
+pub(super) const HEAD: &str = "SET LOCAL session_replication_role = replica;\n";
 const INSERT: &str = "INSERT INTO ";
+/// Behind the rows of statements that said so.
+pub(super) const CONFLICTS: &str = " ON CONFLICT DO NOTHING";
 
 /// How many packs, and so numbers, a slab takes.
 #[must_use]
@@ -49,7 +51,11 @@ pub fn packs(slab: &Slab, plan: &TablePlan) -> u64 {
 /// The table whose rows this SQL text packs, if it is a pack.
 #[must_use]
 pub fn table(sql: &str) -> Option<&str> {
-    let rest = sql.strip_prefix(HEAD)?.strip_prefix(INSERT)?;
+    let mut rest = sql.strip_prefix(HEAD)?;
+    while rest.starts_with("SET LOCAL ") {
+        rest = rest.split_once(";\n")?.1;
+    }
+    let rest = rest.strip_prefix(INSERT)?;
     let mut quoted = false;
     let end = rest.find(|character| {
         quoted ^= character == '"';
@@ -60,14 +66,13 @@ pub fn table(sql: &str) -> Option<&str> {
 
 /// What the statement of a row by itself begins with. Triggers are left to the session where other rows leave them to it.
 pub(super) fn head(plan: &TablePlan) -> String {
-    match plan.form {
-        Rows::Single => insert(plan),
-        Rows::Packed => format!("{HEAD}{}", insert(plan)),
-    }
+    let (table, columns) = (&plan.table, plan.columns.join(", "));
+    format!("{}{INSERT}{table} ({columns}) OVERRIDING SYSTEM VALUE ", settings(plan))
 }
 
-fn insert(plan: &TablePlan) -> String {
-    format!("{INSERT}{} ({}) OVERRIDING SYSTEM VALUE ", plan.table, plan.columns.join(", "))
+fn settings(plan: &TablePlan) -> String {
+    let silent = if plan.form == Rows::Packed { HEAD } else { "" };
+    format!("{silent}{}", if plan.sql_only { &plan.settings } else { "" })
 }
 
 /// Turns rows into packs, one for each number from `first`, appending to `out`.
@@ -80,7 +85,7 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
     let (mut start, mut row) = (0, 0);
     for number in 0..numbers {
         let until = match number + 1 < numbers {
-            _ if plan.alone => number + 1,
+            _ if plan.alone || plan.form == Rows::Single => number + 1,
             last_is_alone => lines.rows - u64::from(last_is_alone),
         };
         let (from, faults) = ((start, row), out.faults.len());
@@ -96,9 +101,10 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
             continue;
         }
         let Some(sequence) = first.checked_add(number) else { continue };
-        match pack.sql(plan) {
+        match pack.sql(plan, lines.ignores(&(from.1..row))) {
             Ok(sql) => {
                 kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, &sql);
+                out.as_sql += u64::from(plan.sql_only);
                 out.ends_pack(number as u32, row - 1, start as u32);
             }
             Err(reason) => {
@@ -240,7 +246,7 @@ struct Pack {
 impl Pack {
     fn new(plan: &TablePlan) -> Self {
         let columns = plan.elements.len();
-        let arrays = columns > 0;
+        let arrays = columns > 0 && !plan.sql_only;
         let buffers = vec![Vec::new(); if arrays { columns } else { 1 }];
         Self { arrays, same: vec![None; columns], before: vec![0; buffers.len()], buffers, rows: 0 }
     }
@@ -284,19 +290,20 @@ impl Pack {
     }
 
     /// The pack's text, if it is one that a change can hold.
-    fn sql(&self, plan: &TablePlan) -> Result<String, FaultReason> {
-        let table = &plan.table;
+    fn sql(&self, plan: &TablePlan, ignoring: bool) -> Result<String, FaultReason> {
+        let (table, end) = (&plan.table, if ignoring { CONFLICTS } else { "" });
         let length: usize = self.buffers.iter().map(|buffer| buffer.len() + 80).sum();
         let mut sql = Vec::with_capacity(length + 200);
-        sql.extend_from_slice(HEAD.as_bytes());
         if plan.columns.is_empty() {
+            sql.extend_from_slice(settings(plan).as_bytes());
             for _ in 0..self.rows {
-                sql.extend_from_slice(format!("{INSERT}{table} DEFAULT VALUES;\n").as_bytes());
+                sql.extend_from_slice(format!("{INSERT}{table} DEFAULT VALUES{end};\n").as_bytes());
             }
             sql.pop();
         } else {
-            sql.extend_from_slice(insert(plan).as_bytes());
+            sql.extend_from_slice(head(plan).as_bytes());
             self.source(plan, &mut sql);
+            sql.extend_from_slice(end.as_bytes());
             sql.push(b';');
         }
         let size = sql.len() + plan.database.len() + plan.ddl_time.len() + 100;

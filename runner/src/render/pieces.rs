@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::packed::{self, Reader, Values};
 use super::rows::{Fault, FaultReason, Member, Rendered, RowFault};
-use super::{Lines, TablePlan, inserts, render};
+use super::{ALL, Lines, TablePlan, inserts, is_one_change, render};
 use crate::cli::Rows;
 
 /// Bytes of text in a piece, as SQL spells it. The change stream holds a thousand changes at once, so that larger ones would
@@ -68,28 +68,34 @@ impl Numbers {
 /// How many numbers the last row of a large slab takes.
 #[cold]
 fn last_row(slab: &Slab, plan: &TablePlan) -> u64 {
+    let mut cutter = Cutter { hash: None, ..Cutter::new(|_: &[u8]| {}) };
     let mut copy = Vec::new();
-    let (bytes, crlf) = match &slab.insert {
-        None => (slab.bytes(), slab.crlf),
-        Some(shape) => {
-            inserts::as_copy(slab.bytes(), shape, plan, &mut copy);
-            (copy.as_slice(), false)
-        }
+    let (bytes, crlf, ignoring) = match &slab.insert {
+        None => (slab.bytes(), slab.crlf, false),
+        Some(shape) => match inserts::last(slab.bytes(), shape, plan, &mut copy) {
+            inserts::Last::Copy(ignoring) => (copy.as_slice(), false, ignoring),
+            inserts::Last::Sql(text) if is_one_change(&text, plan) => return 1,
+            inserts::Last::Sql(text) => {
+                cutter.push(text.as_bytes());
+                return cutter.finish().pieces + 1;
+            }
+        },
     };
     let line = &bytes[start_of_last(bytes)..];
-    if line.len() <= SURE || (line.len() <= HOPELESS && fits(line, crlf, plan)) {
+    let ignoring = if ignoring { ALL } else { &[] };
+    let line = Lines { bytes: line, crlf, rows: 1, numbers: Numbers::plain(1), first_row: 0, ignoring };
+    let length = line.bytes.len();
+    if length <= SURE || (length <= HOPELESS && fits(line, plan)) {
         return 1;
     }
-    let mut cutter = Cutter { hash: None, ..Cutter::new(|_: &[u8]| {}) };
     // What cannot be read is no change, whatever its size.
-    insert(line, crlf, plan, &mut cutter).map_or(1, |()| cutter.finish().pieces + 1)
+    insert(line, plan, &mut cutter).map_or(1, |()| cutter.finish().pieces + 1)
 }
 
-fn fits(line: &[u8], crlf: bool, plan: &TablePlan) -> bool {
+fn fits(line: Lines<'_>, plan: &TablePlan) -> bool {
     let mut out = Rendered::default();
     let plan = TablePlan { transformed: None, ..plan.clone() };
-    let lines = Lines { bytes: line, crlf, rows: 1, numbers: Numbers::plain(1), first_row: 0 };
-    render(lines, &plan, Sequence::FIRST, &mut out);
+    render(line, &plan, Sequence::FIRST, &mut out);
     !out.faults.iter().any(|fault| matches!(fault.reason, FaultReason::TooLarge { .. }))
 }
 
@@ -103,10 +109,11 @@ pub(super) fn split(lines: Lines<'_>) -> (Lines<'_>, Lines<'_>) {
     let (front, last) = lines.bytes.split_at(start_of_last(lines.bytes));
     let (rows, numbers) = (lines.rows.saturating_sub(1), lines.numbers);
     let before = Numbers::plain(numbers.all - numbers.last);
-    let first_row = lines.first_row + rows;
+    let (first_row, ignoring) = (lines.first_row + rows, lines.ignoring_alone(rows as u32));
+    let of_last = Numbers { all: numbers.last, ..numbers };
     (
         Lines { bytes: front, rows, numbers: before, ..lines },
-        Lines { bytes: last, rows: 1, numbers: Numbers { all: numbers.last, ..numbers }, first_row, ..lines },
+        Lines { bytes: last, rows: 1, numbers: of_last, first_row, ignoring, ..lines },
     )
 }
 
@@ -159,7 +166,7 @@ fn write(
         count += 1;
     };
     let mut cutter = Cutter::new(&mut put);
-    insert(line.bytes, line.crlf, plan, &mut cutter)?;
+    insert(line, plan, &mut cutter)?;
     let Text { pieces: needed, length, digest } = cutter.finish();
     if needed > pieces {
         return Err(FaultReason::Outgrown { size: length, pieces }.into());
@@ -179,17 +186,35 @@ fn write(
 }
 
 /// The INSERT that a row of COPY's text is.
-fn insert<F: FnMut(&[u8])>(
-    line: &[u8],
-    crlf: bool,
-    plan: &TablePlan,
-    cutter: &mut Cutter<F>,
-) -> Result<(), Fault> {
+fn insert<F: FnMut(&[u8])>(line: Lines<'_>, plan: &TablePlan, cutter: &mut Cutter<F>) -> Result<(), Fault> {
     cutter.push(packed::head(plan).as_bytes());
     cutter.push(b"VALUES\n(");
-    Reader::new(plan, crlf, line).row(line, cutter)?;
-    cutter.push(b");");
+    Reader::new(plan, line.crlf, line.bytes).row(line.bytes, cutter)?;
+    cutter.push(b")");
+    if line.ignores(&(0..1)) {
+        cutter.push(packed::CONFLICTS.as_bytes());
+    }
+    cutter.push(b";");
     Ok(())
+}
+
+/// Appends the pieces of a row that goes as this statement, numbered from `first`. `row` is its index in the slab, `before` the
+/// numbers of the slab before it.
+pub(super) fn text(
+    text: &str,
+    (row, before): (u32, u64),
+    plan: &TablePlan,
+    first: Sequence,
+    out: &mut Rendered,
+) {
+    let texts = statement(text, first);
+    for (index, piece) in texts.iter().enumerate() {
+        let Some(sequence) = first.checked_add(index as u64) else { return };
+        kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, piece);
+        let pieces = if index + 1 == texts.len() { 0 } else { index as u32 + 1 };
+        let (number, end) = ((before + index as u64) as u32, out.bytes.len() as u32);
+        out.members.push(Member { number, row, end, row_end: 0, lines: 0, pieces });
+    }
 }
 
 impl<F: FnMut(&[u8])> Values for Cutter<F> {

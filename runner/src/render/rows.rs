@@ -20,6 +20,8 @@ pub struct Rendered {
     pub members: Vec<Member>,
     /// Rows that became no change.
     pub faults: Vec<RowFault>,
+    /// Rows, or packs, that are SQL text because no other form holds them.
+    pub as_sql: u64,
 }
 
 impl Rendered {
@@ -116,11 +118,19 @@ pub enum FaultReason {
     /// An escape in `E'…'` that PostgreSQL would not read either.
     #[error("the value has an escape that cannot be read")]
     Escape,
-    /// `DEFAULT`, whose value only PostgreSQL knows.
+    /// An expression, or a literal that the column's type makes something else of, in a table with transforms.
     #[error(
-        "the value is DEFAULT, which is known for generated columns only; write the row as a statement of its own"
+        "the value is no literal that can be transformed: write it in quotes, as the column has it, or give the table no transforms"
     )]
-    Default,
+    Expression,
+    /// A literal that the column's type does not take.
+    #[error(
+        "the value is {kind} without quotes, which PostgreSQL refuses for a column of this type: correct it, or write it in quotes"
+    )]
+    Literal {
+        /// What it is.
+        kind: &'static str,
+    },
     /// A value for a column that PostgreSQL computes.
     #[error("the row has a value other than DEFAULT for a generated column")]
     Generated,

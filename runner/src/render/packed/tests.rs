@@ -6,6 +6,7 @@ use kvbuffer::ChangeData;
 use super::*;
 use crate::cli::Rows;
 use crate::render::inserts;
+use crate::render::literals::Takes;
 use crate::render::pieces::Numbers;
 
 fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
@@ -17,6 +18,10 @@ fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),
         classes: classes.to_vec(),
         generated: Vec::new(),
+        takes: vec![Takes::Anything; classes.len()],
+        unique: false,
+        settings: "".into(),
+        sql_only: false,
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
@@ -28,7 +33,7 @@ fn rendered(bytes: &[u8], plan: &TablePlan, numbers: u64) -> Rendered {
     let mut out = Rendered::default();
     let rows = memchr::memchr_iter(b'\n', bytes).count() as u64;
     render(
-        Lines { bytes, crlf: false, rows, numbers: Numbers::plain(numbers), first_row: 0 },
+        Lines { bytes, crlf: false, rows, numbers: Numbers::plain(numbers), first_row: 0, ignoring: &[] },
         plan,
         Sequence::FIRST,
         &mut out,
@@ -200,7 +205,7 @@ fn slabs_take_as_many_numbers_as_packs() {
 #[test]
 fn inserts_give_the_packs_of_copy() {
     let plan = plan(&[TypeClass::Float, TypeClass::Text], &["float8", "text"]);
-    let dump = "INSERT INTO t VALUES (-0.5, 'it''s'), (NULL, E'a\\nb');\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2, '\\');\n";
+    let dump = "INSERT INTO t VALUES (-0.5, 'it''s'), (NULL, E'a\\nb');\nINSERT INTO t VALUES (1, E'\\u12');\nINSERT INTO t VALUES (2, '\\');\n";
     let mut scanner = Scanner::new();
     scanner.push(dump.as_bytes());
     scanner.finish();

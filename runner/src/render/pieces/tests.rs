@@ -5,6 +5,7 @@ use kvbuffer::{Change, ChangeData, decode};
 use proptest::prelude::*;
 
 use super::*;
+use crate::render::literals::Takes;
 
 fn plan(form: Rows) -> TablePlan {
     TablePlan {
@@ -15,6 +16,10 @@ fn plan(form: Rows) -> TablePlan {
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![TypeClass::Integer, TypeClass::Text],
         generated: Vec::new(),
+        takes: vec![Takes::Anything; 2],
+        unique: false,
+        settings: "".into(),
+        sql_only: false,
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
@@ -66,6 +71,7 @@ fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
                             rows: slab.rows,
                             numbers,
                             first_row: 0,
+                            ignoring: &[],
                         };
                         render(lines, plan, Sequence::FIRST, &mut out);
                     }
@@ -177,7 +183,8 @@ fn a_row_that_becomes_another_keeps_its_numbers() {
     let render = |length: usize| {
         let bytes = format!("1\t{}\n", "w".repeat(length));
         let mut out = Rendered::default();
-        let lines = Lines { bytes: bytes.as_bytes(), crlf: false, rows: 1, numbers, first_row: 0 };
+        let lines =
+            Lines { bytes: bytes.as_bytes(), crlf: false, rows: 1, numbers, first_row: 0, ignoring: &[] };
         render(lines, &plan, Sequence::FIRST, &mut out);
         out
     };

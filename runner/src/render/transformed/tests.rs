@@ -19,6 +19,10 @@ fn plan(rules: &str, encoding: Encoding) -> TablePlan {
         form: Rows::Single,
         elements: Vec::new(),
         generated: Vec::new(),
+        takes: Vec::new(),
+        unique: false,
+        settings: "".into(),
+        sql_only: false,
         alone: false,
         encoding,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
@@ -42,7 +46,7 @@ fn table() -> Table {
 
 fn lines(bytes: &[u8], crlf: bool, first_row: u64) -> Lines<'_> {
     let rows = memchr::memchr_iter(b'\n', bytes).count() as u64;
-    Lines { bytes, crlf, rows, numbers: Numbers::plain(rows), first_row }
+    Lines { bytes, crlf, rows, numbers: Numbers::plain(rows), first_row, ignoring: &[] }
 }
 
 fn rendered(bytes: &[u8], plan: &TablePlan, crlf: bool, first_row: u64) -> Rendered {
@@ -123,6 +127,7 @@ fn packed_rows_are_transformed_too() {
         rows: 2,
         numbers: Numbers::plain(1),
         first_row: 0,
+        ignoring: &[],
     };
     render(lines, &plan, Sequence::FIRST, &mut out);
     let sql = values(&out).remove(0);
