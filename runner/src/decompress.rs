@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+#[expect(clippy::disallowed_types, reason = "GzipMembers reads all of them")]
 use flate2::bufread::GzDecoder;
 
 /// How a dump is compressed.

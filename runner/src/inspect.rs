@@ -218,6 +218,7 @@ impl Counts<'_> {
             reason: reject.reason.to_string(),
         }));
         table.in_pieces += rendered.members.iter().filter(|member| member.pieces == 1).count() as u64;
+        table.as_sql += rendered.as_sql;
         for index in 0..rendered.members.len() {
             self.change(rendered.member(index).len());
         }

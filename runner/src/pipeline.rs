@@ -34,6 +34,7 @@ use crate::source::{Identity, Location};
 use spares::Spares;
 pub use walk::Walk;
 
+mod first;
 mod spares;
 mod walk;
 
@@ -222,6 +223,7 @@ impl Pipeline {
             rendered.bytes.clear();
             rendered.members.clear();
             rendered.faults.clear();
+            rendered.as_sql = 0;
             self.used.put(rendered);
         }
     }

@@ -15,8 +15,8 @@ mod shrink;
 mod state;
 mod verdict;
 
-pub use campaign::{Campaign, Finding, Tally};
-pub use grammar::script as script_of_seed;
+pub use campaign::{Campaign, Finding, Question, Tally};
+pub use grammar::{literal_scripts, masked_script, script as script_of_seed};
 pub use lab::{Lab, ROLES, server};
 pub use script::{Lines, Piece, Script};
 pub use shrink::shrink;

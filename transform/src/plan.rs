@@ -132,7 +132,7 @@ impl Plan {
             let Some((_, _, rule)) = rules.columns.iter().find(|(name, ..)| *name == column.name) else {
                 continue;
             };
-            if rule.is_keep() {
+            if rule.is_keep() || column.absent {
                 continue;
             }
             match planned(rule, table, at, key) {

@@ -14,6 +14,8 @@ pub struct Column {
     pub generated: bool,
     /// It takes no NULL.
     pub not_null: bool,
+    /// These rows bring no value for it: there is nothing to transform.
+    pub absent: bool,
 }
 
 impl Column {

@@ -48,11 +48,21 @@ pub struct Table {
     pub bytes: u64,
     /// Rows that are larger than a change may be, and go in pieces.
     pub in_pieces: u64,
+    /// Rows, or packs, that go as SQL, since only the server can read their values.
+    pub as_sql: u64,
 }
 
 impl Table {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), columns: Vec::new(), rows: 0, rejected: 0, bytes: 0, in_pieces: 0 }
+        Self {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            rows: 0,
+            rejected: 0,
+            bytes: 0,
+            in_pieces: 0,
+            as_sql: 0,
+        }
     }
 }
 
@@ -142,6 +152,9 @@ impl Transforms {
         for Telltale { line, statement, columns } in self.definitions.iter().take(TABLES) {
             let columns = columns.join(", ");
             let _ = writeln!(out, "    line {line} has values of {columns}: {statement}");
+        }
+        if let Some(more) = self.definitions.len().checked_sub(TABLES).filter(|more| *more > 0) {
+            let _ = writeln!(out, "    and {more} more definitions, which --format json names");
         }
     }
 }
@@ -318,6 +331,13 @@ impl Report {
             in_pieces > 0 && self.form == Rows::Single,
             format!(
                 "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
+            ),
+        );
+        let as_sql: u64 = self.tables.iter().map(|table| table.as_sql).sum();
+        say(
+            as_sql > 0 && self.form == Rows::Single,
+            format!(
+                "{as_sql} rows go as SQL, since only the server can read their values: the translicator's own transforms do not see them"
             ),
         );
         if let Some(transforms) = &self.transforms {

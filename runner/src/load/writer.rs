@@ -9,6 +9,7 @@ use kvbuffer::Sequence;
 
 use super::{Common, Mirror, lsn_before};
 use crate::checkpoint::{Checkpoint, VERSION};
+use crate::cli::Rows;
 use crate::config::Config;
 use crate::error::Error;
 use crate::pipeline::{Converted, Item, Mark, Pipeline, Reject};
@@ -122,7 +123,7 @@ impl<'a> Loader<'a> {
                     Some(item) => self.item(item, pipeline, sink).await?,
                     None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
                 },
-                durable = sink.durable(), if waits => self.durable(durable?)?,
+                durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
             }
             // Acknowledgements that are there already cost nothing to take.
@@ -144,7 +145,7 @@ impl<'a> Loader<'a> {
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
                 if plan.transformed.is_none() {
-                    self.tell_of_pieces(&table, &converted.rendered);
+                    self.tell_of_untransformed(&table, &converted.rendered, plan.form);
                 }
                 let result = self.rows(&converted, (count, numbers), first, before, sink).await;
                 pipeline.recycle(converted.rendered);
@@ -164,12 +165,19 @@ impl<'a> Loader<'a> {
     }
 
     /// Nobody else will say that a value passes the consumer's transforms: once for each table.
-    fn tell_of_pieces(&mut self, table: &Arc<str>, rendered: &Rendered) {
+    fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: Rows) {
         let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
-        if in_pieces && self.told.insert(Arc::clone(table)) {
+        // Of packed rows it is said at the beginning.
+        let as_sql = rendered.as_sql > 0 && form == Rows::Single;
+        if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
+            let why = if in_pieces {
+                "a row is larger than a change may be and goes in pieces"
+            } else {
+                "a row goes as SQL, since only the server can read its values"
+            };
             tracing::warn!(
                 %table,
-                "a row is larger than a change may be and goes in pieces: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
+                "{why}: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
             );
         }
     }
@@ -252,7 +260,7 @@ impl<'a> Loader<'a> {
         let place = Place { offset: before.scan.offset, line: before.scan.line };
         let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
         tracing::warn!(table = %table, rows = rejects.len(), first = %rejects[0].reason, "setting rows aside");
-        file.append(&table, place, first_row, rejects)
+        file.append(&table, place, first_row, rejects).await
     }
 
     /// The row at which the run ends, if there is one: the first bad one, or the first beyond what is allowed.
@@ -352,21 +360,21 @@ impl<'a> Loader<'a> {
         use futures_util::FutureExt as _;
         while !sink.is_idle() {
             match sink.durable().now_or_never() {
-                Some(durable) => self.durable(durable?)?,
+                Some(durable) => self.durable(durable?).await?,
                 None => break,
             }
         }
         Ok(())
     }
 
-    fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
+    async fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
         let Some(checkpoint) = checkpoint else { return Ok(()) };
         let later = self.raw.split_off(&(checkpoint.scan.offset + 1));
         let raw = self.raw.values().next_back().copied().unwrap_or(checkpoint.scan.offset);
         self.raw = later;
         let checkpoint = Arc::new(checkpoint);
         self.progress.durable(&checkpoint, raw);
-        self.mirror.write(&checkpoint, false)?;
+        self.mirror.write(&checkpoint, false).await?;
         self.last = Some(checkpoint);
         Ok(())
     }
@@ -375,7 +383,7 @@ impl<'a> Loader<'a> {
         while !sink.is_idle() {
             let durable = sink.durable().await?;
             let nothing = durable.is_none();
-            self.durable(durable)?;
+            self.durable(durable).await?;
             if nothing {
                 break;
             }
@@ -393,7 +401,7 @@ impl<'a> Loader<'a> {
         self.drain(sink).await?;
         sink.finish(&last).await?;
         self.progress.durable(&last, end.raw.unwrap_or(end.scan.offset));
-        self.mirror.write(&last, true)
+        self.mirror.write(&last, true).await
     }
 
     /// After an error or a signal: what was sent still counts where it arrives.
@@ -414,8 +422,8 @@ impl<'a> Loader<'a> {
                 self.flush(sink).await?;
                 self.drain(sink).await?;
                 if let Sink::File(file) = sink {
-                    let durable = file.settle()?;
-                    self.durable(durable)?;
+                    let durable = file.settle().await?;
+                    self.durable(durable).await?;
                 }
                 Ok::<(), Error>(())
             };
@@ -433,7 +441,7 @@ impl<'a> Loader<'a> {
             }
         }
         if let Some(last) = self.last.take()
-            && let Err(error) = self.mirror.write(&last, true)
+            && let Err(error) = self.mirror.write(&last, true).await
         {
             tracing::warn!(error = %crate::error::chain(&error), "the checkpoint file is behind");
         }

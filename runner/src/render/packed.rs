@@ -104,6 +104,7 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
         match pack.sql(plan, lines.ignores(&(from.1..row))) {
             Ok(sql) => {
                 kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, &sql);
+                out.as_sql += u64::from(plan.sql_only);
                 out.ends_pack(number as u32, row - 1, start as u32);
             }
             Err(reason) => {

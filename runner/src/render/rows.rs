@@ -20,6 +20,8 @@ pub struct Rendered {
     pub members: Vec<Member>,
     /// Rows that became no change.
     pub faults: Vec<RowFault>,
+    /// Rows, or packs, that are SQL text because no other form holds them.
+    pub as_sql: u64,
 }
 
 impl Rendered {

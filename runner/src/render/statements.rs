@@ -160,6 +160,7 @@ impl<'a> Statements<'a> {
             return;
         }
         kvbuffer::encode_ddl(&mut out.bytes, first, &plan.ddl_time, &plan.database, &text);
+        out.as_sql += 1;
         out.ends_pack(number as u32, rows.end - 1, 0);
     }
 

@@ -15,9 +15,20 @@ use super::verdict::{Grade, Verdict};
 /// Scripts that one finding may take to become small.
 const SHRINKING: usize = 400;
 
+/// What is asked of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Is the replica what psql makes of it?
+    Equal,
+    /// Do originals of masked columns show?
+    Hidden,
+}
+
 /// How many scripts, from where.
 #[derive(Debug, Clone)]
 pub struct Campaign {
+    /// What is asked.
+    pub question: Question,
     /// The seed of the first script; the next ones follow it.
     pub seed: u64,
     /// How many.
@@ -34,9 +45,10 @@ pub struct Campaign {
 
 impl Campaign {
     /// By the environment, else these.
-    pub fn from_env(scripts: u64) -> Self {
+    pub fn from_env(question: Question, scripts: u64) -> Self {
         let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
         Self {
+            question,
             seed: number("PGBOOTSTRAP_SEED").unwrap_or(20_261_129),
             scripts: number("PGBOOTSTRAP_SCRIPTS").unwrap_or(scripts),
             findings: number("PGBOOTSTRAP_FINDINGS").and_then(|n| usize::try_from(n).ok()).unwrap_or(5),
@@ -70,14 +82,21 @@ impl Campaign {
     }
 
     fn one(&self, lab: &mut Lab<'_>, seed: u64, tally: &Mutex<Tally>) {
-        let script = grammar::script(seed);
-        let verdict = lab.judge(&script, seed);
+        let (script, config) = match self.question {
+            Question::Equal => (grammar::script(seed), String::new()),
+            Question::Hidden => grammar::masked_script(seed),
+        };
+        let mut judge = |script: &Script| match self.question {
+            Question::Equal => lab.judge(script, seed),
+            Question::Hidden => lab.judge_masked(script, &config),
+        };
+        let verdict = judge(&script);
         let grade = verdict.grade();
         let found = grade == Grade::Bad || grade == Grade::AfterError && self.after_errors;
         let finding = found.then(|| {
-            let small = shrink(&script, SHRINKING, |script| lab.judge(script, seed).grade() == grade);
-            let verdict = lab.judge(&small, seed);
-            Finding { seed, grade, script: small, verdict }
+            let small = shrink(&script, SHRINKING, |script| judge(script).grade() == grade);
+            let verdict = judge(&small);
+            Finding { seed, grade, script: small, config: config.clone(), verdict }
         });
         if let (Some(finding), Some(folder)) = (&finding, &self.folder) {
             let file = folder.join(format!("{seed}.sql"));
@@ -100,6 +119,8 @@ pub struct Finding {
     pub grade: Grade,
     /// As small as it got.
     pub script: Script,
+    /// The configuration of transforms, if it has one.
+    pub config: String,
     /// What came of it.
     pub verdict: Verdict,
 }
@@ -108,7 +129,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Script { lines, latin1, .. } = &self.script;
         writeln!(f, "seed {}, {:?}, lines {lines:?}, LATIN1 {latin1}", self.seed, self.grade)?;
-        write!(f, "{}\n{}", self.script.text(), self.verdict)
+        write!(f, "{}{}\n{}", self.config, self.script.text(), self.verdict)
     }
 }
 

@@ -90,23 +90,42 @@ const ACTIONS: &[Action] = &[
     (Subject::Psql, 5, psql::any),
     (Subject::Upkeep, 6, upkeep::any),
     (Subject::Roles, 5, settings::role),
-    (Subject::Temporary, 4, create::temporary),
+    (Subject::Temporary, 2, create::temporary),
     (Subject::Temporary, 3, write::from_temporary),
+    (Subject::Conflict, 6, rows::again),
 ];
 
 /// The script of a seed.
 pub fn script(seed: u64) -> Script {
+    Gen::new(seed, Vec::new()).script()
+}
+
+/// In each value of a column that is masked, and nowhere else.
+pub const CANARY: &str = "canary7f3a9";
+
+/// Every literal that the grammar has, by class.
+pub fn literal_scripts() -> Vec<Script> {
+    literals::scripts()
+}
+
+/// The columns that are masked, of the tables that are.
+const MASKED: [&str; 2] = ["a", "b"];
+
+/// A script of a seed with originals in it, and the configuration that masks them.
+pub fn masked_script(seed: u64) -> (Script, String) {
     let mut rng = Rng::new(seed);
-    // The first numbers of neighbouring seeds are unrelated only after a step.
-    rng.bits();
-    let mut subjects = vec![Subject::Base];
-    for _ in 0..1 + rng.below(3) {
-        subjects.push(one(&SUBJECTS, &mut rng));
-    }
-    let mut generator =
-        Gen { rng, subjects, model: Model::new(), open: Vec::new(), pieces: Vec::new(), count: 0 };
-    generator.write();
-    generator.finish()
+    let schemas = [("app", "acct"), ("public", "items"), ("stage", "Order")];
+    let count = 1 + usize::from(rng.one_in(2));
+    let first = usize::from(rng.one_in(2));
+    let masks =
+        schemas[first..first + count].iter().map(|(schema, table)| ((*schema).into(), (*table).into()));
+    let masks: Vec<(String, String)> = masks.collect();
+    let tables = masks.iter().map(|(schema, table)| {
+        let columns: String = MASKED.iter().map(|column| format!("    {column}: FakeEmail\n")).collect();
+        format!("  {}.{}:\n{columns}", quote(schema), quote(table))
+    });
+    let config = format!("tables:\n{}", tables.collect::<String>());
+    (Gen::new(seed, masks).script(), config)
 }
 
 struct Gen {
@@ -117,11 +136,34 @@ struct Gen {
     open: Vec<(Model, Option<String>)>,
     pieces: Vec<Piece>,
     count: u64,
+    /// Schemas and tables that are masked.
+    masks: Vec<(String, String)>,
 }
 
 impl Gen {
+    fn new(seed: u64, masks: Vec<(String, String)>) -> Self {
+        let mut rng = Rng::new(seed);
+        // The first numbers of neighbouring seeds are unrelated only after a step.
+        rng.bits();
+        let mut subjects = vec![Subject::Base];
+        for _ in 0..1 + rng.below(3) {
+            // What moves a row into another table is what masks may miss.
+            let moving =
+                [Subject::Path, Subject::Transactions, Subject::Alter, Subject::Names, Subject::Derive];
+            let masked = !masks.is_empty() && rng.one_in(2);
+            subjects.push(if masked { one(&moving, &mut rng) } else { one(&SUBJECTS, &mut rng) });
+        }
+        Self { rng, subjects, model: Model::new(), open: Vec::new(), pieces: Vec::new(), count: 0, masks }
+    }
+
+    fn script(mut self) -> Script {
+        self.write();
+        self.finish()
+    }
+
     fn write(&mut self) {
         self.head();
+        create::masked(self);
         for _ in 0..self.rng.below(3) {
             create::schema(self);
         }
@@ -188,6 +230,16 @@ impl Gen {
 
     fn about(&self, subject: Subject) -> bool {
         self.subjects.contains(&subject)
+    }
+
+    /// Whether a column of this name may be masked: then it is one of text.
+    fn is_mask(&self, column: &str) -> bool {
+        !self.masks.is_empty() && MASKED.contains(&column)
+    }
+
+    /// An original.
+    fn canary(&mut self) -> String {
+        format!("{CANARY}-{}", self.next())
     }
 
     fn next(&mut self) -> u64 {
@@ -291,6 +343,14 @@ impl Gen {
         } else {
             usize::try_from(self.rng.below(tables.len() as u64)).unwrap_or(0)
         };
-        Some(tables[at].clone())
+        let mut table = tables[at].clone();
+        let schema = self.model.schema_name(table.schema);
+        if self.masks.iter().any(|(s, t)| s == schema && *t == table.name) {
+            let of_text =
+                |column: &&mut model::Column| column.class == types::Class::Text && column.own_type.is_none();
+            let named = table.columns.iter_mut().filter(|column| MASKED.contains(&column.name.as_str()));
+            named.filter(of_text).for_each(|column| column.masked = true);
+        }
+        Some(table)
     }
 }

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::grammar::CANARY;
 use super::script::Script;
 use super::state::{Observer, State};
 use super::verdict::{Form, Outcome, Verdict};
 use crate::binary::{Finished, Runner};
-use crate::consumer::{Consumer, Entry, Options, SequenceSync, read_position};
+use crate::consumer::{Consumer, Entry, Failure, Kind, Options, SequenceSync, read_position};
 use crate::servers::{Database, PostgresServer};
 
 /// No script takes longer.
@@ -26,6 +27,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Exit codes that input may lead to: usage, the dump, rejected rows.
 const REFUSALS: [i32; 3] = [2, 3, 6];
+
+const UNIQUE_VIOLATION: &str = "23505";
 
 /// Roles that scripts may name.
 pub const ROLES: [&str; 2] = ["app_owner", "app_reader"];
@@ -69,13 +72,65 @@ impl<'a> Lab<'a> {
         Verdict { psql, outcomes: outcomes.to_vec() }
     }
 
+    /// Runs a script by psql only, and gives what it reports as an error.
+    pub fn run_psql(&mut self, script: &Script) -> Vec<String> {
+        std::fs::write(self.file(), script.bytes()).expect("write the script");
+        let errors = self.psql();
+        self.of_reference.reset();
+        errors
+    }
+
+    /// Runs the loader over a script with originals in it, and looks for them in all that it writes.
+    pub fn judge_masked(&mut self, script: &Script, config: &str) -> Verdict {
+        let [config_file, key] = ["transforms.yml", "key"].map(|name| self.folder.path().join(name));
+        std::fs::write(self.file(), script.bytes()).expect("write the script");
+        std::fs::write(&config_file, config).expect("write the configuration");
+        std::fs::write(&key, "a key of sixteen bytes or more").expect("write the key");
+        let more: [PathBuf; 4] =
+            ["--transform-config".into(), config_file, "--transform-key-file".into(), key];
+        let found = Form::BOTH.map(|form| {
+            let finished = self.load(form, &more);
+            let output =
+                [String::from_utf8_lossy(&finished.stdout).into_owned(), finished.stderr.clone()].concat();
+            let original =
+                output.find(CANARY).map(|at| output[at..].chars().take(CANARY.len() + 6).collect::<String>());
+            (form, finished, original, output)
+        });
+        let shows = found.iter().any(|(.., original, _)| original.is_some());
+        // What psql makes of it is of interest only then.
+        let psql = if shows { self.psql() } else { Vec::new() };
+        let state = self.of_reference.state();
+        if shows {
+            self.of_reference.reset();
+        }
+        let masked: Vec<String> = tables(config).map(|table| format!("row of {table}: ")).collect();
+        let belongs = |original: &str| {
+            let rows = state.lines().filter(|line| masked.iter().any(|table| line.starts_with(table)));
+            rows.into_iter().any(|row| row.contains(original))
+        };
+        let outcomes = found.into_iter().map(|(form, finished, original, output)| {
+            let outcome = match original {
+                Some(original) => {
+                    let number = original.trim_end_matches(|c: char| !c.is_ascii_digit());
+                    let line = output.lines().find(|line| line.contains(CANARY)).unwrap_or_default();
+                    Outcome::Leaks(line.into(), psql.is_empty() && belongs(number))
+                }
+                None if finished.code() == Some(0) => Outcome::Equal,
+                None => refused(&finished),
+            };
+            (form, outcome)
+        });
+        let outcomes = outcomes.collect();
+        Verdict { psql, outcomes }
+    }
+
     /// Where the script lies.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("script.sql")
     }
 
     /// Runs the loader over the script; `more` are further arguments.
-    pub fn load(&self, form: Form, more: &[String]) -> Finished {
+    pub fn load(&self, form: Form, more: &[PathBuf]) -> Finished {
         let runner = Runner::new().arg("--dump-file").arg(self.file());
         runner.args(["--output", "-", "--progress", "never", "--rows", form.argument()]).args(more).run(LIMIT)
     }
@@ -115,8 +170,12 @@ impl<'a> Lab<'a> {
         let found = self.of_replica.state();
         self.of_replica.reset();
         let mut difference = expected.difference(&found);
-        let whole =
-            report.failed == 0 && report.lost == 0 && report.anomalies.is_empty() && report.fatal.is_none();
+        // A row that is there already is refused: the consumer's way to do nothing on a conflict.
+        let twice = |failure: &Failure| failure.kind == Kind::Dml && failure.error.code == UNIQUE_VIOLATION;
+        let whole = report.failures.iter().all(twice)
+            && report.lost == 0
+            && report.anomalies.is_empty()
+            && report.fatal.is_none();
         if !difference.is_empty() {
             if !whole {
                 difference.push(report.to_string());
@@ -125,6 +184,13 @@ impl<'a> Lab<'a> {
         }
         if whole || !clean { Outcome::Equal } else { Outcome::Stumbled(report.to_string()) }
     }
+}
+
+/// The tables that a configuration of transforms names.
+fn tables(config: &str) -> impl Iterator<Item = &str> {
+    config
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '))?.strip_suffix(':'))
 }
 
 /// A refusal is an exit code of the documented ones and a message.

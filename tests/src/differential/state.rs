@@ -23,6 +23,11 @@ const RESET: &str = "
 pub struct State(Vec<String>);
 
 impl State {
+    /// The lines.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Lines that only one of two has: `-` this one, `+` the other.
     pub fn difference(&self, other: &Self) -> Vec<String> {
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();

@@ -37,6 +37,8 @@ pub enum Outcome {
     Differs(Vec<String>),
     /// The same in the end, but the consumer did not take all of it.
     Stumbled(String),
+    /// An original of a masked column, and where it shows. `true`: psql puts it into that column.
+    Leaks(String, bool),
 }
 
 /// One script: psql's errors, and the outcome of each form.
@@ -53,7 +55,8 @@ pub struct Verdict {
 pub enum Grade {
     /// Equal, or refused.
     Good,
-    /// Different without a word, after an error that psql reported: worth a look.
+    /// Worth a look: different without a word after an error that psql reported, or an original of which it is not
+    /// certain that it belongs to a masked column.
     AfterError,
     /// What must not be.
     Bad,
@@ -64,7 +67,8 @@ impl Verdict {
     pub fn grade(&self) -> Grade {
         let worst = |outcome: &Outcome| match outcome {
             Outcome::Equal | Outcome::Refused(_) => Grade::Good,
-            Outcome::Broken(_) => Grade::Bad,
+            Outcome::Broken(_) | Outcome::Leaks(_, true) => Grade::Bad,
+            Outcome::Leaks(_, false) => Grade::AfterError,
             Outcome::Differs(_) if self.psql.is_empty() => Grade::Bad,
             Outcome::Differs(_) => Grade::AfterError,
             Outcome::Stumbled(_) if self.psql.is_empty() => Grade::Bad,
@@ -98,6 +102,7 @@ impl fmt::Display for Verdict {
                 Outcome::Equal => writeln!(f, "  {form}: equal")?,
                 Outcome::Refused(message) => writeln!(f, "  {form}: refused: {message}")?,
                 Outcome::Broken(message) => writeln!(f, "  {form}: broken: {message}")?,
+                Outcome::Leaks(place, _) => writeln!(f, "  {form}: an original shows: {place}")?,
                 Outcome::Stumbled(message) => writeln!(f, "  {form}: equal, but: {message}")?,
                 Outcome::Differs(lines) => {
                     writeln!(f, "  {form}: differs (- psql, + replica)")?;

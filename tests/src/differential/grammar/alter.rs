@@ -147,7 +147,11 @@ fn drop_column(g: &mut Gen) {
 
 fn alter_type(g: &mut Gen) {
     let Some((table, name)) = free_column(g) else { return };
-    let class = one(&[Class::Text, Class::Text, Class::Varchar, Class::Json], &mut g.rng);
+    let class = if g.is_mask(&name) {
+        Class::Text
+    } else {
+        one(&[Class::Text, Class::Text, Class::Varchar, Class::Json], &mut g.rng)
+    };
     let is_generated = table.columns.iter().any(|c| c.name == name && (c.generated || c.optional));
     if is_generated {
         return;

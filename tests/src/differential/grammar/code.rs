@@ -2,7 +2,7 @@
 
 use super::model::{Kind, TEMP};
 use super::types::{Class, one};
-use super::{Gen, Piece, names};
+use super::{Gen, Piece, names, write};
 
 /// A statement that code runs; `None` where that cannot be.
 pub(super) fn wrapped(g: &mut Gen, sql: &str) -> Option<String> {
@@ -77,7 +77,7 @@ pub(super) fn any(g: &mut Gen) {
             let column = &table.columns[0];
             let alone = table.columns.len() == 1 || table.columns[1..].iter().all(|c| !c.not_null || c.optional);
             if alone && !column.generated && !column.always && !column.fixed {
-                let value = if column.key { (1000 + n).to_string() } else { column.class.plain_literal(&mut g.rng).into() };
+                let value = if column.key { (1000 + n).to_string() } else { write::plain_value(g, column) };
                 g.statement(format!("INSERT INTO public.v{n} ({first}) VALUES ({value})"));
             }
         }

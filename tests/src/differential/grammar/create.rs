@@ -2,7 +2,7 @@
 
 use super::model::{Column, Kind, OwnType, TEMP, Table};
 use super::types::{Class, one};
-use super::{Gen, Subject, names};
+use super::{Gen, MASKED, Piece, Subject, names};
 
 pub(super) fn schema(g: &mut Gen) {
     let name = one(&names::SCHEMAS, &mut g.rng);
@@ -62,6 +62,27 @@ pub(super) fn table(g: &mut Gen) {
     g.utility(format!("{words} {prefix}{spelled} ({definitions})"));
 }
 
+/// The tables that the configuration of transforms names.
+pub(super) fn masked(g: &mut Gen) {
+    for (schema, table) in g.masks.clone() {
+        let id = g.model.schema_named(&schema).unwrap_or_else(|| {
+            g.pieces.push(Piece::text(format!("CREATE SCHEMA {};\n", names::quote(&schema))));
+            g.model.add_schema(&schema)
+        });
+        let mut columns = columns(g, 2);
+        for name in MASKED.iter().rev() {
+            columns.retain(|column| column.name != *name);
+            let column =
+                Column { name: (*name).into(), class: Class::Text, own_type: None, ..column(g, &columns) };
+            columns.insert(0, column);
+        }
+        let definitions = definitions(g, &mut columns);
+        let (schema, spelled) = (names::quote(&schema), names::quote(&table));
+        add(g, id, &table, Kind::Plain, columns);
+        g.pieces.push(Piece::text(format!("CREATE TABLE {schema}.{spelled} ({definitions});\n")));
+    }
+}
+
 pub(super) fn temporary(g: &mut Gen) {
     let name = one(&names::TABLES, &mut g.rng);
     if g.model.taken(TEMP, name) {
@@ -77,7 +98,9 @@ pub(super) fn temporary(g: &mut Gen) {
 }
 
 /// The table in the model.
-pub(super) fn add(g: &mut Gen, schema: usize, name: &str, kind: Kind, columns: Vec<Column>) -> usize {
+pub(super) fn add(g: &mut Gen, schema: usize, name: &str, kind: Kind, mut columns: Vec<Column>) -> usize {
+    // It may have them from a table that is masked, and is not.
+    columns.iter_mut().for_each(|column| column.masked = false);
     let id = g.model.id();
     let table =
         Table { id, schema, name: name.into(), kind, columns, parent: None, watched: false, typed: false };
@@ -91,7 +114,7 @@ pub(super) fn columns(g: &mut Gen, count: u64) -> Vec<Column> {
     for at in 0..count {
         let key = at == 0 && g.rng.one_in(2);
         let mut column = column(g, &columns);
-        if key {
+        if key && !g.is_mask(&column.name) {
             (column.class, column.own_type, column.key) = (Class::Int4, None, true);
         }
         columns.push(column);
@@ -117,12 +140,16 @@ pub(super) fn column(g: &mut Gen, others: &[Column]) -> Column {
     } else {
         None
     };
+    let own = own.filter(|_| !g.is_mask(&name));
     let class = own.map_or_else(|| one(&Class::BUILT_IN, &mut g.rng), |(_, class)| class);
+    let class = if g.is_mask(&name) { Class::Text } else { class };
     Column {
         name,
         class,
         own_type: own.map(|(id, _)| id),
         key: false,
+        unique: false,
+        masked: false,
         optional: false,
         not_null: false,
         generated: false,
@@ -158,6 +185,7 @@ fn key(g: &mut Gen, column: &mut Column) -> String {
         _ => ("integer CHECK (true)", false, false),
     };
     (column.not_null, column.always, column.optional) = (true, always, optional);
+    column.unique = text.contains("PRIMARY KEY") || text.contains("UNIQUE");
     text.into()
 }
 
@@ -173,7 +201,7 @@ fn other(g: &mut Gen, column: &mut Column, source: Option<String>) -> String {
             column.optional = true;
             format!("{kind} DEFAULT {}", column.class.plain_literal(&mut g.rng))
         }
-        4 => match source {
+        4 if !g.is_mask(&column.name) => match source {
             Some(source) => {
                 (column.class, column.own_type, column.generated) = (Class::Int4, None, true);
                 format!("integer GENERATED ALWAYS AS ({source} * 2) STORED")

@@ -30,7 +30,8 @@ fn plain_source(g: &mut Gen) -> Option<Table> {
 
 /// The columns of another table, without what does not come along.
 fn bare(columns: &[Column]) -> Vec<Column> {
-    let bare = |c: &Column| Column { optional: false, generated: false, always: false, ..c.clone() };
+    let bare =
+        |c: &Column| Column { optional: false, generated: false, always: false, unique: false, ..c.clone() };
     columns.iter().map(bare).collect()
 }
 
@@ -82,7 +83,10 @@ fn inherits(g: &mut Gen) {
     let from = g.table_name(&parent);
     let mut columns: Vec<Column> = parent.columns.clone();
     // Neither identity nor uniqueness is inherited.
-    columns.iter_mut().filter(|c| c.always || c.key).for_each(|c| (c.always, c.optional) = (false, false));
+    columns
+        .iter_mut()
+        .filter(|c| c.always || c.key)
+        .for_each(|c| (c.always, c.optional, c.unique) = (false, false, false));
     let own = create::column(g, &columns);
     let text = if g.rng.one_in(2) {
         let text = format!("{} {}", g.name(&own.name), create::type_name(g, &own));
@@ -104,6 +108,8 @@ fn partition_key() -> Column {
         class: Class::Int4,
         own_type: None,
         key: false,
+        unique: false,
+        masked: false,
         optional: false,
         not_null: true,
         generated: false,

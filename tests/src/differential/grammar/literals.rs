@@ -1,5 +1,6 @@
 //! Literals that PostgreSQL takes for a column of each class, with its default settings.
 
+use super::super::script::{Piece, Script};
 use super::types::Class;
 
 /// As programs that write dumps spell them.
@@ -45,7 +46,6 @@ pub(super) fn plain(class: Class) -> &'static [&'static str] {
         Class::Range => &["'[1,5)'", "'empty'", "'(,3]'"],
         Class::Ints => &["'{1,2}'", "'{}'", "'{NULL,3}'", "'{{1,2},{3,4}}'"],
         Class::Texts => &["'{a,b}'", "'{\"x y\",NULL,\"NULL\"}'", "'{}'", "'{007}'"],
-        Class::Bools => &["'{t,f}'", "'{true,NULL}'"],
         Class::Enum => &["'lo'", "'mid'", "'hi'"],
         Class::Composite => &["'(1,x)'", "'(,\"a b\")'"],
     }
@@ -238,10 +238,33 @@ pub(super) fn odd(class: Class) -> &'static [&'static str] {
             "'{{a,b},{c,d}}'",
             "ARRAY['{', '\"', E'\\\\']",
         ],
-        Class::Bools => &["ARRAY[true, false]", "'{yes,0}'", "ARRAY[1 = 1]"],
         Class::Enum => &["'lo'", "E'h\\x69'", "$$mid$$", "U&'l\\006f'"],
         Class::Composite => &["ROW(1, 'x')", "(2, 'y')", "ROW(NULL, '')", "'( 3 ,\"q\"\"r\")'", "(1, true)"],
     }
+}
+
+/// For each class a type, and a statement for each literal.
+pub(super) fn scripts() -> Vec<Script> {
+    let own = [
+        (Class::Enum, "mood", "CREATE TYPE mood AS ENUM ('lo', 'mid', 'hi');\n"),
+        (Class::Composite, "pair", "CREATE TYPE pair AS (n integer, t text);\n"),
+    ];
+    let built_in = Class::BUILT_IN.map(|class| (class, class.first_spelling(), ""));
+    let mut scripts: Vec<Script> = Vec::new();
+    for (class, kind, before) in built_in.into_iter().chain(own) {
+        let mut pieces = vec![Piece::text(format!("{before}CREATE TABLE public.t (v {kind});\n"))];
+        let inserted = plain(class).iter().chain(odd(class));
+        pieces.extend(
+            inserted.map(|literal| Piece::text(format!("INSERT INTO public.t (v) VALUES ({literal});\n"))),
+        );
+        let rows = copy(class).iter().map(|value| format!("{value}\n")).collect();
+        pieces.push(Piece::rows("COPY public.t (v) FROM stdin;\n".into(), rows, "", "\\.\n".into()));
+        let script = Script { pieces, ..Script::default() };
+        if !scripts.contains(&script) {
+            scripts.push(script);
+        }
+    }
+    scripts
 }
 
 const INTEGERS: &[&str] = &[
@@ -449,7 +472,6 @@ pub(super) fn copy(class: Class) -> &'static [&'static str] {
         Class::Range => &["[1,5)", "empty", "[1,1]"],
         Class::Ints => &["{1,2}", "{}", "{NULL,3}", "{null}", "[0:1]={7,8}", "{{1},{2}}"],
         Class::Texts => &["{a,b}", "{\"x y\",NULL,\"NULL\"}", "{null}", "{007,1.50}", "{\"a\\\\\\\\b\"}"],
-        Class::Bools => &["{t,f}", "{yes,NULL}"],
         Class::Enum => &["lo", "mid", "hi"],
         Class::Composite => &["(1,x)", "(,\"a b\")", "(2,\"q\\\\\"r\")"],
     }

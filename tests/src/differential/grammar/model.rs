@@ -13,6 +13,10 @@ pub(super) struct Column {
     pub(super) own_type: Option<Id>,
     /// Each row has another value.
     pub(super) key: bool,
+    /// An index says so.
+    pub(super) unique: bool,
+    /// The configuration of transforms names it; set in what [`super::Gen::some_table`] gives.
+    pub(super) masked: bool,
     /// May be left out of a row.
     pub(super) optional: bool,
     pub(super) not_null: bool,

@@ -2,7 +2,25 @@
 
 use crate::rng::Rng;
 
-pub(super) const SCHEMAS: [&str; 6] = ["app", "stage", "App", "postgres", "a.b", "my schema"];
+/// `postgres` is the schema of the user who runs the scripts, which decides much and is seldom there.
+pub(super) const SCHEMAS: [&str; 16] = [
+    "app",
+    "stage",
+    "App",
+    "a.b",
+    "my schema",
+    "app",
+    "stage",
+    "App",
+    "a.b",
+    "my schema",
+    "app",
+    "stage",
+    "App",
+    "a.b",
+    "my schema",
+    "postgres",
+];
 pub(super) const TABLES: [&str; 5] = ["t", "u", "acct", "items", "Order"];
 pub(super) const COLUMNS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 pub(super) const ODD_TABLES: [&str; 7] = [

@@ -89,7 +89,11 @@ fn variable(g: &mut Gen) {
     let name = g.table_name(&table);
     let n = g.next();
     let spelled = g.name(&column.name);
-    let value = column.class.plain_literal(&mut g.rng);
+    let value = if column.masked {
+        format!("'{}'", g.canary())
+    } else {
+        column.class.plain_literal(&mut g.rng).into()
+    };
     let inside = value.trim_matches('\'');
     if inside.contains('\'') || inside.contains('\\') {
         return;

@@ -49,6 +49,7 @@ fn copy_row(g: &mut Gen, columns: &[&Column]) -> String {
     let values: Vec<String> = columns
         .iter()
         .map(|column| match () {
+            () if column.masked => format!("{} {}", g.canary(), g.rng.below(9)),
             () if column.key => key_value(g).to_string(),
             () if column.fixed => (1 + g.rng.below(9)).to_string(),
             () if !column.not_null && g.rng.one_in(8) => "\\N".into(),
@@ -67,8 +68,9 @@ fn key_value(g: &mut Gen) -> u64 {
 fn chosen<'t>(g: &mut Gen, table: &'t Table, with_generated: bool) -> Vec<&'t Column> {
     let may = table.columns.iter().filter(|column| with_generated || !column.generated);
     let must = |column: &Column| column.not_null && !column.optional;
-    let mut columns: Vec<&Column> =
-        may.filter(|column| must(column) || column.fixed || !g.rng.one_in(6)).collect();
+    let mut columns: Vec<&Column> = may
+        .filter(|column| must(column) || column.fixed || !g.rng.one_in(if column.masked { 20 } else { 6 }))
+        .collect();
     if columns.is_empty() {
         columns = copied(table).take(1).collect();
     }
@@ -137,7 +139,25 @@ pub(super) fn values(g: &mut Gen, columns: &[&Column], system: bool) -> String {
     columns.iter().map(|column| value(g, column, system)).collect::<Vec<_>>().join(", ")
 }
 
+/// A value that must not be seen.
+pub(super) fn masked_value(g: &mut Gen) -> String {
+    let canary = g.canary();
+    match g.rng.below(60) {
+        0 => format!("E'{canary}'"),
+        1 => format!("$${canary}$$"),
+        2 => format!("'{canary}'::text"),
+        3 => format!("'{canary}' || 'x'"),
+        4 => format!("N'{canary}'"),
+        5 => format!("text '{canary}'"),
+        6 => format!("upper('x') || '{canary}'"),
+        _ => format!("'{canary}'"),
+    }
+}
+
 fn value(g: &mut Gen, column: &Column, system: bool) -> String {
+    if column.masked && !column.generated {
+        return masked_value(g);
+    }
     if column.generated || column.always && !system {
         return "DEFAULT".into();
     }
@@ -170,7 +190,7 @@ fn tail(g: &mut Gen, table: &Table) -> String {
     if !g.about(Subject::Conflict) {
         return String::new();
     }
-    let key = table.columns.iter().find(|column| column.key && column.class == Class::Int4);
+    let key = table.columns.iter().find(|column| column.unique && column.class == Class::Int4);
     match g.rng.below(7) {
         0..=2 => " ON CONFLICT DO NOTHING".into(),
         3 => " RETURNING *".into(),
@@ -187,7 +207,9 @@ fn tail(g: &mut Gen, table: &Table) -> String {
 
 /// Rows that are there already, again: what ON CONFLICT is for.
 pub(super) fn again(g: &mut Gen) {
-    let Some(table) = g.some_table(|t| t.columns.first().is_some_and(|c| c.key && !c.always)) else { return };
+    let Some(table) = g.some_table(|t| t.columns.first().is_some_and(|c| c.unique && !c.always)) else {
+        return;
+    };
     let name = g.table_name(&table);
     let columns: Vec<&Column> = table.columns.iter().filter(|column| !column.generated).collect();
     let names = spelled(g, &columns);

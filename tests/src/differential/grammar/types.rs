@@ -39,7 +39,6 @@ pub(super) enum Class {
     Range,
     Ints,
     Texts,
-    Bools,
     Enum,
     Composite,
 }
@@ -95,7 +94,16 @@ impl Class {
 
     /// A spelling of the type.
     pub(super) fn spelling(self, rng: &mut Rng) -> &'static str {
-        let all: &[&str] = match self {
+        one(self.spellings(), rng)
+    }
+
+    /// How pg_dump spells it.
+    pub(super) fn first_spelling(self) -> &'static str {
+        self.spellings()[0]
+    }
+
+    fn spellings(self) -> &'static [&'static str] {
+        match self {
             Self::Int2 => &["smallint", "int2", "pg_catalog.int2"],
             Self::Int4 => &["integer", "int", "int4", "INTEGER", "pg_catalog.int4"],
             Self::Int8 => &["bigint", "int8"],
@@ -129,11 +137,9 @@ impl Class {
             Self::Range => &["int4range"],
             Self::Ints => &["integer[]", "int4[]", "int ARRAY", "_int4"],
             Self::Texts => &["text[]", "_text", "text[][]"],
-            Self::Bools => &["boolean[]"],
             // Only as a type of the script's own.
             Self::Enum | Self::Composite => &["text"],
-        };
-        one(all, rng)
+        }
     }
 
     /// A value as programs write it.

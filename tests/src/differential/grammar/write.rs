@@ -1,6 +1,6 @@
 //! Statements that write rows without saying which.
 
-use super::model::{Kind, TEMP, Table};
+use super::model::{Column, Kind, TEMP, Table};
 use super::types::one;
 use super::{Gen, names, rows};
 
@@ -24,9 +24,14 @@ fn update(g: &mut Gen) {
         return;
     };
     let name = g.table_name(&table);
-    let (spelled, value) = (g.name(&column.name), column.class.plain_literal(&mut g.rng));
+    let (spelled, value) = (g.name(&column.name), plain_value(g, &column));
     let only = one(&["", "", "ONLY "], &mut g.rng);
     g.statement(format!("UPDATE {only}{name} SET {spelled} = {value}"));
+}
+
+/// A literal for a column.
+pub(super) fn plain_value(g: &mut Gen, column: &Column) -> String {
+    if column.masked { rows::masked_value(g) } else { column.class.plain_literal(&mut g.rng).into() }
 }
 
 fn delete(g: &mut Gen) {
