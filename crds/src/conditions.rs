@@ -49,7 +49,7 @@ pub enum Reason {
     UsageError,
     /// Exit code 3: the dump is cut off, damaged, or of a kind that cannot be loaded.
     DumpBroken,
-    /// Exit code 4: the positions do not fit.
+    /// Exit code 4: the positions do not fit, or another complete run lies in the same set.
     RangeDoesNotFit,
     /// Exit code 5: the checkpoint is of another dump or configuration.
     CheckpointMismatch,

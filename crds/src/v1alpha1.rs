@@ -75,7 +75,7 @@ pub struct ReplicaBootstrapSpec {
     pub source: SourceSpec,
 
     /// The WAL position of the dump's snapshot, like `16/B374D848`. Every change must lie below it. Without it the
-    /// changes must lie below the live entries in the set.
+    /// set must hold no live changes (`sequence.allowLiveEntries`).
     #[serde(rename = "snapshotLSN", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 17), regex(pattern = r"^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$"))]
     pub snapshot_lsn: Option<String>,
@@ -181,7 +181,7 @@ pub enum RowForm {
     Packed,
 }
 
-/// Which sequence numbers the changes get.
+/// Which sequence numbers the changes get, and beside what else in the set.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SequenceSpec {
@@ -193,6 +193,19 @@ pub struct SequenceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub gap: Option<i64>,
+    /// Begin the run in a set that holds others, of other databases or of other parts of one. Rows that are in several dumps
+    /// are then on the replica as often. Without it such a run is refused.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub beside_other_runs: bool,
+    /// Begin the run without `snapshotLSN` in a set that holds live changes. Without it such a run is refused.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_live_entries: bool,
+}
+
+/// What is not asked for is left out, so that a hash of the whole stays what it was before it could be asked for.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The change stream, and what it is told.

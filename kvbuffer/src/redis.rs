@@ -19,6 +19,7 @@ mod commit;
 mod connect;
 mod delete;
 mod keys;
+mod plain;
 mod reader;
 mod reply;
 mod server;
@@ -65,7 +66,7 @@ pub struct ConnectOptions {
     pub client_cert_file: Option<PathBuf>,
     /// PEM file with its key.
     pub client_key_file: Option<PathBuf>,
-    /// How long to wait for a connection.
+    /// How long to wait for a connection, with all that it takes.
     pub connect_timeout: Duration,
     /// How long to wait for an answer.
     pub response_timeout: Duration,
@@ -140,7 +141,11 @@ impl Buffer {
         let connected = connect::connect(&options, &keys).await?;
         let shared = Shared { options, keys, ttl, address: connected.address, client: connected.client };
         let buffer = Self { shared: Arc::new(shared), connection: connected.connection };
-        buffer.ping().await?;
+        // A server that takes connections and says nothing is not connected to.
+        match tokio::time::timeout(buffer.shared.options.connect_timeout, buffer.ping()).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(buffer.error("connect", ErrorKind::Timeout)),
+        }
         Ok(buffer)
     }
 

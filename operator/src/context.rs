@@ -8,6 +8,7 @@ use crds::ReplicaBootstrap;
 use crds::v1alpha1::Phase;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, ResourceExt};
@@ -15,9 +16,9 @@ use tokio::sync::watch;
 
 use crate::admin::Admin;
 use crate::controller::build::Settings;
-use crate::controller::validate::{has_ended, validate};
+use crate::controller::validate::{Validated, has_ended, validate};
 use crate::controller::{plan, status};
-use crate::queue::{self, Answer, Claim, Limits, Target};
+use crate::queue::{self, Answer, Claim, Complete, Limits, Target};
 
 /// How long a place is kept for a Job that the watch has not shown yet.
 const KEPT: Duration = Duration::from_secs(60);
@@ -127,6 +128,14 @@ impl Context {
             given.insert(me.uid.clone(), (me.clone(), Instant::now()));
         }
         answer
+    }
+
+    /// Why the object's run cannot begin beside what lies in its set, as far as the other objects tell.
+    #[must_use]
+    pub fn beside(&self, me: &Validated) -> Option<String> {
+        let now = Timestamp::now();
+        let complete: Vec<_> = self.objects().filter_map(|object| Complete::of(&object, now)).collect();
+        queue::beside(me, &complete)
     }
 
     /// Takes a place back: the watch shows the Job now, or there will be none.

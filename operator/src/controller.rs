@@ -165,6 +165,11 @@ impl One<'_> {
     /// Asks for a place and takes it.
     async fn create(&self) -> Result<Action, Error> {
         self.forget_earlier().await?;
+        if let Some(why) = self.beside() {
+            // It holds up nobody, and is asked for again should the other one go.
+            self.around.context.stand_back(&self.valid.uid);
+            return self.report(&Situation::Beside(why)).await.map(|_| Action::requeue(QUEUE_PAUSE));
+        }
         if let Some(situation) = self.wait_for_place() {
             return self.report(&situation).await.map(|_| Action::requeue(QUEUE_PAUSE));
         }
@@ -235,6 +240,15 @@ impl One<'_> {
             apply::forget_run(&self.around.context.client, self.object).await?;
         }
         Ok(())
+    }
+
+    /// Why the run cannot begin where it has not begun yet.
+    fn beside(&self) -> Option<String> {
+        let status = self.object.status.as_ref();
+        let has_begun = status.is_some_and(|status| {
+            status.start_time.is_some() && status.run_id.as_deref() == Some(self.valid.run())
+        });
+        if has_begun { None } else { self.around.context.beside(self.valid) }
     }
 
     /// None when there is a place.

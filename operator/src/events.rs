@@ -18,7 +18,7 @@ pub const RESUMED: &str = "Resumed";
 pub const POD_FAILED: &str = "PodFailed";
 
 /// Reasons of `Ready` that somebody should look at.
-const WARNINGS: [&str; 8] = [
+const WARNINGS: [&str; 9] = [
     "Unschedulable",
     "ImagePullFailed",
     "VolumeMissing",
@@ -26,6 +26,7 @@ const WARNINGS: [&str; 8] = [
     "Forbidden",
     "JobConflict",
     "InvalidSpec",
+    "RangeDoesNotFit",
     "Retrying",
 ];
 
@@ -61,11 +62,17 @@ pub fn of_change(old: &ReplicaBootstrapStatus, new: &ReplicaBootstrapStatus) -> 
 }
 
 fn event(type_: EventType, reason: &str, note: String) -> Event {
-    let end = (0..=LONGEST.min(note.len())).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+    let note = if note.len() > LONGEST {
+        let room = LONGEST - '…'.len_utf8();
+        let end = (0..=room).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+        format!("{}…", &note[..end])
+    } else {
+        note
+    };
     Event {
         type_,
         reason: reason.to_owned(),
-        note: Some(note[..end].to_owned()),
+        note: Some(note),
         action: "Reconcile".to_owned(),
         secondary: None,
     }

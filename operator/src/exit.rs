@@ -16,7 +16,7 @@ pub fn meaning(code: i32) -> (Reason, &'static str) {
         ),
         4 => (
             Reason::RangeDoesNotFit,
-            "the changes would reach the snapshot LSN, a live change or another run: free the range, or choose spec.sequence",
+            "the changes would reach the snapshot LSN, a live change or another run, or the set holds another run or live changes already: free the range, or choose spec.sequence",
         ),
         5 => (
             Reason::CheckpointMismatch,
@@ -37,7 +37,7 @@ pub fn meaning(code: i32) -> (Reason, &'static str) {
         12 => (Reason::RedisFull, "Redis is full: give it more memory"),
         13 => (Reason::ChangeStreamAway, "the change stream is away"),
         101 => (Reason::InternalError, "an internal error: please report it with the log"),
-        130 | 137 | 143 => (Reason::Killed, "the pod was stopped"),
+        130 | 137 | 141 | 143 => (Reason::Killed, "the pod was stopped"),
         _ => (Reason::UnknownExit, "the runner does not give this code: see the pod's log"),
     }
 }

@@ -3,9 +3,12 @@
 //! Places are given in the order of creation to whoever fits, so that a run for a busy Redis does not hold up one for
 //! another.
 
+use crds::ReplicaBootstrap;
+use crds::v1alpha1::Phase;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::controller::validate::{Address, Validated};
+use crate::controller::validate::{Address, Validated, validate};
+use crate::names;
 
 /// The Redis of a run, as far as references tell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -72,6 +75,58 @@ pub struct Claim {
     pub target: Target,
     /// Its rank: creation, then the name, so that there is one order.
     pub rank: (Option<Timestamp>, String, String),
+}
+
+/// A complete run that lies in a set, as far as statuses tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complete {
+    /// The object's UID.
+    pub uid: String,
+    /// Where it lies.
+    pub target: Target,
+    /// The name under which the runner has registered it.
+    pub run: String,
+    /// Its sequence numbers.
+    pub range: (i64, i64),
+}
+
+impl Complete {
+    /// The complete run of an object; none if there is none, or if the set must have expired by now.
+    #[must_use]
+    pub fn of(object: &ReplicaBootstrap, now: Timestamp) -> Option<Self> {
+        let status = object.status.as_ref().filter(|status| status.phase == Some(Phase::Succeeded))?;
+        let said = status.run.as_ref().filter(|run| Some(&run.id) == status.run_id.as_ref())?;
+        if said.buffer_expires.as_ref().is_some_and(|time| time.0 < now) {
+            return None;
+        }
+        let range = said.range.as_ref()?;
+        let valid = validate(object).ok()?;
+        let run = names::redis_run(&valid.namespace, &valid.name);
+        let range = (range.first?, range.last?);
+        Some(Self { target: Target::of(&valid), uid: valid.uid, run, range })
+    }
+}
+
+/// Why the object cannot begin beside what lies in its set; the runner would say the same.
+#[must_use]
+pub fn beside(me: &Validated, all: &[Complete]) -> Option<String> {
+    if me.spec.sequence.as_ref().is_some_and(|sequence| sequence.beside_other_runs) {
+        return None;
+    }
+    let target = Target::of(me);
+    let mut others: Vec<_> = all.iter().filter(|one| one.uid != me.uid && one.target == target).collect();
+    others.sort_by(|a, b| a.run.cmp(&b.run));
+    let named: Vec<_> = others
+        .iter()
+        .map(|one| format!("{} (complete, sequences {} to {})", one.run, one.range.0, one.range.1))
+        .collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "run {} cannot begin beside {}, in the same set: the replica applies all of them, so rows that are in several dumps arrive there several times; delete the other one's entries (pg-bootstrap-sync ranges purge) and object, choose another redis.key, or set sequence.besideOtherRuns if it is meant",
+            names::redis_run(&me.namespace, &me.name),
+            named.join(", ")
+        )
+    })
 }
 
 /// How many may run.
@@ -183,6 +238,57 @@ mod tests {
             ask("a", vec![claim("a", "r", "s")], vec![claim("a", "r", "s")], limits(Some(1), 1)),
             Answer::Go
         );
+    }
+
+    /// An object of another name, whose run is complete.
+    fn complete(name: &str) -> ReplicaBootstrap {
+        let mut object = object();
+        object.metadata.name = Some(name.to_owned());
+        object.metadata.uid = Some(name.to_owned());
+        object.status = Some(
+            serde_json::from_value(serde_json::json!({
+                "phase": "Succeeded", "runId": "1",
+                "run": {"id": "1", "range": {"first": 1, "last": 402}, "bufferExpires": "2026-01-02T00:00:00Z"},
+            }))
+            .unwrap(),
+        );
+        object
+    }
+
+    #[test]
+    fn nobody_begins_beside_a_complete_run() {
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let asks = |me: &ReplicaBootstrap, other: &ReplicaBootstrap| {
+            let all: Vec<_> = Complete::of(other, now).into_iter().collect();
+            beside(&validated(me), &all)
+        };
+        let (me, other) = (object(), complete("us"));
+        let said = asks(&me, &other).unwrap();
+        for text in ["shop.eu", "shop.us", "sequences 1 to 402", "sequence.besideOtherRuns"] {
+            assert!(said.contains(text), "no {text} in {said}");
+        }
+        // Its own run, another set, and what nobody knows to be there.
+        let mut own = other.clone();
+        own.metadata.uid = me.metadata.uid.clone();
+        assert_eq!(asks(&me, &own), None);
+        let mut elsewhere = other.clone();
+        elsewhere.spec.redis.key = Some("other".to_owned());
+        assert_eq!(asks(&me, &elsewhere), None);
+        let late = "2026-01-03T00:00:00Z".parse().unwrap();
+        assert_eq!(Complete::of(&other, late), None);
+        let changes: [fn(&mut crds::ReplicaBootstrapStatus); 3] = [
+            |status| status.phase = Some(Phase::Failed),
+            |status| status.run_id = Some("2".to_owned()),
+            |status| status.run.as_mut().unwrap().range.as_mut().unwrap().last = None,
+        ];
+        for change in changes {
+            let mut other = other.clone();
+            change(other.status.as_mut().unwrap());
+            assert_eq!(Complete::of(&other, now), None);
+        }
+        let mut meant = me;
+        meant.spec.sequence = Some(serde_json::from_str(r#"{"besideOtherRuns": true}"#).unwrap());
+        assert_eq!(asks(&meant, &other), None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn flag() -> BoolishValueParser {
     max_term_width = 80,
     after_help = "Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; \
 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: \
-10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal."
+10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal; 141 nobody reads --output -."
 )]
 pub struct Cli {
     /// A command other than loading.
@@ -107,7 +107,7 @@ pub struct LoadArgs {
     pub dump_file: Option<String>,
 
     /// The WAL position of the dump's snapshot, like 16/B374D848. Every change must lie below it. Without it the
-    /// changes must lie below the live entries in the set.
+    /// set must hold no live changes (--allow-live-entries).
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
 
@@ -148,6 +148,15 @@ pub struct LoadArgs {
     /// Load into a Redis whose maxmemory-policy may drop the set without a word.
     #[arg(long, env = "PGBOOTSTRAP_ALLOW_EVICTION", value_parser = flag(), help_heading = "Redis")]
     pub allow_eviction: bool,
+
+    /// Begin a run in a set that holds others, of other databases or of other parts of one. Rows that are in several
+    /// dumps are then on the replica as often.
+    #[arg(long, env = "PGBOOTSTRAP_BESIDE_OTHER_RUNS", value_parser = flag(), help_heading = "Redis")]
+    pub beside_other_runs: bool,
+
+    /// Begin a run without --snapshot-lsn in a set that holds live changes.
+    #[arg(long, env = "PGBOOTSTRAP_ALLOW_LIVE_ENTRIES", value_parser = flag(), help_heading = "Redis")]
+    pub allow_live_entries: bool,
 
     /// Wait while Redis uses more than this: bytes (8GiB) or a share of its maxmemory (90%).
     #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE", help_heading = "Redis")]

@@ -80,6 +80,10 @@ pub struct RedisTarget {
     pub publish: bool,
     /// Accept a policy that may drop the set.
     pub allow_eviction: bool,
+    /// Begin a run where the set holds others.
+    pub beside_other_runs: bool,
+    /// Begin a run without a snapshot's position where the set holds live changes.
+    pub allow_live_entries: bool,
     /// Memory above which to wait.
     pub high_water: Option<HighWater>,
     /// How long to try again.
@@ -323,7 +327,9 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
             "--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none",
         ));
     }
-    let (connect, keys) = connection(&args.kv)?;
+    let (mut connect, keys) = connection(&args.kv)?;
+    let retry = duration("--retry-timeout", &args.retry_timeout)?;
+    connect.connect_timeout = connect.connect_timeout.min(retry);
     Ok(Target::Redis(Box::new(RedisTarget {
         connect,
         keys,
@@ -331,8 +337,10 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
         run: args.run_id.clone(),
         publish: args.publish == Publish::Always,
         allow_eviction: args.allow_eviction,
+        beside_other_runs: args.beside_other_runs,
+        allow_live_entries: args.allow_live_entries,
         high_water: args.memory_high_water.as_deref().map(high_water).transpose()?,
-        retry: duration("--retry-timeout", &args.retry_timeout)?,
+        retry,
         full: duration("--full-timeout", &args.full_timeout)?,
     })))
 }

@@ -116,6 +116,9 @@ pub enum Error {
         #[source]
         error: std::io::Error,
     },
+    /// Nobody reads standard output any more, where the changes go.
+    #[error("nobody reads standard output any more")]
+    ReaderGone,
     /// Stopped by a signal; everything durable is in the checkpoint.
     #[error("stopped by {0}; called again, without --restart, the command goes on from the checkpoint")]
     Stopped(Signal),
@@ -294,6 +297,24 @@ pub enum RangeError {
         /// What to do.
         advice: &'static str,
     },
+    /// Other runs lie in the set.
+    #[error(
+        "run {run:?} cannot begin beside {others}, in the same set: the replica applies all of them, so rows that are in several dumps arrive there several times; delete the other run (`ranges purge --run-id NAME`), give this one a set of its own (--kv-key), or say --beside-other-runs if it is meant"
+    )]
+    Beside {
+        /// The run.
+        run: String,
+        /// The others: names, states and ranges.
+        others: String,
+    },
+    /// Live changes lie in the set, and nothing tells on which side of the dump.
+    #[error(
+        "the set holds live changes (the last at {last}), and --snapshot-lsn is missing: a change that the dump holds already would be applied to it again; give the LSN at which the dump was taken, empty the set, or say --allow-live-entries if it is meant"
+    )]
+    LiveEntries {
+        /// The last one's position.
+        last: String,
+    },
     /// The highest position was reached.
     #[error("sequence numbers end at {0}")]
     Exhausted(u64),
@@ -330,6 +351,8 @@ impl Error {
             Self::Full { .. } => 12,
             Self::ChangeStreamAway { .. } => 13,
             Self::Panic(_) => 101,
+            // What a shell says of a program that SIGPIPE has ended.
+            Self::ReaderGone => 141,
             Self::Stopped(Signal::Interrupt) => 130,
             Self::Stopped(Signal::Terminate) => 143,
         }

@@ -33,7 +33,7 @@
 //! [`cli`] is the command line as typed, [`config`] what it means, [`load`] the course of a run, [`pipeline`] its
 //! threads, [`selection`] what is left out by choice, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
 //! survives, [`inspect`] a look at a dump beforehand, [`verify`] the comparison of what lies in Redis with the dump, [`error`] what may pass and what the exit
-//! codes are.
+//! codes are, [`off_thread`] where disks are waited for.
 
 pub mod budget;
 pub mod change_stream;
@@ -45,6 +45,7 @@ pub mod error;
 pub mod inspect;
 pub mod load;
 pub mod metrics;
+pub mod off_thread;
 pub mod pipeline;
 pub mod planner;
 pub mod progress;
@@ -84,9 +85,9 @@ pub async fn run(cli: Cli) -> u8 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match &cli.command {
         Some(Command::Completions { shell }) => {
-            let mut command = Cli::command();
-            clap_complete::generate(*shell, &mut command, "pg-bootstrap-sync", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "pg-bootstrap-sync", &mut script);
+            say(&String::from_utf8_lossy(&script))
         }
         Some(Command::Verify(args)) => {
             telemetry::init(args.log_format, args.quiet);
@@ -112,6 +113,8 @@ pub async fn run(cli: Cli) -> u8 {
     };
     match result {
         Ok(()) => 0,
+        // As other programs that nobody reads any more.
+        Err(error @ Error::ReaderGone) => error.exit_code(),
         Err(error) => {
             let code = error.exit_code();
             let text = error::chain(&error);
@@ -130,7 +133,8 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     }
     let result = reported(&config, &progress, &stop).await;
     shown.end().await;
-    if !args.quiet && progress.details().begun {
+    let unread = matches!(result, Err(Error::ReaderGone));
+    if !args.quiet && !unread && progress.details().begun {
         let (first, ending) = match &result {
             Ok(outcome) => (Some(outcome.first), outcome.ending),
             Err(_) => (None, Ending::Stopped),
@@ -151,8 +155,7 @@ async fn verify(args: &LoadArgs) -> Result<(), Error> {
     shown.end().await;
     let report = result?;
     if !args.quiet {
-        // As below: a reader that went away misses it.
-        let _ = std::io::stdout().write_all(report.text().as_bytes());
+        say(&report.text())?;
     }
     report.verdict()
 }
@@ -168,8 +171,7 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
         ListFormat::Text => report.text(),
         ListFormat::Json => report.json(),
     };
-    // As below: a reader that went away misses it.
-    let _ = std::io::stdout().write_all(said.as_bytes());
+    say(&said)?;
     failed.map_or(Ok(()), Err)
 }
 
@@ -191,9 +193,7 @@ async fn transform(command: &TransformCommand) -> Result<(), Error> {
         TransformCommand::Suggest(_) => transforms::suggest(&config, &stop).await?,
         TransformCommand::Preview(args) => transforms::preview(&config, args.rows_per_table, &stop).await?,
     };
-    // As below: a reader that went away misses it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    say(&text)
 }
 
 async fn ranges(args: &RangesArgs) -> Result<(), Error> {
@@ -204,9 +204,19 @@ async fn ranges(args: &RangesArgs) -> Result<(), Error> {
             format!("purged run {run_id}: {deleted} entries\n")
         }
     };
-    // As below: a reader that went away misses it.
-    let _ = std::io::stdout().write_all(said.as_bytes());
-    Ok(())
+    say(&said)
+}
+
+/// Prints what was asked for. A reader that went away has seen enough; whatever else keeps it from arriving is an error:
+/// what is only in part there may read as a whole.
+fn say(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::File { action: "write to", path: "standard output".into(), error })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What shows the progress, until it is ended.
@@ -245,14 +255,18 @@ async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
         Some(target) => Some(Reporter::start(target.clone(), ttl, Arc::clone(progress)).await?),
         None => None,
     };
-    let result = match transforms::prepare(config, stop).await {
-        Ok(config) => announced(&config, progress, stop).await,
-        Err(error) => Err(error),
-    };
+    let result = looked_at(config, progress, stop).await;
     if let Some(reporter) = reporter {
         reporter.finish(result.as_ref().err().map(|error| error::chain(error))).await;
     }
     result
+}
+
+/// The load, once it is known that there is a dump.
+async fn looked_at(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    load::look(config, stop).await?;
+    let config = transforms::prepare(config, stop).await?;
+    announced(&config, progress, stop).await
 }
 
 /// The load, between what the change stream is told.

@@ -16,23 +16,26 @@ use kvbuffer::{Position, Sequence};
 
 use crate::change_stream::Begun;
 use crate::checkpoint::{Checkpoint, file};
-use crate::config::{Config, Shape, Target};
+use crate::config::{Config, Target};
 use crate::decompress::Compression;
 use crate::error::{DumpError, Error};
+use crate::off_thread::off_thread;
 use crate::pipeline::{Pipeline, Start, Task, Walk};
 use crate::planner::{Limit, LimitKind};
 use crate::progress::Progress;
 use crate::progress::summary::Ending;
-use crate::reject::RejectFile;
+use crate::reject::{Owner, RejectFile};
 use crate::sink::Sink;
 use crate::sink::file::FileSink;
 use crate::sink::null::NullSink;
 use crate::sink::redis::RedisSink;
 use crate::sink::redis::session::{Run, Session};
-use crate::source::{Identity, Location};
+use crate::source::Identity;
 use crate::stop::Stop;
+pub use look::look;
 use writer::Loader;
 
+mod look;
 mod writer;
 
 /// How a load ended, and where its range begins.
@@ -136,7 +139,10 @@ async fn attempt(
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let identity = identity(config, stop).await?;
-    several_databases(config, stop).await?;
+    let owner = owner(config, identity.as_ref());
+    if let Some(path) = &config.rejects.file {
+        RejectFile::check(path, &owner)?;
+    }
     let mut beginning = match &config.target {
         Target::Redis(target) => {
             let streaming = before.begun == Some(Begun::Streaming);
@@ -157,22 +163,44 @@ async fn attempt(
         checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
     progress.begin(checkpoint.as_ref(), bytes, size);
     if let Some(done) = checkpoint.as_ref().filter(|checkpoint| checkpoint.complete) {
-        if let Err(error) = same_pipe(config, done, stop).await {
+        let confirmed = confirm(config, done, &mut beginning.sink, progress, stop).await;
+        if confirmed.is_err() {
             beginning.sink.release().await;
-            return Err(error);
         }
-        beginning.sink.finish(done).await?;
-        progress.verified();
-        mirror(config, done)?;
-        return Ok(Outcome { ending: Ending::AlreadyDone, first: first.get() });
+        return confirmed.map(|()| Outcome { ending: Ending::AlreadyDone, first: first.get() });
     }
-    let result = run(config, beginning, checkpoint, progress, stop).await;
+    let result = run(config, beginning, owner, checkpoint, progress, stop).await;
     result.map(|()| Outcome { ending: Ending::Done, first: first.get() })
+}
+
+/// Whose lines the reject file may hold.
+fn owner(config: &Config, source: Option<&Identity>) -> Owner {
+    let target = match &config.target {
+        Target::Redis(target) => format!("{} {}", target.keys.set(), target.run),
+        Target::File(path) => path.display().to_string(),
+        Target::Stdout | Target::Nowhere => String::new(),
+    };
+    Owner::new(source, &target, &config.shape.parts())
+}
+
+/// A run that is done already is counted again.
+async fn confirm(
+    config: &Config,
+    done: &Checkpoint,
+    sink: &mut Sink,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<(), Error> {
+    same_pipe(config, done, stop).await?;
+    sink.finish(done).await?;
+    progress.verified();
+    Mirror::new(config).write(&Arc::new(done.clone()), true).await
 }
 
 async fn run(
     config: &Config,
     beginning: Beginning,
+    owner: Owner,
     checkpoint: Option<Checkpoint>,
     progress: &Arc<Progress>,
     stop: &Stop,
@@ -203,7 +231,7 @@ async fn run(
         }
         return Err(error);
     }
-    let result = drive(config, task, checkpoint, &mut sink, progress, stop).await;
+    let result = drive(config, task, owner, checkpoint, &mut sink, progress, stop).await;
     match &result {
         // Whoever corrects the command is not to find a run of another configuration.
         Err(error) if fresh && takes_nothing(error) => sink.forget().await,
@@ -216,29 +244,6 @@ async fn run(
 /// Errors of which it is certain that nothing was written before them.
 fn takes_nothing(error: &Error) -> bool {
     matches!(error, Error::NothingChosen(_) | Error::Dump { error: DumpError::Databases { .. }, .. })
-}
-
-/// Before anything is written, or deleted: where no database was chosen, looks for several at the start of the file.
-async fn several_databases(config: &Config, stop: &Stop) -> Result<(), Error> {
-    if config.shape.selection.database().is_some() || !matches!(config.location, Location::File(_)) {
-        return Ok(());
-    }
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
-        start: Start::Fresh,
-        first: Sequence::FIRST,
-        limit: None,
-        workers: 1,
-    };
-    let look = move |stop: &AtomicBool| {
-        // What is wrong with the file itself is said by whoever loads it.
-        match Walk::begin(&task, &task.location.name()) {
-            Ok(walk) => walk.look_for_databases(stop),
-            Err(_) => Ok(()),
-        }
-    };
-    aside(look, stop).await
 }
 
 /// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
@@ -276,19 +281,15 @@ pub(crate) async fn aside<T: Send + 'static>(
 async fn drive(
     config: &Config,
     task: Task,
+    owner: Owner,
     checkpoint: Option<Checkpoint>,
     sink: &mut Sink,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<(), Error> {
-    let rejects = match &config.rejects.file {
-        Some(path) => Some(RejectFile::open(
-            path,
-            checkpoint.as_ref().map_or(0, |c| c.reject_bytes),
-            config.shape.transforms.is_none(),
-        )?),
-        None => None,
-    };
+    let length = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.reject_bytes);
+    let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
+    let rejects = config.rejects.file.as_ref().map(open).transpose()?;
     let first = task.first;
     let pipeline = Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
@@ -341,7 +342,10 @@ async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Err
     let mut sink = RedisSink::new(session, run.target, at, Arc::clone(progress), run.stop.clone());
     if let Some(checkpoint) = adopted.as_ref().filter(|checkpoint| checkpoint.next != at) {
         // From the file: Redis' own checkpoint moves there first.
-        sink.adopt(checkpoint.clone()).await?;
+        if let Err(error) = sink.adopt(checkpoint.clone()).await {
+            sink.release().await;
+            return Err(error);
+        }
     }
     Ok(Beginning { sink: Sink::Redis(Box::new(sink)), checkpoint: adopted, first, limit, fresh })
 }
@@ -426,14 +430,6 @@ fn snapshot(config: &Config) -> Option<Limit> {
     Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
 }
 
-/// Writes the checkpoint to the file that was asked for.
-fn mirror(config: &Config, checkpoint: &Checkpoint) -> Result<(), Error> {
-    match (&config.target, &config.resume.write) {
-        (Target::Redis(_), Some(path)) => file::write(path, checkpoint),
-        _ => Ok(()),
-    }
-}
-
 /// The position of the change before `next`, if there is one from `first` on.
 fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
     let last = next.checked_sub(1).filter(|last| *last >= first)?;
@@ -468,12 +464,13 @@ impl Mirror {
     }
 
     /// Writes, but not too often; `now` says that it must be.
-    fn write(&mut self, checkpoint: &Checkpoint, now: bool) -> Result<(), Error> {
-        let Some(path) = &self.path else { return Ok(()) };
+    async fn write(&mut self, checkpoint: &Arc<Checkpoint>, now: bool) -> Result<(), Error> {
+        let Some(path) = self.path.clone() else { return Ok(()) };
         if !now && self.written.is_some_and(|at| at.elapsed() < MIRROR_EVERY) {
             return Ok(());
         }
-        file::write(path, checkpoint)?;
+        let checkpoint = Arc::clone(checkpoint);
+        off_thread(move || file::write(&path, &checkpoint)).await?;
         self.written = Some(Instant::now());
         Ok(())
     }

@@ -15,6 +15,9 @@ use crate::progress::Progress;
 /// The longest request that is read.
 const REQUEST: usize = 8 * 1024;
 
+/// When to accept again after a failure.
+const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Listens at `address` and answers in a task of its own.
 ///
 /// # Errors
@@ -24,7 +27,12 @@ pub async fn serve(address: SocketAddr, progress: Arc<Progress>) -> Result<Socke
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+        loop {
+            // Without a file descriptor to spare, say: that passes, and the connection waits.
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            };
             let progress = Arc::clone(&progress);
             tokio::spawn(async move {
                 let limit = std::time::Duration::from_secs(10);

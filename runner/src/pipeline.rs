@@ -34,6 +34,7 @@ use crate::source::{Identity, Location};
 use spares::Spares;
 pub use walk::Walk;
 
+mod first;
 mod spares;
 mod walk;
 

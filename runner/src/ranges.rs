@@ -30,7 +30,7 @@ pub struct Line {
     pub next: Option<u64>,
     /// Entries that lie in the range now.
     pub entries: u64,
-    /// Who is writing.
+    /// Who is writing; nobody where the process is known to be gone, or its lease has ended.
     pub lease: Option<Held>,
     /// `--snapshot-lsn`, where it was given.
     pub snapshot_lsn: Option<String>,
@@ -95,7 +95,8 @@ async fn line(buffer: &Buffer, ranges: &Ranges, range: Range, now_ms: u64) -> Re
         Some(last) => buffer.count(range.first.score()..=last.score()).await?,
         None => 0,
     };
-    let lease = range.lease.as_ref().and_then(|lease| {
+    let alive = range.lease.as_ref().filter(|lease| !Identity::current().knows_dead(&lease.holder));
+    let lease = alive.and_then(|lease| {
         let remaining_ms = lease.until_ms.checked_sub(now_ms).filter(|remaining| *remaining > 0)?;
         Some(Held { host: lease.holder.host.clone(), pid: lease.holder.pid, remaining_ms })
     });
@@ -118,9 +119,10 @@ fn text(lines: &[Line]) -> String {
     }
     let mut out = String::new();
     for line in lines {
-        let state = match line.state {
-            State::Open => "open",
-            State::Done => "done",
+        let state = match (line.state, &line.lease) {
+            (State::Open, Some(_)) => "open",
+            (State::Open, None) => "stopped",
+            (State::Done, _) => "done",
         };
         let position = |number: u64| {
             Sequence::new(number).map_or_else(String::new, |number| Position::Bootstrap(number).to_string())

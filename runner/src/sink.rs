@@ -42,7 +42,7 @@ impl Sink {
     pub async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.flush(checkpoint).await,
-            Self::File(sink) => sink.flush(checkpoint),
+            Self::File(sink) => sink.flush(checkpoint).await,
             Self::Null(sink) => {
                 sink.flush(checkpoint);
                 Ok(())
@@ -81,7 +81,7 @@ impl Sink {
     pub async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.finish(last).await,
-            Self::File(sink) => sink.finish(last),
+            Self::File(sink) => sink.finish(last).await,
             Self::Null(_) => Ok(()),
         }
     }

@@ -1,9 +1,9 @@
 //! Where the bytes of a dump come from, and which dump it is.
 
+use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
-use std::hash::Hasher;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
@@ -14,29 +14,14 @@ use twox_hash::XxHash3_64;
 use crate::checkpoint::check_source;
 use crate::decompress::{self, Compression};
 use crate::error::{DumpError, Error};
-use object::{Access, Failure, Object};
+pub use location::{Location, Pipe, PipeFrom};
+use object::Failure;
+use trail::Trail;
 
+mod location;
 pub mod object;
-
-/// Where a dump is read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// A file, which can be read again.
-    File(PathBuf),
-    /// An object in S3, which can be read again.
-    Object(Object),
-    /// Standard input, or anything else that can be read once.
-    Pipe(PipeFrom),
-}
-
-/// What can be read once only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PipeFrom {
-    /// Standard input.
-    Stdin,
-    /// A named pipe or a device.
-    Path(PathBuf),
-}
+mod restrict;
+mod trail;
 
 /// Which dump it is. Compared on resume: another one is refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,83 +68,6 @@ impl Identity {
 /// So many bytes of a file are part of its identity.
 pub const HEAD: usize = 64 * 1024;
 
-impl Location {
-    /// What the user calls it: a path, `s3://bucket/key`, or `-`. An object is not asked for yet.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a file that is not there, not readable, or a directory, and for what is no URI.
-    pub fn parse(name: &str, s3: &Access) -> Result<Self, Error> {
-        if name == "-" {
-            return Ok(Self::Pipe(PipeFrom::Stdin));
-        }
-        if let Some(object) = Object::parse(name, s3)? {
-            return Ok(Self::Object(object));
-        }
-        let path = PathBuf::from(name);
-        let metadata = path.metadata().map_err(|error| usage(&path, &error))?;
-        if metadata.is_dir() {
-            let advice = "a directory archive (pg_dump --format=directory) cannot be read yet";
-            return Err(Error::Usage(format!("--dump-file {name} is a directory; {advice}")));
-        }
-        if metadata.is_file() {
-            File::open(&path).map_err(|error| usage(&path, &error))?;
-            return Ok(Self::File(path));
-        }
-        Ok(Self::Pipe(PipeFrom::Path(path)))
-    }
-
-    /// The name in messages.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::File(path) | Self::Pipe(PipeFrom::Path(path)) => path.display().to_string(),
-            Self::Object(object) => object.uri(),
-            Self::Pipe(PipeFrom::Stdin) => "standard input".to_owned(),
-        }
-    }
-
-    /// Whether it can be read again from the start.
-    #[must_use]
-    pub fn is_rereadable(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Object(_))
-    }
-
-    /// Which dump it is, where that is known before it is read. Blocks.
-    ///
-    /// # Errors
-    /// As [`Location::open`].
-    pub fn identity(&self) -> Result<Option<Identity>, Error> {
-        match self {
-            Self::File(_) => Ok(self.open()?.identity),
-            Self::Object(object) => {
-                let (_, identity) =
-                    object::open(object).map_err(|failure| failure.into_error("open", &self.name()))?;
-                Ok(Some(identity))
-            }
-            Self::Pipe(_) => Ok(None),
-        }
-    }
-
-    /// Opens it at its start. Blocks, for an object as long as it may be tried again.
-    ///
-    /// # Errors
-    /// [`Error::Source`] when it cannot be opened or read, [`Error::Dump`] for a compression that is not
-    /// supported, and what [`Failure::into_error`] makes.
-    pub fn open(&self) -> Result<Source, Error> {
-        Source::open(self).map_err(|error| match error {
-            OpenError::Io(action, error) => failed(action, &self.name(), error),
-            OpenError::Object(failure) => failure.into_error("open", &self.name()),
-            OpenError::Compression(name) => {
-                Error::Dump { source_name: self.name(), error: DumpError::UnknownCompression(name) }
-            }
-        })
-    }
-}
-
-fn usage(path: &Path, error: &io::Error) -> Error {
-    Error::Usage(format!("--dump-file {} cannot be read: {error}", path.display()))
-}
-
 /// An error of reading; what an object's reader knows of it lies inside.
 fn failed(action: &'static str, name: &str, error: io::Error) -> Error {
     match error.downcast::<Failure>() {
@@ -168,6 +76,7 @@ fn failed(action: &'static str, name: &str, error: io::Error) -> Error {
     }
 }
 
+/// Why a dump cannot be opened.
 enum OpenError {
     Io(&'static str, io::Error),
     Object(Failure),
@@ -187,6 +96,16 @@ pub struct Source {
     offset: u64,
     identity: Option<Identity>,
     trail: Option<Trail>,
+    /// What was read, while it is to be read again.
+    kept: Option<Vec<u8>>,
+    /// What is read before the rest.
+    ahead: VecDeque<u8>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("offset", &self.offset).finish_non_exhaustive()
+    }
 }
 
 /// What can be read from another place on, while it is also read through.
@@ -235,11 +154,13 @@ impl Source {
                 let (reader, identity) = object::open(object).map_err(OpenError::Object)?;
                 Self::object(reader, identity).decompressed()
             }
-            Location::Pipe(PipeFrom::Path(path)) => {
+            Location::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
                 let file = File::open(path).map_err(io("open"))?;
                 Self::pipe(Box::new(file)).decompressed()
             }
-            Location::Pipe(PipeFrom::Stdin) => Self::pipe(Box::new(io::stdin())).decompressed(),
+            Location::Pipe(Pipe { from: PipeFrom::Stdin, .. }) => {
+                Self::pipe(Box::new(io::stdin())).decompressed()
+            }
         }
     }
 
@@ -273,6 +194,8 @@ impl Source {
             offset: 0,
             identity: Some(identity),
             trail: None,
+            kept: None,
+            ahead: VecDeque::new(),
         }
     }
 
@@ -288,6 +211,8 @@ impl Source {
             offset: 0,
             identity: None,
             trail: Some(Trail::default()),
+            kept: None,
+            ahead: VecDeque::new(),
         }
     }
 
@@ -320,7 +245,7 @@ impl Source {
     pub fn expect(&mut self, identity: &Identity, name: &str) -> Result<(), Error> {
         match (identity, &mut self.trail) {
             (Identity::Pipe { hashed, hash }, Some(trail)) => {
-                trail.expected = Some((*hashed, hash.clone())).filter(|_| *hashed > 0);
+                trail.expect(*hashed, hash.clone());
                 Ok(())
             }
             _ => check_source(identity, name, self.identity.as_ref()),
@@ -333,7 +258,7 @@ impl Source {
     /// What the file or the decompressor says; [`Source::error`] makes an [`Error`] of it.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.reader.read(buffer) {
+            match self.next(buffer) {
                 Ok(count) => {
                     if count == 0 && !buffer.is_empty() && self.was_changed()? {
                         return Err(io::Error::other(Changed));
@@ -344,12 +269,32 @@ impl Source {
                     {
                         return Err(io::Error::other(OtherPipe));
                     }
+                    if let Some(kept) = &mut self.kept {
+                        kept.extend_from_slice(&buffer[..count]);
+                    }
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            return self.reader.read(buffer);
+        }
+        let count = self.ahead.read(buffer)?;
+        if self.ahead.is_empty() {
+            self.ahead = VecDeque::new();
+        }
+        Ok(count)
+    }
+
+    /// The same before anything was read of it.
+    fn at_its_start(self) -> Self {
+        let ahead = self.kept.unwrap_or_default().into();
+        Self { ahead, kept: None, offset: 0, trail: Some(Trail::default()), ..self }
     }
 
     /// Whether the file is another one than when it was opened: what was read may be of both.
@@ -378,8 +323,16 @@ impl Source {
             if self.read(&mut buffer[..most])? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            self.pass(self.offset);
         }
         Ok(())
+    }
+
+    /// No identity is asked for before `offset` any more: what is held for it is let go.
+    pub fn pass(&mut self, offset: u64) {
+        if let Some(trail) = &mut self.trail {
+            trail.pass(offset);
+        }
     }
 
     /// Reads to the end, which must lie at `end` of the decompressed dump.
@@ -462,17 +415,6 @@ impl Source {
     }
 }
 
-/// The hash of everything that was read, remembered at each read until a checkpoint has passed it.
-#[derive(Default)]
-struct Trail {
-    hasher: XxHash3_64,
-    read: u64,
-    marks: std::collections::VecDeque<(u64, u64)>,
-    passed: (u64, u64),
-    /// A place that is still ahead, and what the hash must be there.
-    expected: Option<(u64, String)>,
-}
-
 /// The file was written to since it was opened.
 #[derive(Debug, thiserror::Error)]
 #[error("the file was written to while it was read")]
@@ -488,39 +430,6 @@ fn size_and_mtime(file: &File) -> io::Result<(u64, u64)> {
 #[derive(Debug, thiserror::Error)]
 #[error("the bytes are not those of the checkpoint")]
 struct OtherPipe;
-
-impl Trail {
-    /// Takes bytes in, none at the end of the pipe; false where they are not what is expected.
-    fn extend(&mut self, bytes: &[u8]) -> bool {
-        if bytes.is_empty() {
-            return self.expected.is_none();
-        }
-        let mut rest = bytes;
-        if let Some((at, hash)) = self.expected.take_if(|(at, _)| *at <= self.read + bytes.len() as u64) {
-            let (before, after) = bytes.split_at((at - self.read) as usize);
-            self.hasher.write(before);
-            if hex(self.hasher.finish()) != hash {
-                return false;
-            }
-            rest = after;
-        }
-        self.hasher.write(rest);
-        self.read += bytes.len() as u64;
-        self.marks.push_back((self.read, self.hasher.finish()));
-        true
-    }
-
-    /// Offsets only grow from call to call, so what lies before can be forgotten.
-    fn at(&mut self, offset: u64) -> Identity {
-        while let Some(mark) = self.marks.front().filter(|mark| mark.0 <= offset) {
-            self.passed = *mark;
-            self.marks.pop_front();
-        }
-        let (hashed, hash) = self.passed;
-        let hash = if hashed == 0 { XxHash3_64::oneshot(&[]) } else { hash };
-        Identity::Pipe { hashed, hash: hex(hash) }
-    }
-}
 
 struct Counted {
     inner: Box<dyn Read + Send>,

@@ -248,6 +248,13 @@ pub fn block(plan: &TablePlan, known: Option<&dump::Table>) -> transform::Table 
 pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
+    if let Some(hash) = transforms.resolved()
+        && !transform::is_schema_hash(hash)
+    {
+        return Err(Error::Usage(
+            "the transform configuration was resolved by an earlier version, which wrote down the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
+        ));
+    }
     if transforms.resolved().is_some() && !config.require_decision {
         return Ok(config);
     }
@@ -420,10 +427,19 @@ fn text(path: &Path, option: &str) -> Result<String, Error> {
     use std::io::Read as _;
     let unreadable =
         |error: std::io::Error| Error::Usage(format!("{option} {} cannot be read: {error}", path.display()));
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(MOST).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(text)
+    // One byte more tells that there are more: what stands behind must not be missing without a word.
+    file.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MOST {
+        let most = MOST >> 20;
+        return Err(Error::Usage(format!(
+            "{option} {} has more than {most} MiB: is it that file?",
+            path.display()
+        )));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Error::Usage(format!("{option} {} cannot be read: it is not UTF-8", path.display())))
 }
 
 /// All problems, each on its line.

@@ -209,6 +209,7 @@ async fn errors() -> Vec<Error> {
         Error::ChangeStreamState("x".into()),
         Error::ChangeStreamAway { action: "x", address: "x".into(), waited: 1, why: "x".into() },
         Error::Panic("x".into()),
+        Error::ReaderGone,
         Error::Stopped(Signal::Interrupt),
         Error::Stopped(Signal::Terminate),
     ]

@@ -1,6 +1,7 @@
 //! The command line: options, variables, what is said where, and metrics.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 
 use pg_bootstrap_tests::binary::{Finished, Runner, pg_bootstrap_sync};
@@ -58,7 +59,7 @@ fn wrong_options() {
         expect(bare(&[&redis[..], &[option, value]].concat()), 2, &[option, value]);
     }
     expect(bare(&[&redis[..], &["--kv-cert-file", "x"]].concat()), 2, &["--kv-key-file"]);
-    assert!(!std::path::Path::new("x").exists());
+    assert!(!Path::new("x").exists());
 }
 
 /// Every option of a load has a variable; a flag's variable takes what people write.
@@ -276,12 +277,82 @@ fn an_output_that_is_there_already() {
     assert_eq!(std::fs::read(&output).unwrap(), loaded);
 }
 
-/// A reader of standard output that goes away ends the run with an error, not with a lie.
+/// A reader of standard output that goes away ends the run as SIGPIPE ends others: without a word, and not with a lie.
 #[test]
 fn a_reader_that_goes_away() {
     let input = Input::of(&dump(50_000));
     let script = "set -o pipefail; \"$0\" --dump-file \"$1\" --output - | head -c 100 > /dev/null; exit ${PIPESTATUS[0]}";
     let out =
         Command::new("bash").args(["-c", script]).arg(pg_bootstrap_sync()).arg(&input.file).output().unwrap();
-    assert_eq!(out.status.code(), Some(9), "{}", String::from_utf8_lossy(&out.stderr));
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(141), "{said}");
+    for word in ["ERROR", "panicked", "stopped"] {
+        assert!(!said.contains(word), "{said}");
+    }
+}
+
+/// What is printed may be kept in a file: one that is cut off could read as a whole.
+#[test]
+fn a_full_disk_under_standard_output() {
+    let input = Input::of(&dump(3));
+    let full = |args: &[&str]| {
+        let shell = Runner::of(Path::new("/bin/sh")).args(["-c", "exec \"$@\" > /dev/full", "sh"]);
+        shell.arg(pg_bootstrap_sync()).args(args).arg("--dump-file").arg(&input.file).run(LIMIT)
+    };
+    std::fs::write(input.path("t.yml"), "tables: {public.items: {name: FakeName}}\n").unwrap();
+    let config = input.path("t.yml").display().to_string();
+    let check = ["transform", "check", "--insecure-unkeyed", "--transform-config", config.as_str()];
+    for args in [&check[..], &["transform", "suggest"], &["inspect"]] {
+        expect(full(args), 9, &["write to standard output"]);
+    }
+}
+
+/// While nobody takes what is written, metrics are answered and signals heard.
+#[test]
+fn a_reader_that_takes_nothing() {
+    let input = Input::of(&dump(50_000));
+    let (port, pipe) = (free_port(), input.path("pipe"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let shell = Runner::of(Path::new("/bin/sh")).args(["-c", "exec \"$@\" > \"$0\""]).arg(&pipe);
+    let mut running = shell
+        .arg(pg_bootstrap_sync())
+        .args(["--output", "-", "--metrics-addr", &format!("127.0.0.1:{port}"), "--dump-file"])
+        .arg(&input.file)
+        .spawn();
+    let mut reader = std::fs::File::open(&pipe).unwrap();
+    running.wait_for_stderr("metrics at", LIMIT);
+    // It has begun to write, and the pipe is soon full.
+    let mut first = [0; 100];
+    std::io::Read::read_exact(&mut reader, &mut first).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(get(port, "/metrics").contains("pg_bootstrap_changes"));
+    running.signal("TERM");
+    running.wait_for_stderr("stopping", LIMIT);
+    running.signal("TERM");
+    expect(running.wait(LIMIT), 143, &[]);
+}
+
+/// Without a file descriptor to spare no connection can be taken; when there are some again, all is well.
+#[test]
+fn metrics_after_a_failed_accept() {
+    let input = Input::of(&dump(5000));
+    let (redis, port) = (RedisServer::start(), free_port());
+    let address = format!("127.0.0.1:{port}");
+    let slow = ["--max-rate", "200", "--batch-size", "50", "--metrics-addr", &address];
+    let mut running = runner(&redis, &input.file).args(slow).spawn();
+    running.wait_for_stderr("metrics at", LIMIT);
+    assert!(wait_until(LIMIT, || get(port, "/metrics").contains("pg_bootstrap_waiting 0")));
+    let pid = running.pid().to_string();
+    let files = |most: &str| {
+        let limit = format!("--nofile={most}:");
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    };
+    files("3");
+    let waiting = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    files("1000");
+    assert!(get(port, "/metrics").contains("pg_bootstrap_changes"));
+    drop(waiting);
+    running.kill();
+    running.wait(LIMIT);
 }

@@ -374,7 +374,7 @@ fn redis_flushed_in_the_middle() {
 fn a_second_run_flushed_in_the_middle() {
     let (dump, lab) = (dump(), Lab::new());
     dump.give(lab.runner(), Input::Plain).run(LIMIT).expect_code(0);
-    let other = dump.give(lab.runner(), Input::Plain).args(["--run-id", "second"]);
+    let other = dump.give(lab.runner(), Input::Plain).args(["--run-id", "second", "--beside-other-runs"]);
     let mut running = slowly(other).spawn();
     assert!(lab.reaches(&mut running, "second", undisturbed().count * 3 / 2));
     lab.redis.client().command(&["FLUSHALL"]).unwrap();
@@ -522,7 +522,8 @@ fn two_runs_of_one_name_race() {
 fn two_runs_of_two_names_race() {
     let (dump, lab) = (Dump::new(&dumpgen::dump(50_000)), Lab::new());
     let names = ["one", "two"];
-    let run = |name| slowly(dump.give(lab.runner(), Input::Plain)).args(["--run-id", name]);
+    let run =
+        |name| slowly(dump.give(lab.runner(), Input::Plain)).args(["--run-id", name, "--beside-other-runs"]);
     race(names, run);
     let raced = Snapshot::take(&mut lab.redis.client()).unwrap();
     lab.clear();
@@ -576,7 +577,7 @@ fn taken_over_after_the_lease_has_ended() {
     // By the same run, by another one, by another configuration. Each waits for the lease, so all at once.
     std::thread::scope(|scope| {
         scope.spawn(|| wakes_after_its_lease(&[], RUN));
-        scope.spawn(|| wakes_after_its_lease(&["--run-id", "other"], "other"));
+        scope.spawn(|| wakes_after_its_lease(&["--run-id", "other", "--beside-other-runs"], "other"));
         scope.spawn(|| wakes_after_its_lease(&restart, RUN));
     });
 }
@@ -868,7 +869,7 @@ fn a_killed_run_makes_room_for_another() {
     running.kill();
     running.wait(LIMIT);
     let left = Snapshot::take(&mut lab.redis.client()).unwrap();
-    let second = dump.give(lab.runner(), Input::Plain).args(["--run-id", "second"]);
+    let second = dump.give(lab.runner(), Input::Plain).args(["--run-id", "second", "--beside-other-runs"]);
     second.run(LIMIT).expect_code(0);
     let last = left.range.unwrap().1.parse::<i64>().unwrap();
     let both = Snapshot::take(&mut lab.redis.client()).unwrap();

@@ -452,6 +452,44 @@ fn the_reject_file_is_part_of_the_checkpoint() {
     assert_eq!(std::fs::read(&rejects).unwrap(), kept);
 }
 
+/// What it holds of another dump or configuration, or of somebody who does not know us, stays.
+#[test]
+fn a_reject_file_of_something_else_stays() {
+    let bad = |row: &str| dump_of(format!("{COPY}1\t{CELL}\n{row}\n\\.\n").as_bytes());
+    let (redis, one, two) = (RedisServer::start(), Input::of(&bad("2")), Input::of(&bad("2\tx\ty")));
+    let rejects = one.path("rejects");
+    let run = |input: &Input| {
+        runner(&redis, &input.file).args(["--on-error", "skip", "--reject-file"]).arg(&rejects)
+    };
+    let said = ["--reject-file", "is not empty", "not of this dump and configuration"];
+    std::fs::write(&rejects, "precious\n").unwrap();
+    expect(run(&one).run(LIMIT), 2, &said);
+    crate::kit::expect_untouched(&redis);
+    assert_eq!(std::fs::read_to_string(&rejects).unwrap(), "precious\n");
+
+    std::fs::write(&rejects, "").unwrap();
+    expect(run(&one).run(LIMIT), 0, &[]);
+    let (lines, set) = (std::fs::read_to_string(&rejects).unwrap(), snapshot(&redis));
+    assert_eq!(lines.lines().count(), 1);
+    for args in [&["--restart"][..], &["--run-id", "other", "--beside-other-runs"]] {
+        expect(run(&two).args(args).run(LIMIT), 2, &said);
+    }
+    expect(run(&one).args(["--restart", "--no-owner"]).run(LIMIT), 2, &said);
+    assert_eq!((std::fs::read_to_string(&rejects).unwrap(), snapshot(&redis)), (lines.clone(), set.clone()));
+    // Its own, from the start, are the same again.
+    expect(run(&one).arg("--restart").run(LIMIT), 0, &[]);
+    assert_eq!((std::fs::read_to_string(&rejects).unwrap(), snapshot(&redis)), (lines.clone(), set));
+    // From a pipe, the set and the run's name tell.
+    let piped = |name: &str| {
+        let run = runner(&redis, Path::new("-")).stdin_bytes(bad("2"));
+        let run = run.args(["--run-id", name, "--beside-other-runs", "--on-error", "skip", "--reject-file"]);
+        run.arg(one.path("piped"))
+    };
+    expect(piped("a").run(LIMIT), 0, &[]);
+    expect(piped("b").run(LIMIT), 2, &said);
+    expect(piped("a").arg("--restart").run(LIMIT), 0, &[]);
+}
+
 /// No mistake in the options costs a dump, a key or a checkpoint.
 #[test]
 fn nothing_is_written_over_what_is_read() {

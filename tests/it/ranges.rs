@@ -28,7 +28,7 @@ fn lists_and_purges_one_run() {
     let load = |run: &str| runner(&redis, &input.file).args(["--run-id", run]);
     load("one").run(LIMIT).expect_code(0);
     let one = snapshot(&redis);
-    load("two").run(LIMIT).expect_code(0);
+    load("two").arg("--beside-other-runs").run(LIMIT).expect_code(0);
 
     let count = changes(ROWS);
     let range = |run: &str, first: u64| {
@@ -72,6 +72,22 @@ fn a_run_that_is_writing_stays() {
     assert_eq!(listed(&redis)[0]["lease"], Value::Null);
     expect(ranges(&redis, &["purge", "--run-id", "default"]), 0, &[]);
     expect_untouched(&redis);
+}
+
+/// A process that was killed cannot give its lease back; that it does not write any more is known here.
+#[test]
+fn a_run_whose_process_is_gone_has_stopped() {
+    let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
+    let mut running = runner(&redis, &input.file).args(["--max-rate", "100", "--batch-size", "50"]).spawn();
+    let written = || redis.cli(&["ZCARD", KEY]).parse::<u64>().unwrap_or(0) >= 100;
+    assert!(pg_bootstrap_tests::servers::wait_until(LIMIT, written));
+    let said = || String::from_utf8(expect(ranges(&redis, &[]), 0, &[]).stdout).unwrap();
+    assert!(said().starts_with("default  open  from ") && said().contains("is writing"), "{}", said());
+    running.kill();
+    running.wait(LIMIT);
+    assert!(redis.cli(&["HGET", "{kasho:changes}:bootstrap:ranges", "default"]).contains("\"lease\""));
+    assert!(said().starts_with("default  stopped  from ") && !said().contains("is writing"), "{}", said());
+    assert_eq!((&listed(&redis)[0]["state"], &listed(&redis)[0]["lease"]), (&json!("open"), &Value::Null));
 }
 
 #[test]

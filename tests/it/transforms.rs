@@ -223,6 +223,29 @@ fn the_same_by_any_number_of_workers_by_a_pipe_and_over_a_kill() {
     assert_eq!(snapshot(&redis), expected, "by a pipe");
 }
 
+/// A part of a configuration may read as a whole one, whose last tables are then loaded as they are.
+#[test]
+fn a_configuration_is_read_whole_or_not_at_all() {
+    let input = Input::of(b"CREATE TABLE public.t (a text);\nCOPY public.t (a) FROM stdin;\nx\n\\.\n");
+    let write = |padding: usize| {
+        let text = format!(
+            "tables:\n  public.s: {{a: Redact}}\n{}  public.t: {{a: Redact}}\n",
+            "#\n".repeat(padding)
+        );
+        std::fs::write(input.path("t.yml"), text).unwrap();
+    };
+    let run = || {
+        let run =
+            Runner::new().arg("--dump-file").arg(&input.file).args(["--output", "-", "--insecure-unkeyed"]);
+        run.arg("--transform-config").arg(input.path("t.yml")).run(LIMIT)
+    };
+    write(8 << 20);
+    expect(run(), 2, &["t.yml has more than 16 MiB"]);
+    let resolved = "resolved: 0123456789abcdef\ntables:\n  public.t: {a: Redact}\n";
+    std::fs::write(input.path("t.yml"), resolved).unwrap();
+    expect(run(), 2, &["resolved by an earlier version", "transform check"]);
+}
+
 /// Errors say where, and not what.
 #[test]
 fn no_original_in_errors() {

@@ -22,7 +22,7 @@ pub use detect::{Finding, Inspector, Sort};
 pub use error::{Place, Problem, Problems, Reason, RowError};
 pub use keyed::{Key, KeyError};
 pub use plan::{Plan, Scratch};
-pub use resolve::{ForeignKey, Keys, UniqueKey, resolve, schema_hash};
+pub use resolve::{ForeignKey, Keys, UniqueKey, is_schema_hash, resolve, schema_hash};
 pub use suggest::{suggest, undecided};
 pub use table::{Column, Table};
 

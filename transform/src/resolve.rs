@@ -1,6 +1,9 @@
 //! A configuration brought together with the constraints of the schema: unique columns stay unique, foreign keys
 //! follow what they refer to.
 
+use std::collections::BTreeSet;
+
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Rule, Transform, Unique};
@@ -65,19 +68,44 @@ pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config,
     Ok(Config { resolved: Some(schema_hash(keys)), ..resolver.config })
 }
 
+/// In front of the hash: the version of what is hashed.
+const SCHEMA_HASH: &str = "v2-";
+
 /// What tells schemas apart whose demands differ: a configuration that was resolved with one says so, and is of no use
 /// with another. Order does not count.
+///
+/// It is kept in users' files, so it is made of a stated form: `v2-` and, in hexadecimal, the first 8 bytes of the SHA-256 of
+/// the demands. Each is a line of JSON without blanks, in UTF-8, with nothing escaped that need not be, and with names as SQL
+/// spells them; the lines are sorted by their bytes, each stands once, and a line feed stands between two:
+///
+/// ```text
+/// ["expression","public.users","email",true]                               (table, column, whether case is folded)
+/// ["fixed","public.log","at"]                                              (table, column)
+/// ["foreign","public.orders",["user_id"],"public.users",["id"]]            (table, columns, table and columns referred to)
+/// ["parent","public.log_1","public.log"]                                   (partition or heir, parent)
+/// ["unique","public.users",["id"]]                                         (table, columns)
+/// ```
 #[must_use]
 pub fn schema_hash(keys: &Keys) -> String {
-    let mut demands: Vec<String> = Vec::new();
-    demands.extend(keys.unique.iter().map(|key| format!("{key:?}")));
-    demands.extend(keys.foreign.iter().map(|key| format!("{key:?}")));
-    demands.extend(keys.parents.iter().map(|pair| format!("{pair:?}")));
-    demands.extend(keys.fixed.iter().map(|fixed| format!("{fixed:?}")));
-    demands.extend(keys.expressions.iter().map(|one| format!("{one:?}")));
-    demands.sort();
-    demands.dedup();
-    crate::hex(&Sha256::digest(demands.join("\n"))[..8])
+    let unique = keys.unique.iter().map(|key| json!(["unique", key.table, key.columns]));
+    let foreign = keys
+        .foreign
+        .iter()
+        .map(|key| json!(["foreign", key.table, key.columns, key.to_table, key.to_columns]));
+    let parents = keys.parents.iter().map(|(child, parent)| json!(["parent", child, parent]));
+    let fixed = keys.fixed.iter().map(|(table, column, _)| json!(["fixed", table, column]));
+    let expressions =
+        keys.expressions.iter().map(|(table, column, folds)| json!(["expression", table, column, folds]));
+    let demands = unique.chain(foreign).chain(parents).chain(fixed).chain(expressions);
+    let lines: BTreeSet<String> = demands.map(|demand| demand.to_string()).collect();
+    let text = lines.into_iter().collect::<Vec<_>>().join("\n");
+    format!("{SCHEMA_HASH}{}", crate::hex(&Sha256::digest(text)[..8]))
+}
+
+/// Whether a configuration was resolved by a version of this crate whose [`schema_hash`] is compared with this one's.
+#[must_use]
+pub fn is_schema_hash(text: &str) -> bool {
+    text.starts_with(SCHEMA_HASH)
 }
 
 struct Resolver<'a> {
@@ -293,6 +321,36 @@ mod tests {
             to_table: to_table.to_owned(),
             to_columns: vec![to_column.to_owned()],
         }
+    }
+
+    /// The form is stated, so that any program can make the same of it: `printf %s "$LINES" | sha256sum`.
+    #[test]
+    fn the_hash_of_a_schema_is_that_of_stated_lines() {
+        let text = |text: &str| text.to_owned();
+        let unique =
+            |table: &str, column: &str| UniqueKey { table: text(table), columns: vec![text(column)] };
+        let keys = Keys {
+            unique: vec![
+                unique("public.users", "id"),
+                unique("public.\"Größe\"", "a\tb"),
+                unique("public.users", "id"),
+            ],
+            foreign: vec![foreign("public.orders", "user_id", "public.users", "id")],
+            parents: vec![(text("public.log_1"), text("public.log"))],
+            fixed: vec![(text("public.log"), text("at"), text("a partition bound depends on it"))],
+            expressions: vec![(text("public.users"), text("email"), true)],
+        };
+        let lines = [
+            r#"["expression","public.users","email",true]"#,
+            r#"["fixed","public.log","at"]"#,
+            r#"["foreign","public.orders",["user_id"],"public.users",["id"]]"#,
+            r#"["parent","public.log_1","public.log"]"#,
+            r#"["unique","public.\"Größe\"",["a\tb"]]"#,
+            r#"["unique","public.users",["id"]]"#,
+        ];
+        let stated = crate::hex(&Sha256::digest(lines.join("\n"))[..8]);
+        assert_eq!((schema_hash(&keys), stated.as_str()), (format!("v2-{stated}"), "82e1f8f6b4b7d935"));
+        assert!(is_schema_hash(&schema_hash(&Keys::default())) && !is_schema_hash("82e1f8f6b4b7d935"));
     }
 
     fn schema() -> (Vec<Table>, Keys) {

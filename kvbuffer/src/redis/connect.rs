@@ -11,8 +11,8 @@ use redis::{
 };
 
 use super::address::{self, Target};
-use super::{ConnectOptions, Keys, reply, tls};
-use crate::error::{Error, ErrorKind};
+use super::{ConnectOptions, Keys, plain, reply, tls};
+use crate::error::{Cause, Error, ErrorKind};
 
 const ACTION: &str = "connect";
 
@@ -171,7 +171,24 @@ impl<'a> Connector<'a> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
             .set_response_timeout(Some(self.options.response_timeout));
-        client.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| self.failed(error))
+        let opening = self.in_time(client.get_multiplexed_async_connection_with_config(&config));
+        let info = client.get_connection_info();
+        let ConnectionAddr::TcpTls { host, port, .. } = info.addr() else { return opening.await };
+        let mut opening = std::pin::pin!(opening);
+        // A server that speaks no TLS takes the greeting for a command, and waits for its end.
+        let half = self.options.connect_timeout / 2;
+        let opened = tokio::time::timeout(half, &mut opening).await;
+        if let Ok(Ok(opened)) = opened {
+            return Ok(opened);
+        }
+        if plain::answers(host, *port, half / 2).await {
+            let cause = "the server answers without TLS: name the port at which it speaks TLS, or redis:// in the URL";
+            return Err(self.error(ErrorKind::Tls).because(Cause::Reply(cause.to_owned())));
+        }
+        match opened {
+            Ok(failed) => failed,
+            Err(_) => opening.await,
+        }
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RedisError>>) -> Result<T, Error> {

@@ -21,6 +21,8 @@ pub enum Situation<'a> {
     Conflict(String),
     /// The API server refuses what was to be made, and may change its mind.
     Refused(String),
+    /// A complete run lies in the same set.
+    Beside(String),
     /// Others come first: the place, from one on, and why.
     Queued(usize, String),
     /// The user holds the run, and nothing of it runs.
@@ -68,6 +70,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
             (Phase::Suspended, Verdict::Held, Reason::Suspended, "set suspend to false to go on".to_owned())
         }
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
+        Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
         Situation::Conflict(why) => (Phase::Pending, Verdict::Stalled, Reason::JobConflict, why.clone()),
         Situation::Refused(why) => (Phase::Pending, Verdict::InProgress, Reason::Forbidden, why.clone()),
         Situation::Queued(place, why) => {

@@ -153,6 +153,9 @@ impl Transforms {
             let columns = columns.join(", ");
             let _ = writeln!(out, "    line {line} has values of {columns}: {statement}");
         }
+        if let Some(more) = self.definitions.len().checked_sub(TABLES).filter(|more| *more > 0) {
+            let _ = writeln!(out, "    and {more} more definitions, which --format json names");
+        }
     }
 }
 

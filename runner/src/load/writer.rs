@@ -123,7 +123,7 @@ impl<'a> Loader<'a> {
                     Some(item) => self.item(item, pipeline, sink).await?,
                     None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
                 },
-                durable = sink.durable(), if waits => self.durable(durable?)?,
+                durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
             }
             // Acknowledgements that are there already cost nothing to take.
@@ -260,7 +260,7 @@ impl<'a> Loader<'a> {
         let place = Place { offset: before.scan.offset, line: before.scan.line };
         let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
         tracing::warn!(table = %table, rows = rejects.len(), first = %rejects[0].reason, "setting rows aside");
-        file.append(&table, place, first_row, rejects)
+        file.append(&table, place, first_row, rejects).await
     }
 
     /// The row at which the run ends, if there is one: the first bad one, or the first beyond what is allowed.
@@ -360,21 +360,21 @@ impl<'a> Loader<'a> {
         use futures_util::FutureExt as _;
         while !sink.is_idle() {
             match sink.durable().now_or_never() {
-                Some(durable) => self.durable(durable?)?,
+                Some(durable) => self.durable(durable?).await?,
                 None => break,
             }
         }
         Ok(())
     }
 
-    fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
+    async fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
         let Some(checkpoint) = checkpoint else { return Ok(()) };
         let later = self.raw.split_off(&(checkpoint.scan.offset + 1));
         let raw = self.raw.values().next_back().copied().unwrap_or(checkpoint.scan.offset);
         self.raw = later;
         let checkpoint = Arc::new(checkpoint);
         self.progress.durable(&checkpoint, raw);
-        self.mirror.write(&checkpoint, false)?;
+        self.mirror.write(&checkpoint, false).await?;
         self.last = Some(checkpoint);
         Ok(())
     }
@@ -383,7 +383,7 @@ impl<'a> Loader<'a> {
         while !sink.is_idle() {
             let durable = sink.durable().await?;
             let nothing = durable.is_none();
-            self.durable(durable)?;
+            self.durable(durable).await?;
             if nothing {
                 break;
             }
@@ -401,7 +401,7 @@ impl<'a> Loader<'a> {
         self.drain(sink).await?;
         sink.finish(&last).await?;
         self.progress.durable(&last, end.raw.unwrap_or(end.scan.offset));
-        self.mirror.write(&last, true)
+        self.mirror.write(&last, true).await
     }
 
     /// After an error or a signal: what was sent still counts where it arrives.
@@ -422,8 +422,8 @@ impl<'a> Loader<'a> {
                 self.flush(sink).await?;
                 self.drain(sink).await?;
                 if let Sink::File(file) = sink {
-                    let durable = file.settle()?;
-                    self.durable(durable)?;
+                    let durable = file.settle().await?;
+                    self.durable(durable).await?;
                 }
                 Ok::<(), Error>(())
             };
@@ -441,7 +441,7 @@ impl<'a> Loader<'a> {
             }
         }
         if let Some(last) = self.last.take()
-            && let Err(error) = self.mirror.write(&last, true)
+            && let Err(error) = self.mirror.write(&last, true).await
         {
             tracing::warn!(error = %crate::error::chain(&error), "the checkpoint file is behind");
         }

@@ -7,7 +7,7 @@ use dump::{Event, ScanPoint, Scanner, Slab, SlabSize};
 use kvbuffer::Sequence;
 
 use super::spares::Spares;
-use super::{Start, Task};
+use super::{Start, Task, first};
 use crate::cli::Rows;
 use crate::error::{DumpError, Error};
 use crate::planner::psql::LOOKED_AT;
@@ -33,7 +33,10 @@ impl Walk {
     /// # Errors
     /// As reading and planning; [`Error::Checkpoint`] when it is not the dump of the checkpoint.
     pub fn begin(task: &Task, name: &str) -> Result<Self, Error> {
-        let source = task.location.open()?;
+        Self::over(task.location.open()?, task, name)
+    }
+
+    fn over(source: Source, task: &Task, name: &str) -> Result<Self, Error> {
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let slabs = match task.shape.rows {
             Rows::Single => SlabSize::default(),
@@ -69,6 +72,7 @@ impl Walk {
                     self.pass(event, &slabs)?;
                 }
             }
+            self.source.pass(self.scanner.point().offset.min(scan.offset));
         }
         ahead.extend(
             self.scanner.read_ahead(scan.offset.max(self.scanner.point().offset)).unwrap_or_default(),
@@ -213,6 +217,28 @@ impl Walk {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// Reads and plans up to the first statement, for whether there is a dump at all. A pipe is at its start again afterwards.
+    ///
+    /// # Errors
+    /// As reading and planning.
+    pub fn look_at_first_statement(task: &Task, stop: &AtomicBool) -> Result<(), Error> {
+        let name = task.location.name();
+        let mut walk = Self::over(task.location.peek()?, task, &name)?;
+        let slabs = Spares::default();
+        while let Some(event) = walk.event(&slabs, stop)? {
+            let is_command = matches!(event, Event::Meta(..));
+            if let Event::Statement(statement) = &event {
+                first::recognise(&statement.text).map_err(|error| walk.dump_error(error))?;
+            }
+            walk.pass(event, &slabs)?;
+            if !is_command {
+                break;
+            }
+        }
+        task.location.put_back(walk.source);
         Ok(())
     }
 

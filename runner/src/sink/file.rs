@@ -5,10 +5,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::checkpoint::{Checkpoint, file};
 use crate::error::Error;
+use crate::off_thread::off_thread;
 use crate::render::rows::Rendered;
 
 /// The file's contents and its checkpoint are synced this often at most, and at the end.
@@ -19,7 +21,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Arc<File>>,
     checkpoint: Option<PathBuf>,
     batch: Vec<u8>,
     written: u64,
@@ -58,6 +60,7 @@ impl FileSink {
 
     fn new(path: PathBuf, file: Option<File>, checkpoint: Option<PathBuf>, written: u64) -> Self {
         let (batch, unsynced, done) = (Vec::new(), None, VecDeque::new());
+        let file = file.map(Arc::new);
         Self { path, file, checkpoint, batch, written, unsynced, synced: Instant::now(), done }
     }
 
@@ -68,15 +71,16 @@ impl FileSink {
         }
     }
 
-    pub(super) fn flush(&mut self, mut checkpoint: Checkpoint) -> Result<(), Error> {
-        let written = match &mut self.file {
-            Some(file) => file.write_all(&self.batch),
-            None => {
-                let mut out = io::stdout().lock();
-                out.write_all(&self.batch).and_then(|()| out.flush())
+    pub(super) async fn flush(&mut self, mut checkpoint: Checkpoint) -> Result<(), Error> {
+        let (batch, file, path) = (std::mem::take(&mut self.batch), self.file.clone(), self.path.clone());
+        let writing = move || match write(file.as_deref(), &batch) {
+            Err(error) if file.is_none() && error.kind() == io::ErrorKind::BrokenPipe => {
+                Err(Error::ReaderGone)
             }
+            Err(error) => Err(Error::File { action: "write to", path, error }),
+            Ok(()) => Ok(batch),
         };
-        written.map_err(|error| Error::File { action: "write to", path: self.path.clone(), error })?;
+        self.batch = off_thread(writing).await?;
         self.written += self.batch.len() as u64;
         self.batch.clear();
         checkpoint.output_bytes = Some(self.written);
@@ -85,19 +89,22 @@ impl FileSink {
             return Ok(());
         }
         self.unsynced = Some(checkpoint);
-        if self.synced.elapsed() >= SYNC_EVERY { self.sync() } else { Ok(()) }
+        if self.synced.elapsed() >= SYNC_EVERY { self.sync().await } else { Ok(()) }
     }
 
-    fn sync(&mut self) -> Result<(), Error> {
-        let (Some(checkpoint), Some(path)) = (self.unsynced.take(), &self.checkpoint) else { return Ok(()) };
-        if let Some(file) = &self.file {
-            file.sync_data().map_err(|error| Error::File {
-                action: "sync",
-                path: self.path.clone(),
-                error,
-            })?;
-        }
-        file::write(path, &checkpoint)?;
+    async fn sync(&mut self) -> Result<(), Error> {
+        let (Some(checkpoint), Some(beside)) = (self.unsynced.take(), self.checkpoint.clone()) else {
+            return Ok(());
+        };
+        let (output, path) = (self.file.clone(), self.path.clone());
+        let syncing = move || {
+            if let Some(output) = output {
+                output.sync_data().map_err(|error| Error::File { action: "sync", path, error })?;
+            }
+            file::write(&beside, &checkpoint)?;
+            Ok(checkpoint)
+        };
+        let checkpoint = off_thread(syncing).await?;
         self.synced = Instant::now();
         self.done.push_back(checkpoint);
         Ok(())
@@ -112,19 +119,30 @@ impl FileSink {
         self.done.is_empty()
     }
 
-    pub(super) fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
+    pub(super) async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
         let mut last = last.clone();
         last.output_bytes = Some(self.written);
         self.unsynced = Some(last);
-        self.sync()
+        self.sync().await
     }
 
     /// Syncs what is left, at the end of a run that is not done.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub fn settle(&mut self) -> Result<Option<Checkpoint>, Error> {
-        self.sync()?;
+    pub async fn settle(&mut self) -> Result<Option<Checkpoint>, Error> {
+        self.sync().await?;
         Ok(self.done.pop_front())
+    }
+}
+
+/// Writes all of it, to standard output where there is no file.
+fn write(file: Option<&File>, bytes: &[u8]) -> io::Result<()> {
+    match file {
+        Some(mut file) => file.write_all(bytes),
+        None => {
+            let mut out = io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
     }
 }

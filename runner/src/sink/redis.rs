@@ -261,7 +261,8 @@ impl RedisSink {
         let _ = tokio::time::timeout(Duration::from_secs(2), removed).await;
     }
 
-    pub(super) async fn release(&mut self) {
+    /// Gives the lease back.
+    pub async fn release(&mut self) {
         let ranges = Ranges::new(self.buffer.clone());
         let released = ranges.release(&self.target.run, &self.token);
         // Best effort: a lease that is not given back ends by itself.

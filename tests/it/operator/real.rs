@@ -299,7 +299,8 @@ fn two_objects_of_one_set_run_one_after_the_other() {
     let _input = provide(&kubelet, &bytes);
     namespace.create(&slow("a", &redis, 200));
     wait("the first runs", || kubelet.running("a") == 1);
-    namespace.create(&slow("b", &redis, 2000));
+    let beside = json!({"sequence": {"besideOtherRuns": true}});
+    namespace.create(&with(slow("b", &redis, 2000), &beside));
     let queued = namespace.expect("b", "Queued", "Queued");
     assert!(queued["status"]["conditions"][0]["message"].as_str().unwrap().contains("same set"), "{queued}");
     wait("the second starts", || {
@@ -310,4 +311,17 @@ fn two_objects_of_one_set_run_one_after_the_other() {
         namespace.expect(name, "Succeeded", "Succeeded");
     }
     assert_eq!(snapshot(&redis).count, 2 * changes(400));
+    // One that does not say so has no Job.
+    namespace.create(&slow("c", &redis, 2000));
+    let refused = namespace.expect("c", "Pending", "RangeDoesNotFit");
+    let message = refused["status"]["conditions"][0]["message"].as_str().unwrap();
+    for text in
+        [".c cannot begin beside", ".a (complete, sequences 1 to 402)", ".b (complete", "besideOtherRuns"]
+    {
+        assert!(message.contains(text), "no {text} in {message}");
+    }
+    assert!(namespace.list("Job", "").iter().all(|job| job["metadata"]["name"] != "c-1"));
+    edit(&namespace, "c", &beside);
+    namespace.expect("c", "Succeeded", "Succeeded");
+    assert_eq!(snapshot(&redis).count, 3 * changes(400));
 }

@@ -92,6 +92,13 @@ fn speed(object: &Validated, all: &mut Vec<String>) {
     let spec = &object.spec;
     add(all, "first-sequence", spec.sequence.as_ref().and_then(|sequence| sequence.first));
     add(all, "sequence-gap", spec.sequence.as_ref().and_then(|sequence| sequence.gap));
+    if let Some(sequence) = &spec.sequence {
+        let flags = [
+            ("--beside-other-runs", sequence.beside_other_runs),
+            ("--allow-live-entries", sequence.allow_live_entries),
+        ];
+        all.extend(flags.iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| (*flag).to_owned()));
+    }
     add(all, "batch-size", spec.batch_size);
     add(all, "max-rate", spec.max_rate);
 }

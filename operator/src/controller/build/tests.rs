@@ -50,6 +50,8 @@ fn every_field_reaches_the_arguments() {
         "--require-decision",
         "--first-sequence=5",
         "--sequence-gap=10",
+        "--beside-other-runs",
+        "--allow-live-entries",
         "--batch-size=500",
         "--max-rate=1000",
         "--run-id=shop.eu",

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Position, Ranges, Request, Role,
-    RunState, Score, Sequence, State,
+    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Ranges, Request, Role, RunState,
+    Score, Sequence, State,
 };
 
 use super::watch::LEASE;
@@ -13,11 +13,14 @@ use super::{passing, redis};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, HighWater, RedisTarget};
 use crate::error::Error;
-use crate::planner::{Limit, LimitKind};
+use crate::planner::Limit;
 use crate::progress::Progress;
 use crate::retry::Backoff;
 use crate::source::Identity;
 use crate::stop::Stop;
+use neighbours::Free;
+
+mod neighbours;
 
 /// The oldest Redis that has what is used here.
 const OLDEST: (u32, u32) = (6, 2);
@@ -116,23 +119,6 @@ impl Run<'_> {
         self.again("connect to Redis", async || connect().await).await
     }
 
-    /// Other runs may be in the set on purpose, of other databases. Of the same one they are a mistake that shows on the replica
-    /// only.
-    async fn tell_of_others(&self, buffer: &mut Buffer) -> Result<(), Error> {
-        let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
-        let all = self.retry(buffer, "list the runs in the set", list).await?;
-        let others = all.iter().filter(|one| one.run != self.target.run && one.state == State::Done);
-        for other in others.filter(|other| other.last.is_some()) {
-            tracing::warn!(
-                run = other.run,
-                first = other.first.get(),
-                last = other.last.map(Sequence::get),
-                "the set holds another complete run: the replica gets both, and rows that are in both twice"
-            );
-        }
-        Ok(())
-    }
-
     /// Whether the run is new, or was made new.
     fn is_fresh(&self, acquired: &Acquired) -> bool {
         let open = |previous: &kvbuffer::Range| previous.state == State::Open;
@@ -150,13 +136,15 @@ impl Run<'_> {
     async fn settled(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Settled, Error> {
         let checkpoint = self.settle(buffer, token, acquired).await?;
         let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
-        let limit = self.limit(buffer, acquired.first, next, checkpoint.is_some()).await?;
+        let free = Free { next, from: next, in_flight: checkpoint.is_some() };
+        let limit = self.limit(buffer, acquired.first, free).await?;
         let state = self.load_run(buffer).await?;
         let sequence = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
         let fresh = checkpoint.is_none() && self.is_fresh(acquired);
         if fresh {
-            self.tell_of_others(buffer).await?;
+            self.expect_alone(buffer).await?;
         }
+        self.tell_of_no_snapshot(limit.as_ref());
         Ok(Settled { checkpoint, limit, sequence, fresh })
     }
 
@@ -439,6 +427,11 @@ impl Run<'_> {
         }
         let run = &self.target.run;
         let last = self.last_own(buffer, acquired).await?;
+        // What is wrong is said before anything is deleted.
+        self.expect_alone(buffer).await?;
+        let from = last.checked_add(1).unwrap_or(last);
+        let free = Free { next: acquired.first, from, in_flight: false };
+        self.limit(buffer, acquired.first, free).await?;
         let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;
         let deleted = self.retry(buffer, "delete the own range", delete).await?;
         let request = self.request(token.to_owned());
@@ -460,85 +453,6 @@ impl Run<'_> {
         let (first, known) = (acquired.first, acquired.previous.as_ref());
         let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).last_own(first, known).await;
         self.retry(buffer, "find the end of the range", find).await
-    }
-
-    /// What the numbers from `next` on must stay below.
-    async fn limit(
-        &self,
-        buffer: &mut Buffer,
-        first: Sequence,
-        next: Sequence,
-        resumed: bool,
-    ) -> Result<Option<Limit>, Error> {
-        let snapshot = self.config.snapshot_lsn.and_then(|lsn| {
-            Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
-        });
-        let all = self.list(buffer).await?;
-        let run = all
-            .iter()
-            .filter(|range| range.run != self.target.run && range.first > first)
-            .min_by_key(|range| range.first);
-        let other_run = run.map(|range| Limit {
-            score: range.first.score().get(),
-            kind: LimitKind::Occupied(
-                format!("run {:?} begins", range.run),
-                "choose another --first-sequence",
-            ),
-        });
-        let live = self.live_entry(buffer, next, resumed).await?;
-        if snapshot.is_none() {
-            match &live {
-                Some(limit) => tracing::warn!(
-                    limit = limit.score,
-                    "--snapshot-lsn is missing: the changes are only held against the live entries in the set"
-                ),
-                None => tracing::warn!(
-                    "--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"
-                ),
-            }
-        }
-        let limit = [snapshot, other_run, live].into_iter().flatten().min_by_key(|limit| limit.score);
-        if let Some(limit) = limit.as_ref().filter(|limit| next.score().get() >= limit.score) {
-            return Err(Error::Range(limit.error("", first, next)));
-        }
-        Ok(limit)
-    }
-
-    /// The first entry at or behind `next` that is not ours.
-    async fn live_entry(
-        &self,
-        buffer: &mut Buffer,
-        next: Sequence,
-        resumed: bool,
-    ) -> Result<Option<Limit>, Error> {
-        let mut from = next.score();
-        loop {
-            let look = async |buffer: &Buffer| buffer.first_at_or_after(from).await;
-            let entry = self.retry(buffer, "look at the set", look).await?;
-            let Some(entry) = entry else { return Ok(None) };
-            let score = entry.score.get();
-            let occupied =
-                |other: String, advice| Some(Limit { score, kind: LimitKind::Occupied(other, advice) });
-            match entry.change().map(|change| change.position) {
-                Ok(Position::Wal(lsn)) => {
-                    return Ok(occupied(
-                        format!("a live change at {lsn} lies in the set"),
-                        "take the dump at a later LSN, or start lower",
-                    ));
-                }
-                // Sent and not acknowledged by an earlier attempt of this run: the same will be written again.
-                Ok(Position::Bootstrap(_)) if resumed => match Score::new(score + 1) {
-                    Some(behind) => from = behind,
-                    None => return Ok(None),
-                },
-                _ => {
-                    return Ok(occupied(
-                        "entries that no registered run owns lie in the set".to_owned(),
-                        "start behind them with --first-sequence, or empty the buffer",
-                    ));
-                }
-            }
-        }
     }
 }
 

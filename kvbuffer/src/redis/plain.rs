@@ -1,0 +1,20 @@
+//! Whether a server that was to speak TLS speaks without.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Whether somebody there answers a command of Redis that comes without TLS, within `limit`. What speaks TLS sends an alert
+/// instead, or nothing.
+pub(super) async fn answers(host: &str, port: u16, limit: Duration) -> bool {
+    tokio::time::timeout(limit, ask(host, port)).await.is_ok_and(|asked| asked.unwrap_or(false))
+}
+
+async fn ask(host: &str, port: u16) -> io::Result<bool> {
+    let mut stream = TcpStream::connect((host, port)).await?;
+    stream.write_all(b"PING\r\n").await?;
+    // A status, or an error as of a server that wants a login.
+    Ok(matches!(stream.read_u8().await?, b'+' | b'-'))
+}
