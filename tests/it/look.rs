@@ -86,11 +86,14 @@ fn a_wrong_file_is_not_registered() {
 #[test]
 fn nobody_waits_for_a_pipe_that_brings_nothing() {
     let (redis, input) = (RedisServer::start(), Input::of(&dump(10)));
-    let waiting = runner(&redis, Path::new("-")).stdin_pipe().spawn();
+    let mut waiting = runner(&redis, Path::new("-")).stdin_pipe().spawn();
+    // Its end would be an empty dump's.
+    let pipe = waiting.stdin();
     // Another one loads meanwhile: no lease is held.
     expect(runner(&redis, &input.file).run(LIMIT), 0, &[]);
     waiting.signal("TERM");
     expect(waiting.wait(LIMIT), 143, &[]);
+    drop(pipe);
 }
 
 #[test]
