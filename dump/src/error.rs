@@ -98,6 +98,14 @@ pub enum ScanError {
         /// The reference, with its colon.
         name: String,
     },
+    /// An escape string that psql and the server read differently.
+    #[error(
+        "the literal at {at} goes on behind a line end, with a backslash in it, which psql and the server read differently: write it as one literal"
+    )]
+    LiteralGoesOn {
+        /// Where it begins.
+        at: Place,
+    },
     /// pg_dump's head or closing line, as a comment within a statement.
     #[error(
         "pg_dump's line at {at} stands within a statement, which began at {began}: what begins there (a prompt, a warning?) is no SQL, and psql would refuse it together with what follows up to the next `;`; remove it, or dump with `pg_dump --file=NAME`"

@@ -322,7 +322,7 @@ mod tests {
             ["$user", "public", "My, own", "As It"]
         );
         assert_eq!(names("SELECT set_config('search_path', 'App, \"B\"', false);"), ["app", "B"]);
-        assert_eq!(names("SELECT set_config('search_path', '', false);"), [String::new(); 0]);
-        assert_eq!(names("SET search_path = '';"), [String::new(); 0]);
+        assert_eq!(names("SELECT set_config('search_path', '', false);"), Vec::<String>::new());
+        assert_eq!(names("SET search_path = '';"), Vec::<String>::new());
     }
 }

@@ -1,6 +1,6 @@
 //! Where a statement ends.
 
-use crate::token::{Token, TokenKind, token};
+use crate::token::{TokenKind, escapes_go_on, token};
 use crate::variable::{Colon, Variables, colon};
 
 /// What a search for a statement's end stops at.
@@ -17,6 +17,8 @@ pub enum Stop {
         /// Index after its last byte.
         end: usize,
     },
+    /// An escape string that psql and the server read differently begins here.
+    Literal(usize),
     /// A line of pg_dump's that begins or ends a dump stands here, as a comment.
     Mark(usize),
 }
@@ -54,26 +56,35 @@ impl Boundary {
         }
         while self.at < text.len() {
             let Some(token) = token(text, self.at, whole, standard) else { return self.wait(text) };
-            match (token.kind, text[token.start]) {
-                (TokenKind::Symbol, b':') => match colon(&text[token.start..], whole, variables) {
-                    Some(Colon::Sql(length)) => self.at += length,
-                    Some(Colon::Reference(length)) => {
-                        let start = token.start;
-                        return Some(Stop::Variable { start, end: start + length });
-                    }
-                    None => return self.wait(text),
+            match token.kind {
+                TokenKind::Word => self.word(token.bytes(text)),
+                TokenKind::Symbol => match text[token.start] {
+                    b'(' => self.parentheses += 1,
+                    b')' => self.parentheses = self.parentheses.saturating_sub(1),
+                    b';' if self.parentheses == 0 && self.blocks == 0 => return Some(Stop::End(token.end)),
+                    b'\\' => return Some(Stop::Command(token.start)),
+                    b':' => match colon(&text[token.start..], whole, variables) {
+                        Some(Colon::Sql(length)) => {
+                            self.at += length;
+                            continue;
+                        }
+                        Some(Colon::Reference(length)) => {
+                            let start = token.start;
+                            return Some(Stop::Variable { start, end: start + length });
+                        }
+                        None => return self.wait(text),
+                    },
+                    _ => {}
                 },
-                (TokenKind::Symbol, b'\\') => return Some(Stop::Command(token.start)),
-                (TokenKind::Comment, _) if Mark::of(token.bytes(text)).is_some() => {
+                TokenKind::EscapeStr if standard && escapes_go_on(token.bytes(text)) => {
+                    return Some(Stop::Literal(token.start));
+                }
+                TokenKind::Comment if Mark::of(token.bytes(text)).is_some() => {
                     return Some(Stop::Mark(token.start));
                 }
-                _ => {
-                    self.at = token.end;
-                    if self.ends_with(token, text) {
-                        return Some(Stop::End(token.end));
-                    }
-                }
+                _ => {}
             }
+            self.at = token.end;
         }
         self.worth = text.len() + 1;
         None
@@ -84,16 +95,6 @@ impl Boundary {
         None
     }
 
-    fn ends_with(&mut self, token: Token, text: &[u8]) -> bool {
-        match (token.kind, text[token.start]) {
-            (TokenKind::Symbol, b'(') => self.parentheses += 1,
-            (TokenKind::Symbol, b')') => self.parentheses = self.parentheses.saturating_sub(1),
-            (TokenKind::Symbol, b';') => return self.parentheses == 0 && self.blocks == 0,
-            (TokenKind::Word, _) => self.word(token.bytes(text)),
-            _ => {}
-        }
-        false
-    }
     fn word(&mut self, word: &[u8]) {
         let is = |key: &str| word.eq_ignore_ascii_case(key.as_bytes());
         if usize::from(self.words) < self.head.len() {
@@ -199,6 +200,14 @@ mod tests {
         ] {
             let end = if statement.ends_with('\'') { statement.len() - 5 } else { statement.len() };
             assert_eq!(first(statement), Some(&statement[..end]));
+        }
+    }
+
+    #[test]
+    fn literals_that_go_on() {
+        assert_eq!(stop("SELECT E'a\\''\n 'b\\'';"), Some(Stop::Literal(7)));
+        for text in ["SELECT E'a\\''\n 'b';", "SELECT 'a'\n 'b\\';", "SELECT E'a', 'b\\';"] {
+            assert_eq!(first(text), Some(text));
         }
     }
 

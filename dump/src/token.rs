@@ -148,6 +148,13 @@ fn closing_quote(rest: &[u8], from: usize, escapes: bool, whole: bool) -> Option
     }
 }
 
+/// Whether the escape string `bytes` goes on behind a line end with backslashes in it. The server reads those as escapes,
+/// psql, which reads a line at a time, as characters: where the literal ends, only they know.
+pub(crate) fn escapes_go_on(bytes: &[u8]) -> bool {
+    let open = memchr(b'\'', bytes).unwrap_or(bytes.len());
+    closing_quote(bytes, open + 1, true, true).is_some_and(|close| memchr(b'\\', &bytes[close..]).is_some())
+}
+
 enum Continuation {
     At(usize),
     None,

@@ -256,7 +256,7 @@ fn statements_are_rows_wholly_or_not_at_all() {
         let ends: Vec<_> = seen.iter().filter(|(seen, _)| matches!(seen, Seen::CopyEnd(40))).collect();
         assert_eq!(ends.len(), 2);
         let open = |seen: &&(Seen, ScanPoint)| matches!(seen.0, Seen::Rows { open: OnConflict::Nothing, .. });
-        assert_eq!(seen.iter().filter(open).count(), 13);
+        assert_eq!(seen.iter().filter(open).count(), 14);
     }
 }
 

@@ -27,9 +27,11 @@ use protocol::{
     BootstrapResponse, CompleteBootstrapRequest, GetStatusRequest, GetStatusResponse, StartBootstrapRequest,
 };
 
+/// Made from `proto/change_stream.proto`; a test holds the two together. Whoever builds the program need not build the
+/// generator.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
 mod protocol {
-    tonic::include_proto!("change_stream");
+    include!("../proto/change_stream.rs");
 }
 
 const WAITING: &str = "WAITING";

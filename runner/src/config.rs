@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::selection::{Sections, Selection, Words};
 use crate::source::Location;
 use crate::source::object::Access;
-use crate::status::report as status;
+use crate::status;
 use crate::transforms::Transforms;
 
 mod files;

@@ -2,8 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-#[expect(clippy::disallowed_types, reason = "GzipMembers reads all of them")]
-use flate2::bufread::GzDecoder;
+use flate2::bufread;
 
 /// How a dump is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,17 +61,24 @@ impl Compression {
         let buffered = |input| BufReader::with_capacity(READ, input);
         Ok(match self {
             Self::None => input,
-            Self::Gzip => Box::new(GzipMembers { member: Some(GzDecoder::new(buffered(input))) }),
+            Self::Gzip => Box::new(GzipMembers { member: Some(Member::new(buffered(input))) }),
             Self::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(input))?),
             Self::Lz4 => Box::new(Lz4Frames { frame: Some(lz4_frame(buffered(input))) }),
         })
     }
 }
 
+/// One member: whoever reads it goes on to the next.
+#[expect(
+    clippy::disallowed_types,
+    reason = "its members are read one after the other, and what is behind them is looked at"
+)]
+type Member = bufread::GzDecoder<BufReader<Box<dyn Read + Send>>>;
+
 /// gzip members one after the other. Zeros behind the last one are padding, as on tapes, and for GNU gzip too; anything
 /// else there is damage.
 struct GzipMembers {
-    member: Option<GzDecoder<BufReader<Box<dyn Read + Send>>>>,
+    member: Option<Member>,
 }
 
 impl Read for GzipMembers {
@@ -87,7 +93,7 @@ impl Read for GzipMembers {
             match filled(&mut input)? {
                 [] => {}
                 [0, ..] => skip_zeros(&mut input)?,
-                _ => self.member = Some(GzDecoder::new(input)),
+                _ => self.member = Some(Member::new(input)),
             }
         }
         Ok(0)

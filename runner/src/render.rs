@@ -170,6 +170,7 @@ pub struct Lines<'a> {
 }
 
 /// [`Lines::ignoring`] for all rows that there can be.
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges, of which there is one")]
 const ALL: &[Range<u32>] = &[0..u32::MAX];
 
 impl<'a> Lines<'a> {

@@ -11,6 +11,16 @@ die() {
     exit 1
 }
 
+# step WHAT COMMAND...: runs it and says how long it took, to the file STEP_TIMES too where there is one.
+step() {
+    local what=$1 began=$SECONDS took
+    shift
+    "$@" || die "$what failed: $*"
+    took=$((SECONDS - began))
+    say "$what: ok ($took s)"
+    [ -z "${STEP_TIMES:-}" ] || printf '%6d s  %s\n' "$took" "$what" >>"$STEP_TIMES"
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # The bin folder of the newest PostgreSQL server here; Debian keeps it off PATH.

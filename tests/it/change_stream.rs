@@ -13,6 +13,14 @@ fn told(runner: Runner, stream: &Stream) -> Runner {
 }
 
 #[test]
+fn the_client_is_what_its_proto_file_makes() {
+    let made = concat!(env!("OUT_DIR"), "/client/change_stream.rs");
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../runner/proto/change_stream.rs");
+    let same = std::fs::read(made).unwrap() == std::fs::read(kept).unwrap();
+    assert!(same, "runner/proto/change_stream.rs is not up to date: cp {made} {kept}");
+}
+
+#[test]
 fn from_waiting_to_streaming() {
     let (redis, input, stream) = (RedisServer::start(), Input::of(&dump(100)), Stream::start());
     let run = || told(runner(&redis, &input.file), &stream).args(["--snapshot-name", "00000003-1"]);

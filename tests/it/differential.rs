@@ -60,7 +60,7 @@ fn the_state_tells_databases_apart() {
         "DROP INDEX s.i",
         "CREATE INDEX ON s.parent (b)",
         "ALTER TABLE s.parent ALTER b DROP DEFAULT",
-        "ALTER TABLE s.parent ALTER a TYPE bigint USING a",
+        "ALTER TABLE s.parent ALTER b TYPE varchar(9)",
         "ALTER TABLE s.parent ALTER a SET NOT NULL",
         "ALTER TABLE s.parent RENAME a TO aa",
         "ALTER TABLE s.child NO INHERIT s.parent",

@@ -562,14 +562,14 @@ fn checkpoints_of_something_else() {
         flipped[at] ^= 1;
         damage(&flipped, &["checkpoint"]);
     }
-    damage(text.replacen("\"version\":1", "\"version\":2", 1).as_bytes(), &["version 2", "version 1"]);
+    damage(text.replacen("\"version\":2", "\"version\":3", 1).as_bytes(), &["version 3", "version 2"]);
     damage(b"[1, 2]\n", &["not a checkpoint"]);
     std::fs::remove_file(&file).unwrap();
     expect(resume().run(LIMIT), 5, &["--resume-from", "no such file"]);
 
     // The one in Redis.
     let kept = redis.cli(&["HGET", RUN_KEY, "checkpoint"]);
-    redis.cli(&["HSET", RUN_KEY, "checkpoint", &kept.replacen("\"version\":1", "\"version\":9", 1)]);
+    redis.cli(&["HSET", RUN_KEY, "checkpoint", &kept.replacen("\"version\":2", "\"version\":9", 1)]);
     expect(run().run(LIMIT), 5, &["checkpoint in Redis has version 9"]);
     redis.cli(&["HSET", RUN_KEY, "checkpoint", &kept[..kept.len() / 2]]);
     expect(run().run(LIMIT), 5, &["checkpoint in Redis is not a checkpoint, or is damaged"]);

@@ -12,31 +12,28 @@ use std::time::Duration;
 
 use crate::servers::{signal, wait_until};
 
-/// The path of `pg-bootstrap-sync`: `PGBOOTSTRAP_BIN`, else built from this workspace with the profile `fast`.
+/// The path of `pg-bootstrap-sync`: `PGBOOTSTRAP_BIN`, else built from this workspace.
 pub fn pg_bootstrap_sync() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| built("PGBOOTSTRAP_BIN", "pg-bootstrap-runner", "pg-bootstrap-sync", "fast"))
+    PATH.get_or_init(|| built("PGBOOTSTRAP_BIN", "pg-bootstrap-sync"))
 }
 
-/// The path of `pg-bootstrap-operator`: `PGBOOTSTRAP_OPERATOR_BIN`, else built from this workspace with the profile `dev`.
+/// The path of `pg-bootstrap-operator`: `PGBOOTSTRAP_OPERATOR_BIN`, else built from this workspace.
 pub fn pg_bootstrap_operator() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        built("PGBOOTSTRAP_OPERATOR_BIN", "pg-bootstrap-operator", "pg-bootstrap-operator", "dev")
-    })
+    PATH.get_or_init(|| built("PGBOOTSTRAP_OPERATOR_BIN", "pg-bootstrap-operator"))
 }
 
-fn built(variable: &str, package: &str, program: &str, profile: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(|| build(package, program, profile), PathBuf::from)
+fn built(variable: &str, program: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| build(program), PathBuf::from)
 }
 
-fn build(package: &str, program: &str, profile: &str) -> PathBuf {
+/// After `cargo test --workspace` this only looks: the profile is the same, and so are the features.
+fn build(program: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--bin", program, "--profile", profile]);
-    // The features of all crates together are those that the tests were built with.
-    command.args(if profile == "dev" { vec!["--workspace"] } else { vec!["--package", package] });
+    command.args(["build", "--workspace", "--bin", program]);
     command.args(["--message-format", "json-render-diagnostics"]).current_dir(root);
     // What cargo says to a test of the package it belongs to. Build scripts that look at it would run again, and half of
     // the dependencies be built anew.

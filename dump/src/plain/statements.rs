@@ -31,6 +31,7 @@ impl Scanner {
             Stop::End(end) => end,
             Stop::Command(at) => return self.command_within(at),
             Stop::Variable { start, end } => return Err(self.variable(start, end)),
+            Stop::Literal(at) => return Err(ScanError::LiteralGoesOn { at: self.place_at(at) }),
             Stop::Mark(at) => return Err(self.mark_within(at)),
         };
         if self.statements == 0

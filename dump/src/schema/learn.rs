@@ -244,8 +244,8 @@ impl Schema {
             self.heirs.entry(parent).or_default().push(name.clone());
         }
         let defined: Vec<_> = columns.iter().map(|column| self.column(column)).collect();
-        let certain = !like && !there && !(if_not_exists && self.hazy);
-        let relation = match table.filter(|_| certain) {
+        let unsure = like || there || (if_not_exists && self.hazy);
+        let relation = match table.filter(|_| !unsure) {
             Some(mut table) => {
                 defined.into_iter().for_each(|column| merge(&mut table, column));
                 Relation::Table(table)

@@ -188,7 +188,7 @@ fn wire_sizes_by_hand() {
 }
 
 /// How fast rows of seven columns (about 240 bytes) are encoded, on one thread.
-/// `cargo test --profile fast -p kvbuffer --test it -- --ignored --nocapture encoding_speed`
+/// `cargo test --release -p kvbuffer --test it -- --ignored --nocapture encoding_speed`
 #[test]
 #[ignore = "a measurement, not a test"]
 fn encoding_speed() {

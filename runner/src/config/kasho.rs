@@ -6,7 +6,7 @@ use super::{duration, usage};
 use crate::change_stream::ChangeStream;
 use crate::cli::LoadArgs;
 use crate::error::Error;
-use crate::status::report::Target;
+use crate::status::Target;
 
 /// The change stream, and what it is to be told.
 pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Option<ChangeStream>, Error> {

@@ -60,7 +60,8 @@ impl Trail {
         if self.marks.back().is_none_or(|(at, _)| *at < self.hash.count) {
             self.marks.push_back((self.hash.count, self.hash.hasher.finish()));
         }
-        !self.hash.differs && !(self.ended && self.hash.expected.is_some())
+        let too_short = self.ended && self.hash.expected.is_some();
+        !self.hash.differs && !too_short
     }
 
     /// Nobody asks for a place before `offset` any more.

@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::{carry_over, lost, run_status};
+use super::Target;
+use super::run::{carry_over, lost, run_status};
 use crate::error::{self, Error};
 use crate::progress::{Progress, Rate};
 
@@ -31,19 +32,6 @@ const REQUEST: Duration = Duration::from_secs(10);
 const LAST: Duration = Duration::from_secs(5);
 /// The pause between two attempts at the last state.
 const PAUSE: Duration = Duration::from_millis(300);
-
-/// Whose status it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// The object's namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// `spec.run.id` of the run.
-    pub run_id: String,
-    /// Its UID, where it is known: the status of a later object of the same name is another one's.
-    pub uid: Option<String>,
-}
 
 /// A running reporter.
 pub struct Reporter {

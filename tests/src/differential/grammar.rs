@@ -101,7 +101,7 @@ pub fn script(seed: u64) -> Script {
 }
 
 /// In each value of a column that is masked, and nowhere else.
-pub const CANARY: &str = "canary7f3a9";
+pub(super) const CANARY: &str = "canary7f3a9";
 
 /// Every literal that the grammar has, by class.
 pub fn literal_scripts() -> Vec<Script> {

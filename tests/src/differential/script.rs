@@ -25,12 +25,6 @@ impl Piece {
         out.push_str(&self.rows.join(self.between));
         out.push_str(&self.tail);
     }
-
-    /// The piece with another text where it is one without rows.
-    #[must_use]
-    pub fn with_head(&self, change: impl Fn(&str) -> String) -> Self {
-        Self { head: change(&self.head), ..self.clone() }
-    }
 }
 
 /// How the text becomes bytes.
