@@ -27,7 +27,7 @@ pub fn replica_bootstrap(name: &str, redis_url: &str) -> Value {
 pub fn verdict(phase: &str, reason: &str) -> &'static str {
     match (phase, reason) {
         ("Succeeded", _) => "Current",
-        ("Failed", _) | (_, "JobConflict" | "InvalidSpec") => "Failed",
+        ("Failed", _) | (_, "JobConflict" | "InvalidSpec" | "RangeDoesNotFit") => "Failed",
         _ => "InProgress",
     }
 }
