@@ -128,9 +128,9 @@ fn long_statements() {
             .collect();
         format!("INSERT INTO public.t VALUES\n\t{}", rows.join(",\n\t"))
     };
-    // Twice the first rows: what is there already stays.
+    // Twice the first rows: what is there already stays. Of the hundred one goes as SQL, with what its statement says.
     let twice = format!("{table}{};\n{}\n ON CONFLICT DO NOTHING;\n", rows(100), rows(2_000));
-    same_but_for("statements of a mebibyte", twice.as_bytes(), 100);
+    same_but_for("statements of a mebibyte", twice.as_bytes(), 99);
     let other =
         format!("{table}{};\n{}\n ON CONFLICT (id) DO UPDATE SET a = 'again';\n", rows(100), rows(2_000));
     same_but_for("a statement that does something else", other.as_bytes(), 0);
