@@ -363,12 +363,20 @@ pub fn made_by_query(kind: &Kind, text: &str) -> Option<QualifiedName> {
             }
             existing(c);
             let table = qualified(c)?;
-            // With a list of columns or without, with options or without: the word AS before a query.
-            let query = |c: &mut Cursor<'_>| {
-                c.word("AS")
-                    && (c.any_word(&["SELECT", "WITH", "VALUES", "TABLE", "EXECUTE"]) || c.symbol(b'('))
-            };
-            c.clone().any(query).then_some(table)
+            // With a list of columns or without, with options or without: the word AS before a query, in no parentheses.
+            let mut depth = 0_u32;
+            while c.peek().is_some() {
+                if c.symbol(b'(') {
+                    depth += 1;
+                } else if c.symbol(b')') {
+                    depth = depth.saturating_sub(1);
+                } else if depth == 0 && c.word("AS") {
+                    return Some(table);
+                } else {
+                    c.next();
+                }
+            }
+            None
         }
         Kind::Query => {
             if !c.skip_past("INTO") {
@@ -421,6 +429,25 @@ mod tests {
 
     fn of(text: &str) -> Subject {
         subject(&classify(text, true), text, true)
+    }
+
+    #[test]
+    fn tables_that_are_made_by_queries() {
+        let made = |text: &str| made_by_query(&classify(text, true), text).map(|name| name.to_string());
+        for (text, table) in [
+            ("CREATE TABLE s.t AS SELECT 1;", Some("s.t")),
+            (
+                "CREATE UNLOGGED TABLE IF NOT EXISTS t (a, b) WITH (fillfactor=70) AS (VALUES (1, 2));",
+                Some("t"),
+            ),
+            ("CREATE TABLE t AS EXECUTE q;", Some("t")),
+            ("SELECT 1 INTO TABLE t;", Some("t")),
+            ("CREATE TABLE t (a int, b text GENERATED ALWAYS AS (upper(c)) STORED);", None),
+            ("CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY);", None),
+            ("SELECT 1;", None),
+        ] {
+            assert_eq!(made(text).as_deref(), table, "{text}");
+        }
     }
 
     #[test]
