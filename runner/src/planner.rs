@@ -28,7 +28,7 @@ use crate::transforms;
 use choice::{Choice, Held};
 pub use limit::{Limit, LimitKind};
 pub use point::{Counters, PlanPoint};
-pub use refuse::renamed_after_rows;
+pub use refuse::{changed_by_code, renamed_after_rows};
 
 mod choice;
 mod limit;
@@ -177,6 +177,12 @@ impl Planner {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The last statement that may have changed anything: its first words, and where it is.
+    #[must_use]
+    pub fn changer(&self) -> Option<(String, Place)> {
+        self.changer.clone()
     }
 
     /// Where a table, column or schema gets another name after the first rows.

@@ -157,6 +157,8 @@ pub struct Found {
     pub findings: Vec<transform::Finding>,
     /// Where something gets another name after rows that were loaded under the old one.
     pub renamed: Option<dump::Place>,
+    /// The last statement that may have changed anything: its first words, and where it is.
+    pub changed: Option<(String, dump::Place)>,
 }
 
 impl Found {
@@ -170,7 +172,7 @@ impl Found {
         let mut tables: Vec<_> = defined.chain(undefined).collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables.dedup_by(|a, b| a.name == b.name);
-        Self { tables, keys: keys(schema), findings: Vec::new(), renamed: None }
+        Self { tables, keys: keys(schema), findings: Vec::new(), renamed: None, changed: None }
     }
 }
 
@@ -266,6 +268,12 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     }
     tracing::info!("reading the dump for its constraints, which the transforms keep");
     let found = find(&config, config.require_decision, stop).await?;
+    if let Some((verb, at)) = &found.changed {
+        return Err(Error::Dump {
+            source_name: config.location.name(),
+            error: planner::changed_by_code(verb, *at),
+        });
+    }
     if let Some(at) = found.renamed {
         return Err(Error::Dump {
             source_name: config.location.name(),

@@ -154,7 +154,7 @@ impl Walk {
         }
         let found = Found::new(self.planner.schema(), undefined);
         let findings = samples.map(Samples::findings).unwrap_or_default();
-        Ok(Found { findings, renamed: self.planner.renamed(), ..found })
+        Ok(Found { findings, renamed: self.planner.renamed(), changed: self.planner.changer(), ..found })
     }
 
     /// Gives the rows of tables that are transformed to `see`, with the number of each slab's first row, until it has enough

@@ -18,6 +18,16 @@ pub fn renamed_after_rows(at: Place) -> DumpError {
     }
 }
 
+/// With transforms: a statement of which nobody knows what it does.
+#[must_use]
+pub fn changed_by_code(verb: &str, at: Place) -> DumpError {
+    DumpError::Unsupported {
+        what: format!("{verb}, which may bring or rename what is to be transformed,"),
+        at,
+        advice: "what it does is not known before it runs: take it out, or load without --transform-config",
+    }
+}
+
 impl Planner {
     pub(super) fn refused(&self, why: Refused, place: Place) -> Error {
         let (what, advice) = match why {
@@ -153,11 +163,7 @@ impl Planner {
         if self.shape.transforms.is_none() {
             return Ok(());
         }
-        Err(self.unsupported(
-            &format!("{}, which may bring or rename what is to be transformed,", dump::verb(&statement.text)),
-            statement.place,
-            "what it does is not known before it runs: take it out, or load without --transform-config",
-        ))
+        Err(self.dump_error(changed_by_code(&dump::verb(&statement.text), statement.place)))
     }
 
     /// With transforms: rows that are loaded under one name are not to be found under another.
