@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `PGBOOTSTRAP_SEED` and `PGBOOTSTRAP_SCRIPTS` say where to begin and how many scripts to try. A script's seed
-//! gives the script; [`campaign`] prints it with each finding.
+//! gives the script; [`Campaign`] prints it with each finding.
 
 mod campaign;
 mod grammar;
