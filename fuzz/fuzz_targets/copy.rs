@@ -5,8 +5,8 @@
 use dump::{Encoding, TypeClass, copy};
 use kvbuffer::{ChangeData, Sequence, Value};
 use libfuzzer_sys::fuzz_target;
-use runner::render::TablePlan;
-use runner::render::rows::{Rendered, render};
+use runner::convert::render::TablePlan;
+use runner::convert::render::rows::{Rendered, render};
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (mut slab, classes) = input;
@@ -14,7 +14,7 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let of = |bits: u8| [TypeClass::Text, TypeClass::Integer, TypeClass::Float, TypeClass::Boolean][usize::from(bits & 3)];
     let classes: Vec<_> = (0..1 + classes % 3).map(|column| of(classes >> (2 + 2 * column))).collect();
     let plan = TablePlan {
-        form: runner::cli::Rows::Single,
+        form: runner::commands::cli::Rows::Single,
         alone: false,
         elements: Vec::new(),
         transformed: None,

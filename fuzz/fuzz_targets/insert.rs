@@ -6,11 +6,11 @@
 use dump::{Encoding, Event, ScanPoint, Scanner, SlabSize, TypeClass};
 use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
-use runner::render::TablePlan;
-use runner::render::inserts;
-use runner::render::literals::Takes;
-use runner::render::pieces::Numbers;
-use runner::render::rows::{self, Rendered};
+use runner::convert::render::TablePlan;
+use runner::convert::render::inserts;
+use runner::convert::render::literals::Takes;
+use runner::convert::render::pieces::Numbers;
+use runner::convert::render::rows::{self, Rendered};
 
 /// So that a few rows make several slabs.
 const SLABS: SlabSize = SlabSize { bytes: 64, rows: 3 };
@@ -18,7 +18,7 @@ const OFF: &str = "SET standard_conforming_strings = off;\n";
 
 fn plan(columns: usize) -> TablePlan {
     TablePlan {
-        form: runner::cli::Rows::Single,
+        form: runner::commands::cli::Rows::Single,
         alone: false,
         elements: Vec::new(),
         transformed: None,

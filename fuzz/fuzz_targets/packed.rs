@@ -6,9 +6,9 @@
 use dump::{Encoding, TypeClass};
 use kvbuffer::{ChangeData, Sequence};
 use libfuzzer_sys::fuzz_target;
-use runner::render::rows::Rendered;
-use runner::render::pieces::Numbers;
-use runner::render::{Lines, TablePlan, packed};
+use runner::convert::render::rows::Rendered;
+use runner::convert::render::pieces::Numbers;
+use runner::convert::render::{Lines, TablePlan, packed};
 
 type Rows = Vec<Vec<Option<String>>>;
 
@@ -17,7 +17,7 @@ const HEAD: &str =
 
 fn plan(arrays: bool, alone: bool) -> TablePlan {
     TablePlan {
-        form: runner::cli::Rows::Packed,
+        form: runner::commands::cli::Rows::Packed,
         alone,
         elements: if arrays { vec!["numeric", "text"] } else { Vec::new() },
         transformed: None,

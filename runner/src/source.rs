@@ -11,16 +11,18 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::checkpoint::check_source;
-use crate::decompress::{self, Compression};
-use crate::error::{DumpError, Error};
+use crate::base::error::{DumpError, Error};
+use crate::load::checkpoint::check_source;
+use decompress::Compression;
 pub use location::{Location, Pipe, PipeFrom};
 use object::Failure;
 use trail::Trail;
 
+pub mod decompress;
 mod location;
 pub mod object;
 mod restrict;
+pub mod retry;
 mod trail;
 
 /// Which dump it is. Compared on resume: another one is refused by name.

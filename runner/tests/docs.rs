@@ -10,13 +10,13 @@ use clap::{CommandFactory, Parser};
 use dump::insert::OnConflict;
 use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
-use runner::checkpoint::{Checkpoint, VERSION};
-use runner::cli::{Cli, Rows};
-use runner::config::Shape;
-use runner::error::{DumpError, Error, RangeError, Signal};
-use runner::planner::{PlanPoint, Planner};
-use runner::progress::Progress;
-use runner::selection::{Sections, Selection, Words};
+use runner::base::error::{DumpError, Error, RangeError, Signal};
+use runner::commands::cli::{Cli, Rows};
+use runner::commands::config::Shape;
+use runner::convert::planner::{PlanPoint, Planner};
+use runner::convert::selection::{Sections, Selection, Words};
+use runner::load::checkpoint::{Checkpoint, VERSION};
+use runner::load::progress::Progress;
 use runner::source::Identity;
 
 fn root() -> PathBuf {
@@ -245,7 +245,7 @@ async fn every_exit_code_is_described() {
 #[test]
 fn every_metric_is_described() {
     let name = |c: char| c.is_ascii_lowercase() || c == '_';
-    let rendered = runner::metrics::render(&Progress::default());
+    let rendered = runner::show::metrics::render(&Progress::default());
     let kinds: BTreeMap<_, _> = rendered
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
@@ -368,7 +368,7 @@ fn the_checkpoint_file_has_two_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     let source = Identity::Pipe { hashed: 0, hash: String::new() };
-    runner::checkpoint::file::write(&path, &checkpoint(source)).unwrap();
+    runner::load::checkpoint::file::write(&path, &checkpoint(source)).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 2);
@@ -425,7 +425,7 @@ fn every_kind_that_is_left_out_is_described() {
             planner
                 .plan(event, &scanner)
                 .unwrap()
-                .is_none_or(|(work, _)| !matches!(work, runner::planner::Work::Sql(_)))
+                .is_none_or(|(work, _)| !matches!(work, runner::convert::planner::Work::Sql(_)))
         );
         if end {
             break;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::object::{self, Access, Object};
 use super::{Identity, OpenError, Source, failed};
-use crate::error::{DumpError, Error};
+use crate::base::error::{DumpError, Error};
 
 /// Where a dump is read from.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use object_store::client::HttpError;
 
-use crate::error::{self, Error};
+use crate::base::error::{self, Error};
 
 /// Why reading an object ended.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::failure::{Trouble, judge};
 use super::{Access, Failure, LEAST, MOST, Object, Order, Version};
-use crate::retry::Backoff;
+use crate::source::retry::Backoff;
 
 /// A service that says nothing for so long is asked again.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -216,7 +216,7 @@ fn store(object: &Object) -> Result<AmazonS3, Failure> {
         .with_virtual_hosted_style_request(!path_style)
         .with_client_options(options)
         .build()
-        .map_err(|error| Failure::Refused(crate::error::chain(&error)))
+        .map_err(|error| Failure::Refused(crate::base::error::chain(&error)))
 }
 
 /// The address of a bucket: its name in front of the host's.

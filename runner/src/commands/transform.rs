@@ -1,0 +1,3 @@
+//! `transform`: try a configuration.
+
+pub mod preview;

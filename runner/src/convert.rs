@@ -1,0 +1,6 @@
+//! Events of a dump to changes. Pure: no I/O, no clock, no threads, no command line.
+
+pub mod planner;
+pub mod render;
+pub mod selection;
+pub mod transforms;

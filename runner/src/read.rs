@@ -1,0 +1,5 @@
+//! A dump being read: threads from its bytes to changes.
+
+mod first;
+pub mod pipeline;
+pub mod walk;
