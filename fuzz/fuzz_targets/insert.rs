@@ -7,7 +7,7 @@ use dump::{Encoding, Event, ScanPoint, Scanner, SlabSize, TypeClass};
 use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
 use runner::convert::render::TablePlan;
-use runner::convert::render::inserts;
+use runner::convert::render::copy_form;
 use runner::convert::render::literals::Takes;
 use runner::convert::render::pieces::Numbers;
 use runner::convert::render::rows::{self, Rendered};
@@ -47,7 +47,7 @@ fn read(mut scanner: Scanner, dump: &[u8], step: usize, plan: &TablePlan) -> (Ve
                 let mut out = Rendered::default();
                 if let Some(shape) = &slab.insert {
                     let rows = (slab.bytes(), Numbers::plain(slab.rows), slab.first_row);
-                    inserts::render(rows, shape, plan, Sequence::FIRST, &mut copy, &mut out);
+                    copy_form::render(rows, shape, plan, Sequence::FIRST, &mut copy, &mut out);
                     assert_eq!((out.members.len() + out.faults.len()) as u64, slab.rows);
                 }
                 let changes = String::from_utf8(out.bytes).expect("changes are UTF-8");
@@ -124,7 +124,7 @@ fn of_inserts(dump: &[u8]) -> Vec<u8> {
                 let Some(shape) = &slab.insert else { continue };
                 let mut more = Rendered::default();
                 let rows = (slab.bytes(), Numbers::plain(slab.rows), slab.first_row);
-                inserts::render(rows, shape, &plan(1), Sequence::FIRST, &mut copy, &mut more);
+                copy_form::render(rows, shape, &plan(1), Sequence::FIRST, &mut copy, &mut more);
                 bytes.extend(more.bytes);
             }
             Event::End => break,

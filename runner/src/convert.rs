@@ -1,6 +1,8 @@
 //! Events of a dump to changes. Pure: no I/O, no clock, no threads, no command line.
 
+pub mod definitions;
 pub mod planner;
 pub mod render;
+pub mod sample;
 pub mod selection;
 pub mod transforms;

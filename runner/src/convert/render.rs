@@ -4,7 +4,7 @@
 //! [`packed`], a statement for many; what is too large for either goes in [`pieces`]. Rows of INSERT statements are brought into the form of COPY's first, by
 //! [`inserts`], where [`literals`] says that they have one; else they go as the SQL that they are, by [`statements`].
 
-pub mod inserts;
+pub mod copy_form;
 pub mod literals;
 pub mod packed;
 pub mod pieces;

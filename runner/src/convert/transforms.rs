@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use definitions::Definitions;
+use crate::convert::definitions::Definitions;
 use dump::{Schema, quote_name};
 use transform::{Plan, Problems};
 
@@ -29,9 +29,6 @@ use crate::convert::render::transformed::Transformed;
 use crate::read::pipeline::{Start, Task};
 use crate::read::walk::Walk;
 use kvbuffer::Sequence;
-
-pub mod definitions;
-pub mod sample;
 
 /// Longer files are no configurations.
 const MOST: u64 = 16 << 20;

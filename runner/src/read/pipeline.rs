@@ -30,7 +30,7 @@ use crate::commands::config::Shape;
 use crate::convert::planner::{Limit, PlanPoint, Work};
 use crate::convert::render::pieces::Numbers;
 use crate::convert::render::rows::{FaultReason, Rendered};
-use crate::convert::render::{Lines, TablePlan, inserts, render};
+use crate::convert::render::{Lines, TablePlan, copy_form, render};
 use crate::source::decompress::Compression;
 use crate::source::{Identity, Location};
 
@@ -268,7 +268,7 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
                 render(lines, &plan, first, &mut rendered);
             }
             Some(shape) => {
-                inserts::render(
+                copy_form::render(
                     (slab.bytes(), numbers, slab.first_row),
                     shape,
                     &plan,

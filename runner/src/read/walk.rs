@@ -14,8 +14,8 @@ use crate::convert::planner::psql::LOOKED_AT;
 use crate::convert::planner::{PlanPoint, Planner, Work};
 use crate::convert::render::rows::Rendered;
 use crate::convert::render::{TablePlan, packed};
+use crate::convert::sample::Samples;
 use crate::convert::transforms::Found;
-use crate::convert::transforms::sample::Samples;
 use crate::read::pipeline::{Start, Task};
 use crate::source::Source;
 

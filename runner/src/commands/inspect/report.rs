@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::commands::cli::Rows;
+use crate::convert::definitions::Telltale;
 use crate::convert::render::packed::SLABS;
-use crate::convert::transforms::definitions::Telltale;
 
 /// What changes are called that are no statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";

@@ -7,7 +7,7 @@ use dump::Slab;
 use transform::Scratch;
 
 use crate::convert::render::TablePlan;
-use crate::convert::transforms::sample::{lines, values};
+use crate::convert::sample::{lines, values};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 48;

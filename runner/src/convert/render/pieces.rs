@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::packed::{self, Reader, Values};
 use super::rows::{Fault, FaultReason, Member, Rendered, RowFault};
-use super::{ALL, Lines, TablePlan, inserts, is_one_change, render};
+use super::{ALL, Lines, TablePlan, copy_form, is_one_change, render};
 use crate::commands::cli::Rows;
 
 /// Bytes of text in a piece, as SQL spells it. The change stream holds a thousand changes at once, so that larger ones would
@@ -72,10 +72,10 @@ fn last_row(slab: &Slab, plan: &TablePlan) -> u64 {
     let mut copy = Vec::new();
     let (bytes, crlf, ignoring) = match &slab.insert {
         None => (slab.bytes(), slab.crlf, false),
-        Some(shape) => match inserts::last(slab.bytes(), shape, plan, &mut copy) {
-            inserts::Last::Copy(ignoring) => (copy.as_slice(), false, ignoring),
-            inserts::Last::Sql(text) if is_one_change(&text, plan) => return 1,
-            inserts::Last::Sql(text) => {
+        Some(shape) => match copy_form::last(slab.bytes(), shape, plan, &mut copy) {
+            copy_form::Last::Copy(ignoring) => (copy.as_slice(), false, ignoring),
+            copy_form::Last::Sql(text) if is_one_change(&text, plan) => return 1,
+            copy_form::Last::Sql(text) => {
                 cutter.push(text.as_bytes());
                 return cutter.finish().pieces + 1;
             }

@@ -10,8 +10,8 @@ use dump::copy::{self, NULL};
 use transform::{Plan, RowError, Scratch};
 
 use super::rows::{Fault, FaultReason, Rendered, field_count, undecodable};
-use super::{Lines, TablePlan, inserts, render};
-use crate::convert::transforms::definitions::Definitions;
+use super::{Lines, TablePlan, copy_form, render};
+use crate::convert::definitions::Definitions;
 use dump::Encoding;
 use kvbuffer::Sequence;
 
@@ -195,7 +195,7 @@ impl Writer<'_> {
                 Some(value) if value.bytes().all(|byte| byte >= b' ' && byte != b'\\') => {
                     out.extend_from_slice(value.as_bytes());
                 }
-                Some(value) => value.bytes().for_each(|byte| inserts::push(out, byte)),
+                Some(value) => value.bytes().for_each(|byte| copy_form::push(out, byte)),
                 None => out.extend_from_slice(NULL),
             }
             copied = self.ends[at];

@@ -5,7 +5,7 @@ use kvbuffer::ChangeData;
 
 use super::*;
 use crate::commands::cli::Rows;
-use crate::convert::render::inserts;
+use crate::convert::render::copy_form;
 use crate::convert::render::literals::Takes;
 use crate::convert::render::pieces::Numbers;
 
@@ -213,7 +213,7 @@ fn inserts_give_the_packs_of_copy() {
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
             let shape = slab.insert.clone().unwrap();
-            inserts::render(
+            copy_form::render(
                 (slab.bytes(), Numbers::plain(1), 0),
                 &shape,
                 &plan,

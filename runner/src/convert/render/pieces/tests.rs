@@ -77,7 +77,7 @@ fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
                     }
                     Some(shape) => {
                         let rows = (slab.bytes(), numbers, slab.first_row);
-                        inserts::render(rows, shape, plan, Sequence::FIRST, &mut Vec::new(), &mut out);
+                        copy_form::render(rows, shape, plan, Sequence::FIRST, &mut Vec::new(), &mut out);
                     }
                 }
                 all.push((slab, numbers, out));

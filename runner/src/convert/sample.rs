@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use dump::{QualifiedName, Schema, Slab};
 use transform::{Finding, Inspector};
 
-use super::block;
+use super::transforms::block;
 use crate::convert::render::transformed::unescaped;
-use crate::convert::render::{TablePlan, inserts};
+use crate::convert::render::{TablePlan, copy_form};
 
 /// Rows of a table that are looked at.
 const ROWS: u64 = 10_000;
@@ -57,7 +57,7 @@ pub fn lines<'a>(
     let bytes = match &slab.insert {
         None => slab.bytes(),
         Some(shape) => {
-            inserts::as_copy(slab.bytes(), shape, plan, copy);
+            copy_form::as_copy(slab.bytes(), shape, plan, copy);
             copy.as_slice()
         }
     };
