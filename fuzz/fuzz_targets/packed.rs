@@ -6,9 +6,10 @@
 use dump::{Encoding, TypeClass};
 use kvbuffer::{ChangeData, Sequence};
 use libfuzzer_sys::fuzz_target;
-use runner::convert::render::rows::Rendered;
-use runner::convert::render::pieces::Numbers;
-use runner::convert::render::{Lines, TablePlan, packed};
+use runner::convert::form::RowForm;
+use runner::convert::render::members::Rendered;
+use runner::convert::render::lines::{Lines, Numbers};
+use runner::convert::render::{TablePlan, packed};
 
 type Rows = Vec<Vec<Option<String>>>;
 
@@ -17,10 +18,9 @@ const HEAD: &str =
 
 fn plan(arrays: bool, alone: bool) -> TablePlan {
     TablePlan {
-        form: runner::commands::cli::Rows::Packed,
+        form: RowForm::Packed,
         alone,
         elements: if arrays { vec!["numeric", "text"] } else { Vec::new() },
-        transformed: None,
         table: "public.t".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![if arrays { TypeClass::Float } else { TypeClass::Text }, TypeClass::Text],

@@ -15,16 +15,14 @@ use clap::CommandFactory;
 
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
-use crate::convert::transforms;
+use crate::convert::form::RowForm;
+use crate::load::config::{Config, Target};
 use crate::load::progress::Progress;
 use crate::show::status::report::Reporter;
 use crate::show::summary::{self, Ending};
-use crate::show::{log, metrics, telemetry, terminal};
-use cli::{
-    Cli, Command, InspectArgs, ListFormat, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows,
-    TransformCommand,
-};
-use config::{Config, Target};
+use crate::show::telemetry::LogFormat;
+use crate::show::{log, metrics, status, telemetry, terminal};
+use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand};
 use load::Outcome;
 
 /// Does what the command line says and returns the exit code.
@@ -74,12 +72,12 @@ pub async fn run(cli: Cli) -> u8 {
 
 async fn load(args: &LoadArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
-    let config = Config::new(args)?;
+    let (config, status) = (config::load(args)?, config::status(args)?);
     let (progress, shown) = show_progress(args).await?;
-    if config.shape.rows == Rows::Packed {
+    if config.shape.rows == RowForm::Packed {
         tracing::info!("{}", summary::PACKED);
     }
-    let result = reported(&config, &progress, &stop).await;
+    let result = reported(&config, status, &progress, &stop).await;
     shown.end().await;
     let unread = matches!(result, Err(Error::ReaderGone));
     if !args.quiet && !unread && progress.details().begun {
@@ -96,7 +94,7 @@ async fn verify(args: &LoadArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
-    let result = match transforms::prepare(&config, &stop).await {
+    let result = match transform::prepare(&config, &stop).await {
         Ok(config) => verify::verify(&config, &progress, &stop).await,
         Err(error) => Err(error),
     };
@@ -128,8 +126,8 @@ async fn inspected(
     progress: &Progress,
     stop: &Stop,
 ) -> Result<(inspect::report::Report, Option<Error>), Error> {
-    let config = transforms::prepare(config, stop).await?;
-    let config = transforms::rehearse(&config, stop).await?;
+    let config = transform::prepare(config, stop).await?;
+    let config = transform::rehearse(&config, stop).await?;
     inspect::inspect(&config, progress, stop).await
 }
 
@@ -137,9 +135,9 @@ async fn transform(command: &TransformCommand) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = inspect::config(command.load())?;
     let text = match command {
-        TransformCommand::Check(_) => transforms::check(&config, &stop).await?,
-        TransformCommand::Suggest(_) => transforms::suggest(&config, &stop).await?,
-        TransformCommand::Preview(args) => transforms::preview(&config, args.rows_per_table, &stop).await?,
+        TransformCommand::Check(_) => transform::check(&config, &stop).await?,
+        TransformCommand::Suggest(_) => transform::suggest(&config, &stop).await?,
+        TransformCommand::Preview(args) => transform::preview(&config, args.rows_per_table, &stop).await?,
     };
     say(&text)
 }
@@ -194,13 +192,18 @@ async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error>
 }
 
 /// The load, with its state in Kubernetes where that is wanted.
-async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+async fn reported(
+    config: &Config,
+    status: Option<status::Target>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
     let ttl = match &config.target {
         Target::Redis(target) => Some(target.ttl),
         _ => None,
     };
-    let reporter = match &config.status {
-        Some(target) => Some(Reporter::start(target.clone(), ttl, Arc::clone(progress)).await?),
+    let reporter = match status {
+        Some(target) => Some(Reporter::start(target, ttl, Arc::clone(progress)).await?),
         None => None,
     };
     let result = looked_at(config, progress, stop).await;
@@ -213,7 +216,7 @@ async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Res
 /// The load, once it is known that there is a dump.
 async fn looked_at(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     load::look(config, stop).await?;
-    let config = transforms::prepare(config, stop).await?;
+    let config = transform::prepare(config, stop).await?;
     announced(&config, progress, stop).await
 }
 

@@ -8,73 +8,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use crate::base::error::{DumpError, Error};
-use crate::load::checkpoint::check_source;
 use decompress::Compression;
+use error::Error;
+use identity::HEAD;
+pub use identity::Identity;
 pub use location::{Location, Pipe, PipeFrom};
 use object::Failure;
 use trail::Trail;
 
 pub mod decompress;
+pub mod error;
+pub mod identity;
 mod location;
 pub mod object;
 mod restrict;
 pub mod retry;
 mod trail;
 
-/// Which dump it is. Compared on resume: another one is refused by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Identity {
-    /// A file: two files are the same dump if all of this is the same. Its path does not matter.
-    File {
-        /// Bytes.
-        size: u64,
-        /// Modification time, nanoseconds since 1970.
-        mtime: u64,
-        /// XXH3 of the first [`HEAD`] bytes, in hexadecimal.
-        head: String,
-    },
-    /// An object: its version is what counts, and that lies in one place.
-    Object {
-        /// Where it lies: `s3://bucket/key`.
-        uri: String,
-        /// Bytes.
-        size: u64,
-        /// What the service says of its content.
-        etag: String,
-    },
-    /// A pipe: its bytes up to an offset of the decompressed dump are known.
-    Pipe {
-        /// How many bytes the hash is of.
-        hashed: u64,
-        /// XXH3 of them, in hexadecimal.
-        hash: String,
-    },
-}
-
-impl Identity {
-    /// How many bytes there are, compressed as they are; a pipe does not tell.
-    #[must_use]
-    pub fn size(&self) -> Option<u64> {
-        match self {
-            Self::File { size, .. } | Self::Object { size, .. } => Some(*size),
-            Self::Pipe { .. } => None,
-        }
-    }
-}
-
-/// So many bytes of a file are part of its identity.
-pub const HEAD: usize = 64 * 1024;
-
 /// An error of reading; what an object's reader knows of it lies inside.
 fn failed(action: &'static str, name: &str, error: io::Error) -> Error {
     match error.downcast::<Failure>() {
         Ok(failure) => failure.into_error(action, name),
-        Err(error) => Error::Source { action, name: name.to_owned(), error },
+        Err(error) => Error::Read { action, name: name.to_owned(), error },
     }
 }
 
@@ -243,14 +200,14 @@ impl Source {
     /// fails where the bytes are others.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] for a file or an object that is another one.
+    /// [`Error::OtherDump`] for a file or an object that is another one.
     pub fn expect(&mut self, identity: &Identity, name: &str) -> Result<(), Error> {
         match (identity, &mut self.trail) {
             (Identity::Pipe { hashed, hash }, Some(trail)) => {
                 trail.expect(*hashed, hash.clone());
                 Ok(())
             }
-            _ => check_source(identity, name, self.identity.as_ref()),
+            _ => identity::check_source(identity, name, self.identity.as_ref()),
         }
     }
 
@@ -386,12 +343,12 @@ impl Source {
     #[must_use]
     pub fn error(&self, name: &str, error: io::Error) -> Error {
         if error.get_ref().is_some_and(|inner| inner.is::<OtherPipe>()) {
-            return Error::Checkpoint(format!(
+            return Error::OtherDump(format!(
                 "the checkpoint is of another dump: what {name} brings is not what was loaded up to there; bring the same dump, or use --restart to delete what was loaded and start over"
             ));
         }
         if error.get_ref().is_some_and(|inner| inner.is::<Changed>()) {
-            return Error::Checkpoint(format!(
+            return Error::OtherDump(format!(
                 "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
             ));
         }
@@ -408,12 +365,9 @@ impl Source {
         ) && error.raw_os_error().is_none();
         if self.compression != Compression::None && damaged {
             let (format, offset, reason) = (self.compression.name(), self.offset, error.to_string());
-            return Error::Dump {
-                source_name: name.to_owned(),
-                error: DumpError::Compression { format, offset, reason },
-            };
+            return Error::Compression { name: name.to_owned(), format, offset, reason };
         }
-        Error::Source { action: "read", name: name.to_owned(), error }
+        Error::Read { action: "read", name: name.to_owned(), error }
     }
 }
 

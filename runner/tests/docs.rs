@@ -10,14 +10,17 @@ use clap::{CommandFactory, Parser};
 use dump::insert::OnConflict;
 use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
-use runner::base::error::{DumpError, Error, RangeError, Signal};
-use runner::commands::cli::{Cli, Rows};
-use runner::commands::config::Shape;
+use runner::base::error::{Error, Signal};
+use runner::commands::cli::Cli;
+use runner::convert::error::{DumpError, Error as ConvertError, RangeError};
+use runner::convert::form::RowForm;
 use runner::convert::planner::{PlanPoint, Planner};
 use runner::convert::selection::{Sections, Selection, Words};
+use runner::convert::shape::Shape;
 use runner::load::checkpoint::{Checkpoint, VERSION};
 use runner::load::progress::Progress;
 use runner::source::Identity;
+use runner::source::error::Error as SourceError;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -180,7 +183,7 @@ fn every_command_can_be_typed() {
 async fn errors() -> Vec<Error> {
     let io = || std::io::Error::other("x");
     let place = Place::default();
-    let dump = |error| Error::Dump { source_name: "x".into(), error };
+    let dump = |error| Error::from(ConvertError::Dump { source_name: "x".into(), error });
     let redis = async |url: &str| {
         let connected =
             Buffer::connect(ConnectOptions::new(url), Keys::default(), Duration::from_secs(1)).await;
@@ -194,7 +197,8 @@ async fn errors() -> Vec<Error> {
         Error::Usage("x".into()),
         dump(DumpError::Scan(ScanError::Empty)),
         dump(DumpError::Unsupported { what: "x".into(), at: place, advice: "x" }),
-        Error::Range(RangeError::Exhausted(1)),
+        ConvertError::Range(RangeError::Exhausted(1)).into(),
+        ConvertError::NothingChosen("x".into()).into(),
         Error::Checkpoint("x".into()),
         Error::TooManyRejected { rejected: 2, allowed: 1 },
         redis("http://x").await,
@@ -202,7 +206,10 @@ async fn errors() -> Vec<Error> {
         Error::Refused { address: "x".into(), what: "x".into() },
         Error::Verification("x".into()),
         Error::File { action: "x", path: "x".into(), error: io() },
-        Error::Source { action: "x", name: "x".into(), error: io() },
+        SourceError::Usage("x".into()).into(),
+        SourceError::UnknownCompression { name: "x".into(), format: "x" }.into(),
+        SourceError::OtherDump("x".into()).into(),
+        SourceError::Read { action: "x", name: "x".into(), error: io() }.into(),
         Error::Busy("x".into()),
         Error::Lost("x".into()),
         Error::Full { waited: 1 },
@@ -285,7 +292,7 @@ fn selection() -> Selection {
 fn shape() -> Shape {
     Shape {
         transforms: None,
-        rows: Rows::Single,
+        rows: RowForm::Single,
         ddl_time: "2000-01-01T00:00:00Z".to_owned(),
         no_owner: false,
         no_privileges: false,

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::convert::form::RowForm;
+use crate::show::telemetry::LogFormat;
+use crate::show::terminal::When;
 pub use commands::{
     InspectArgs, ListFormat, PreviewArgs, RangesArgs, RangesCommand, TransformArgs, TransformCommand,
 };
@@ -519,6 +522,15 @@ pub enum Rows {
     Packed,
 }
 
+impl From<Rows> for RowForm {
+    fn from(rows: Rows) -> Self {
+        match rows {
+            Rows::Single => Self::Single,
+            Rows::Packed => Self::Packed,
+        }
+    }
+}
+
 /// A section of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Section {
@@ -546,24 +558,4 @@ pub enum OnError {
     Stop,
     /// Set it aside in the reject file and go on.
     Skip,
-}
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
-}
-
-/// Whether to do something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum When {
-    /// Where it makes sense.
-    Auto,
-    /// In any case.
-    Always,
-    /// Not at all.
-    Never,
 }

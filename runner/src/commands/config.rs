@@ -1,226 +1,72 @@
 //! The command line, checked: what is to be done, without contradictions.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kvbuffer::{ConnectOptions, ENCODER_REVISION, Keys, Lsn, Sequence};
+use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
-use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Rows, Section};
+use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
+use crate::commands::transform;
 use crate::convert::selection::{Sections, Selection, Words};
+use crate::convert::shape::Shape;
 use crate::convert::transforms::Transforms;
-use crate::load::change_stream::ChangeStream;
-use crate::show::status;
+use crate::load::config::{Config, Rejects, Resume, Target};
+use crate::load::sink::target::{HighWater, RedisTarget};
 use crate::source::Location;
 use crate::source::object::Access;
 
 mod files;
 mod kasho;
 
-/// A load.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The dump.
-    pub location: Location,
-    /// What the positions must stay below.
-    pub snapshot_lsn: Option<Lsn>,
-    /// Where the changes go.
-    pub target: Target,
-    /// What shapes the changes.
-    pub shape: Arc<Shape>,
-    /// The first sequence, where it was asked for.
-    pub first: Option<Sequence>,
-    /// Sequences to leave free behind another run.
-    pub gap: u64,
-    /// Rows that cannot be loaded.
-    pub rejects: Rejects,
-    /// The checkpoint's files, and whether it counts.
-    pub resume: Resume,
-    /// Changes in a batch.
-    pub batch_size: usize,
-    /// Threads that convert.
-    pub workers: usize,
-    /// Changes a second, at most.
-    pub max_rate: Option<u64>,
-    /// The change stream that is told.
-    pub change_stream: Option<ChangeStream>,
-    /// Whose status is written.
-    pub status: Option<status::Target>,
-    /// What looks personal must have an entry in the transform configuration.
-    pub require_decision: bool,
-}
+pub use kasho::status;
 
-/// Where changes go.
-#[derive(Debug, Clone)]
-pub enum Target {
-    /// Redis.
-    Redis(Box<RedisTarget>),
-    /// A file of JSON lines.
-    File(PathBuf),
-    /// Standard output, as JSON lines.
-    Stdout,
-    /// Nowhere.
-    Nowhere,
-}
-
-/// Redis and how to treat it.
-#[derive(Debug, Clone)]
-pub struct RedisTarget {
-    /// How to reach it.
-    pub connect: ConnectOptions,
-    /// The keys.
-    pub keys: Keys,
-    /// Their time to live.
-    pub ttl: Duration,
-    /// The run's name in the registry.
-    pub run: String,
-    /// Publish each change.
-    pub publish: bool,
-    /// Accept a policy that may drop the set.
-    pub allow_eviction: bool,
-    /// Begin a run where the set holds others.
-    pub beside_other_runs: bool,
-    /// Begin a run without a snapshot's position where the set holds live changes.
-    pub allow_live_entries: bool,
-    /// Memory above which to wait.
-    pub high_water: Option<HighWater>,
-    /// How long to try again.
-    pub retry: Duration,
-    /// How long to wait for room.
-    pub full: Duration,
-}
-
-/// When Redis uses too much memory to go on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum HighWater {
-    /// More than so many bytes.
-    Bytes(u64),
-    /// More than this share of its maxmemory.
-    Share(f64),
-}
-
-/// What becomes of rows that cannot be loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejects {
-    /// Where they go; without it the first one ends the run.
-    pub file: Option<PathBuf>,
-    /// How many are too many.
-    pub most: u64,
-}
-
-/// How to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resume {
-    /// The checkpoint is written here too.
-    pub write: Option<PathBuf>,
-    /// This checkpoint must be there.
-    pub from: Option<PathBuf>,
-    /// Delete what is there, and start over.
-    pub restart: bool,
-    /// The same, unless the run was begun with this word already.
-    pub restart_once: Option<String>,
-}
-
-/// Everything in the configuration that shapes changes: with the same dump and the same numbers, the same
-/// bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shape {
-    /// The form of rows.
-    pub rows: Rows,
-    /// `time` of SQL text.
-    pub ddl_time: String,
-    /// Leave out ownership.
-    pub no_owner: bool,
-    /// Leave out privileges.
-    pub no_privileges: bool,
-    /// Load Kasho's own objects.
-    pub keep_kasho: bool,
-    /// What is loaded of the dump.
-    pub selection: Selection,
-    /// What becomes of values.
-    pub transforms: Option<Arc<Transforms>>,
-    /// Set bad rows aside instead of ending the run.
-    pub skip_rows: bool,
-    /// Rows are loaded where psql would fire triggers or rules for them. It shapes no change.
-    pub silent_triggers: bool,
-}
-
-impl Shape {
-    /// Each part by its name, for the checkpoint: there it is compared, and differences are named.
-    #[must_use]
-    pub fn parts(&self) -> BTreeMap<String, String> {
-        let rows = match self.rows {
-            Rows::Single => "single",
-            Rows::Packed => "packed",
-        };
-        let transforms =
-            self.transforms.iter().map(|transforms| ("--transform-config", transforms.identity()));
-        let chosen = self.selection.parts().into_iter().chain(transforms);
-        let parts = [
-            ("encoder", ENCODER_REVISION.to_string()),
-            ("--rows", rows.to_owned()),
-            ("--ddl-time", self.ddl_time.clone()),
-            ("--no-owner", self.no_owner.to_string()),
-            ("--no-privileges", self.no_privileges.to_string()),
-            ("--keep-kasho-objects", self.keep_kasho.to_string()),
-            ("--on-error skip", self.skip_rows.to_string()),
-        ];
-        parts.into_iter().chain(chosen).map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-}
-
-impl Config {
-    /// Checks the options of a load.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] that names the option and what it takes.
-    pub fn new(args: &LoadArgs) -> Result<Self, Error> {
-        let name = args.dump_file.as_deref().ok_or_else(|| usage("--dump-file is missing"))?;
-        let target = target(args)?;
-        let rejects = rejects(args)?;
-        let shape = Shape {
-            rows: args.rows,
-            ddl_time: ddl_time(&args.ddl_time)?,
-            no_owner: args.no_owner,
-            no_privileges: args.no_privileges,
-            keep_kasho: args.keep_kasho_objects,
-            selection: selection(args)?,
-            transforms: transforms(args)?.map(Arc::new),
-            skip_rows: args.on_error == OnError::Skip,
-            silent_triggers: args.silent_triggers,
-        };
-        let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
-        let first = args.first_sequence.map(first_sequence).transpose()?;
-        let workers = args.workers.map_or_else(
-            || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            usize::from,
-        );
-        let location = Location::parse(name, &s3(args, name)?)?;
-        files::check(args, &location)?;
-        Ok(Self {
-            location,
-            snapshot_lsn,
-            target,
-            shape: Arc::new(shape),
-            first,
-            gap: args.sequence_gap,
-            rejects,
-            resume: Resume {
-                write: args.checkpoint.clone(),
-                from: args.resume_from.clone(),
-                restart: args.restart,
-                restart_once: restart_once(args)?,
-            },
-            batch_size: args.batch_size as usize,
-            workers,
-            max_rate: args.max_rate,
-            change_stream: kasho::change_stream(args, snapshot_lsn)?,
-            status: kasho::status(args)?,
-            require_decision: args.require_decision,
-        })
-    }
+/// Checks the options of a load.
+///
+/// # Errors
+/// [`Error::Usage`] that names the option and what it takes.
+pub fn load(args: &LoadArgs) -> Result<Config, Error> {
+    let name = args.dump_file.as_deref().ok_or_else(|| usage("--dump-file is missing"))?;
+    let target = target(args)?;
+    let rejects = rejects(args)?;
+    let shape = Shape {
+        rows: args.rows.into(),
+        ddl_time: ddl_time(&args.ddl_time)?,
+        no_owner: args.no_owner,
+        no_privileges: args.no_privileges,
+        keep_kasho: args.keep_kasho_objects,
+        selection: selection(args)?,
+        transforms: transforms(args)?.map(Arc::new),
+        skip_rows: args.on_error == OnError::Skip,
+        silent_triggers: args.silent_triggers,
+    };
+    let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
+    let first = args.first_sequence.map(first_sequence).transpose()?;
+    let workers = args
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
+    let location = Location::parse(name, &s3(args, name)?)?;
+    files::check(args, &location)?;
+    Ok(Config {
+        location,
+        snapshot_lsn,
+        target,
+        shape: Arc::new(shape),
+        first,
+        gap: args.sequence_gap,
+        rejects,
+        resume: Resume {
+            write: args.checkpoint.clone(),
+            from: args.resume_from.clone(),
+            restart: args.restart,
+            restart_once: restart_once(args)?,
+        },
+        batch_size: args.batch_size as usize,
+        workers,
+        max_rate: args.max_rate,
+        change_stream: kasho::change_stream(args, snapshot_lsn)?,
+        require_decision: args.require_decision,
+    })
 }
 
 /// What becomes of values.
@@ -240,7 +86,7 @@ fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
             "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
         )),
         (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
-        (key, _) => Transforms::read(config, key.as_deref()).map(Some),
+        (key, _) => transform::read(config, key.as_deref()).map(Some),
     }
 }
 
@@ -258,14 +104,14 @@ fn selection(args: &LoadArgs) -> Result<Selection, Error> {
             no_refresh: false,
         }),
     };
-    Selection::new(&Words {
+    Ok(Selection::new(&Words {
         tables: &args.table,
         exclude_tables: &args.exclude_table,
         schemas: &args.schema,
         exclude_schemas: &args.exclude_schema,
         sections: sections.filter(|sections| *sections != Sections::ALL),
         database: args.database.as_deref(),
-    })
+    })?)
 }
 
 /// A word for one beginning. It lies in the registry of runs, so it needs Redis.

@@ -21,14 +21,17 @@ use kvbuffer::{ChangeData, Sequence, decode};
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
-use crate::commands::config::Config;
+use crate::commands::config;
 use crate::convert::definitions::Definitions;
-use crate::convert::render::TablePlan;
+use crate::convert::render::Block;
 use crate::convert::render::pieces::is_piece;
 use crate::convert::render::transformed::Transformed;
 use crate::convert::transforms::Transforms;
+use crate::load::config::Config;
 use crate::load::progress::Progress;
-use crate::read::pipeline::{Converted, Item, Mark, Pipeline, Start, Task};
+use crate::read::item::{Converted, Item, Mark};
+use crate::read::pipeline::Pipeline;
+use crate::read::task::{Start, Task};
 use crate::source::Location;
 use report::{Fault, Format, Hashing, PIECE, Report, Table};
 
@@ -57,7 +60,7 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
         status_run_id: None,
         ..args.clone()
     };
-    Config::new(&args)
+    config::load(&args)
 }
 
 /// Reads the dump to its end, or to where it cannot be loaded any further: the report says so then, and holds what
@@ -117,7 +120,7 @@ fn format(location: &Location) -> Result<Format, Error> {
             Ok(0) => break,
             Ok(count) => length += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(source.error(&location.name(), error)),
+            Err(error) => return Err(source.error(&location.name(), error).into()),
         }
     }
     let text = String::from_utf8_lossy(&head[..length]);
@@ -170,11 +173,11 @@ impl Counts<'_> {
                 }
                 self.moved(&after);
             }
-            Item::Rows { rows, count, table, plan, before, share, .. } => {
+            Item::Rows { rows, count, table, block, before, share, .. } => {
                 self.moved(&before);
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
-                self.rows((&table, &plan), count, &converted);
+                self.rows((&table, &block), count, &converted);
                 self.before = Some((table, before.scan.offset));
                 pipeline.recycle(converted.rendered);
                 drop(share);
@@ -196,16 +199,16 @@ impl Counts<'_> {
         self.change(member.len());
     }
 
-    fn rows(&mut self, (name, plan): (&Arc<str>, &TablePlan), count: u64, converted: &Converted) {
+    fn rows(&mut self, (name, block): (&Arc<str>, &Block), count: u64, converted: &Converted) {
         let Converted { rendered, rejects } = converted;
         let table = self.tables.entry(Arc::clone(name)).or_insert_with(|| Table::new(name));
-        if let Some(by) = &plan.transformed
+        if let Some(by) = &block.transformed
             && !self.transformed.last().is_some_and(|(_, last)| Arc::ptr_eq(last, by))
         {
             self.transformed.push((Arc::clone(name), Arc::clone(by)));
         }
         if table.columns.is_empty() && !rendered.members.is_empty() {
-            table.columns.clone_from(&plan.columns);
+            table.columns.clone_from(&block.plan.columns);
         }
         table.rows += count - rejects.len() as u64;
         table.rejected += rejects.len() as u64;

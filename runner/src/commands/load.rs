@@ -6,22 +6,22 @@
 //!   └──────────── Redis lost data, it can be read again───┘
 //! ```
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
 
-use kvbuffer::{Position, Sequence};
+use kvbuffer::Sequence;
 
-use crate::base::error::{DumpError, Error};
-use crate::base::off_thread::off_thread;
+use crate::base::aside::aside;
+use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::config::{Config, Target};
+use crate::convert::error::{DumpError, Error as ConvertError};
 use crate::convert::planner::{Limit, LimitKind};
 use crate::load::change_stream::Begun;
 use crate::load::checkpoint::{Checkpoint, file};
+use crate::load::config::{Config, Target};
 use crate::load::loader::Loader;
+use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
 use crate::load::reject::{Owner, RejectFile};
 use crate::load::sink::Sink;
@@ -29,7 +29,8 @@ use crate::load::sink::file::FileSink;
 use crate::load::sink::null::NullSink;
 use crate::load::sink::redis::RedisSink;
 use crate::load::sink::redis::session::{Run, Session};
-use crate::read::pipeline::{Pipeline, Start, Task};
+use crate::read::pipeline::Pipeline;
+use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
 use crate::show::summary::Ending;
 use crate::source::Identity;
@@ -109,7 +110,7 @@ async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>,
 /// The identity of what can be read again.
 async fn identity(config: &Config, stop: &Stop) -> Result<Option<Identity>, Error> {
     let location = config.location.clone();
-    aside(move |_| location.identity(), stop).await
+    aside(move |_| Ok(location.identity()?), stop).await
 }
 
 /// Everything that an attempt begins with.
@@ -243,7 +244,12 @@ async fn run(
 
 /// Errors of which it is certain that nothing was written before them.
 fn takes_nothing(error: &Error) -> bool {
-    matches!(error, Error::NothingChosen(_) | Error::Dump { error: DumpError::Databases { .. }, .. })
+    matches!(
+        error,
+        Error::Convert(
+            ConvertError::NothingChosen(_) | ConvertError::Dump { error: DumpError::Databases { .. }, .. }
+        )
+    )
 }
 
 /// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
@@ -256,26 +262,9 @@ async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<()
     let reading = move |_: &AtomicBool| {
         let mut source = location.open()?;
         source.expect(&identity, &location.name())?;
-        source.read_through(end).map_err(|error| source.error(&location.name(), error))
+        Ok(source.read_through(end).map_err(|error| source.error(&location.name(), error))?)
     };
     aside(reading, stop).await
-}
-
-/// Runs what blocks on a thread of its own. A signal does not wait for it; the flag asks it to end.
-pub(crate) async fn aside<T: Send + 'static>(
-    work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
-    stop: &Stop,
-) -> Result<T, Error> {
-    let stopped = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stopped);
-    let working = tokio::task::spawn_blocking(move || work(&flag));
-    tokio::select! {
-        done = working => done.unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
-        signal = stop.wait() => {
-            stopped.store(true, Ordering::Relaxed);
-            Err(Error::Stopped(signal))
-        }
-    }
 }
 
 async fn drive(
@@ -315,7 +304,10 @@ async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Resul
         return Ok(());
     };
     let location = task.location.clone();
-    let looking = move |_: &AtomicBool| location.open().map(|source| (source.size(), source.compression()));
+    let looking = move |_: &AtomicBool| {
+        let source = location.open()?;
+        Ok((source.size(), source.compression()))
+    };
     let (Some(size), Compression::None) = aside(looking, stop).await? else { return Ok(()) };
     // A row or a statement takes two bytes at the very least (but for empty rows: one).
     let most = i64::try_from(size).unwrap_or(i64::MAX);
@@ -331,7 +323,7 @@ async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Resul
     }
     let what = format!("it takes {} changes; ", end.get() - task.first.get());
     let over = Sequence::new((limit.score + 1_000_000).max(1) as u64).unwrap_or(end);
-    Err(Error::Range(limit.error(&what, task.first, over.max(task.first))))
+    Err(ConvertError::Range(limit.error(&what, task.first, over.max(task.first))).into())
 }
 
 async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Error> {
@@ -428,50 +420,4 @@ fn alone(config: &Config, sink: Sink) -> Beginning {
 fn snapshot(config: &Config) -> Option<Limit> {
     let lsn = config.snapshot_lsn?;
     Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
-}
-
-/// The position of the change before `next`, if there is one from `first` on.
-pub(crate) fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
-    let last = next.checked_sub(1).filter(|last| *last >= first)?;
-    Some(Position::Bootstrap(last).to_string())
-}
-
-/// What every checkpoint of a run has in common.
-#[derive(Debug)]
-pub(crate) struct Common {
-    pub(crate) first: Sequence,
-    pub(crate) source_name: String,
-    pub(crate) config: BTreeMap<String, String>,
-}
-
-/// When the checkpoint's file is written.
-const MIRROR_EVERY: Duration = Duration::from_secs(1);
-
-/// The file that mirrors the checkpoint in Redis.
-#[derive(Debug)]
-pub(crate) struct Mirror {
-    path: Option<PathBuf>,
-    written: Option<Instant>,
-}
-
-impl Mirror {
-    pub(crate) fn new(config: &Config) -> Self {
-        let path = match config.target {
-            Target::Redis(_) => config.resume.write.clone(),
-            _ => None,
-        };
-        Self { path, written: None }
-    }
-
-    /// Writes, but not too often; `now` says that it must be.
-    pub(crate) async fn write(&mut self, checkpoint: &Arc<Checkpoint>, now: bool) -> Result<(), Error> {
-        let Some(path) = self.path.clone() else { return Ok(()) };
-        if !now && self.written.is_some_and(|at| at.elapsed() < MIRROR_EVERY) {
-            return Ok(());
-        }
-        let checkpoint = Arc::clone(checkpoint);
-        off_thread(move || file::write(&path, &checkpoint)).await?;
-        self.written = Some(Instant::now());
-        Ok(())
-    }
 }

@@ -23,13 +23,17 @@ use kvbuffer::{Buffer, Entry, ErrorKind, Position, Range, Ranges, Score, Sequenc
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
-use crate::commands::config::{Config, RedisTarget, Target};
-use crate::convert::render::rows::Rendered;
+use crate::commands::config;
+use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::check_config;
+use crate::load::config::{Config, Target};
 use crate::load::progress::Progress;
 use crate::load::reject::{first_fatal, row_error};
 use crate::load::sink::redis::session::Run;
-use crate::read::pipeline::{Converted, Item, Pipeline, Start, Task};
+use crate::load::sink::target::RedisTarget;
+use crate::read::item::{Converted, Item};
+use crate::read::pipeline::Pipeline;
+use crate::read::task::{Start, Task};
 use crate::source::Identity;
 use compare::Comparison;
 use page::{Page, Pages};
@@ -66,7 +70,7 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
             "verify compares the dump with Redis: {option} has no meaning here"
         )));
     }
-    Config::new(args)
+    config::load(args)
 }
 
 /// Compares.
@@ -86,7 +90,7 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
     let end = before_next_run(&all, range);
     let location = config.location.clone();
     let identity = tokio::task::spawn_blocking(move || location.identity()).await;
-    let identity = identity.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    let identity = identity.map_err(|error| Error::Panic(error.to_string()))??;
     let size = identity.as_ref().and_then(Identity::size);
     progress.begin(None, 0, size);
     let task = Task {

@@ -18,13 +18,13 @@ use dump::{
 };
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
-use crate::base::error::{DumpError, Error, RangeError};
-use crate::commands::cli::Rows;
-use crate::commands::config::Shape;
-use crate::convert::render::TablePlan;
-use crate::convert::render::pieces::{self, Numbers};
+use crate::convert::error::{DumpError, Error, RangeError};
+use crate::convert::form::RowForm;
+use crate::convert::render::lines::Numbers;
+use crate::convert::render::{Block, TablePlan, pieces};
 use crate::convert::selection::{Follow, Unmatched};
-use crate::convert::transforms;
+use crate::convert::shape::Shape;
+use crate::convert::tables::table_of_block;
 use choice::{Choice, Held};
 pub use limit::{Limit, LimitKind};
 pub use point::{Counters, PlanPoint};
@@ -47,7 +47,7 @@ pub enum Work {
     /// Rows of a table: a number each, or packs of them.
     Rows {
         /// What they become.
-        plan: Arc<TablePlan>,
+        block: Arc<Block>,
         /// The rows.
         slab: Slab,
         /// How many numbers they have.
@@ -93,7 +93,7 @@ fn exhausted() -> Error {
 #[derive(Debug, Clone)]
 enum Current {
     None,
-    Loading(Arc<TablePlan>),
+    Loading(Arc<Block>),
     /// The kind that its rows count as.
     LeftOut(&'static str),
 }
@@ -194,9 +194,9 @@ impl Planner {
     /// The table of the block in hand, where nothing has defined it.
     #[must_use]
     pub fn undefined(&self) -> Option<transform::Table> {
-        let Current::Loading(plan) = &self.current else { return None };
-        let defined = self.schema.tables().any(|(name, _)| name.to_string() == plan.table);
-        (!defined).then(|| transforms::block(plan, None))
+        let Current::Loading(block) = &self.current else { return None };
+        let defined = self.schema.tables().any(|(name, _)| name.to_string() == block.plan.table);
+        (!defined).then(|| table_of_block(&block.plan, None))
     }
 
     /// Plans one event. `scanner` is the one that gave it, and stands after it.
@@ -220,9 +220,9 @@ impl Planner {
             }
             Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
             Event::Rows(slab) => Some(match &self.current {
-                Current::Loading(plan) => {
-                    let numbers = Numbers::of(&slab, plan);
-                    Work::Rows { plan: Arc::clone(plan), slab, numbers }
+                Current::Loading(block) => {
+                    let numbers = block.numbers(&slab);
+                    Work::Rows { block: Arc::clone(block), slab, numbers }
                 }
                 Current::LeftOut(kind) => {
                     self.skip_many(kind, slab.rows);
@@ -391,7 +391,7 @@ impl Planner {
         if learned == Learned::NotUnderstood {
             self.point.counters.not_understood += 1;
         }
-        if self.shape.rows == Rows::Packed {
+        if self.shape.rows == RowForm::Packed {
             // A pack says OVERRIDING SYSTEM VALUE.
             return statement.text.clone();
         }
@@ -572,12 +572,13 @@ impl Planner {
         match TablePlan::new(header, &self.schema, dumped, *scanner.encoding(), form, time, database) {
             Some(mut plan) => {
                 self.follow_settings(header, &mut plan);
+                let mut block = Block::plain(plan);
                 if let Some(transforms) = &self.shape.transforms {
                     let known = self.schema.table(&header.table);
-                    plan.transformed = transforms.plan(&plan, known)?.map(Arc::new);
-                    self.refuse_untransformable(header, &plan)?;
+                    block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
+                    self.refuse_untransformable(header, &block)?;
                 }
-                Ok(Current::Loading(Arc::new(plan)))
+                Ok(Current::Loading(Arc::new(block)))
             }
             None => {
                 let (table, at) = (header.table.to_string(), header.place);

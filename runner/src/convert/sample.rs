@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use dump::{QualifiedName, Schema, Slab};
 use transform::{Finding, Inspector};
 
-use super::transforms::block;
-use crate::convert::render::transformed::unescaped;
-use crate::convert::render::{TablePlan, copy_form};
+use super::render::transformed::unescaped;
+use super::render::{Block, TablePlan, copy_form};
+use super::tables::table_of_block;
 
 /// Rows of a table that are looked at.
 const ROWS: u64 = 10_000;
@@ -21,16 +21,17 @@ pub struct Samples {
 
 impl Samples {
     /// Looks at the rows of a slab, unless enough of the table were seen.
-    pub fn look(&mut self, plan: &TablePlan, slab: &Slab, schema: &Schema) {
+    pub fn look(&mut self, block: &Block, slab: &Slab, schema: &Schema) {
         let Self { tables, copy } = self;
+        let plan = &block.plan;
         let (inspector, seen) = tables.entry(plan.table.clone()).or_insert_with(|| {
             let found = schema.tables().find(|(name, _)| QualifiedName::to_string(name) == plan.table);
-            (Inspector::new(&block(plan, found.map(|(_, table)| table))), 0)
+            (Inspector::new(&table_of_block(plan, found.map(|(_, table)| table))), 0)
         });
         if *seen >= ROWS {
             return;
         }
-        for line in lines(plan, slab, copy) {
+        for line in lines(block, slab, copy) {
             if *seen >= ROWS {
                 break;
             }
@@ -50,14 +51,14 @@ impl Samples {
 
 /// The rows of a slab as COPY's text has them, without their line ends. `copy` is room for that.
 pub fn lines<'a>(
-    plan: &TablePlan,
+    block: &Block,
     slab: &'a Slab,
     copy: &'a mut Vec<u8>,
 ) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let bytes = match &slab.insert {
         None => slab.bytes(),
         Some(shape) => {
-            copy_form::as_copy(slab.bytes(), shape, plan, copy);
+            copy_form::write(slab.bytes(), shape, &block.plan, block.transformed.is_some(), copy);
             copy.as_slice()
         }
     };

@@ -5,7 +5,7 @@
 
 use dump::{QualifiedName, Section};
 
-use crate::base::error::Error;
+use crate::convert::error::Error;
 use pattern::Pattern;
 
 mod follow;

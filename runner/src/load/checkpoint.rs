@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
 use crate::convert::planner::PlanPoint;
-use crate::read::pipeline::Start;
-use crate::source::Identity;
+use crate::read::task::Start;
+use crate::source::identity::{Identity, START_OVER, check_source, difference};
 
 pub mod file;
 
@@ -126,60 +126,6 @@ impl Checkpoint {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
-}
-
-const START_OVER: &str = "use --restart to delete what was loaded and start over";
-
-/// Checks the dump of a checkpoint, `ours`, against the one that is there now.
-///
-/// # Errors
-/// [`Error::Checkpoint`] that names what differs.
-pub fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(), Error> {
-    difference(ours, now).map_or(Ok(()), |differs| {
-        Err(Error::Checkpoint(format!("the checkpoint is of another dump, {name}: {differs}; {START_OVER}")))
-    })
-}
-
-/// What differs, for a message.
-fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
-    Some(match (ours, now) {
-        (Identity::Pipe { .. }, None) => return None,
-        (ours, Some(now)) if ours == now => return None,
-        (
-            Identity::File { size, mtime, .. },
-            Some(Identity::File { size: size_now, mtime: mtime_now, .. }),
-        ) => {
-            if size != size_now {
-                format!("it had {size} bytes, now it has {size_now}")
-            } else if mtime != mtime_now {
-                "its modification time is another".to_owned()
-            } else {
-                "its first bytes are others".to_owned()
-            }
-        }
-        (Identity::Object { uri, size, .. }, Some(Identity::Object { uri: uri_now, size: size_now, .. })) => {
-            if uri != uri_now {
-                format!("now it is {uri_now}")
-            } else if size != size_now {
-                format!("it had {size} bytes, now it has {size_now}")
-            } else {
-                "its ETag is another".to_owned()
-            }
-        }
-        (ours, now) => {
-            let now = match now {
-                None | Some(Identity::Pipe { .. }) => "now it comes from a pipe",
-                Some(Identity::File { .. }) => "now it is a file",
-                Some(Identity::Object { .. }) => "now it is an object",
-            };
-            let then = match ours {
-                Identity::Pipe { .. } => "it came from a pipe",
-                Identity::File { .. } => "it was a file",
-                Identity::Object { .. } => "it was an object",
-            };
-            format!("{then}, {now}")
-        }
-    })
 }
 
 /// Checks a configuration against the one that was loaded with.

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dump::Place;
-use kvbuffer::Sequence;
+use kvbuffer::{Position, Sequence};
 
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::cli::Rows;
-use crate::commands::config::Config;
-use crate::commands::load::{Common, Mirror, lsn_before};
-use crate::convert::render::rows::{Member, Rendered};
+use crate::convert::form::RowForm;
+use crate::convert::render::members::{Member, Rendered};
 use crate::load::checkpoint::{Checkpoint, VERSION};
+use crate::load::config::Config;
+use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
 use crate::load::reject::{self, RejectFile, Verdict};
 use crate::load::sink::Sink;
-use crate::read::pipeline::{Converted, Item, Mark, Pipeline, Reject};
+use crate::read::item::{Converted, Item, Mark, Reject};
+use crate::read::pipeline::Pipeline;
 
 /// A batch is sent when it has so many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
@@ -25,6 +26,20 @@ const BATCH_BYTES: usize = 1 << 20;
 const SETTLE: Duration = Duration::from_secs(10);
 /// A batch that is not full is sent when nothing more came for so long.
 const LINGER: Duration = Duration::from_millis(200);
+
+/// The position of the change before `next`, if there is one from `first` on.
+fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
+    let last = next.checked_sub(1).filter(|last| *last >= first)?;
+    Some(Position::Bootstrap(last).to_string())
+}
+
+/// What every checkpoint of a run has in common.
+#[derive(Debug)]
+struct Common {
+    first: Sequence,
+    source_name: String,
+    config: BTreeMap<String, String>,
+}
 
 /// Moves items into a sink.
 pub(crate) struct Loader<'a> {
@@ -140,12 +155,12 @@ impl<'a> Loader<'a> {
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
-            Item::Rows { rows, count, numbers, first, table, plan, before, share } => {
+            Item::Rows { rows, count, numbers, first, table, block, before, share } => {
                 let converted =
                     rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
-                if plan.transformed.is_none() {
-                    self.tell_of_untransformed(&table, &converted.rendered, plan.form);
+                if block.transformed.is_none() {
+                    self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
                 }
                 let result = self.rows(&converted, (count, numbers), first, before, sink).await;
                 pipeline.recycle(converted.rendered);
@@ -165,10 +180,10 @@ impl<'a> Loader<'a> {
     }
 
     /// Nobody else will say that a value passes the consumer's transforms: once for each table.
-    fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: Rows) {
+    fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: RowForm) {
         let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
         // Of packed rows it is said at the beginning.
-        let as_sql = rendered.as_sql > 0 && form == Rows::Single;
+        let as_sql = rendered.as_sql > 0 && form == RowForm::Single;
         if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
             let why = if in_pieces {
                 "a row is larger than a change may be and goes in pieces"
@@ -409,13 +424,11 @@ impl<'a> Loader<'a> {
         let passes = matches!(
             error,
             Error::Stopped(_)
-                | Error::Dump { .. }
-                | Error::Range(_)
+                | Error::Convert(_)
+                | Error::Source(_)
                 | Error::Checkpoint(_)
                 | Error::Usage(_)
-                | Error::NothingChosen(_)
                 | Error::TooManyRejected { .. }
-                | Error::Source { .. }
         );
         if passes {
             let settled = async {

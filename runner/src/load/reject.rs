@@ -10,10 +10,11 @@ use base64::Engine;
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
-use crate::base::error::{DumpError, Error};
+use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
-use crate::convert::render::rows::FaultReason;
-use crate::read::pipeline::{Mark, Reject};
+use crate::convert::error::{DumpError, Error as ConvertError};
+use crate::convert::render::fault::FaultReason;
+use crate::read::item::{Mark, Reject};
 use crate::source::Identity;
 
 /// One line of the file.
@@ -212,5 +213,5 @@ pub fn row_error(source_name: &str, table: &str, reject: &Reject, before: &Mark)
         at: dump::Place { offset: before.scan.offset + reject.start, line: before.scan.line + reject.lines },
         reason: reject.reason.clone(),
     };
-    Error::Dump { source_name: source_name.to_owned(), error }
+    ConvertError::Dump { source_name: source_name.to_owned(), error }.into()
 }

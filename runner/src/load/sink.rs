@@ -5,12 +5,13 @@ use std::ops::Range;
 use kvbuffer::Sequence;
 
 use crate::base::error::Error;
-use crate::convert::render::rows::Rendered;
+use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::Checkpoint;
 
 pub mod file;
 pub mod null;
 pub mod redis;
+pub mod target;
 
 /// A place for changes.
 ///

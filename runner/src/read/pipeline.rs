@@ -18,21 +18,21 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use dump::{BlockPoint, Event, ScanPoint, Slab};
+use dump::{BlockPoint, Event, Slab};
 use kvbuffer::Sequence;
 use tokio::sync::{mpsc, oneshot};
 
+use super::item::{Converted, Item, Mark, Reject};
+use super::task::Task;
 use super::walk::Walk;
-use crate::base::budget::{Budget, Share};
+use crate::base::budget::Budget;
 use crate::base::error::Error;
 use crate::base::spares::Spares;
-use crate::commands::config::Shape;
-use crate::convert::planner::{Limit, PlanPoint, Work};
-use crate::convert::render::pieces::Numbers;
-use crate::convert::render::rows::{FaultReason, Rendered};
-use crate::convert::render::{Lines, TablePlan, copy_form, render};
+use crate::convert::planner::{PlanPoint, Work};
+use crate::convert::render::Block;
+use crate::convert::render::lines::Numbers;
+use crate::convert::render::members::Rendered;
 use crate::source::decompress::Compression;
-use crate::source::{Identity, Location};
 
 /// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
 /// most of the process's memory.
@@ -42,136 +42,9 @@ const ITEMS: usize = 512;
 /// Buffers larger than this are not kept.
 const KEPT: usize = 1 << 20;
 
-/// Where to begin.
-#[derive(Debug, Clone)]
-pub enum Start {
-    /// At the dump's first byte.
-    Fresh,
-    /// At a point of it, which a checkpoint holds.
-    At {
-        /// Where the scanner goes on.
-        scan: Box<ScanPoint>,
-        /// What the planner knows there.
-        plan: Box<PlanPoint>,
-        /// The next number.
-        next: Sequence,
-        /// Which dump it was.
-        identity: Identity,
-    },
-}
-
-/// What a pipeline needs.
-#[derive(Debug, Clone)]
-pub struct Task {
-    /// The dump.
-    pub location: Location,
-    /// What shapes the changes.
-    pub shape: Arc<Shape>,
-    /// Where to begin.
-    pub start: Start,
-    /// The number of the dump's first change.
-    pub first: Sequence,
-    /// What the numbers must stay below.
-    pub limit: Option<Limit>,
-    /// Threads that convert.
-    pub workers: usize,
-}
-
-/// A point between two changes: everything before it is written, nothing after it.
-#[derive(Debug, Clone)]
-pub struct Mark {
-    /// Where the scanner stands.
-    pub scan: ScanPoint,
-    /// What the planner knows there, but for the rows of the block in hand.
-    pub plan: Arc<PlanPoint>,
-    /// Rows up to here.
-    pub rows: u64,
-    /// The next number.
-    pub next: Sequence,
-    /// So many pieces of the next row are written, and counted in `next`.
-    pub pieces: u64,
-    /// Which dump it is.
-    pub identity: Identity,
-    /// Bytes of the file or pipe that were read, where it is compressed; elsewhere the scanner's place is the file's.
-    pub raw: Option<u64>,
-}
-
-/// What arrives at the writer.
-#[derive(Debug)]
-pub enum Item {
-    /// Changes of SQL text, which belong together.
-    Sql {
-        /// The members, one after the other, and where each ends.
-        members: Rendered,
-        /// The number of the first.
-        first: Sequence,
-        /// The point after them.
-        after: Box<Mark>,
-    },
-    /// Rows.
-    Rows {
-        /// Their changes, once a worker has made them.
-        rows: oneshot::Receiver<Converted>,
-        /// How many there are.
-        count: u64,
-        /// How many numbers they have.
-        numbers: u64,
-        /// The number of the first.
-        first: Sequence,
-        /// Their table.
-        table: Arc<str>,
-        /// What they become.
-        plan: Arc<TablePlan>,
-        /// The point before them.
-        before: Box<Mark>,
-        /// Their share of the budget.
-        share: Share,
-    },
-    /// Nothing to write; the point moves on.
-    Passed {
-        /// The point.
-        after: Box<Mark>,
-        /// A table's rows have ended.
-        table_end: bool,
-    },
-    /// The dump is complete.
-    End {
-        /// The point at its end.
-        after: Box<Mark>,
-    },
-    /// It cannot go on.
-    Failed(Box<Error>),
-}
-
-/// A slab after conversion.
-#[derive(Debug)]
-pub struct Converted {
-    /// Its changes.
-    pub rendered: Rendered,
-    /// The rows that became none.
-    pub rejects: Vec<Reject>,
-}
-
-/// A row that cannot be loaded: where, why, and its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
-    /// Its index in the slab.
-    pub row: u32,
-    /// Offset of its first byte from the slab's.
-    pub start: u64,
-    /// Line ends in the slab before it.
-    pub lines: u64,
-    /// The column, where one is at fault.
-    pub column: Option<String>,
-    /// Why.
-    pub reason: FaultReason,
-    /// The row as the dump has it, with its line end.
-    pub bytes: Vec<u8>,
-}
-
 struct Job {
     slab: Slab,
-    plan: Arc<TablePlan>,
+    block: Arc<Block>,
     first: Sequence,
     numbers: Numbers,
     reply: oneshot::Sender<Converted>,
@@ -252,32 +125,10 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
     let mut copy = Vec::new();
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { slab, plan, first, numbers, reply }) = job else { return };
+        let Ok(Job { slab, block, first, numbers, reply }) = job else { return };
         let mut rendered = used.get().unwrap_or_default();
-        rendered.bytes.reserve(plan.estimate(slab.rows, slab.bytes().len()));
-        match &slab.insert {
-            None => {
-                let lines = Lines {
-                    bytes: slab.bytes(),
-                    crlf: slab.crlf,
-                    rows: slab.rows,
-                    numbers,
-                    first_row: slab.first_row,
-                    ignoring: &[],
-                };
-                render(lines, &plan, first, &mut rendered);
-            }
-            Some(shape) => {
-                copy_form::render(
-                    (slab.bytes(), numbers, slab.first_row),
-                    shape,
-                    &plan,
-                    first,
-                    &mut copy,
-                    &mut rendered,
-                );
-            }
-        }
+        rendered.bytes.reserve(block.estimate(slab.rows, slab.bytes().len()));
+        block.render(&slab, numbers, first, &mut copy, &mut rendered);
         if copy.capacity() > KEPT {
             copy = Vec::new();
         }
@@ -306,9 +157,9 @@ enum Ended {
     Failed(Box<Error>),
 }
 
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Self::Failed(Box::new(error))
+impl<E: Into<Error>> From<E> for Ended {
+    fn from(error: E) -> Self {
+        Self::Failed(Box::new(error.into()))
     }
 }
 
@@ -365,16 +216,16 @@ impl Reader {
         let after = self.mark(walk, raw);
         let item = match work {
             Work::Sql(texts) => Item::Sql { members: walk.sql(&texts, first), first, after: Box::new(after) },
-            Work::Rows { plan, slab, numbers } => {
+            Work::Rows { block, slab, numbers } => {
                 let raw_bytes = slab.bytes().len();
-                let bytes = raw_bytes + plan.estimate(slab.rows, raw_bytes);
+                let bytes = raw_bytes + block.estimate(slab.rows, raw_bytes);
                 let share = self.budget.take(bytes).ok_or(Ended::Unwanted)?;
                 let (reply, rows) = oneshot::channel();
-                let (count, table) = (slab.rows, Arc::from(plan.table.as_str()));
+                let (count, table) = (slab.rows, Arc::from(block.plan.table.as_str()));
                 let before = Box::new(before(after, &slab, first));
-                let job = Job { slab, plan: Arc::clone(&plan), first, numbers, reply };
+                let job = Job { slab, block: Arc::clone(&block), first, numbers, reply };
                 self.jobs.send(job).map_err(|_| Ended::Unwanted)?;
-                Item::Rows { rows, count, numbers: numbers.all, first, table, plan, before, share }
+                Item::Rows { rows, count, numbers: numbers.all, first, table, block, before, share }
             }
             Work::LeftOut(slab) => {
                 self.slabs.put(slab.into_buffer());

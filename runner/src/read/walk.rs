@@ -7,16 +7,17 @@ use dump::{Event, ScanPoint, Scanner, Slab, SlabSize};
 use kvbuffer::Sequence;
 
 use super::first;
-use crate::base::error::{DumpError, Error};
+use super::task::{Start, Task};
+use crate::base::error::Error;
 use crate::base::spares::Spares;
-use crate::commands::cli::Rows;
+use crate::convert::error::{DumpError, Error as ConvertError};
 use crate::convert::planner::psql::LOOKED_AT;
 use crate::convert::planner::{PlanPoint, Planner, Work};
-use crate::convert::render::rows::Rendered;
-use crate::convert::render::{TablePlan, packed};
+use crate::convert::render::Block;
+use crate::convert::render::block::slabs;
+use crate::convert::render::members::Rendered;
 use crate::convert::sample::Samples;
-use crate::convert::transforms::Found;
-use crate::read::pipeline::{Start, Task};
+use crate::convert::tables::Found;
 use crate::source::Source;
 
 /// A dump being read: from its bytes to what is planned. Does no more than that, so that it also serves to count.
@@ -39,11 +40,7 @@ impl Walk {
 
     fn over(source: Source, task: &Task, name: &str) -> Result<Self, Error> {
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
-        let slabs = match task.shape.rows {
-            Rows::Single => SlabSize::default(),
-            Rows::Packed if task.shape.transforms.is_some() => packed::SLABS_OF_TRANSFORMED,
-            Rows::Packed => packed::SLABS,
-        };
+        let slabs = slabs(task.shape.rows, task.shape.transforms.is_some());
         let scanner = Scanner::new().with_slabs(slabs);
         let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned() };
         if let Start::At { scan, plan, next, identity } = &task.start {
@@ -85,7 +82,7 @@ impl Walk {
         } else {
             self.scanner.push(&ahead);
         }
-        self.planner.resume(plan.clone(), next, &self.scanner)
+        Ok(self.planner.resume(plan.clone(), next, &self.scanner)?)
     }
 
     /// Plans an event whose work nobody wants.
@@ -137,9 +134,9 @@ impl Walk {
             let end = matches!(event, Event::End);
             let starts = matches!(event, Event::CopyStart(_));
             match self.planner.plan(event, &self.scanner)? {
-                Some((Work::Rows { plan, slab, .. }, _)) => {
+                Some((Work::Rows { block, slab, .. }, _)) => {
                     if let Some(samples) = &mut samples {
-                        samples.look(&plan, &slab, self.planner.schema());
+                        samples.look(&block, &slab, self.planner.schema());
                     }
                     slabs.put(slab.into_buffer());
                 }
@@ -163,18 +160,14 @@ impl Walk {
     ///
     /// # Errors
     /// As reading and planning.
-    pub fn transformed(
-        mut self,
-        stop: &AtomicBool,
-        mut see: impl FnMut(&TablePlan, &Slab),
-    ) -> Result<(), Error> {
+    pub fn transformed(mut self, stop: &AtomicBool, mut see: impl FnMut(&Block, &Slab)) -> Result<(), Error> {
         let slabs = Spares::default();
         while let Some(event) = self.event(&slabs, stop)? {
             let end = matches!(event, Event::End);
             match self.planner.plan(event, &self.scanner)? {
-                Some((Work::Rows { plan, slab, .. }, _)) => {
-                    if plan.transformed.is_some() {
-                        see(&plan, &slab);
+                Some((Work::Rows { block, slab, .. }, _)) => {
+                    if block.transformed.is_some() {
+                        see(&block, &slab);
                     }
                     slabs.put(slab.into_buffer());
                 }
@@ -253,17 +246,18 @@ impl Walk {
             let Ok(Some(event)) = self.event(&slabs, stop) else { break };
             let end = matches!(event, Event::End);
             match self.pass(event, &slabs) {
-                Err(Error::Dump {
+                Err(Error::Convert(ConvertError::Dump {
                     source_name,
                     error: DumpError::SecondDatabase { first, second, at, .. },
-                }) => {
+                })) => {
                     let error = DumpError::SecondDatabase { first, second, at, loaded: None };
-                    return Err(Error::Dump { source_name, error });
+                    return Err(ConvertError::Dump { source_name, error }.into());
                 }
                 Err(
-                    error @ Error::Dump {
-                        error: DumpError::Databases { .. } | DumpError::GlobalsOnly, ..
-                    },
+                    error @ Error::Convert(ConvertError::Dump {
+                        error: DumpError::Databases { .. } | DumpError::GlobalsOnly,
+                        ..
+                    }),
                 ) => return Err(error),
                 Err(_) => break,
                 Ok(()) if end => break,
@@ -301,6 +295,6 @@ impl Walk {
     }
 
     fn dump_error(&self, error: dump::ScanError) -> Error {
-        Error::Dump { source_name: self.name.clone(), error: DumpError::Scan(error) }
+        ConvertError::Dump { source_name: self.name.clone(), error: DumpError::Scan(error) }.into()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::commands::cli::Rows;
+use crate::convert::form::RowForm;
 use crate::load::progress::{Details, Progress};
 
 /// How a run has ended.
@@ -24,7 +24,7 @@ const TABLES: usize = 40;
 
 /// The summary as text, several lines.
 #[must_use]
-pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: Rows) -> String {
+pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowForm) -> String {
     let details = progress.details();
     let mut out = String::new();
     let seconds = progress.elapsed().as_secs_f64();
@@ -37,7 +37,7 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: Rows)
     if let (Some(first), Some(lsn)) = (first, &details.lsn) {
         let _ = writeln!(out, "  positions   0/BOOTSTRAP{first:08} to {lsn}");
     }
-    if form == Rows::Packed {
+    if form == RowForm::Packed {
         let _ = writeln!(out, "  note        {PACKED}");
     }
     if details.resumed_changes > 0 {

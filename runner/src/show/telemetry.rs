@@ -1,9 +1,18 @@
 //! Log lines on standard error.
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::cli::LogFormat;
-use crate::show::terminal;
+use super::terminal;
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
 
 /// Sets the log up: `RUST_LOG` chooses what is said, else everything from `info` on, or only errors when quiet.
 pub fn init(format: LogFormat, quiet: bool) {

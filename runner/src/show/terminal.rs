@@ -5,10 +5,21 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
-use crate::commands::cli::When;
 use crate::load::progress::{Progress, Rate};
+
+/// Whether to do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// Where it makes sense.
+    Auto,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
+}
 
 /// Whether a bar is to be shown.
 #[must_use]

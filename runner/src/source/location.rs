@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::error::Error;
 use super::object::{self, Access, Object};
 use super::{Identity, OpenError, Source, failed};
-use crate::base::error::{DumpError, Error};
 
 /// Where a dump is read from.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl Location {
     /// Opens it at its start. Blocks, for an object as long as it may be tried again.
     ///
     /// # Errors
-    /// [`Error::Source`] when it cannot be opened or read, [`Error::Dump`] for a compression that is not
+    /// [`Error::Read`] when it cannot be opened or read, [`Error::UnknownCompression`] for a compression that is not
     /// supported, and what [`Failure::into_error`](object::Failure::into_error) makes.
     pub fn open(&self) -> Result<Source, Error> {
         if let Self::Pipe(pipe) = self
@@ -136,9 +136,7 @@ impl Location {
         Source::open(self).map_err(|error| match error {
             OpenError::Io(action, error) => failed(action, &self.name(), error),
             OpenError::Object(failure) => failure.into_error("open", &self.name()),
-            OpenError::Compression(name) => {
-                Error::Dump { source_name: self.name(), error: DumpError::UnknownCompression(name) }
-            }
+            OpenError::Compression(format) => Error::UnknownCompression { name: self.name(), format },
         })
     }
 }

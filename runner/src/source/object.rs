@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Identity;
-use crate::base::error::Error;
+use crate::source::error::Error;
 
 mod failure;
 mod fetch;

@@ -45,7 +45,7 @@ pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Op
 }
 
 /// The object whose status is written.
-pub(super) fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
+pub fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
     let (Some(resource), Some(run_id)) = (&args.status_resource, &args.status_run_id) else {
         return Ok(None);
     };

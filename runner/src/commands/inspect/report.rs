@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::commands::cli::Rows;
 use crate::convert::definitions::Telltale;
+use crate::convert::form::RowForm;
 use crate::convert::render::packed::SLABS;
 
 /// What changes are called that are no statements of the dump but pieces of them.
@@ -193,7 +193,7 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// The form of the rows.
     #[serde(skip)]
-    pub form: Rows,
+    pub form: RowForm,
     /// Bytes of the changes of SQL text other than rows.
     #[serde(skip)]
     pub statement_bytes: u64,
@@ -210,7 +210,7 @@ impl Report {
     /// Rows that are named one by one.
     pub const FAULTS: usize = 20;
 
-    pub(super) fn new(format: Format, form: Rows) -> Self {
+    pub(super) fn new(format: Format, form: RowForm) -> Self {
         Self {
             form,
             statement_bytes: 0,
@@ -241,17 +241,17 @@ impl Report {
         self.redis_bytes = self.member_bytes + self.changes * PER_ENTRY;
         self.consumer_seconds = self.seconds(self.form);
         self.other_form = self.estimate(match self.form {
-            Rows::Single => Rows::Packed,
-            Rows::Packed => Rows::Single,
+            RowForm::Single => RowForm::Packed,
+            RowForm::Packed => RowForm::Single,
         });
         self.advice = self.advices();
     }
 
-    fn seconds(&self, form: Rows) -> (u64, u64) {
+    fn seconds(&self, form: RowForm) -> (u64, u64) {
         let statements: u64 = self.statements.values().sum();
         let at = |single: u64, packed: u64| match form {
-            Rows::Single => (statements + self.rows).div_ceil(single),
-            Rows::Packed => {
+            RowForm::Single => (statements + self.rows).div_ceil(single),
+            RowForm::Packed => {
                 (statements as f64 / single as f64 + self.rows as f64 / packed as f64).ceil() as u64
             }
         };
@@ -259,14 +259,14 @@ impl Report {
     }
 
     /// From the sizes of the tables: the rows were not made in that form.
-    fn estimate(&self, form: Rows) -> Form {
+    fn estimate(&self, form: RowForm) -> Form {
         let (mut changes, mut bytes) = (self.statements.values().sum::<u64>(), self.statement_bytes);
         for table in &self.tables {
             let names: u64 = table.columns.iter().map(|column| column.len() as u64 + 5).sum();
             let head = 120 + table.name.len() as u64 + names;
             let (count, each) = match form {
-                Rows::Single => (table.rows, head),
-                Rows::Packed => {
+                RowForm::Single => (table.rows, head),
+                RowForm::Packed => {
                     let packs = table.rows.div_ceil(SLABS.rows).max(table.bytes.div_ceil(SLABS.bytes as u64));
                     (packs.min(table.rows), 100 + head)
                 }
@@ -275,8 +275,8 @@ impl Report {
             bytes += table.bytes + count * each;
         }
         let rows = match form {
-            Rows::Single => "single",
-            Rows::Packed => "packed",
+            RowForm::Single => "single",
+            RowForm::Packed => "packed",
         };
         Form { rows, changes, redis_bytes: bytes + changes * PER_ENTRY, consumer_seconds: self.seconds(form) }
     }
@@ -316,26 +316,26 @@ impl Report {
         );
         let values = self.count(&["SETVAL"]);
         say(
-            values > 0 && self.form == Rows::Single,
+            values > 0 && self.form == RowForm::Single,
             format!(
                 "{values} sequences get a value, but the consumer sets owned sequences to the highest value of their column"
             ),
         );
         say(
-            self.form == Rows::Packed && self.rows > 0,
+            self.form == RowForm::Packed && self.rows > 0,
             "the translicator's own transforms do not see packed rows: they reach the replica as the dump has them"
                 .to_owned(),
         );
         let in_pieces: u64 = self.tables.iter().map(|table| table.in_pieces).sum();
         say(
-            in_pieces > 0 && self.form == Rows::Single,
+            in_pieces > 0 && self.form == RowForm::Single,
             format!(
                 "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
             ),
         );
         let as_sql: u64 = self.tables.iter().map(|table| table.as_sql).sum();
         say(
-            as_sql > 0 && self.form == Rows::Single,
+            as_sql > 0 && self.form == RowForm::Single,
             format!(
                 "{as_sql} rows go as SQL, since only the server can read their values: the translicator's own transforms do not see them"
             ),
@@ -389,8 +389,8 @@ impl Report {
         let statements: u64 = self.statements.values().sum();
         let (changes, rows) = (self.changes, self.rows);
         let _ = match self.form {
-            Rows::Single => writeln!(out, "  changes     {changes}: {rows} rows, {statements} statements"),
-            Rows::Packed => {
+            RowForm::Single => writeln!(out, "  changes     {changes}: {rows} rows, {statements} statements"),
+            RowForm::Packed => {
                 let packs = changes - statements;
                 let pieces = self.tables.iter().any(|table| table.in_pieces > 0);
                 let what = if pieces { "packs and pieces" } else { "packs" };
@@ -488,7 +488,7 @@ mod tests {
 
     #[test]
     fn advice_follows_from_the_counts() {
-        let mut report = Report::new(Format::default(), Rows::Single);
+        let mut report = Report::new(Format::default(), RowForm::Single);
         report.changes = 7001;
         report.member_bytes = 1000;
         report.statements =
@@ -515,7 +515,7 @@ mod tests {
 
     #[test]
     fn packed_rows_take_other_times() {
-        let mut report = Report::new(Format::default(), Rows::Packed);
+        let mut report = Report::new(Format::default(), RowForm::Packed);
         report.changes = 702;
         report.statements = [("CREATE TABLE".to_owned(), 700)].into();
         report.tables = vec![Table { rows: 1_000_000, bytes: 100 << 20, ..Table::new("public.t") }];

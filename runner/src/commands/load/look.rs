@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use kvbuffer::Sequence;
 
-use super::aside;
+use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::config::{Config, Shape};
-use crate::read::pipeline::{Start, Task};
+use crate::convert::shape::Shape;
+use crate::load::config::Config;
+use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
 use crate::source::Location;
 

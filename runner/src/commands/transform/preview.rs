@@ -6,7 +6,7 @@ use std::fmt::Write;
 use dump::Slab;
 use transform::Scratch;
 
-use crate::convert::render::TablePlan;
+use crate::convert::render::Block;
 use crate::convert::sample::{lines, values};
 
 /// Characters of a value that are shown.
@@ -36,10 +36,11 @@ impl Preview {
     }
 
     /// Shows the rows of a slab, unless enough of the table were shown.
-    pub fn see(&mut self, plan: &TablePlan, slab: &Slab) {
-        let Some(by) = &plan.transformed else { return };
+    pub fn see(&mut self, block: &Block, slab: &Slab) {
+        let Some(by) = &block.transformed else { return };
+        let plan = &block.plan;
         let shown = self.seen.entry(plan.table.clone()).or_default();
-        for (index, line) in lines(plan, slab, &mut self.copy).enumerate() {
+        for (index, line) in lines(block, slab, &mut self.copy).enumerate() {
             if *shown >= self.most {
                 return;
             }

@@ -5,7 +5,7 @@ use dump::{CopyHeader, QualifiedName, Section, Statement, Subject};
 
 use super::Planner;
 use super::psql::quoted_list;
-use crate::base::error::Error;
+use crate::convert::error::Error;
 use crate::convert::selection::Answer;
 
 /// What becomes of a statement.

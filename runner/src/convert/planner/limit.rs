@@ -2,7 +2,7 @@
 
 use kvbuffer::Sequence;
 
-use crate::base::error::RangeError;
+use crate::convert::error::RangeError;
 
 /// What the positions must stay below.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use dump::{Event, Meta, Place, Scanner};
 
 use super::Planner;
 use super::session::Session;
-use crate::base::error::{DumpError, Error};
+use crate::convert::error::{DumpError, Error};
 
 /// So many bytes at the start of a dump of several databases are looked at for their names.
 pub const LOOKED_AT: u64 = 8 << 20;

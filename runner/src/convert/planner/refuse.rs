@@ -4,8 +4,8 @@ use dump::{CopyHeader, Kind, Place, QualifiedName, Session as Needs, Statement, 
 
 use super::Planner;
 use super::session::Refused;
-use crate::base::error::{DumpError, Error};
-use crate::convert::render::TablePlan;
+use crate::convert::error::{DumpError, Error};
+use crate::convert::render::Block;
 
 /// With transforms: something gets another name, and rows were loaded before.
 #[must_use]
@@ -180,8 +180,9 @@ impl Planner {
     }
 
     /// With transforms: values that are read by settings of the script cannot be read here.
-    pub(super) fn refuse_untransformable(&self, header: &CopyHeader, plan: &TablePlan) -> Result<(), Error> {
-        if plan.transformed.is_none() || !plan.sql_only {
+    pub(super) fn refuse_untransformable(&self, header: &CopyHeader, block: &Block) -> Result<(), Error> {
+        let plan = &block.plan;
+        if block.transformed.is_none() || !plan.sql_only {
             return Ok(());
         }
         Err(self.unsupported(

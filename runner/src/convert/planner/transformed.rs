@@ -3,8 +3,8 @@
 use dump::{Certainty, Kind, Statement, Subject};
 
 use super::Planner;
-use crate::base::error::Error;
-use crate::convert::transforms;
+use crate::convert::error::Error;
+use crate::convert::tables;
 
 /// Statements other than INSERT and COPY FROM stdin that write rows, or may.
 const OTHER_ROWS: [&str; 7] = ["WITH", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "CALL"];
@@ -15,7 +15,7 @@ impl Planner {
         let Some(transforms) = self.shape.transforms.as_ref().filter(|_| !self.resumed) else {
             return Ok(());
         };
-        let here = transform::schema_hash(&transforms::keys(&self.schema));
+        let here = transform::schema_hash(&tables::keys(&self.schema));
         if transforms.resolved().is_none_or(|resolved| resolved == here) {
             return Ok(());
         }

@@ -1,112 +1,43 @@
-//! Rows of INSERT statements: written as COPY's text form, and then rendered as that. So a value has one meaning,
-//! whichever form the dump has. What has no such form goes as the SQL that it is.
+//! Rows of INSERT statements, written as COPY's text form. So a value has one meaning, whichever form the dump has. What
+//! has no such form goes as the SQL that it is.
 
 use std::ops::Range;
 
 use dump::insert::{Found, OnConflict, Shape, Unescape, Value, Visit, row, unescape};
-use kvbuffer::Sequence;
 
+use super::fault::FaultReason;
+use super::lines::{REFUSED, push};
 use super::literals::{Becomes, Takes};
-use super::pieces::Numbers;
-use super::rows::{FaultReason, Rendered};
-use super::statements::Statements;
-use super::transformed::REFUSED;
-use super::{Lines, TablePlan};
+use super::members::Rendered;
+use super::table_plan::TablePlan;
 
 /// Where a row ends in the slab.
+#[derive(Debug)]
 struct End {
     offset: usize,
     lines: u32,
 }
 
-/// Turns the rows of a slab of INSERT statements, which has so many numbers and whose first row has this number, into changes as
-/// [`super::render`] does for COPY's. `copy` is a buffer that is used on the way; `out` must be empty.
-pub fn render(
-    slab: (&[u8], Numbers, u64),
-    shape: &Shape,
-    plan: &TablePlan,
-    first: Sequence,
-    copy: &mut Vec<u8>,
-    out: &mut Rendered,
-) {
-    let (slab, numbers, first_row) = slab;
-    let Copied { ends, faults, sql, ignoring } = copy_form(slab, shape, plan, copy);
-    let rows = ends.len() as u64;
-    let lines = Lines { bytes: copy, crlf: false, rows, numbers, first_row, ignoring: &ignoring };
-    if sql.is_empty() {
-        super::render(lines, plan, first, out);
-    } else {
-        let faulty = faults.iter().map(|(row, _)| *row).collect();
-        Statements::new(slab, shape, plan, (sql, faulty)).render(lines, first, out);
-    }
-    for member in &mut out.members {
-        let end = (member.rows() as usize).checked_sub(1).map(|row| &ends[row]);
-        (member.row_end, member.lines) = end.map_or((0, 0), |end| (end.offset as u32, end.lines));
-    }
-    let mut known = faults.into_iter().peekable();
-    for fault in &mut out.faults {
-        let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
-        let start = before.map_or(0, |end| end.offset);
-        fault.end = ends[fault.row as usize].offset;
-        // A row begins behind what separates its statement from the one before.
-        let blank = slab[start..fault.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        fault.start = start + blank;
-        fault.lines = before.map_or(0, |end| end.lines) + lines_in(&slab[start..fault.start]);
-        if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
-            (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
-        } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
-            && let Err(error) = plan.encoding.to_utf8(&slab[fault.start..fault.end])
-        {
-            *offset = error.offset;
-        }
-    }
-}
-
 /// What became of the rows of a slab on the way to COPY's form.
-struct Copied {
+#[derive(Debug)]
+pub struct Copied {
     /// Where each ends.
     ends: Vec<End>,
     /// Those at fault, with the column.
     faults: Vec<(u32, (Option<usize>, FaultReason))>,
     /// Those that have no such form and go as SQL text.
-    sql: Vec<u32>,
+    pub(super) sql: Vec<u32>,
     /// Those of statements that say ON CONFLICT DO NOTHING.
-    ignoring: Vec<Range<u32>>,
+    pub(super) ignoring: Vec<Range<u32>>,
 }
 
-/// Writes the rows in COPY's text form; what has none is a line that cannot be read.
-pub fn as_copy(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) {
-    copy_form(slab, shape, plan, copy);
-}
-
-/// The last row of a slab.
-pub(super) enum Last {
-    /// It goes as this statement.
-    Sql(String),
-    /// It is the last line in COPY's form; whether its statement says ON CONFLICT DO NOTHING.
-    Copy(bool),
-}
-
-/// The same, for the last row alone.
-pub(super) fn last(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -> Last {
-    let Copied { ends, faults, sql, ignoring } = copy_form(slab, shape, plan, copy);
-    let Some(last) = ends.len().checked_sub(1).map(|last| last as u32) else { return Last::Copy(false) };
-    let ignores = ignoring.last().is_some_and(|rows| rows.contains(&last));
-    if sql.last() != Some(&last) {
-        return Last::Copy(ignores);
-    }
-    let faulty = faults.iter().map(|(row, _)| *row).collect();
-    let statements = Statements::new(slab, shape, plan, (sql, faulty));
-    match statements.text(last..last + 1, &ignoring, &mut Vec::new()) {
-        Some(text) => Last::Sql(text),
-        None => Last::Copy(ignores),
-    }
-}
-
-fn copy_form(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -> Copied {
+/// Writes the rows of a slab of INSERT statements in COPY's text form into `copy`. What has none is a line that cannot be
+/// read: a fault where its values are `transformed`, else to be SQL text.
+pub fn write(slab: &[u8], shape: &Shape, plan: &TablePlan, transformed: bool, copy: &mut Vec<u8>) -> Copied {
     copy.clear();
     let mut writer = Writer {
         plan,
+        transformed,
         out: copy,
         column: 0,
         written: 0,
@@ -144,6 +75,42 @@ fn copy_form(slab: &[u8], shape: &Shape, plan: &TablePlan, copy: &mut Vec<u8>) -
 }
 
 impl Copied {
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> u64 {
+        self.ends.len() as u64
+    }
+
+    /// The rows at fault.
+    pub(super) fn faulty(&self) -> Vec<u32> {
+        self.faults.iter().map(|(row, _)| *row).collect()
+    }
+
+    /// Puts what became of the copied rows at its place in the slab, with the faults that they had before.
+    pub(super) fn place(self, slab: &[u8], plan: &TablePlan, out: &mut Rendered) {
+        let Self { ends, faults, .. } = self;
+        for member in &mut out.members {
+            let end = (member.rows() as usize).checked_sub(1).map(|row| &ends[row]);
+            (member.row_end, member.lines) = end.map_or((0, 0), |end| (end.offset as u32, end.lines));
+        }
+        let mut known = faults.into_iter().peekable();
+        for fault in &mut out.faults {
+            let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
+            let start = before.map_or(0, |end| end.offset);
+            fault.end = ends[fault.row as usize].offset;
+            // A row begins behind what separates its statement from the one before.
+            let blank = slab[start..fault.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            fault.start = start + blank;
+            fault.lines = before.map_or(0, |end| end.lines) + lines_in(&slab[start..fault.start]);
+            if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
+                (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
+            } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
+                && let Err(error) = plan.encoding.to_utf8(&slab[fault.start..fault.end])
+            {
+                *offset = error.offset;
+            }
+        }
+    }
+
     fn ignore(&mut self, rows: Range<u32>, ignores: bool) {
         if !ignores || rows.is_empty() {
             return;
@@ -157,6 +124,7 @@ impl Copied {
 
 struct Writer<'a> {
     plan: &'a TablePlan,
+    transformed: bool,
     out: &'a mut Vec<u8>,
     /// The value in hand, among those of the statement.
     column: usize,
@@ -175,7 +143,7 @@ impl Writer<'_> {
         let plan = self.plan;
         let from = self.out.len();
         (self.column, self.written, self.ignores) = (0, 0, false);
-        self.sql = plan.sql_only && plan.transformed.is_none();
+        self.sql = plan.sql_only && !self.transformed;
         let end = row(slab, at, shape, true, self);
         let expected = plan.columns.len() + plan.generated.len();
         let any_count = plan.sql_only && expected == 0;
@@ -220,7 +188,7 @@ impl Writer<'_> {
     #[cold]
     fn sql(&mut self) {
         self.sql = true;
-        if self.plan.transformed.is_some() {
+        if self.transformed {
             self.refuse(FaultReason::Expression);
         }
     }
@@ -296,18 +264,6 @@ fn is_special(byte: u8) -> bool {
 fn hex_digit(out: &mut Vec<u8>, digit: u8) {
     let value = char::from(digit).to_digit(16).unwrap_or_default();
     (0..4).rev().for_each(|bit| out.push(b'0' + ((value >> bit) & 1) as u8));
-}
-
-/// One byte of a value, as COPY's text has it.
-#[inline]
-pub(super) fn push(out: &mut Vec<u8>, byte: u8) {
-    match byte {
-        b'\\' => out.extend_from_slice(b"\\\\"),
-        b'\t' => out.extend_from_slice(b"\\t"),
-        b'\n' => out.extend_from_slice(b"\\n"),
-        b'\r' => out.extend_from_slice(b"\\r"),
-        _ => out.push(byte),
-    }
 }
 
 #[cfg(test)]

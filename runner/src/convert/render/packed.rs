@@ -22,9 +22,11 @@ use dump::copy::{self, FieldError, NULL};
 use dump::{Slab, SlabSize, TypeClass};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
-use super::rows::{Fault, FaultReason, Rendered, RowFault, field_count, undecodable};
-use super::{Lines, TablePlan};
-use crate::commands::cli::Rows;
+use super::fault::{Fault, FaultReason, RowFault, field_count, undecodable};
+use super::lines::Lines;
+use super::members::Rendered;
+use super::table_plan::TablePlan;
+use crate::convert::form::RowForm;
 
 /// The slabs of packs: with rows of a hundred bytes, as many as make a replica ready soonest. The change stream holds a
 /// thousand entries at once, so larger ones would cost its memory.
@@ -71,7 +73,7 @@ pub(super) fn head(plan: &TablePlan) -> String {
 }
 
 fn settings(plan: &TablePlan) -> String {
-    let silent = if plan.form == Rows::Packed { HEAD } else { "" };
+    let silent = if plan.form == RowForm::Packed { HEAD } else { "" };
     format!("{silent}{}", if plan.sql_only { &plan.settings } else { "" })
 }
 
@@ -85,7 +87,7 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
     let (mut start, mut row) = (0, 0);
     for number in 0..numbers {
         let until = match number + 1 < numbers {
-            _ if plan.alone || plan.form == Rows::Single => number + 1,
+            _ if plan.alone || plan.form == RowForm::Single => number + 1,
             last_is_alone => lines.rows - u64::from(last_is_alone),
         };
         let (from, faults) = ((start, row), out.faults.len());

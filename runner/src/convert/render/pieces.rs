@@ -15,91 +15,43 @@
 //! How many numbers an item takes is known from its bytes in the dump. A row whose values are transformed has as many,
 //! whatever its text has become: where it is shorter, the last pieces are empty, and it may not be longer.
 
-use dump::Slab;
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 use memchr::memchr;
 use sha2::{Digest as _, Sha256};
 
+use super::fault::{Fault, FaultReason, RowFault};
+use super::lines::{Lines, Numbers};
+use super::members::{Member, Rendered};
 use super::packed::{self, Reader, Values};
-use super::rows::{Fault, FaultReason, Member, Rendered, RowFault};
-use super::{ALL, Lines, TablePlan, copy_form, is_one_change, render};
-use crate::commands::cli::Rows;
+use super::table_plan::TablePlan;
 
 /// Bytes of text in a piece, as SQL spells it. The change stream holds a thousand changes at once, so that larger ones would
 /// cost its memory.
 const PIECE: usize = 1 << 20;
 /// A row of no more bytes in the dump is certainly no larger than a change may be: a byte becomes four at most, and the
 /// names of the columns are shorter than the rest.
-const SURE: usize = 1_000_000;
+pub(super) const SURE: usize = 1_000_000;
 /// A row of more bytes is certainly larger, whatever its escapes stand for (four bytes at most).
-const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
+pub(super) const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
 /// What the schemas are called that hold pieces, with the number of the first one behind it.
 const SCHEMA: &str = "kasho_bootstrap_";
 
-/// How many numbers a slab takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Numbers {
-    /// All of them.
-    pub all: u64,
-    /// Those of its last row, or of the pack that ends with it: more than one where it goes in pieces.
-    pub last: u64,
-}
-
-impl Numbers {
-    /// Each row, or each pack, is one change.
-    #[must_use]
-    pub fn plain(all: u64) -> Self {
-        Self { all, last: 1 }
-    }
-
-    /// Of a slab of the plan's block.
-    #[must_use]
-    pub fn of(slab: &Slab, plan: &TablePlan) -> Self {
-        let all = match plan.form {
-            Rows::Single => slab.rows,
-            Rows::Packed => packed::packs(slab, plan),
-        };
-        // A row that is long goes over the end of its slab, so it is the last one there.
-        let last = if slab.bytes().len() > SURE { last_row(slab, plan) } else { 1 };
-        Self { all: all + last - 1, last }
-    }
-}
-
-/// How many numbers the last row of a large slab takes.
-#[cold]
-fn last_row(slab: &Slab, plan: &TablePlan) -> u64 {
+/// How many numbers a row takes that goes in pieces; nothing for one that cannot be read.
+pub(super) fn numbers_of_row(line: Lines<'_>, plan: &TablePlan) -> Option<u64> {
     let mut cutter = Cutter { hash: None, ..Cutter::new(|_: &[u8]| {}) };
-    let mut copy = Vec::new();
-    let (bytes, crlf, ignoring) = match &slab.insert {
-        None => (slab.bytes(), slab.crlf, false),
-        Some(shape) => match copy_form::last(slab.bytes(), shape, plan, &mut copy) {
-            copy_form::Last::Copy(ignoring) => (copy.as_slice(), false, ignoring),
-            copy_form::Last::Sql(text) if is_one_change(&text, plan) => return 1,
-            copy_form::Last::Sql(text) => {
-                cutter.push(text.as_bytes());
-                return cutter.finish().pieces + 1;
-            }
-        },
-    };
-    let line = &bytes[start_of_last(bytes)..];
-    let ignoring = if ignoring { ALL } else { &[] };
-    let line = Lines { bytes: line, crlf, rows: 1, numbers: Numbers::plain(1), first_row: 0, ignoring };
-    let length = line.bytes.len();
-    if length <= SURE || (length <= HOPELESS && fits(line, plan)) {
-        return 1;
-    }
-    // What cannot be read is no change, whatever its size.
-    insert(line, plan, &mut cutter).map_or(1, |()| cutter.finish().pieces + 1)
+    insert(line, plan, &mut cutter).ok()?;
+    Some(cutter.finish().pieces + 1)
 }
 
-fn fits(line: Lines<'_>, plan: &TablePlan) -> bool {
-    let mut out = Rendered::default();
-    let plan = TablePlan { transformed: None, ..plan.clone() };
-    render(line, &plan, Sequence::FIRST, &mut out);
-    !out.faults.iter().any(|fault| matches!(fault.reason, FaultReason::TooLarge { .. }))
+/// How many numbers a statement takes that goes in pieces.
+pub(super) fn numbers_of_text(text: &str) -> u64 {
+    let mut cutter = Cutter { hash: None, ..Cutter::new(|_: &[u8]| {}) };
+    cutter.push(text.as_bytes());
+    cutter.finish().pieces + 1
 }
 
-fn start_of_last(bytes: &[u8]) -> usize {
+/// Where the last row begins.
+pub(super) fn start_of_last(bytes: &[u8]) -> usize {
     let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     memchr::memrchr(b'\n', body).map_or(0, |at| at + 1)
 }

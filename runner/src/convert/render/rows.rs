@@ -6,166 +6,12 @@ use kvbuffer::{
     MAX_WIRE_SIZE, ROW_TAIL, RowHead, Sequence, looks_like_timestamp, push_string, wire_size_bound,
 };
 
-use super::TablePlan;
+use super::fault::{Fault, FaultReason, RowFault, field_count, undecodable};
+use super::members::Rendered;
+use super::table_plan::TablePlan;
 use scan::find_special;
 
 mod scan;
-
-/// The changes of a slab.
-#[derive(Debug, Default)]
-pub struct Rendered {
-    /// The members, one after the other.
-    pub bytes: Vec<u8>,
-    /// Where each member ends, and which row it is.
-    pub members: Vec<Member>,
-    /// Rows that became no change.
-    pub faults: Vec<RowFault>,
-    /// Rows, or packs, that are SQL text because no other form holds them.
-    pub as_sql: u64,
-}
-
-impl Rendered {
-    /// Says that what was appended last is the member of row `row`, which ends at `row_end` of the slab.
-    pub fn ends_member(&mut self, row: u32, row_end: u32) {
-        self.ends_pack(row, row, row_end);
-    }
-
-    /// Says that what was appended last has the number at `number`, counted from the slab's first, and is made of the
-    /// rows up to `row`, which ends at `row_end` of the slab.
-    pub fn ends_pack(&mut self, number: u32, row: u32, row_end: u32) {
-        let end = self.bytes.len() as u32;
-        self.members.push(Member { number, row, end, row_end, lines: row + 1, pieces: 0 });
-    }
-
-    /// The member at `index`.
-    #[must_use]
-    pub fn member(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.members[before].end as usize);
-        &self.bytes[start..self.members[index].end as usize]
-    }
-}
-
-/// One member of a [`Rendered`] slab. Offsets are 32 bits: a slab is bounded, and a row that large is no change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Member {
-    /// Its number, counted from the slab's first.
-    pub number: u32,
-    /// The index in the slab of the last row in it.
-    pub row: u32,
-    /// Index in [`Rendered::bytes`] after the member.
-    pub end: u32,
-    /// Index in the slab after that row and its line end.
-    pub row_end: u32,
-    /// Line ends in the slab up to there.
-    pub lines: u32,
-    /// So many pieces of the row have come with this one, where it is not the last change of its row: then the row before is
-    /// the last that is whole, and [`Member::row_end`] and [`Member::lines`] are its.
-    pub pieces: u32,
-}
-
-impl Member {
-    /// How many rows of the slab are whole after it.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        u64::from(self.row) + u64::from(self.pieces == 0)
-    }
-}
-
-/// A row that cannot become a change: which, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowFault {
-    /// The row's index in the slab.
-    pub row: u32,
-    /// Index in the slab of its first byte.
-    pub start: usize,
-    /// Index in the slab after its line end.
-    pub end: usize,
-    /// Line ends in the slab before it.
-    pub lines: u32,
-    /// The column, where one is at fault.
-    pub column: Option<String>,
-    /// What is wrong.
-    pub reason: FaultReason,
-}
-
-/// Why a row cannot become a change. Says nothing of the values.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FaultReason {
-    /// Another number of fields than columns.
-    #[error("the row has {found} fields, the table has {expected} columns")]
-    FieldCount {
-        /// Columns of the block.
-        expected: usize,
-        /// Fields of the row.
-        found: usize,
-    },
-    /// Bytes that are not text in the dump's encoding.
-    #[error(
-        "the bytes at offset {offset} of the row are not {encoding}; dump with `pg_dump --encoding=UTF8`"
-    )]
-    Undecodable {
-        /// Offset in the row.
-        offset: usize,
-        /// `client_encoding`.
-        encoding: &'static str,
-    },
-    /// A field that PostgreSQL would not read either.
-    #[error("the field cannot be read: {0}")]
-    Field(FieldError),
-    /// A field with a NUL character, which no PostgreSQL text can hold.
-    #[error("the field holds a NUL character")]
-    Nul,
-    /// An escape in `E'…'` that PostgreSQL would not read either.
-    #[error("the value has an escape that cannot be read")]
-    Escape,
-    /// An expression, or a literal that the column's type makes something else of, in a table with transforms.
-    #[error(
-        "the value is no literal that can be transformed: write it in quotes, as the column has it, or give the table no transforms"
-    )]
-    Expression,
-    /// A literal that the column's type does not take.
-    #[error(
-        "the value is {kind} without quotes, which PostgreSQL refuses for a column of this type: correct it, or write it in quotes"
-    )]
-    Literal {
-        /// What it is.
-        kind: &'static str,
-    },
-    /// A value for a column that PostgreSQL computes.
-    #[error("the row has a value other than DEFAULT for a generated column")]
-    Generated,
-    /// The line does not end as the others of the block.
-    #[error("the row ends in another way than the head of its block")]
-    LineEnd,
-    /// A value that its transform does not take, or whose result the column does not.
-    #[error("the value cannot be transformed: {reason}")]
-    Transform {
-        /// Why.
-        reason: transform::Reason,
-        /// The column's `on_error: skip`: the row is left out, and the run goes on.
-        skip: bool,
-        /// The column's `on_error: fail`: the run ends.
-        fatal: bool,
-    },
-    /// More than the change stream carries.
-    #[error(
-        "the row is too large: as a change it has {size} bytes, the change stream carries {MAX_WIRE_SIZE}"
-    )]
-    TooLarge {
-        /// Bytes of the change.
-        size: usize,
-    },
-    /// In pieces, with values that became longer than those in the dump.
-    #[error(
-        "the row has become too long by its transforms: its statement has {size} bytes, the {pieces} pieces that it has numbers for hold fewer"
-    )]
-    Outgrown {
-        /// Bytes of the statement.
-        size: usize,
-        /// Pieces.
-        pieces: u64,
-    },
-}
 
 /// Turns the rows of `slab` into changes numbered from `first`, one number a row, appending to `out`.
 ///
@@ -207,18 +53,6 @@ pub fn render(slab: &[u8], crlf: bool, plan: &TablePlan, first: Sequence, out: &
             }
         }
         row += 1;
-    }
-}
-
-/// What is wrong with the row in hand.
-pub(super) struct Fault {
-    pub(super) column: Option<String>,
-    pub(super) reason: FaultReason,
-}
-
-impl From<FaultReason> for Fault {
-    fn from(reason: FaultReason) -> Self {
-        Self { column: None, reason }
     }
 }
 
@@ -408,24 +242,6 @@ impl Writer<'_> {
         let size = kvbuffer::decode(member).map_or(row, |change| change.wire_size());
         if size > MAX_WIRE_SIZE { Err(FaultReason::TooLarge { size }.into()) } else { Ok(()) }
     }
-}
-
-/// The row at the start of `rest` has another number of fields than the plan has columns.
-#[cold]
-pub(super) fn field_count(plan: &TablePlan, rest: &[u8]) -> Fault {
-    let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
-    let found = memchr::memchr_iter(b'\t', line).count() + 1;
-    FaultReason::FieldCount { expected: plan.columns.len(), found }.into()
-}
-
-/// The byte at `offset` of a line is no text in the plan's encoding.
-pub(super) fn undecodable(plan: &TablePlan, line: &[u8], offset: usize) -> Fault {
-    let column = memchr::memchr_iter(b'\t', &line[..offset.min(line.len())]).count();
-    let reason = match line.get(offset) {
-        Some(0) => FaultReason::Nul,
-        _ => FaultReason::Undecodable { offset, encoding: plan.encoding.name() },
-    };
-    Fault { column: plan.columns.get(column).cloned(), reason }
 }
 
 /// The text that JSON has for an escape of COPY that pg_dump writes; its two bytes become these.

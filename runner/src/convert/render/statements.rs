@@ -14,11 +14,13 @@ use std::ops::Range;
 use dump::insert::{Found, Shape, Visit, behind_table, row};
 use kvbuffer::Sequence;
 
+use super::fault::{FaultReason, RowFault};
+use super::lines::{Lines, Numbers};
+use super::members::Rendered;
 use super::packed::HEAD;
-use super::pieces::{self, Numbers};
-use super::rows::{FaultReason, Rendered, RowFault};
-use super::{Lines, TablePlan, is_one_change};
-use crate::commands::cli::Rows;
+use super::table_plan::TablePlan;
+use super::{changes, pieces};
+use crate::convert::form::RowForm;
 
 /// Behind the rows of a statement.
 const ENDS: &str = ";\n";
@@ -131,7 +133,7 @@ impl<'a> Statements<'a> {
         let first_row = lines.first_row + u64::from(start);
         let lines = Lines { rows: count, numbers, first_row, ignoring: &ignoring, ..lines };
         let (members, faults) = (out.members.len(), out.faults.len());
-        super::render(lines, self.plan, first, out);
+        changes::render(lines, self.plan, first, out);
         for member in &mut out.members[members..] {
             member.number += from as u32;
             member.row += start;
@@ -154,7 +156,7 @@ impl<'a> Statements<'a> {
         if numbers > 1 {
             return pieces::text(&text, (rows.start, number), plan, first, out);
         }
-        if !is_one_change(&text, plan) {
+        if !plan.fits(&text) {
             let reason = FaultReason::TooLarge { size: text.len() };
             out.faults.extend(rows.map(|row| fault(row, reason.clone())));
             return;
@@ -172,8 +174,8 @@ impl<'a> Statements<'a> {
         faults: &mut Vec<RowFault>,
     ) -> Option<String> {
         let mut text = match self.plan.form {
-            Rows::Single => self.plan.settings.to_string(),
-            Rows::Packed => format!("{HEAD}{}", self.plan.settings),
+            RowForm::Single => self.plan.settings.to_string(),
+            RowForm::Packed => format!("{HEAD}{}", self.plan.settings),
         };
         // What ends the statement that is being written.
         let mut end = None;
@@ -228,7 +230,7 @@ fn fault(row: u32, reason: FaultReason) -> RowFault {
 /// The rows of each change. The last one may be several.
 fn units(lines: &Lines<'_>, plan: &TablePlan) -> Vec<Range<u32>> {
     let rows = lines.rows as u32;
-    if plan.form == Rows::Single || plan.alone {
+    if plan.form == RowForm::Single || plan.alone {
         return (0..rows).map(|row| row..row + 1).collect();
     }
     match lines.numbers.all + 1 - lines.numbers.last {

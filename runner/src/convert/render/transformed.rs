@@ -6,21 +6,22 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dump::Encoding;
 use dump::copy::{self, NULL};
 use transform::{Plan, RowError, Scratch};
 
-use super::rows::{Fault, FaultReason, Rendered, field_count, undecodable};
-use super::{Lines, TablePlan, copy_form, render};
+use super::fault::{Fault, FaultReason, field_count, undecodable};
+use super::lines::{Lines, REFUSED, push};
+use super::members::Rendered;
+use super::table_plan::TablePlan;
 use crate::convert::definitions::Definitions;
-use dump::Encoding;
-use kvbuffer::Sequence;
 
 /// What becomes of the rows of a block.
 #[derive(Debug)]
 pub struct Transformed {
     plan: Plan,
-    /// The block as it is rendered then: in UTF-8, without transforms.
-    inner: Box<TablePlan>,
+    /// The block as it is rendered then: in UTF-8.
+    pub(super) written: TablePlan,
     /// Values that the plan takes: the block's, and those that PostgreSQL computes.
     width: usize,
     /// How many password hashes each column took so far.
@@ -28,9 +29,6 @@ pub struct Transformed {
     /// What values are looked for in, where this is only a look.
     definitions: Option<Arc<Definitions>>,
 }
-
-/// A line that COPY's rules refuse whatever the columns are: the place of a row that has a fault already.
-pub(super) const REFUSED: &[u8] = b"\\";
 
 thread_local! {
     /// Password hashes that were computed are remembered here, and with them the room for results.
@@ -46,10 +44,10 @@ impl Transformed {
         table: &transform::Table,
         definitions: Option<Arc<Definitions>>,
     ) -> Self {
-        let inner = TablePlan { encoding: Encoding::Utf8, transformed: None, ..block.clone() };
+        let written = TablePlan { encoding: Encoding::Utf8, ..block.clone() };
         let width = table.columns.len();
         let hashed = (0..width).map(|_| AtomicU64::new(0)).collect();
-        Self { plan, inner: Box::new(inner), width, hashed, definitions }
+        Self { plan, written, width, hashed, definitions }
     }
 
     /// The columns with password hashes: their places, their names, and how many hashes were computed so far or would have been.
@@ -80,8 +78,18 @@ impl Transformed {
     }
 }
 
-/// Transforms the rows of a slab, and turns them into changes as [`super::render`] does.
-pub fn apply(lines: Lines<'_>, plan: &TablePlan, by: &Transformed, first: Sequence, out: &mut Rendered) {
+/// The rows of a slab after their transforms, in COPY's text form.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// The rows, in UTF-8; a line that cannot be read in the place of one at fault.
+    pub(super) bytes: Vec<u8>,
+    /// Where each ended before.
+    ends: Vec<usize>,
+    faults: Vec<(u32, Fault)>,
+}
+
+/// Transforms the rows of a slab.
+pub(super) fn write(lines: Lines<'_>, plan: &TablePlan, by: &Transformed) -> Written {
     let mut ends = Vec::with_capacity(lines.rows as usize);
     let mut faults = Vec::new();
     let mut copied = Vec::with_capacity(lines.bytes.len() + lines.bytes.len() / 4);
@@ -104,18 +112,29 @@ pub fn apply(lines: Lines<'_>, plan: &TablePlan, by: &Transformed, first: Sequen
             start = end;
         }
     });
-    let rows = ends.len() as u64;
-    render(Lines { bytes: &copied, crlf: false, rows, ..lines }, &by.inner, first, out);
-    for member in &mut out.members {
-        member.row_end = (member.rows() as usize).checked_sub(1).map_or(0, |row| ends[row]) as u32;
+    Written { bytes: copied, ends, faults }
+}
+
+impl Written {
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> u64 {
+        self.ends.len() as u64
     }
-    let mut known = faults.into_iter().peekable();
-    for fault in &mut out.faults {
-        let row = fault.row as usize;
-        fault.start = row.checked_sub(1).map_or(0, |before| ends[before]);
-        fault.end = ends[row];
-        if let Some((_, own)) = known.next_if(|(row, _)| *row == fault.row) {
-            (fault.column, fault.reason) = (own.column, own.reason);
+
+    /// Puts what became of the written rows at its place in the slab, with the faults that they had before.
+    pub(super) fn place(self, out: &mut Rendered) {
+        let Self { ends, faults, .. } = self;
+        for member in &mut out.members {
+            member.row_end = (member.rows() as usize).checked_sub(1).map_or(0, |row| ends[row]) as u32;
+        }
+        let mut known = faults.into_iter().peekable();
+        for fault in &mut out.faults {
+            let row = fault.row as usize;
+            fault.start = row.checked_sub(1).map_or(0, |before| ends[before]);
+            fault.end = ends[row];
+            if let Some((_, own)) = known.next_if(|(row, _)| *row == fault.row) {
+                (fault.column, fault.reason) = (own.column, own.reason);
+            }
         }
     }
 }
@@ -195,7 +214,7 @@ impl Writer<'_> {
                 Some(value) if value.bytes().all(|byte| byte >= b' ' && byte != b'\\') => {
                     out.extend_from_slice(value.as_bytes());
                 }
-                Some(value) => value.bytes().for_each(|byte| copy_form::push(out, byte)),
+                Some(value) => value.bytes().for_each(|byte| push(out, byte)),
                 None => out.extend_from_slice(NULL),
             }
             copied = self.ends[at];

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
-use crate::convert::render::rows::Rendered;
+use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::{Checkpoint, file};
 
 /// The file's contents and its checkpoint are synced this often at most, and at the end.

@@ -9,13 +9,15 @@ use kvbuffer::{Batch, Buffer, ErrorKind, Ranges, Sequence, Writer};
 
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::config::RedisTarget;
-use crate::convert::render::rows::Rendered;
+use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Progress;
+use crate::load::sink::target::RedisTarget;
 use crate::source::retry::Backoff;
+use failure::{passing, redis};
 use watch::Watch;
 
+mod failure;
 pub mod session;
 mod watch;
 
@@ -268,33 +270,4 @@ impl RedisSink {
         // Best effort: a lease that is not given back ends by itself.
         let _ = tokio::time::timeout(Duration::from_secs(2), released).await;
     }
-}
-
-/// Gives an error that may pass back, and makes of any other the one that ends the run. `action` is what was
-/// tried.
-pub(super) fn passing(
-    error: kvbuffer::Error,
-    target: &RedisTarget,
-    action: &str,
-) -> Result<kvbuffer::Error, Error> {
-    Err(match error.kind() {
-        kind if kind.is_retryable() => return Ok(error),
-        ErrorKind::CheckpointConflict { expected, found } => Error::Lost(match found {
-            Some(found) => format!(
-                "the run was at sequence {expected}, Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
-            ),
-            None => format!(
-                "the run was at sequence {expected}, Redis knows nothing of it (flushed, or restarted without its data)"
-            ),
-        }),
-        ErrorKind::LeaseLost => Error::Busy(format!("run {:?} was taken over", target.run)),
-        ErrorKind::ForeignEntry { first, last, expected, found } => Error::Verification(format!(
-            "sequences {first} to {last} hold {found} entries in Redis, {expected} were written; something else writes into this range"
-        )),
-        _ => redis(action.to_owned(), error),
-    })
-}
-
-pub(super) fn redis(context: String, error: kvbuffer::Error) -> Error {
-    Error::Redis { context, error: Box::new(error) }
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use object_store::client::HttpError;
 
-use crate::base::error::{self, Error};
+use crate::source::error::{self, Error};
 
 /// Why reading an object ended.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +40,13 @@ impl Failure {
     #[must_use]
     pub fn into_error(self, action: &'static str, name: &str) -> Error {
         match self {
-            Self::Changed(what) => Error::Checkpoint(format!(
+            Self::Changed(what) => Error::OtherDump(format!(
                 "{name} was replaced while it was read: {what}; what was loaded is of the old one: put that back, or use --restart to delete what was loaded and start over"
             )),
             Self::Refused(what) => Error::Usage(format!("--dump-file {name} cannot be read: {what}")),
-            Self::Internal(what) => Error::Panic(format!("{action} {name}: {what}")),
+            Self::Internal(what) => Error::Internal(format!("{action} {name}: {what}")),
             away @ Self::Away { .. } => {
-                Error::Source { action, name: name.to_owned(), error: std::io::Error::other(away) }
+                Error::Read { action, name: name.to_owned(), error: std::io::Error::other(away) }
             }
         }
     }

@@ -216,7 +216,7 @@ fn store(object: &Object) -> Result<AmazonS3, Failure> {
         .with_virtual_hosted_style_request(!path_style)
         .with_client_options(options)
         .build()
-        .map_err(|error| Failure::Refused(crate::base::error::chain(&error)))
+        .map_err(|error| Failure::Refused(crate::source::error::chain(&error)))
 }
 
 /// The address of a bucket: its name in front of the host's.

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use dump::{Encoding, Event, QualifiedName, Scanner, Schema, TypeClass};
-use kvbuffer::{ChangeData, decode};
+use kvbuffer::{ChangeData, Sequence, decode};
 use proptest::prelude::*;
 
 use super::*;
-use crate::commands::cli::Rows;
-use crate::convert::render::rows;
+use crate::convert::form::RowForm;
+use crate::convert::render::{Block, rows};
 
 fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
     TablePlan {
-        form: Rows::Single,
+        form: RowForm::Single,
         alone: false,
         elements: Vec::new(),
         table: "public.t".to_owned(),
@@ -32,26 +32,21 @@ fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
-        transformed: None,
     }
 }
 
 fn of_inserts(dump: &str, plan: &TablePlan) -> Rendered {
+    of_block(dump, &Block::plain(plan.clone()))
+}
+
+fn of_block(dump: &str, block: &Block) -> Rendered {
     let mut scanner = Scanner::new();
     scanner.push(dump.as_bytes());
     scanner.finish();
     let (mut out, mut copy) = (Rendered::default(), Vec::new());
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
-            let shape = slab.insert.clone().unwrap();
-            render(
-                (slab.bytes(), Numbers::of(&slab, plan), slab.first_row),
-                &shape,
-                plan,
-                Sequence::FIRST,
-                &mut copy,
-                &mut out,
-            );
+            block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
         }
     }
     out
@@ -197,7 +192,7 @@ fn rows_that_only_the_server_reads() {
     let places: Vec<_> = rendered.members.iter().map(|m| (m.number, m.row, m.row_end, m.lines)).collect();
     assert_eq!(places, [(0, 0, 38, 0), (1, 1, 59, 1), (2, 2, 71, 2), (3, 3, 114, 2), (4, 4, 154, 3)]);
 
-    let packed = TablePlan { form: Rows::Packed, ..plan.clone() };
+    let packed = TablePlan { form: RowForm::Packed, ..plan.clone() };
     let head = "SET LOCAL session_replication_role = replica;\nSET LOCAL search_path = a, b;\n";
     let insert = "INSERT INTO app.\"T\" (a, b) VALUES";
     let first = "(1, 'x'),\n(2 , now()),\n(3, NULL),\n(DEFAULT, $$;)$$) ON CONFLICT DO NOTHING;";
@@ -222,7 +217,7 @@ fn strings_of_such_rows_are_standard() {
 #[test]
 fn what_is_said_behind_the_next_slab() {
     let size = dump::SlabSize { bytes: 64, rows: 3 };
-    let packed = TablePlan { form: Rows::Packed, ..plan(&[TypeClass::Integer, TypeClass::Text], &[]) };
+    let packed = TablePlan { form: RowForm::Packed, ..plan(&[TypeClass::Integer, TypeClass::Text], &[]) };
     let packs = |dump: &str, plan: &TablePlan| -> Vec<String> {
         let mut scanner = Scanner::new().with_slabs(size);
         scanner.push(dump.as_bytes());
@@ -231,9 +226,8 @@ fn what_is_said_behind_the_next_slab() {
         while let Some(event) = scanner.next_event().unwrap() {
             if let Event::Rows(slab) = event {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
-                let shape = slab.insert.clone().unwrap();
-                let rows = (slab.bytes(), Numbers::of(&slab, plan), slab.first_row);
-                render(rows, &shape, plan, Sequence::FIRST, &mut copy, &mut out);
+                let block = Block::plain(plan.clone());
+                block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
                 all.extend(told(&out));
             }
         }
@@ -255,7 +249,7 @@ fn what_is_said_behind_the_next_slab() {
 #[test]
 fn rows_of_a_table_that_is_transformed() {
     let dump = "INSERT INTO public.t VALUES (1, lower('secret'));\n";
-    let mut plan = plan(&[TypeClass::Integer, TypeClass::Text], &[]);
+    let plan = plan(&[TypeClass::Integer, TypeClass::Text], &[]);
     let config = transform::Config::parse("t.yml", "tables: {public.t: {c1: FakeName}}").unwrap();
     let column = |name: &str, sql: &str| transform::Column::new(name, sql);
     let table = transform::Table {
@@ -263,10 +257,9 @@ fn rows_of_a_table_that_is_transformed() {
         columns: vec![column("c0", "integer"), column("c1", "text")],
     };
     let compiled = transform::Plan::compile(&config, &table, &transform::Key::insecure_unkeyed()).unwrap();
-    plan.transformed =
-        Some(Arc::new(super::super::transformed::Transformed::new(compiled, &plan, &table, None)));
-    for plan in [plan.clone(), TablePlan { form: Rows::Packed, ..plan }] {
-        let rendered = of_inserts(dump, &plan);
+    let by = Arc::new(super::super::transformed::Transformed::new(compiled, &plan, &table, None));
+    for plan in [plan.clone(), TablePlan { form: RowForm::Packed, ..plan }] {
+        let rendered = of_block(dump, &Block { plan, transformed: Some(Arc::clone(&by)) });
         assert_eq!(rendered.faults[0].reason, FaultReason::Expression);
         assert_eq!(rendered.faults[0].column.as_deref(), Some("c1"));
         assert!(rendered.bytes.is_empty());
@@ -277,6 +270,7 @@ fn rows_of_a_table_that_is_transformed() {
 fn escapes_of_another_encoding() {
     let plan =
         TablePlan { encoding: Encoding::from_name("LATIN1").unwrap(), ..plan(&[TypeClass::Text], &[]) };
+    let block = Block::plain(plan);
     let mut dump = b"SET client_encoding = 'LATIN1';\nINSERT INTO public.t VALUES (E'\\u00e9 \xe9 \\xc3\\xa9 \\\xe9');\n".to_vec();
     dump.extend(b"INSERT INTO public.t VALUES (E'\\xe9');\n");
     let mut scanner = Scanner::new();
@@ -285,9 +279,7 @@ fn escapes_of_another_encoding() {
     let (mut out, mut copy) = (Rendered::default(), Vec::new());
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
-            let shape = slab.insert.clone().unwrap();
-            let rows = (slab.bytes(), Numbers::of(&slab, &plan), 0);
-            render(rows, &shape, &plan, Sequence::FIRST, &mut copy, &mut out);
+            block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
         }
     }
     assert!(told(&out).concat().contains("\u{e9} \u{e9} \u{e9} \u{e9}"), "{:?}", told(&out));
@@ -310,7 +302,7 @@ fn columns_by_the_definition() {
             &schema,
             false,
             Encoding::Utf8,
-            Rows::Single,
+            RowForm::Single,
             Arc::from(""),
             Arc::from(""),
         );
@@ -337,7 +329,7 @@ fn columns_by_the_definition() {
 
 #[test]
 fn a_slab_ends_within_a_statement() {
-    let plan = plan(&[TypeClass::Integer], &[]);
+    let block = Block::plain(plan(&[TypeClass::Integer], &[]));
     let (mut dump, count) = (String::from("INSERT INTO public.t VALUES"), dump::SLAB_ROWS + 1);
     for row in 0..count {
         dump += &format!("{}\n\t({row})", if row == 0 { "" } else { "," });
@@ -351,15 +343,7 @@ fn a_slab_ends_within_a_statement() {
         match event {
             Event::Rows(slab) => {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
-                let shape = slab.insert.clone().unwrap();
-                render(
-                    (slab.bytes(), Numbers::of(&slab, &plan), slab.first_row),
-                    &shape,
-                    &plan,
-                    Sequence::FIRST,
-                    &mut copy,
-                    &mut out,
-                );
+                block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
                 assert!(out.faults.is_empty());
                 assert_eq!(out.members.last().unwrap().row_end as usize, slab.bytes().len());
                 rows.push(out.members.len() as u64);

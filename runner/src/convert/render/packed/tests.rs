@@ -4,14 +4,14 @@ use dump::{Encoding, Event, Scanner};
 use kvbuffer::ChangeData;
 
 use super::*;
-use crate::commands::cli::Rows;
-use crate::convert::render::copy_form;
+use crate::convert::form::RowForm;
+use crate::convert::render::Block;
+use crate::convert::render::lines::Numbers;
 use crate::convert::render::literals::Takes;
-use crate::convert::render::pieces::Numbers;
 
 fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
     TablePlan {
-        form: Rows::Packed,
+        form: RowForm::Packed,
         alone: false,
         elements: elements.to_vec(),
         table: "public.\"a \"\"t\"".to_owned(),
@@ -25,7 +25,6 @@ fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
-        transformed: None,
     }
 }
 
@@ -212,15 +211,8 @@ fn inserts_give_the_packs_of_copy() {
     let (mut out, mut copy) = (Rendered::default(), Vec::new());
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
-            let shape = slab.insert.clone().unwrap();
-            copy_form::render(
-                (slab.bytes(), Numbers::plain(1), 0),
-                &shape,
-                &plan,
-                Sequence::FIRST,
-                &mut copy,
-                &mut out,
-            );
+            let block = Block::plain(plan.clone());
+            block.render(&slab, Numbers::plain(1), Sequence::FIRST, &mut copy, &mut out);
             assert_eq!(out.members[0].row_end as usize, slab.bytes().len());
         } else if matches!(event, Event::End) {
             break;

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use dump::{Encoding, Event, Scanner, TypeClass};
+use dump::{Encoding, Event, Scanner, Slab, TypeClass};
 use kvbuffer::{Change, ChangeData, decode};
 use proptest::prelude::*;
 
 use super::*;
+use crate::convert::form::RowForm;
 use crate::convert::render::literals::Takes;
+use crate::convert::render::{Block, changes};
 
-fn plan(form: Rows) -> TablePlan {
+fn plan(form: RowForm) -> TablePlan {
     TablePlan {
         form,
         alone: false,
@@ -23,7 +25,6 @@ fn plan(form: Rows) -> TablePlan {
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
-        transformed: None,
     }
 }
 
@@ -54,7 +55,7 @@ fn whole(texts: &[&str]) -> String {
 
 /// The slabs of a dump with what they become, numbered from one.
 fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
-    let slabs = if plan.form == Rows::Packed { packed::SLABS } else { dump::SlabSize::default() };
+    let slabs = if plan.form == RowForm::Packed { packed::SLABS } else { dump::SlabSize::default() };
     let mut scanner = Scanner::new().with_slabs(slabs);
     scanner.push(dump.as_bytes());
     scanner.finish();
@@ -62,24 +63,9 @@ fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
     while let Some(event) = scanner.next_event().unwrap() {
         match event {
             Event::Rows(slab) => {
-                let (numbers, mut out) = (Numbers::of(&slab, plan), Rendered::default());
-                match &slab.insert {
-                    None => {
-                        let lines = Lines {
-                            bytes: slab.bytes(),
-                            crlf: false,
-                            rows: slab.rows,
-                            numbers,
-                            first_row: 0,
-                            ignoring: &[],
-                        };
-                        render(lines, plan, Sequence::FIRST, &mut out);
-                    }
-                    Some(shape) => {
-                        let rows = (slab.bytes(), numbers, slab.first_row);
-                        copy_form::render(rows, shape, plan, Sequence::FIRST, &mut Vec::new(), &mut out);
-                    }
-                }
+                let block = Block::plain(plan.clone());
+                let (numbers, mut out) = (block.numbers(&slab), Rendered::default());
+                block.render(&slab, numbers, Sequence::FIRST, &mut Vec::new(), &mut out);
                 all.push((slab, numbers, out));
             }
             Event::End => break,
@@ -111,7 +97,7 @@ fn a_row_that_is_too_large_is_an_insert_in_pieces() {
         value.replace('\'', "''")
     );
     for dump in [of_copy, of_insert] {
-        for (form, want) in [(Rows::Single, &insert), (Rows::Packed, &packed)] {
+        for (form, want) in [(RowForm::Single, &insert), (RowForm::Packed, &packed)] {
             let found = rendered(&dump, &plan(form));
             let (slab, numbers, out) = &found[0];
             assert!(out.faults.is_empty());
@@ -136,7 +122,7 @@ fn a_row_that_is_too_large_is_an_insert_in_pieces() {
 /// Exactly as large as a change may be, and a byte more.
 #[test]
 fn what_fits_is_one_change() {
-    for form in [Rows::Single, Rows::Packed] {
+    for form in [RowForm::Single, RowForm::Packed] {
         let plan = plan(form);
         let size = |length: usize| {
             let (_, numbers, out) = rendered(&copy(&format!("1\t{}\n", "v".repeat(length))), &plan).remove(0);
@@ -160,7 +146,7 @@ fn what_fits_is_one_change() {
 #[test]
 fn rows_at_fault_are_at_fault_whatever_their_size() {
     let large = "v".repeat(5 << 20);
-    for form in [Rows::Single, Rows::Packed] {
+    for form in [RowForm::Single, RowForm::Packed] {
         for (row, reason) in [
             (format!("1\t{large}\t2\n"), FaultReason::FieldCount { expected: 2, found: 3 }),
             (format!("1\t{large}\\x00\n"), FaultReason::Nul),
@@ -177,7 +163,7 @@ fn rows_at_fault_are_at_fault_whatever_their_size() {
 /// The numbers of a row were given before its values were transformed.
 #[test]
 fn a_row_that_becomes_another_keeps_its_numbers() {
-    let mut plan = plan(Rows::Single);
+    let mut plan = plan(RowForm::Single);
     plan.columns[1] = "b".to_owned();
     let numbers = Numbers { all: 4, last: 4 };
     let render = |length: usize| {
@@ -185,7 +171,7 @@ fn a_row_that_becomes_another_keeps_its_numbers() {
         let mut out = Rendered::default();
         let lines =
             Lines { bytes: bytes.as_bytes(), crlf: false, rows: 1, numbers, first_row: 0, ignoring: &[] };
-        render(lines, &plan, Sequence::FIRST, &mut out);
+        changes::render(lines, &plan, Sequence::FIRST, &mut out);
         out
     };
     let shorter = render(10);

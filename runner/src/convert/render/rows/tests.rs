@@ -4,11 +4,11 @@ use dump::Encoding;
 use proptest::prelude::*;
 
 use super::*;
-use crate::commands::cli::Rows;
+use crate::convert::form::RowForm;
 
 fn plan(classes: &[TypeClass]) -> TablePlan {
     TablePlan {
-        form: Rows::Single,
+        form: RowForm::Single,
         alone: false,
         elements: Vec::new(),
         table: "public.t".to_owned(),
@@ -22,7 +22,6 @@ fn plan(classes: &[TypeClass]) -> TablePlan {
         encoding: Encoding::Utf8,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
-        transformed: None,
     }
 }
 

@@ -1,22 +1,23 @@
 use std::sync::Arc;
 
 use dump::TypeClass;
-use kvbuffer::{ChangeData, decode};
+use kvbuffer::{ChangeData, Sequence, decode};
 use proptest::prelude::*;
 use transform::{Config, Key, Table};
 
 use super::*;
-use crate::commands::cli::Rows;
-use crate::convert::render::pieces::Numbers;
+use crate::convert::form::RowForm;
+use crate::convert::render::Block;
+use crate::convert::render::lines::Numbers;
 
 /// `id`, then two columns of text, transformed by these rules.
-fn plan(rules: &str, encoding: Encoding) -> TablePlan {
+fn plan(rules: &str, encoding: Encoding) -> Block {
     let columns = ["id", "a", "b"].map(str::to_owned).to_vec();
-    let mut plan = TablePlan {
+    let plan = TablePlan {
         table: "public.t".to_owned(),
         columns,
         classes: vec![TypeClass::Integer, TypeClass::Text, TypeClass::Text],
-        form: Rows::Single,
+        form: RowForm::Single,
         elements: Vec::new(),
         generated: Vec::new(),
         takes: Vec::new(),
@@ -27,13 +28,12 @@ fn plan(rules: &str, encoding: Encoding) -> TablePlan {
         encoding,
         ddl_time: Arc::from("2000-01-01T00:00:00Z"),
         database: Arc::from(""),
-        transformed: None,
     };
     let config = Config::parse("t.yml", &format!("tables: {{public.t: {{{rules}}}}}")).unwrap();
     let table = table();
     let compiled = Plan::compile(&config, &table, &Key::insecure_unkeyed()).unwrap();
-    plan.transformed = Some(Arc::new(Transformed::new(compiled, &plan, &table, None)));
-    plan
+    let transformed = Some(Arc::new(Transformed::new(compiled, &plan, &table, None)));
+    Block { plan, transformed }
 }
 
 fn table() -> Table {
@@ -49,9 +49,9 @@ fn lines(bytes: &[u8], crlf: bool, first_row: u64) -> Lines<'_> {
     Lines { bytes, crlf, rows, numbers: Numbers::plain(rows), first_row, ignoring: &[] }
 }
 
-fn rendered(bytes: &[u8], plan: &TablePlan, crlf: bool, first_row: u64) -> Rendered {
+fn rendered(bytes: &[u8], block: &Block, crlf: bool, first_row: u64) -> Rendered {
     let mut out = Rendered::default();
-    render(lines(bytes, crlf, first_row), plan, Sequence::FIRST, &mut out);
+    block.lines(lines(bytes, crlf, first_row), Sequence::FIRST, &mut out);
     out
 }
 
@@ -116,10 +116,11 @@ fn rows_at_fault_keep_their_places() {
 
 #[test]
 fn packed_rows_are_transformed_too() {
-    let mut plan = plan("a: {type: Constant, value: \"it's\"}", Encoding::Utf8);
-    let by = plan.transformed.take().unwrap();
-    plan.form = Rows::Packed;
-    plan.transformed = Some(Arc::new(Transformed::new(by.plan.clone(), &plan, &table(), None)));
+    let Block { plan, transformed } = plan("a: {type: Constant, value: \"it's\"}", Encoding::Utf8);
+    let plan = TablePlan { form: RowForm::Packed, ..plan };
+    let by = transformed.unwrap();
+    let transformed = Some(Arc::new(Transformed::new(by.plan.clone(), &plan, &table(), None)));
+    let block = Block { plan, transformed };
     let mut out = Rendered::default();
     let lines = Lines {
         bytes: b"1\tsecret\tb\n2\tsecret\tc\n",
@@ -129,7 +130,7 @@ fn packed_rows_are_transformed_too() {
         first_row: 0,
         ignoring: &[],
     };
-    render(lines, &plan, Sequence::FIRST, &mut out);
+    block.lines(lines, Sequence::FIRST, &mut out);
     let sql = values(&out).remove(0);
     assert!(sql.ends_with("VALUES\n('1','it''s','b'),\n('2','it''s','c');"), "{sql}");
 }

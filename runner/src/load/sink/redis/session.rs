@@ -8,14 +8,15 @@ use kvbuffer::{
     Score, Sequence, State,
 };
 
+use super::failure::{passing, redis};
 use super::watch::LEASE;
-use super::{passing, redis};
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::config::{Config, HighWater, RedisTarget};
 use crate::convert::planner::Limit;
 use crate::load::checkpoint::Checkpoint;
+use crate::load::config::Config;
 use crate::load::progress::Progress;
+use crate::load::sink::target::{HighWater, RedisTarget};
 use crate::source::Identity;
 use crate::source::retry::Backoff;
 use neighbours::Free;

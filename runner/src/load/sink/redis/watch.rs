@@ -7,8 +7,8 @@ use std::time::Duration;
 use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
 use tokio::task::JoinHandle;
 
-use crate::commands::config::{HighWater, RedisTarget};
 use crate::load::progress::Progress;
+use crate::load::sink::target::{HighWater, RedisTarget};
 
 /// How long the lease lasts without being renewed.
 pub(super) const LEASE: Duration = Duration::from_secs(15);

@@ -3,7 +3,8 @@
 use kvbuffer::{Buffer, Lsn, Position, Ranges, Score, Sequence, State};
 
 use super::Run;
-use crate::base::error::{Error, RangeError};
+use crate::base::error::Error;
+use crate::convert::error::{Error as ConvertError, RangeError};
 use crate::convert::planner::{Limit, LimitKind};
 
 /// What of the numbers is free for the run.
@@ -61,7 +62,11 @@ impl Run<'_> {
         if others.is_empty() {
             return Ok(());
         }
-        Err(Error::Range(RangeError::Beside { run: self.target.run.clone(), others: others.join(", ") }))
+        Err(ConvertError::Range(RangeError::Beside {
+            run: self.target.run.clone(),
+            others: others.join(", "),
+        })
+        .into())
     }
 
     /// Live changes are newer than every bootstrap, so the set ends with one where it holds any.
@@ -73,7 +78,7 @@ impl Run<'_> {
             _ => None,
         };
         match live {
-            Some(lsn) => Err(Error::Range(RangeError::LiveEntries { last: lsn.to_string() })),
+            Some(lsn) => Err(ConvertError::Range(RangeError::LiveEntries { last: lsn.to_string() }).into()),
             None => Ok(()),
         }
     }
@@ -103,7 +108,7 @@ impl Run<'_> {
         let live = self.live_entry(buffer, free, other_run.as_ref()).await?;
         let limit = [snapshot, other_run, live].into_iter().flatten().min_by_key(|limit| limit.score);
         if let Some(limit) = limit.as_ref().filter(|limit| free.next.score().get() >= limit.score) {
-            return Err(Error::Range(limit.error("", first, free.next)));
+            return Err(ConvertError::Range(limit.error("", first, free.next)).into());
         }
         Ok(limit)
     }
