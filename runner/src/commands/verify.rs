@@ -39,10 +39,12 @@ use compare::Comparison;
 use page::{Page, Pages};
 
 mod compare;
+mod difference;
 mod page;
 mod report;
 
-pub use report::{Difference, Report, What};
+pub use difference::{Difference, What};
+pub use report::Report;
 
 /// Reads of the set that are under way at once.
 const IN_FLIGHT: usize = 4;

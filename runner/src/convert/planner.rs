@@ -33,6 +33,7 @@ pub use refuse::{changed_by_code, renamed_after_rows};
 mod choice;
 mod limit;
 mod point;
+mod prefix;
 pub mod psql;
 mod refuse;
 mod session;

@@ -2,7 +2,7 @@
 
 use crds::v1alpha1::{LogFormat, RowForm, RunFrom, Section};
 
-use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
+use super::paths::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 

@@ -7,7 +7,7 @@ use kvbuffer::{ChangeData, Entry, Position, Score, decode};
 use super::page::Page;
 use crate::convert::render::{packed, pieces};
 
-use super::report::{Difference, What};
+use super::difference::{Difference, What};
 
 /// Differences, counted; the first ones in detail.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 use kvbuffer::{Entry, Score, Sequence};
 
 use super::compare::Comparison;
+use super::difference::What;
 use super::page::Pages;
-use super::report::What;
 
 fn member(sequence: u64, value: &str) -> Vec<u8> {
     let mut out = Vec::new();

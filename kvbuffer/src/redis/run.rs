@@ -1,8 +1,8 @@
 //! The key of one run: what its writers have left there.
 
+use super::Buffer;
 use crate::error::{Error, ErrorKind};
 use crate::position::Sequence;
-use crate::redis::Buffer;
 
 /// How far a run has come.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! lease to end: it can see that the process is gone. That is certain only where process ids mean the same to
 //! both, so host, boot and namespace must be equal and known.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A process, told apart from every other one that ever had its id.
@@ -70,4 +72,30 @@ fn process_start(pid: u32) -> Option<u64> {
         return None;
     }
     fields.nth(18)?.parse().ok()
+}
+
+/// Who stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The run's id.
+    pub run: String,
+    /// Its owner.
+    pub owner: String,
+    /// Its process.
+    pub process: Identity,
+    /// How long its lease still lasts, in milliseconds.
+    pub remaining_ms: u64,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, owner, process, remaining_ms } = self;
+        write!(
+            f,
+            "run {run} of {owner} is writing (process {} on {}); wait until it ends, or {} s after it died",
+            process.pid,
+            process.host,
+            remaining_ms.div_ceil(1000)
+        )
+    }
 }
