@@ -5,10 +5,10 @@
 use dump::{Encoding, TypeClass, copy};
 use kvbuffer::{ChangeData, Sequence, Value};
 use libfuzzer_sys::fuzz_target;
-use runner::convert::form::RowForm;
-use runner::convert::render::TablePlan;
-use runner::convert::render::members::Rendered;
-use runner::convert::render::rows::render;
+use convert::form::RowForm;
+use convert::render::TablePlan;
+use convert::render::members::Rendered;
+use convert::render::rows::render;
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (mut slab, classes) = input;

@@ -6,12 +6,12 @@
 use dump::{Encoding, Event, ScanPoint, Scanner, SlabSize, TypeClass};
 use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
-use runner::convert::form::RowForm;
-use runner::convert::render::{Block, TablePlan};
-use runner::convert::render::literals::Takes;
-use runner::convert::render::lines::Numbers;
-use runner::convert::render::members::Rendered;
-use runner::convert::render::rows;
+use convert::form::RowForm;
+use convert::render::{Block, TablePlan};
+use convert::render::literals::Takes;
+use convert::render::lines::Numbers;
+use convert::render::members::Rendered;
+use convert::render::rows;
 
 /// So that a few rows make several slabs.
 const SLABS: SlabSize = SlabSize { bytes: 64, rows: 3 };

@@ -6,10 +6,10 @@
 use dump::{Encoding, TypeClass};
 use kvbuffer::{ChangeData, Sequence};
 use libfuzzer_sys::fuzz_target;
-use runner::convert::form::RowForm;
-use runner::convert::render::members::Rendered;
-use runner::convert::render::lines::{Lines, Numbers};
-use runner::convert::render::{TablePlan, packed};
+use convert::form::RowForm;
+use convert::render::members::Rendered;
+use convert::render::lines::{Lines, Numbers};
+use convert::render::{TablePlan, packed};
 
 type Rows = Vec<Vec<Option<String>>>;
 

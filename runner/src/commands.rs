@@ -15,7 +15,6 @@ use clap::CommandFactory;
 
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
-use crate::convert::form::RowForm;
 use crate::load::config::{Config, Target};
 use crate::load::progress::Progress;
 use crate::show::status::report::Reporter;
@@ -23,6 +22,7 @@ use crate::show::summary::{self, Ending};
 use crate::show::telemetry::LogFormat;
 use crate::show::{log, metrics, status, telemetry, terminal};
 use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand};
+use convert::form::RowForm;
 use load::Outcome;
 
 /// Does what the command line says and returns the exit code.

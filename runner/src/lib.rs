@@ -37,10 +37,8 @@
 
 pub mod base;
 pub mod commands;
-pub mod convert;
 pub mod load;
 pub mod read;
 pub mod show;
-pub mod source;
 
 pub use commands::run;

@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use convert::error::{DumpError, Error as ConvertError, RangeError};
+use convert::form::RowForm;
+use convert::planner::{PlanPoint, Planner};
+use convert::selection::{Sections, Selection, Words};
+use convert::shape::Shape;
 use dump::insert::OnConflict;
 use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
 use runner::base::error::{Error, Signal};
 use runner::commands::cli::Cli;
-use runner::convert::error::{DumpError, Error as ConvertError, RangeError};
-use runner::convert::form::RowForm;
-use runner::convert::planner::{PlanPoint, Planner};
-use runner::convert::selection::{Sections, Selection, Words};
-use runner::convert::shape::Shape;
 use runner::load::checkpoint::{Checkpoint, VERSION};
 use runner::load::progress::Progress;
-use runner::source::Identity;
-use runner::source::error::Error as SourceError;
+use source::Identity;
+use source::error::Error as SourceError;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -432,7 +432,7 @@ fn every_kind_that_is_left_out_is_described() {
             planner
                 .plan(event, &scanner)
                 .unwrap()
-                .is_none_or(|(work, _)| !matches!(work, runner::convert::planner::Work::Sql(_)))
+                .is_none_or(|(work, _)| !matches!(work, convert::planner::Work::Sql(_)))
         );
         if end {
             break;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-pub use crate::source::error::chain;
-use crate::{convert, source};
+pub use source::error::chain;
 
 /// Why a run ended without being done.
 ///

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::convert::form::RowForm;
 use crate::show::telemetry::LogFormat;
 use crate::show::terminal::When;
 pub use commands::{
     InspectArgs, ListFormat, PreviewArgs, RangesArgs, RangesCommand, TransformArgs, TransformCommand,
 };
+use convert::form::RowForm;
 
 mod commands;
 

@@ -8,13 +8,13 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
 use crate::commands::transform;
-use crate::convert::selection::{Sections, Selection, Words};
-use crate::convert::shape::Shape;
-use crate::convert::transforms::Transforms;
 use crate::load::config::{Config, Rejects, Resume, Target};
 use crate::load::sink::target::{HighWater, RedisTarget};
-use crate::source::Location;
-use crate::source::object::Access;
+use convert::selection::{Sections, Selection, Words};
+use convert::shape::Shape;
+use convert::transforms::Transforms;
+use source::Location;
+use source::object::Access;
 
 mod files;
 mod kasho;

@@ -22,18 +22,18 @@ use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
 use crate::commands::config;
-use crate::convert::definitions::Definitions;
-use crate::convert::render::Block;
-use crate::convert::render::pieces::is_piece;
-use crate::convert::render::transformed::Transformed;
-use crate::convert::transforms::Transforms;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
 use crate::read::item::{Converted, Item, Mark};
 use crate::read::pipeline::Pipeline;
 use crate::read::task::{Start, Task};
-use crate::source::Location;
+use convert::definitions::Definitions;
+use convert::render::Block;
+use convert::render::pieces::is_piece;
+use convert::render::transformed::Transformed;
+use convert::transforms::Transforms;
 use report::{Fault, Format, Hashing, PIECE, Report, Table};
+use source::Location;
 
 pub mod report;
 

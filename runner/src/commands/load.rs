@@ -15,8 +15,6 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::convert::error::{DumpError, Error as ConvertError};
-use crate::convert::planner::{Limit, LimitKind};
 use crate::load::change_stream::Begun;
 use crate::load::checkpoint::{Checkpoint, file};
 use crate::load::config::{Config, Target};
@@ -33,9 +31,11 @@ use crate::read::pipeline::Pipeline;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
 use crate::show::summary::Ending;
-use crate::source::Identity;
-use crate::source::decompress::Compression;
+use convert::error::{DumpError, Error as ConvertError};
+use convert::planner::{Limit, LimitKind};
 pub use look::look;
+use source::Identity;
+use source::decompress::Compression;
 
 mod look;
 

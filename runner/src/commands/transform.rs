@@ -13,15 +13,15 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::convert::definitions::Definitions;
-use crate::convert::error::{DumpError, Error as ConvertError};
-use crate::convert::planner;
-use crate::convert::shape::Shape;
-use crate::convert::tables::Found;
-use crate::convert::transforms::Transforms;
 use crate::load::config::Config;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
+use convert::definitions::Definitions;
+use convert::error::{DumpError, Error as ConvertError};
+use convert::planner;
+use convert::shape::Shape;
+use convert::tables::Found;
+use convert::transforms::Transforms;
 
 pub mod preview;
 

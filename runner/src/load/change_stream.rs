@@ -21,11 +21,11 @@ use tonic::{Code, Status};
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::progress::Progress;
-use crate::source::retry::Backoff;
 use protocol::change_stream_client::ChangeStreamClient;
 use protocol::{
     BootstrapResponse, CompleteBootstrapRequest, GetStatusRequest, GetStatusResponse, StartBootstrapRequest,
 };
+use source::retry::Backoff;
 
 /// Made from `proto/change_stream.proto`; a test holds the two together. Whoever builds the program need not build the
 /// generator.

@@ -10,9 +10,9 @@ use kvbuffer::Sequence;
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::Error;
-use crate::convert::planner::PlanPoint;
 use crate::read::task::Start;
-use crate::source::identity::{Identity, START_OVER, check_source, difference};
+use convert::planner::PlanPoint;
+use source::identity::{Identity, START_OVER, check_source, difference};
 
 pub mod file;
 

@@ -7,8 +7,8 @@ use kvbuffer::{Lsn, Sequence};
 
 use super::change_stream::ChangeStream;
 use super::sink::target::RedisTarget;
-use crate::convert::shape::Shape;
-use crate::source::Location;
+use convert::shape::Shape;
+use source::Location;
 
 /// A load.
 #[derive(Debug, Clone)]

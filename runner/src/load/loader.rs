@@ -9,8 +9,6 @@ use kvbuffer::{Position, Sequence};
 
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::convert::form::RowForm;
-use crate::convert::render::members::{Member, Rendered};
 use crate::load::checkpoint::{Checkpoint, VERSION};
 use crate::load::config::Config;
 use crate::load::mirror::Mirror;
@@ -19,6 +17,8 @@ use crate::load::reject::{self, RejectFile, Verdict};
 use crate::load::sink::Sink;
 use crate::read::item::{Converted, Item, Mark, Reject};
 use crate::read::pipeline::Pipeline;
+use convert::form::RowForm;
+use convert::render::members::{Member, Rendered};
 
 /// A batch is sent when it has so many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;

@@ -12,10 +12,10 @@ use twox_hash::XxHash3_64;
 
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
-use crate::convert::error::{DumpError, Error as ConvertError};
-use crate::convert::render::fault::FaultReason;
 use crate::read::item::{Mark, Reject};
-use crate::source::Identity;
+use convert::error::{DumpError, Error as ConvertError};
+use convert::render::fault::FaultReason;
+use source::Identity;
 
 /// One line of the file.
 #[derive(Serialize)]

@@ -5,8 +5,8 @@ use std::ops::Range;
 use kvbuffer::Sequence;
 
 use crate::base::error::Error;
-use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::Checkpoint;
+use convert::render::members::Rendered;
 
 pub mod file;
 pub mod null;

@@ -8,11 +8,11 @@ use tokio::sync::oneshot;
 
 use crate::base::budget::Share;
 use crate::base::error::Error;
-use crate::convert::planner::PlanPoint;
-use crate::convert::render::Block;
-use crate::convert::render::fault::FaultReason;
-use crate::convert::render::members::Rendered;
-use crate::source::Identity;
+use convert::planner::PlanPoint;
+use convert::render::Block;
+use convert::render::fault::FaultReason;
+use convert::render::members::Rendered;
+use source::Identity;
 
 /// A point between two changes: everything before it is written, nothing after it.
 #[derive(Debug, Clone)]

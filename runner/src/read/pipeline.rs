@@ -28,11 +28,11 @@ use super::walk::Walk;
 use crate::base::budget::Budget;
 use crate::base::error::Error;
 use crate::base::spares::Spares;
-use crate::convert::planner::{PlanPoint, Work};
-use crate::convert::render::Block;
-use crate::convert::render::lines::Numbers;
-use crate::convert::render::members::Rendered;
-use crate::source::decompress::Compression;
+use convert::planner::{PlanPoint, Work};
+use convert::render::Block;
+use convert::render::lines::Numbers;
+use convert::render::members::Rendered;
+use source::decompress::Compression;
 
 /// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
 /// most of the process's memory.
@@ -157,9 +157,15 @@ enum Ended {
     Failed(Box<Error>),
 }
 
-impl<E: Into<Error>> From<E> for Ended {
-    fn from(error: E) -> Self {
-        Self::Failed(Box::new(error.into()))
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+impl From<convert::error::Error> for Ended {
+    fn from(error: convert::error::Error) -> Self {
+        Error::from(error).into()
     }
 }
 

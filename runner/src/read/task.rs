@@ -5,9 +5,9 @@ use std::sync::Arc;
 use dump::ScanPoint;
 use kvbuffer::Sequence;
 
-use crate::convert::planner::{Limit, PlanPoint};
-use crate::convert::shape::Shape;
-use crate::source::{Identity, Location};
+use convert::planner::{Limit, PlanPoint};
+use convert::shape::Shape;
+use source::{Identity, Location};
 
 /// Where to begin.
 #[derive(Debug, Clone)]

@@ -10,15 +10,15 @@ use super::first;
 use super::task::{Start, Task};
 use crate::base::error::Error;
 use crate::base::spares::Spares;
-use crate::convert::error::{DumpError, Error as ConvertError};
-use crate::convert::planner::psql::LOOKED_AT;
-use crate::convert::planner::{PlanPoint, Planner, Work};
-use crate::convert::render::Block;
-use crate::convert::render::block::slabs;
-use crate::convert::render::members::Rendered;
-use crate::convert::sample::Samples;
-use crate::convert::tables::Found;
-use crate::source::Source;
+use convert::error::{DumpError, Error as ConvertError};
+use convert::planner::psql::LOOKED_AT;
+use convert::planner::{PlanPoint, Planner, Work};
+use convert::render::Block;
+use convert::render::block::slabs;
+use convert::render::members::Rendered;
+use convert::sample::Samples;
+use convert::tables::Found;
+use source::Source;
 
 /// A dump being read: from its bytes to what is planned. Does no more than that, so that it also serves to count.
 pub struct Walk {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::convert::form::RowForm;
 use crate::load::progress::{Details, Progress};
+use convert::form::RowForm;
 
 /// How a run has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::error::Error;
 use crate::commands::cli::LoadArgs;
-use crate::source::Location;
+use source::Location;
 
 /// A file and the option that names it.
 struct Named<'a> {

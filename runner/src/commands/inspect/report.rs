@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::convert::definitions::Telltale;
-use crate::convert::form::RowForm;
-use crate::convert::render::packed::SLABS;
+use convert::definitions::Telltale;
+use convert::form::RowForm;
+use convert::render::packed::SLABS;
 
 /// What changes are called that are no statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";

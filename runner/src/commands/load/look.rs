@@ -9,11 +9,11 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::convert::shape::Shape;
 use crate::load::config::Config;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
-use crate::source::Location;
+use convert::shape::Shape;
+use source::Location;
 
 /// Opens the dump and reads its first statement. Where no database was chosen, looks for several at the start of a file.
 ///

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use dump::Slab;
 use transform::Scratch;
 
-use crate::convert::render::Block;
-use crate::convert::sample::{lines, values};
+use convert::render::Block;
+use convert::sample::{lines, values};
 
 /// Characters of a value that are shown.
 const SHOWN: usize = 48;

@@ -5,7 +5,7 @@ use std::iter::Peekable;
 use kvbuffer::{ChangeData, Entry, Position, Score, decode};
 
 use super::page::Page;
-use crate::convert::render::{packed, pieces};
+use convert::render::{packed, pieces};
 
 use super::difference::{Difference, What};
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
-use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::{Checkpoint, file};
+use convert::render::members::Rendered;
 
 /// The file's contents and its checkpoint are synced this often at most, and at the end.
 const SYNC_EVERY: Duration = Duration::from_secs(1);

@@ -9,12 +9,12 @@ use kvbuffer::{Batch, Buffer, ErrorKind, Ranges, Sequence, Writer};
 
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::convert::render::members::Rendered;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Progress;
 use crate::load::sink::target::RedisTarget;
-use crate::source::retry::Backoff;
+use convert::render::members::Rendered;
 use failure::{passing, redis};
+use source::retry::Backoff;
 use watch::Watch;
 
 mod failure;

@@ -12,14 +12,14 @@ use super::failure::{passing, redis};
 use super::watch::LEASE;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::convert::planner::Limit;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
 use crate::load::sink::target::{HighWater, RedisTarget};
-use crate::source::Identity;
-use crate::source::retry::Backoff;
+use convert::planner::Limit;
 use neighbours::Free;
+use source::Identity;
+use source::retry::Backoff;
 
 mod neighbours;
 

@@ -4,8 +4,8 @@ use kvbuffer::{Buffer, Lsn, Position, Ranges, Score, Sequence, State};
 
 use super::Run;
 use crate::base::error::Error;
-use crate::convert::error::{Error as ConvertError, RangeError};
-use crate::convert::planner::{Limit, LimitKind};
+use convert::error::{Error as ConvertError, RangeError};
+use convert::planner::{Limit, LimitKind};
 
 /// What of the numbers is free for the run.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,245 @@
+//! The thread that speaks with S3.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path;
+use object_store::{Attribute, Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, RetryConfig};
+use tokio::sync::{mpsc, oneshot};
+
+use super::failure::{Trouble, judge};
+use super::{Access, Failure, LEAST, MOST, Object, Order, Version};
+use crate::retry::Backoff;
+
+/// A service that says nothing for so long is asked again.
+const SILENCE: Duration = Duration::from_secs(30);
+/// A connection that is not there after so long is tried again.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Asks what the object is, says it, then gives ranges as they are ordered. A new order ends the one before; all
+/// of it ends when nobody can order any more.
+pub(super) async fn serve(
+    object: &Object,
+    tell: oneshot::Sender<Result<Version, Failure>>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let fetcher = match Fetcher::new(object).await {
+        Ok(fetcher) => fetcher,
+        Err(failure) => return drop(tell.send(Err(failure))),
+    };
+    if tell.send(Ok(fetcher.version.clone())).is_err() {
+        return;
+    }
+    let mut order = orders.recv().await;
+    while let Some(current) = order {
+        let giving = async {
+            fetcher.give(current).await;
+            // Only another order, or nobody left, ends the wait.
+            std::future::pending::<()>().await;
+        };
+        order = tokio::select! {
+            next = orders.recv() => next,
+            () = giving => None,
+        };
+    }
+}
+
+struct Fetcher {
+    store: AmazonS3,
+    path: Path,
+    uri: String,
+    retry: Duration,
+    version: Version,
+}
+
+impl Fetcher {
+    async fn new(object: &Object) -> Result<Self, Failure> {
+        let path = Path::parse(&object.key).map_err(|error| Failure::Refused(error.to_string()))?;
+        let store = store(object)?;
+        let none = Version { size: 0, etag: String::new() };
+        let mut fetcher = Self { store, path, uri: object.uri(), retry: object.access.retry, version: none };
+        fetcher.version = fetcher.look().await?;
+        Ok(fetcher)
+    }
+
+    /// What the object is now.
+    async fn look(&self) -> Result<Version, Failure> {
+        let mut failing = None;
+        loop {
+            let options = GetOptions { head: true, ..GetOptions::default() };
+            match self.store.get_opts(&self.path, options).await {
+                Ok(found) => {
+                    let none = "the service gives no ETag, so nothing would tell if it changes";
+                    let etag = found.meta.e_tag.ok_or_else(|| Failure::Refused(none.to_owned()))?;
+                    return Ok(Version { size: found.meta.size, etag });
+                }
+                Err(error) => self.pause(judge(&error), &mut failing).await?,
+            }
+        }
+    }
+
+    /// Gives range after range until the end, a failure, or until nobody wants them.
+    async fn give(&self, order: Order) {
+        let (mut at, mut length) = (order.from, LEAST);
+        while at < self.version.size {
+            let end = (at + length).min(self.version.size);
+            let range = self.fetch(at..end).await;
+            let failed = range.is_err();
+            if order.give.send(range).await.is_err() || failed {
+                return;
+            }
+            at = end;
+            length = (length * 2).min(MOST);
+        }
+    }
+
+    /// One range, over any number of failures that pass. What has arrived is not asked for again.
+    async fn fetch(&self, range: Range<u64>) -> Result<Bytes, Failure> {
+        let length = (range.end - range.start) as usize;
+        let mut bytes = Vec::with_capacity(length);
+        let mut failing = None;
+        while bytes.len() < length {
+            let before = bytes.len();
+            let result = self.get(range.start + before as u64..range.end, &mut bytes).await;
+            if bytes.len() > before {
+                failing = None;
+            }
+            let trouble = match result {
+                Ok(()) if bytes.len() >= length => break,
+                Ok(()) => Trouble::Passing("the reply ended before the range did".to_owned()),
+                Err(trouble) => trouble,
+            };
+            self.pause(trouble, &mut failing).await?;
+        }
+        Ok(bytes.into())
+    }
+
+    /// Appends what one request brings.
+    async fn get(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Trouble> {
+        let judge = |error: object_store::Error| judge(&error);
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(range.clone())),
+            if_match: Some(self.version.etag.clone()),
+            ..GetOptions::default()
+        };
+        let found = self.store.get_opts(&self.path, options).await.map_err(judge)?;
+        // Not every service looks at If-Match.
+        let now = Version { size: found.meta.size, etag: found.meta.e_tag.clone().unwrap_or_default() };
+        if now != self.version {
+            return Err(Trouble::Fatal(Failure::Changed(format!(
+                "it had {} bytes and ETag {}, now it has {} bytes and ETag {}",
+                self.version.size, self.version.etag, now.size, now.etag
+            ))));
+        }
+        let encoding =
+            found.attributes.get(&Attribute::ContentEncoding).map(|value| value.as_ref().to_owned());
+        let before = bytes.len();
+        let whole = before + (range.end - range.start) as usize;
+        let mut stream = found.into_stream();
+        while let Some(part) = stream.next().await {
+            let part = match part {
+                Ok(part) => part,
+                Err(error) => {
+                    // Only a whole range shows that these are the object's bytes, as they lie there.
+                    if encoding.is_some() {
+                        bytes.truncate(before);
+                    }
+                    return Err(judge(error));
+                }
+            };
+            if bytes.len() + part.len() > whole {
+                return Err(refused("it gives more bytes than were asked for".to_owned()));
+            }
+            bytes.extend_from_slice(&part);
+        }
+        match encoding {
+            // What lies there encoded comes as it lies there, at its full length.
+            Some(encoding) if bytes.len() < whole => Err(refused(format!(
+                "it encodes what it sends ({encoding}), so its bytes are not the object's"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits before the next attempt, unless it is of no use or has lasted too long.
+    async fn pause(&self, trouble: Trouble, failing: &mut Option<Backoff>) -> Result<(), Failure> {
+        let why = match trouble {
+            Trouble::Passing(why) => why,
+            Trouble::Fatal(failure) => return Err(failure),
+        };
+        let backoff = failing.get_or_insert_default();
+        if backoff.elapsed() > self.retry {
+            return Err(Failure::Away { waited: backoff.elapsed().as_secs(), why });
+        }
+        tracing::warn!(error = why, "reading {} failed, trying again", self.uri);
+        tokio::time::sleep(backoff.pause()).await;
+        Ok(())
+    }
+}
+
+/// A service that does not keep to the protocol, or something on the way to it. Its bytes are not to be trusted.
+fn refused(what: String) -> Trouble {
+    Trouble::Fatal(Failure::Refused(format!(
+        "the service, or something on the way to it, is at fault: {what}"
+    )))
+}
+
+fn store(object: &Object) -> Result<AmazonS3, Failure> {
+    let Access { endpoint, region, path_style, ca_file, .. } = &object.access;
+    // Attempts are counted here, where an interrupted range goes on in its middle.
+    let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&object.bucket).with_retry(retry);
+    let mut options =
+        ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE).with_connect_timeout(CONNECT);
+    if let Some(file) = ca_file {
+        for certificate in certificates(file)? {
+            options = options.with_root_certificate(certificate);
+        }
+    }
+    if let Some(region) = region {
+        builder = builder.with_region(region);
+    }
+    let of_environment = |key| builder.get_config_value(&key);
+    let endpoint = endpoint
+        .clone()
+        .or_else(|| of_environment(AmazonS3ConfigKey::S3Endpoint))
+        .or_else(|| of_environment(AmazonS3ConfigKey::Endpoint));
+    if let Some(endpoint) = endpoint {
+        options = options.with_allow_http(endpoint.starts_with("http://"));
+        let address = if *path_style { endpoint } else { with_bucket(&endpoint, &object.bucket) };
+        builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
+    }
+    builder
+        .with_virtual_hosted_style_request(!path_style)
+        .with_client_options(options)
+        .build()
+        .map_err(|error| Failure::Refused(crate::error::chain(&error)))
+}
+
+/// The address of a bucket: its name in front of the host's.
+fn with_bucket(endpoint: &str, bucket: &str) -> String {
+    let (scheme, host) = endpoint.split_once("://").unwrap_or(("https", endpoint));
+    format!("{scheme}://{bucket}.{}", host.trim_end_matches('/'))
+}
+
+fn certificates(file: &std::path::Path) -> Result<Vec<Certificate>, Failure> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::Refused(format!("--s3-ca-file {} cannot be used: {error}", file.display()))
+    };
+    let pem = std::fs::read(file).map_err(|error| refused(&error))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|error| refused(&error))?;
+    if found.is_empty() { Err(refused(&"it holds no certificate")) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_goes_in_front_of_the_host() {
+        assert_eq!(with_bucket("http://s3.example:9000/", "dumps"), "http://dumps.s3.example:9000");
+    }
+}
