@@ -18,9 +18,9 @@
 //!   sending a change twice changes nothing.
 //! - **Only what Redis has acknowledged counts.** The checkpoint is written in the transaction that writes its
 //!   changes, and only while the run's chain of batches is unbroken; progress and the checkpoint's file follow it.
-//! - **Nothing is passed over without a word**: statements that are left out are counted by kind, rows that cannot be
+//! - **Nothing is skipped silently**: statements that are left out are counted by kind, rows that cannot be
 //!   loaded end the run or are kept in the reject file.
-//! - **Memory is bounded** by bytes between the stages ([`budget`]), whatever the size of the dump or of a table.
+//! - **Memory is bounded** by bytes between the stages ([`base::budget`]), whatever the size of the dump or of a table.
 //!
 //! # What is assumed
 //!
@@ -28,12 +28,19 @@
 //! - Redis does what it acknowledges. Where it later turns out to have lost something (a failover, a flush), the run
 //!   goes back to what is there, or says that it cannot.
 //!
-//! # The modules
+//! # Floors
 //!
-//! [`cli`] is the command line as typed, [`config`] what it means, [`load`] the course of a run, [`pipeline`] its
-//! threads, [`selection`] what is left out by choice, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
-//! survives, [`inspect`] a look at a dump beforehand, [`verify`] the comparison of what lies in Redis with the dump, [`error`] what may pass and what the exit
-//! codes are, [`off_thread`] where disks are waited for.
+//! Each knows only those below it.
+//!
+//! ```text
+//! commands   cli as typed, config as meant, one module a command, the dispatch
+//! show       progress bar, log lines, summary, metrics, the status in Kubernetes
+//! load       from items to durable: batches, checkpoint, mirror, reject file, sinks, the change stream
+//! read       the pipeline: threads, one reading of the dump and what is learned from it
+//! base       errors and exit codes, stop, budget, buffers, work that blocks
+//! ──────────────────────────────────────────────────────────────────────────────────────────────
+//! crates     convert: events to changes, pure.  source: where bytes come from
+//! ```
 
 pub mod base;
 pub mod commands;

@@ -27,7 +27,7 @@ pub struct Request {
     pub identity: Identity,
     /// The snapshot's position, if known.
     pub snapshot_lsn: Option<Lsn>,
-    /// What the run is begun with, if that is to be known later (see [`Range::begun_with`]).
+    /// What the run is begun with, if that is to be known later (see [`Range::begun_with`](super::Range::begun_with)).
     pub begin_with: Option<String>,
     /// The lease's token. Asking again with the same one, because an answer was lost, gives the same lease.
     pub token: String,
