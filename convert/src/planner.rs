@@ -13,15 +13,14 @@ use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
 use dump::{
-    Certainty, CopyHeader, Event, Kind, LargeObject, Learned, Meta, Moved, Place, Scanner, Schema, Slab,
-    Statement, object,
+    Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object,
 };
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::error::{DumpError, Error, RangeError};
 use crate::form::RowForm;
 use crate::render::lines::Numbers;
-use crate::render::{Block, TablePlan, pieces};
+use crate::render::{Block, pieces};
 use crate::selection::{Follow, Unmatched};
 use crate::shape::Shape;
 use crate::tables::table_of_block;
@@ -30,7 +29,10 @@ pub use limit::{Limit, LimitKind};
 pub use point::{Counters, PlanPoint};
 pub use refuse::{changed_by_code, renamed_after_rows};
 
+mod block;
 mod choice;
+mod identities;
+mod large_objects;
 mod limit;
 mod point;
 mod prefix;
@@ -408,33 +410,6 @@ impl Planner {
         text
     }
 
-    /// Identity columns are known by the names that they have now.
-    fn follow_identities(&mut self) {
-        for moved in self.schema.take_moved() {
-            let gone = |column: &AlwaysIdentity| match &moved {
-                Moved::TableGone(table) => column.table == *table,
-                Moved::ColumnGone(table, name) => column.table == *table && column.column == *name,
-                _ => false,
-            };
-            self.forget_identities(gone);
-            for column in &mut self.identities {
-                match &moved {
-                    Moved::Table(old, new) if column.table == *old => column.table.clone_from(new),
-                    Moved::Column(table, old, new) if column.table == *table && column.column == *old => {
-                        column.column.clone_from(new);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn forget_identities(&mut self, gone: impl Fn(&AlwaysIdentity) -> bool) {
-        let closed = self.identities.iter().take(self.point.restored).filter(|column| gone(column)).count();
-        self.identities.retain(|column| !gone(column));
-        self.point.restored -= closed;
-    }
-
     fn learn(&mut self, statement: &Statement, standard: bool) -> Learned {
         if statement.kind == Kind::Owner && self.schema.follows_user() {
             self.schema.saw_role(&dump::owner(&statement.text, standard).unwrap_or_default());
@@ -455,18 +430,6 @@ impl Planner {
             }
         }
         learned
-    }
-
-    /// Their tables' names are restored after other settings of search_path, perhaps.
-    fn remember(&mut self, columns: Vec<AlwaysIdentity>) {
-        let qualified = |mut column: AlwaysIdentity| {
-            column.table = self.schema.qualify(&column.table);
-            column
-        };
-        let columns: Vec<_> = columns.into_iter().map(qualified).collect();
-        // One that is closed already is open again.
-        self.forget_identities(|column| columns.contains(column));
-        self.identities.extend(columns);
     }
 
     /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
@@ -493,37 +456,11 @@ impl Planner {
         }
     }
 
-    fn restore_identities(&mut self) -> Vec<String> {
-        let open = self.identities.get(self.point.restored..).unwrap_or_default();
-        self.point.restored = self.identities.len();
-        open.iter().map(AlwaysIdentity::set_always).collect()
-    }
-
     fn data_begins(&mut self, at: Option<u64>) {
         self.point.data_seen = true;
         if self.point.data_begins.is_none() {
             self.point.data_begins = at;
         }
-    }
-
-    fn large_object(&mut self, part: &LargeObject, place: Place) -> Result<Option<String>, Error> {
-        match part {
-            LargeObject::Open(oid) => self.point.large_object = Some((*oid, 0)),
-            LargeObject::Close => self.point.large_object = None,
-            LargeObject::Whole => {}
-            LargeObject::Write { literal, bytes } => {
-                let Some((oid, offset)) = self.point.large_object else {
-                    return Err(self.unsupported(
-                        "lowrite outside of lo_open and lo_close",
-                        place,
-                        "dump with pg_dump 13 or later",
-                    ));
-                };
-                self.point.large_object = Some((oid, offset + bytes));
-                return Ok(Some(format!("SELECT pg_catalog.lo_put({oid}, {offset}, {literal});")));
-            }
-        }
-        Ok(None)
     }
 
     /// The change's text: what the statement relies on in front of it, literals in the form that needs no
@@ -537,72 +474,6 @@ impl Planner {
 
     fn is_one_change(&self, text: &str) -> bool {
         text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
-    }
-
-    fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
-        self.current = self.block(header, scanner)?;
-        if !self.in_database() {
-            return Ok(None);
-        }
-        let mut texts = self.settle(&Choice::Load);
-        self.point.session.touch();
-        // What came after the first rows and bears on these: a resume has to read it again.
-        self.point.late_definitions |= self.point.post_data;
-        self.data_begins(Some(header.place.offset));
-        if matches!(self.current, Current::LeftOut(_)) {
-            return Ok((!texts.is_empty()).then_some(texts));
-        }
-        // Data after what looked like its end: open the columns once more.
-        let closed = self.identities.get(..self.point.restored).unwrap_or_default();
-        texts.extend(closed.iter().map(AlwaysIdentity::set_by_default));
-        self.point.restored = 0;
-        Ok((!texts.is_empty()).then_some(texts))
-    }
-
-    fn block(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
-        if !self.shape.keep_kasho && object::is_kasho_name(&header.table.name) {
-            return Ok(Current::LeftOut("row_of_kasho_table"));
-        }
-        if let Some(kind) = self.left_out(header) {
-            return Ok(Current::LeftOut(kind));
-        }
-        self.refuse_rows(header)?;
-        let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
-        let form = self.shape.rows;
-        let dumped = scanner.point().head;
-        match TablePlan::new(header, &self.schema, dumped, *scanner.encoding(), form, time, database) {
-            Some(mut plan) => {
-                self.follow_settings(header, &mut plan);
-                let mut block = Block::plain(plan);
-                if let Some(transforms) = &self.shape.transforms {
-                    let known = self.schema.table(&header.table);
-                    block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
-                    self.refuse_untransformable(header, &block)?;
-                }
-                Ok(Current::Loading(Arc::new(block)))
-            }
-            None => {
-                let (table, at) = (header.table.to_string(), header.place);
-                Err(self.dump_error(DumpError::NoColumns { table, at }))
-            }
-        }
-    }
-
-    /// Rows go as SQL where settings change how their values are read, or where it is the server that finds their table.
-    fn follow_settings(&self, header: &CopyHeader, plan: &mut TablePlan) {
-        plan.settings = Arc::from(self.point.session.prefix_of_rows());
-        plan.sql_only |= self.point.session.bears_on_rows(self.schema.table(&header.table));
-        let resolved = self.schema.resolve(&header.table);
-        if !resolved.certain {
-            plan.table = header.table.to_string();
-            plan.sql_only = true;
-        }
-        // It may have an identity column that takes no values without OVERRIDING SYSTEM VALUE, which a row's change cannot say.
-        plan.sql_only |= match self.schema.certainty(&resolved.name) {
-            Certainty::Hazy => true,
-            Certainty::Unknown => !self.identities.is_empty(),
-            Certainty::Table | Certainty::NoTable | Certainty::NotSeen => false,
-        };
     }
 
     fn skip(&mut self, kind: &str) {

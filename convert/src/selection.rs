@@ -3,6 +3,8 @@
 //! The rules are pg_dump's, applied to a dump that has more: what a choice leaves out would not be in a dump that
 //! pg_dump had made by the same choice.
 
+use std::collections::BTreeMap;
+
 use dump::{QualifiedName, Section};
 
 use crate::error::Error;
@@ -128,6 +130,33 @@ impl Selection {
         .collect()
     }
 
+    /// The choice that [`Selection::parts`] was of.
+    ///
+    /// # Errors
+    /// As [`Selection::new`].
+    pub fn of_parts(parts: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let list = |name: &str| parts.get(name).map_or_else(Vec::new, |text| split(text));
+        let (tables, exclude_tables) = (list("--table"), list("--exclude-table"));
+        let (schemas, exclude_schemas) = (list("--schema"), list("--exclude-schema"));
+        let sections = parts.get("--section").map(|text| {
+            let has = |word: &str| text.split(' ').any(|chosen| chosen == word);
+            Sections {
+                pre_data: has("pre-data"),
+                data: has("data"),
+                post_data: has("post-data"),
+                no_refresh: has("no-refresh"),
+            }
+        });
+        Self::new(&Words {
+            tables: &tables,
+            exclude_tables: &exclude_tables,
+            schemas: &schemas,
+            exclude_schemas: &exclude_schemas,
+            sections,
+            database: parts.get("--database").map(String::as_str),
+        })
+    }
+
     /// The patterns that nothing has matched yet: all that have a meaning.
     pub(crate) fn unmatched(&self) -> Unmatched {
         let by_schema = self.tables.is_empty();
@@ -203,6 +232,16 @@ impl Selection {
     fn has_member(&self, schema: &str) -> bool {
         self.tables.is_empty() && self.has_schema(schema)
     }
+}
+
+/// Patterns with blanks between them; blanks in quotes are part of a pattern.
+fn split(text: &str) -> Vec<String> {
+    let mut quoted = false;
+    let parts = text.split(|character| {
+        quoted ^= character == '"';
+        character == ' ' && !quoted
+    });
+    parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

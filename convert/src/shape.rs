@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kvbuffer::ENCODER_REVISION;
 
+use super::error::Error;
 use super::form::RowForm;
 use super::selection::Selection;
 use super::transforms::Transforms;
@@ -33,7 +34,35 @@ pub struct Shape {
     pub silent_triggers: bool,
 }
 
+/// `time` of SQL text by default.
+pub const DDL_TIME: &str = "2000-01-01T00:00:00Z";
+
 impl Shape {
+    /// The same with what a run has registered of its parts, wherever nothing else than the default was asked for.
+    /// Transforms are known by their hash alone: they stay as they were asked for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a choice of tables that cannot be read.
+    pub fn with_registered(&self, parts: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let is = |name: &str| parts.get(name).is_some_and(|value| value == "true");
+        let packed = parts.get("--rows").is_some_and(|value| value == RowForm::Packed.name());
+        let mut shape = self.clone();
+        if packed {
+            shape.rows = RowForm::Packed;
+        }
+        if let Some(time) = parts.get("--ddl-time").filter(|_| self.ddl_time == DDL_TIME) {
+            shape.ddl_time.clone_from(time);
+        }
+        shape.no_owner |= is("--no-owner");
+        shape.no_privileges |= is("--no-privileges");
+        shape.keep_kasho |= is("--keep-kasho-objects");
+        shape.skip_rows |= is("--on-error skip");
+        if self.selection.parts().is_empty() {
+            shape.selection = Selection::of_parts(parts)?;
+        }
+        Ok(shape)
+    }
+
     /// Each part by its name, for the checkpoint: there it is compared, and differences are named.
     #[must_use]
     pub fn parts(&self) -> BTreeMap<String, String> {

@@ -11,8 +11,6 @@ pub mod verify;
 use std::io::Write;
 use std::sync::Arc;
 
-use clap::CommandFactory;
-
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
 use crate::load::config::{Config, Target};
@@ -32,8 +30,12 @@ pub async fn run(cli: Cli) -> u8 {
     let result = match &cli.command {
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "pg-bootstrap-sync", &mut script);
+            clap_complete::generate(*shell, &mut cli::command(), "pg-bootstrap-sync", &mut script);
             say(&String::from_utf8_lossy(&script))
+        }
+        Some(Command::Load(args)) => {
+            telemetry::init(args.log_format, args.quiet);
+            load(args).await
         }
         Some(Command::Verify(args)) => {
             telemetry::init(args.log_format, args.quiet);
@@ -94,16 +96,19 @@ async fn verify(args: &LoadArgs) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
-    let result = match transform::prepare(&config, &stop).await {
-        Ok(config) => verify::verify(&config, &progress, &stop).await,
-        Err(error) => Err(error),
-    };
+    let result = verified(&config, &progress, &stop).await;
     shown.end().await;
     let report = result?;
     if !args.quiet {
         say(&report.text())?;
     }
     report.verdict()
+}
+
+async fn verified(config: &Config, progress: &Progress, stop: &Stop) -> Result<verify::Report, Error> {
+    let config = verify::registered(config, progress, stop).await?;
+    let config = transform::prepare(&config, stop).await?;
+    verify::verify(&config, progress, stop).await
 }
 
 async fn inspect(args: &InspectArgs) -> Result<(), Error> {

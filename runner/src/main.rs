@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = match runner::commands::cli::Cli::try_parse() {
+    let cli = match runner::commands::cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return runner::commands::cli::refuse(&error),
     };

@@ -12,6 +12,7 @@ use crate::yaml::{self, Node, Value};
 pub(crate) use rule::{ErrorPolicy, PasswordHash, Rule, SaltSource, Spread, Step, Transform, Unique};
 
 mod options;
+mod read;
 mod rule;
 pub(crate) mod write;
 
@@ -123,7 +124,7 @@ impl Config {
 
     /// The names of all types of transforms.
     pub fn types() -> impl Iterator<Item = &'static str> {
-        rule::types()
+        read::types()
     }
 
     /// The SHA-256, in hexadecimal, of all that shapes results: tables, columns, transforms with their options,
@@ -221,7 +222,7 @@ impl TableRules {
 
 fn read_columns(node: &Node, rules: &mut TableRules, faults: &mut Vec<Fault>) {
     for (key, name, value) in mapping(node, "a table", faults).unwrap_or_default() {
-        match rule::read(value, Some(key.place)) {
+        match read::read(value, Some(key.place)) {
             Ok(rule) => rules.columns.push((name.to_owned(), key.place, rule)),
             Err(found) => faults.extend(found),
         }

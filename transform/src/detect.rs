@@ -38,7 +38,9 @@ pub enum Sort {
     IpAddress,
     /// Dates of birth.
     BirthDate,
-    /// Numbers that a state or an insurance gives to a person.
+    /// American social security numbers.
+    SocialSecurity,
+    /// Other numbers that a state or an insurance gives to a person.
     NationalId,
     /// Streets and whole addresses.
     Address,
@@ -70,6 +72,7 @@ impl Sort {
             Self::Iban => "bank accounts",
             Self::IpAddress => "IP addresses",
             Self::BirthDate => "dates of birth",
+            Self::SocialSecurity => "social security numbers",
             Self::NationalId => "national ids",
             Self::Address => "postal addresses",
             Self::PostalCode => "postal codes",
@@ -89,7 +92,12 @@ impl Sort {
         let text = element.is_text() || matches!(element.kind, Kind::Other);
         let number = matches!(element.kind, Kind::Int(_) | Kind::Numeric { .. });
         match self {
-            Self::Phone | Self::CardNumber | Self::NationalId | Self::PostalCode | Self::Iban => {
+            Self::Phone
+            | Self::CardNumber
+            | Self::SocialSecurity
+            | Self::NationalId
+            | Self::PostalCode
+            | Self::Iban => {
                 text || number
             }
             Self::IpAddress => text || matches!(element.kind, Kind::Inet | Kind::Cidr),

@@ -105,6 +105,8 @@ fn candidates(sort: Sort) -> &'static [&'static str] {
         Sort::Iban => &["{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
         Sort::IpAddress => &["IpAddress", "Hash", "Redact"],
         Sort::BirthDate => &["DateShift", "FakeDateOfBirth", "Null"],
+        // An assignable number would be somebody else's.
+        Sort::SocialSecurity => &["FakeSSN", "FormatPreserving", "Hash", "Redact"],
         Sort::NationalId => &["FormatPreserving", "Hash", "Redact"],
         Sort::Address => &["FakeStreetAddress", "Null", "{type: Constant, value: '{}'}", "Hash"],
         Sort::PostalCode => &["FakeZip", "FormatPreserving", "Redact"],

@@ -122,7 +122,7 @@ fn failure_policy() -> PodFailurePolicy {
         on_exit_codes: Some(PodFailurePolicyOnExitCodesRequirement {
             container_name: Some(CONTAINER.to_owned()),
             operator: "In".to_owned(),
-            values: exit::FATAL.collect(),
+            values: exit::FATAL.to_vec(),
         }),
         on_pod_conditions: None,
     };

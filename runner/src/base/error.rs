@@ -127,7 +127,8 @@ impl Error {
     /// Whether the same command may succeed later. Everything else needs somebody to change something.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.exit_code(), 10..=13)
+        // 14 and 15 are reserved for a replica and a primary that are away.
+        matches!(self.exit_code(), 10..=15)
     }
 
     /// The exit code, as docs/exit-codes.md lists them.

@@ -1,42 +1,23 @@
 //! The command line as typed. [`crate::commands::config`] makes sense of it.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::show::telemetry::LogFormat;
 use crate::show::terminal::When;
+pub use choices::{OnError, Publish, Rows, Section};
 pub use commands::{
     InspectArgs, ListFormat, PreviewArgs, RangesArgs, RangesCommand, TransformArgs, TransformCommand,
 };
-use convert::form::RowForm;
 
+use help::{EXAMPLES, LONG_HELP};
+pub use help::{command, parse, refuse};
+
+mod choices;
 mod commands;
-
-/// Says what is wrong with a command line and returns the exit code. A URL in the wrong place may hold a password,
-/// which the parser's message would repeat.
-#[must_use]
-pub fn refuse(error: &clap::Error) -> std::process::ExitCode {
-    let text = error.render().to_string();
-    if error.use_stderr() && text.contains("://") {
-        // Nothing is left to do when standard error is closed; the same below.
-        let _ = std::io::stderr().write_all(without_passwords(&text).as_bytes());
-    } else {
-        let _ = error.print();
-    }
-    std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-/// Line by line, since a password may hold spaces.
-fn without_passwords(text: &str) -> String {
-    let hide = |line: &str| match line.contains("://") {
-        true => kvbuffer::ConnectOptions::new(line).redacted_url(),
-        false => line.to_owned(),
-    };
-    text.lines().flat_map(|line| [hide(line), "\n".to_owned()]).collect()
-}
+mod help;
 
 /// What the variable of a flag may hold: true or false, 1 or 0, yes or no, on or off.
 fn flag() -> BoolishValueParser {
@@ -45,9 +26,9 @@ fn flag() -> BoolishValueParser {
 
 /// Loads a PostgreSQL dump into the Kasho change buffer in Redis.
 ///
-/// Reads a plain dump (pg_dump 13 to 18, COPY data; plain or compressed by gzip, zstd or lz4), turns every
-/// statement and row into a change, and writes the changes to Redis in order. A second call of the same
-/// command goes on where the first one ended, whatever ended it.
+/// Reads a plain dump (pg_dump 13 to 18; plain or compressed by gzip, zstd or lz4), turns every statement and row
+/// into a change, and writes the changes to Redis in order. Run the same command again to resume an interrupted
+/// run; it continues at the next row. Without a command it loads, as `load` does.
 #[derive(Debug, Parser)]
 #[command(
     name = "pg-bootstrap-sync",
@@ -55,9 +36,8 @@ fn flag() -> BoolishValueParser {
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     max_term_width = 80,
-    after_help = "Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; \
-6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: \
-10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal; 141 nobody reads --output -."
+    after_help = EXAMPLES,
+    after_long_help = LONG_HELP
 )]
 pub struct Cli {
     /// A command other than loading.
@@ -71,6 +51,8 @@ pub struct Cli {
 /// Commands other than loading.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Load a dump: what happens without a command, too.
+    Load(Box<LoadArgs>),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -100,10 +82,14 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
     /// The dump: a path, s3://bucket/key, or - for standard input.
+    #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
+    pub dump: Option<String>,
+
+    /// The dump, as DUMP.
     #[arg(
         long,
+        short,
         env = "PGBOOTSTRAP_DUMP_FILE",
-        required = true,
         value_name = "PATH",
         help_heading = "Source"
     )]
@@ -457,6 +443,7 @@ pub struct KvArgs {
     /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
     #[arg(
         long,
+        short,
         env = "PGBOOTSTRAP_KV_URL",
         hide_env_values = true,
         value_name = "URL",
@@ -511,51 +498,4 @@ pub struct KvArgs {
         help_heading = "Redis"
     )]
     pub kv_key: String,
-}
-
-/// The form of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Rows {
-    /// A change for each row.
-    Single,
-    /// A change of SQL text for some thousand rows: the translicator's own transforms do not see them.
-    Packed,
-}
-
-impl From<Rows> for RowForm {
-    fn from(rows: Rows) -> Self {
-        match rows {
-            Rows::Single => Self::Single,
-            Rows::Packed => Self::Packed,
-        }
-    }
-}
-
-/// A section of a dump.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Section {
-    /// Definitions that come before the rows.
-    PreData,
-    /// Rows, large objects, values of sequences.
-    Data,
-    /// Indexes, constraints, triggers and what else follows the rows.
-    PostData,
-}
-
-/// When to publish changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Publish {
-    /// Never: the consumer reads the set.
-    Never,
-    /// Each one, as it is added.
-    Always,
-}
-
-/// What to do with a row that cannot be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnError {
-    /// End the run.
-    Stop,
-    /// Set it aside in the reject file and go on.
-    Skip,
 }

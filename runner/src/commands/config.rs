@@ -26,7 +26,7 @@ pub use kasho::status;
 /// # Errors
 /// [`Error::Usage`] that names the option and what it takes.
 pub fn load(args: &LoadArgs) -> Result<Config, Error> {
-    let name = args.dump_file.as_deref().ok_or_else(|| usage("--dump-file is missing"))?;
+    let name = dump(args)?;
     let target = target(args)?;
     let rejects = rejects(args)?;
     let shape = Shape {
@@ -67,6 +67,17 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         change_stream: kasho::change_stream(args, snapshot_lsn)?,
         require_decision: args.require_decision,
     })
+}
+
+/// The dump, however it was given.
+fn dump(args: &LoadArgs) -> Result<&str, Error> {
+    match (args.dump.as_deref(), args.dump_file.as_deref()) {
+        (Some(dump), Some(file)) if dump != file => {
+            Err(usage(format!("two dumps are given, {dump} and {file} (--dump-file or PGBOOTSTRAP_DUMP_FILE)")))
+        }
+        (Some(name), _) | (None, Some(name)) => Ok(name),
+        (None, None) => Err(usage("no dump is given")),
+    }
 }
 
 /// What becomes of values.

@@ -221,18 +221,22 @@ fn given(config: &Config) -> Result<Arc<Transforms>, Error> {
 }
 
 fn key_of(path: &Path) -> Result<transform::Key, Error> {
-    let text = text(path, "--transform-key-file")?;
-    transform::Key::new(text.as_bytes())
+    transform::Key::new(&bytes(path, "--transform-key-file")?)
         .map_err(|error| Error::Usage(format!("--transform-key-file {}: {error}", path.display())))
 }
 
 fn text(path: &Path, option: &str) -> Result<String, Error> {
+    String::from_utf8(bytes(path, option)?)
+        .map_err(|_| Error::Usage(format!("{option} {} cannot be read: it is not UTF-8", path.display())))
+}
+
+fn bytes(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
     use std::io::Read as _;
     let unreadable =
         |error: std::io::Error| Error::Usage(format!("{option} {} cannot be read: {error}", path.display()));
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    // One byte more tells that there are more: what stands behind must not be missing without a word.
+    // One byte more tells that there are more: what stands behind must not be missing silently.
     file.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MOST {
         let most = MOST >> 20;
@@ -241,8 +245,7 @@ fn text(path: &Path, option: &str) -> Result<String, Error> {
             path.display()
         )));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::Usage(format!("{option} {} cannot be read: it is not UTF-8", path.display())))
+    Ok(bytes)
 }
 
 fn dump_error(source_name: String, error: DumpError) -> Error {

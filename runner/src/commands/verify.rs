@@ -24,7 +24,7 @@ use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
 use crate::commands::config;
-use crate::load::checkpoint::check_config;
+use crate::load::checkpoint::differences;
 use crate::load::config::{Config, Target};
 use crate::load::progress::Progress;
 use crate::load::reject::{first_fatal, row_error};
@@ -80,15 +80,11 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
 /// # Errors
 /// [`Error`] where the comparison cannot be made; differences are in the report.
 pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result<Report, Error> {
-    let Target::Redis(target) = &config.target else {
-        return Err(Error::Usage("verify needs --kv-url: where is Redis?".to_owned()));
-    };
+    let target = redis(config)?;
     let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
-    let mut buffer = run.connect().await?;
-    let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
-    let all = run.retry(&mut buffer, "list the ranges", list).await?;
+    let (buffer, all) = ranges(&run).await?;
     let range = finished(&all, target)?;
-    same_configuration(range, config);
+    same_configuration(range, config)?;
     let end = before_next_run(&all, range);
     let location = config.location.clone();
     let identity = tokio::task::spawn_blocking(move || location.identity()).await;
@@ -139,12 +135,54 @@ fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Err
     }
 }
 
-/// Another configuration is worth a word: it is why the content differs, if it does.
-fn same_configuration(range: &Range, config: &Config) {
-    let then: BTreeMap<String, String> = serde_json::from_str(&range.config).unwrap_or_default();
-    if let Err(error) = check_config(&then, &config.shape.parts()) {
-        tracing::warn!("{error}");
+/// The parts of the configuration that a run has registered.
+fn registered_parts(range: &Range) -> BTreeMap<String, String> {
+    serde_json::from_str(&range.config).unwrap_or_default()
+}
+
+/// Checks that the dump is read as the run has read it: by other options everything would differ.
+fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
+    differences(&registered_parts(range), &config.shape.parts()).map_or(Ok(()), |differences| {
+        Err(Error::Checkpoint(format!(
+            "run {:?} was loaded by another configuration, so nothing can be compared: {differences}; leave such options out (they are taken from the run), and give the transform configuration and the key that it was loaded with",
+            range.run
+        )))
+    })
+}
+
+/// The configuration, with what the run has registered wherever nothing else was asked for: the form of rows, the
+/// choice of tables, what is left out. Of transforms a run knows no more than their hash: they have to be given.
+///
+/// # Errors
+/// [`Error`] where the run cannot be found, is not complete, or was loaded with transforms that are not given.
+pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Result<Config, Error> {
+    let target = redis(config)?;
+    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
+    let (_, all) = ranges(&run).await?;
+    let parts = registered_parts(finished(&all, target)?);
+    if parts.contains_key("--transform-config") && config.shape.transforms.is_none() {
+        return Err(Error::Usage(format!(
+            "run {:?} was loaded with transforms, which the dump has to be read through: give its --transform-config and --transform-key-file",
+            target.run
+        )));
     }
+    let shape = config.shape.with_registered(&parts)?;
+    Ok(Config { shape: Arc::new(shape), ..config.clone() })
+}
+
+fn redis(config: &Config) -> Result<&RedisTarget, Error> {
+    match &config.target {
+        Target::Redis(target) => Ok(target),
+        _ => Err(Error::Usage("verify needs --kv-url: where is Redis?".to_owned())),
+    }
+}
+
+/// A connection, and the runs that are registered.
+async fn ranges(run: &Run<'_>) -> Result<(Buffer, Vec<Range>), Error> {
+    let mut buffer = run.connect().await?;
+    let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
+    let all = run.retry(&mut buffer, "list the ranges", list).await?;
+    Ok((buffer, all))
 }
 
 /// The last score that may still be ours: before the next run behind this one.

@@ -133,6 +133,16 @@ fn is_zero(number: &u64) -> bool {
 /// # Errors
 /// [`Error::Checkpoint`] that names what differs.
 pub fn check_config(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Result<(), Error> {
+    differences(then, now).map_or(Ok(()), |differences| {
+        Err(Error::Checkpoint(format!(
+            "the checkpoint is of another configuration, which made other changes: {differences}; call it as before, or {START_OVER}"
+        )))
+    })
+}
+
+/// What differs between two configurations, part by part.
+#[must_use]
+pub fn differences(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Option<String> {
     let none = String::new();
     let names: std::collections::BTreeSet<_> = then.keys().chain(now.keys()).collect();
     let differences: Vec<_> = names
@@ -141,11 +151,5 @@ pub fn check_config(then: &BTreeMap<String, String>, now: &BTreeMap<String, Stri
         .filter(|(_, then, now)| then != now)
         .map(|(name, then, now)| format!("{name} was {then:?}, now it is {now:?}"))
         .collect();
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Checkpoint(format!(
-        "the checkpoint is of another configuration, which made other changes: {}; call it as before, or {START_OVER}",
-        differences.join("; ")
-    )))
+    (!differences.is_empty()).then(|| differences.join("; "))
 }

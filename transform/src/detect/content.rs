@@ -22,7 +22,7 @@ pub(super) struct Counts {
     card: u32,
     iban: u32,
     ip: u32,
-    national_id: u32,
+    social_security: u32,
     /// Something stands inside a longer text.
     inside: u32,
 }
@@ -56,8 +56,8 @@ impl Counts {
         } else if value.contains('@') {
             count(&mut self.inside, holds_email(value));
         } else if value.starts_with(|c: char| c.is_ascii_digit() || c == '+' || c == '(' || c == ':') {
-            if is_national_id(value) {
-                self.national_id += 1;
+            if is_social_security(value) {
+                self.social_security += 1;
             } else if is_card(value) {
                 self.card += 1;
             } else if is_ip(value) {
@@ -104,7 +104,7 @@ impl Counts {
             (self.email, 60, Sort::Email),
             (self.iban, 60, Sort::Iban),
             (self.card, 60, Sort::CardNumber),
-            (self.national_id, 60, Sort::NationalId),
+            (self.social_security, 60, Sort::SocialSecurity),
             (self.ip, 80, Sort::IpAddress),
             (self.phone, 80, Sort::Phone),
             (self.full_name, 40, Sort::FullName),
@@ -220,7 +220,7 @@ fn is_ip(text: &str) -> bool {
 }
 
 /// The American form: 123-45-6789.
-fn is_national_id(text: &str) -> bool {
+fn is_social_security(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     matches!(parts.as_slice(), [a, b, c] if (a.len(), b.len(), c.len()) == (3, 2, 4))
         && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()))
@@ -257,7 +257,7 @@ mod tests {
             assert!(!is_iban(bad), "{bad}");
         }
         assert!(is_ip("10.0.0.1") && is_ip("::1") && !is_ip("1.2.3") && !is_ip("1.2.3.4.5"));
-        assert!(is_national_id("123-45-6789") && !is_national_id("12-345-6789"));
+        assert!(is_social_security("123-45-6789") && !is_social_security("12-345-6789"));
         assert!(holds_email("write to <jane@shop.test>, please.") && !holds_email("@home at 5"));
         assert!(holds_iban("pay to DE89370400440532013000."));
     }

@@ -63,7 +63,7 @@ const SCHEMAS: &[JudgedTable] = &[
         &[
             ("\"firstName\"", "text", Some(Sort::FirstName)),
             ("\"LastName\"", "text", Some(Sort::LastName)),
-            ("\"SSN\"", "char(11)", Some(Sort::NationalId)),
+            ("\"SSN\"", "char(11)", Some(Sort::SocialSecurity)),
             ("\"bankIBAN\"", "text", Some(Sort::Iban)),
             ("\"homePhone\"", "bigint", Some(Sort::Phone)),
             ("\"departmentName\"", "text", None),
@@ -146,7 +146,7 @@ fn values_say_more() {
         ),
         ("text", &["10.0.0.1", "192.168.1.2", "::1"], Some(Sort::IpAddress)),
         ("inet", &["10.0.0.1", "192.168.1.2", "::1"], Some(Sort::IpAddress)),
-        ("text", &["123-45-6789", "987-65-4321", "111-22-3333"], Some(Sort::NationalId)),
+        ("text", &["123-45-6789", "987-65-4321", "111-22-3333"], Some(Sort::SocialSecurity)),
         ("text", &["Jane Roberts", "Hans Müller", "Zoé Dupont", "Wei Zhang"], Some(Sort::FullName)),
         ("text", &["Jane", "Hans", "Zoé", "Wei"], Some(Sort::FirstName)),
         ("text", &["nothing here", "ask jane@shop.test about it", "nothing", "x"], Some(Sort::FreeText)),
@@ -197,6 +197,8 @@ fn a_suggestion_suits_the_tables() {
     }
     assert!(text.contains("    email: FakeEmail # its name says e-mail addresses\n"), "{text}");
     assert!(text.contains("\"\\\"SSN\\\"\": FormatPreserving"), "{text}");
+    let free = suggest(&tables, &findings, &Keys::default());
+    assert!(free.contains("\"\\\"SSN\\\"\": FakeSSN"), "{free}");
     assert!(text.contains("emails: {type: Array, element: FakeEmail}"), "{text}");
     assert!(Config::parse("", &suggest(&tables, &[], &keys)).is_ok());
 }

@@ -1,0 +1,95 @@
+//! Pages of help, and what is wrong with a command line.
+
+use std::io::Write as _;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use super::Cli;
+
+/// What is done most often.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pg-bootstrap-sync shop.sql.zst -k redis://redis:6379 --snapshot-lsn 16/B374D848
+  pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
+  pg-bootstrap-sync verify shop.sql.zst -k redis://redis:6379
+
+All options: --help";
+
+/// The same, and the exit codes, as docs/exit-codes.md has them.
+pub(super) const LONG_HELP: &str = "\
+Examples:
+  pg-bootstrap-sync shop.sql.zst -k redis://redis:6379 --snapshot-lsn 16/B374D848
+  pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
+  pg-bootstrap-sync verify shop.sql.zst -k redis://redis:6379
+
+Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: 10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal; 141 nobody reads --output -.";
+
+/// The options that `-h` shows: those that most calls need.
+const SHORT: [&str; 14] = [
+    "dump",
+    "snapshot_lsn",
+    "kv_url",
+    "kv_key",
+    "rows",
+    "table",
+    "transform_config",
+    "transform_key_file",
+    "run_id",
+    "restart",
+    "dry_run",
+    "format",
+    "rows_per_table",
+    "help",
+];
+
+/// The command line, with a short page of help for `-h` and a long one for `--help`.
+#[must_use]
+pub fn command() -> clap::Command {
+    short_help(Cli::command())
+}
+
+fn short_help(command: clap::Command) -> clap::Command {
+    let subcommands: Vec<_> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    let command = command.mut_args(|arg| {
+        let hidden = !SHORT.contains(&arg.get_id().as_str());
+        arg.hide_short_help(hidden)
+    });
+    subcommands.into_iter().fold(command, |command, name| command.mut_subcommand(name, short_help))
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// What is wrong with it; also a page of help or the version, where that was asked for.
+pub fn parse<I, T>(arguments: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<std::ffi::OsString> + Clone,
+{
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Says what is wrong with a command line and returns the exit code. A URL in the wrong place may hold a password,
+/// which the parser's message would repeat.
+#[must_use]
+pub fn refuse(error: &clap::Error) -> std::process::ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() && text.contains("://") {
+        // Nothing is left to do when standard error is closed; the same below.
+        let _ = std::io::stderr().write_all(without_passwords(&text).as_bytes());
+    } else {
+        let _ = error.print();
+    }
+    std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Line by line, since a password may hold spaces.
+fn without_passwords(text: &str) -> String {
+    let hide = |line: &str| match line.contains("://") {
+        true => kvbuffer::ConnectOptions::new(line).redacted_url(),
+        false => line.to_owned(),
+    };
+    text.lines().flat_map(|line| [hide(line), "\n".to_owned()]).collect()
+}
