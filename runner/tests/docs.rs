@@ -32,7 +32,8 @@ fn read(name: &str) -> String {
 
 /// Every document, by its name.
 fn documents() -> Vec<(String, String)> {
-    let mut names: Vec<String> = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(str::to_owned).into();
+    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
+    let mut names: Vec<String> = top.map(str::to_owned).into();
     for folder in ["docs", "docs/decisions"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
