@@ -209,8 +209,8 @@ fn packed_rows_are_compared_and_named() {
     let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
     runner(&redis, &input.file).args(["--rows", "packed"]).run(LIMIT).expect_code(0);
     let check = |code: i32, said: &str| {
-        let verify = verify(&redis.url(), &input.file).args(["--rows", "packed"]);
-        let found = text(&expect(verify.run(LIMIT), code, &[]));
+        // The run has registered that its rows are packed.
+        let found = text(&expect(verify(&redis.url(), &input.file).run(LIMIT), code, &[]));
         assert!(found.contains(said), "no {said:?} in:\n{found}");
     };
     check(0, "equal: 3 changes from 0/BOOTSTRAP00000001 on");
@@ -223,4 +223,43 @@ fn packed_rows_are_compared_and_named() {
     check(8, "missing  0/BOOTSTRAP00000002  packed rows of public.items");
     put(&mut client, "-999998", &other);
     check(8, "altered  0/BOOTSTRAP00000002  packed rows of public.items: the SQL text");
+}
+
+/// What shaped the changes is taken from the run; what contradicts it is one line.
+#[test]
+fn a_run_says_how_it_was_loaded() {
+    let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
+    let choice = ["--rows", "packed", "--no-owner", "--exclude-table", "public.\"no such\"", "--ddl-time", "2001-02-03T04:05:06Z"];
+    runner(&redis, &input.file).args(choice).run(LIMIT).expect_code(0);
+    let found = text(&expect(verify(&redis.url(), &input.file).run(LIMIT), 0, &[]));
+    assert!(found.starts_with("equal: "), "{found}");
+    let other = verify(&redis.url(), &input.file).args(["--table", "public.items"]).run(LIMIT);
+    let differs = "--table was \"\", now it is \"public.items\"";
+    let found = expect(other, 5, &["nothing can be compared", differs, "leave such options out"]);
+    assert!(text(&found).is_empty(), "{}", text(&found));
+
+    let redis = RedisServer::start();
+    runner(&redis, &input.file).run(LIMIT).expect_code(0);
+    expect(verify(&redis.url(), &input.file).args(["--rows", "packed"]).run(LIMIT), 5, &["--rows was \"single\""]);
+    let masked = RedisServer::start();
+    let config = input.file.with_file_name("t.yml");
+    std::fs::write(&config, "tables: {public.items: keep}\n").unwrap();
+    let with = |run: Runner| run.arg("--transform-config").arg(&config).arg("--insecure-unkeyed");
+    with(runner(&masked, &input.file)).run(LIMIT).expect_code(0);
+    expect(verify(&masked.url(), &input.file).run(LIMIT), 2, &["was loaded with transforms", "--transform-config"]);
+    expect(with(verify(&masked.url(), &input.file)).run(LIMIT), 0, &[]);
+}
+
+/// The dump is an argument, whatever the verb; `load` is what happens without one.
+#[test]
+fn the_dump_is_an_argument() {
+    let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
+    let run = |verb: &[&str]| Runner::new().args(verb).arg(&input.file).args(["-k", &redis.url()]).run(LIMIT);
+    run(&["load", "--quiet"]).expect_code(0);
+    run(&[]).expect_code(0);
+    run(&["verify"]).expect_code(0);
+    let file = input.file.to_str().unwrap();
+    Runner::new().args(["inspect", "-d", file]).run(LIMIT).expect_code(0);
+    expect(Runner::new().args([file, "-d", "other.sql", "--dry-run"]).run(LIMIT), 2, &["two dumps are given"]);
+    expect(Runner::new().args(["load", "--dry-run"]).run(LIMIT), 2, &["<DUMP>"]);
 }

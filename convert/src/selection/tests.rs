@@ -28,6 +28,25 @@ fn taken(tables: &[&str], no_tables: &[&str], schemas: &[&str], no_schemas: &[&s
 }
 
 #[test]
+fn a_choice_is_read_from_what_was_registered_of_it() {
+    let words = Words {
+        tables: &strings(&["public.order*", "old.\"a b\"", "\"x \"\" y\""]),
+        exclude_tables: &strings(&["log"]),
+        schemas: &strings(&["pub?"]),
+        exclude_schemas: &strings(&["\"o ld\""]),
+        sections: Some(Sections { pre_data: true, no_refresh: true, ..Sections::default() }),
+        database: Some("shop of \"x"),
+    };
+    for selection in [Selection::new(&words).unwrap(), Selection::default()] {
+        let parts = selection.parts().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let read = Selection::of_parts(&parts).unwrap();
+        assert_eq!(read.parts(), selection.parts());
+        let counts = |selection: &Selection| (selection.tables.len(), selection.exclude_schemas.len());
+        assert_eq!(counts(&read), counts(&selection));
+    }
+}
+
+#[test]
 fn patterns_as_pg_dump_reads_them() {
     assert_eq!(taken(&["orders"], &[], &[], &[]), ["public.orders", "old.orders"]);
     assert_eq!(taken(&["ORDERS"], &[], &[], &[]), ["public.orders", "old.orders"]);
