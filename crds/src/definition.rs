@@ -5,8 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
-use crate::ReplicaBootstrap;
-use crate::v1alpha1::UNSEEN;
+use crate::v1alpha1::{ReplicaBootstrap, UNSEEN};
 
 /// The fields whose types are Kubernetes' own: what lies below them is documented there, at a length that would make
 /// this definition too large.

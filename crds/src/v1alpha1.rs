@@ -26,7 +26,7 @@ pub use tables::{Section, TablesSpec};
 /// What shapes the data, and where a run of it begins, holds still from the moment the run began until it has another id.
 const FROZEN: &str = "!has(oldSelf.status) || !has(oldSelf.status.startTime) || self.spec.run.id != oldSelf.spec.run.id || \
 (self.spec.source == oldSelf.spec.source && self.spec.redis == oldSelf.spec.redis && self.spec.run.from == oldSelf.spec.run.from && \
-self.spec.rows == oldSelf.spec.rows && \
+self.spec.rows == oldSelf.spec.rows && self.spec.silentTriggers == oldSelf.spec.silentTriggers && \
 has(self.spec.tables) == has(oldSelf.spec.tables) && \
 (!has(self.spec.tables) || self.spec.tables == oldSelf.spec.tables) && \
 has(self.spec.transform) == has(oldSelf.spec.transform) && \
@@ -53,7 +53,7 @@ has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
     doc = "Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which an empty replica is filled. Each `spec.run.id` is one run of one Job.",
     selectable = ".spec.run.id",
     selectable = ".status.phase",
-    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, tables, rows, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
+    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the run is"),
     printcolumn(name = "Progress", type_ = "integer", json_path = ".status.run.progress.percent", description = "Percent of the dump that is durable in Redis"),
     printcolumn(name = "Rows", type_ = "integer", json_path = ".status.run.progress.rows", description = "Rows that are durable in Redis"),
@@ -96,6 +96,11 @@ pub struct ReplicaBootstrapSpec {
     /// them.
     #[serde(default)]
     pub rows: RowForm,
+
+    /// Load rows of tables that have triggers or rules for INSERT already. psql would fire them; where changes are applied
+    /// they stay silent. Without it a run ends before such rows.
+    #[serde(default)]
+    pub silent_triggers: bool,
 
     /// What becomes of values before they go anywhere: no original is in Redis then. Without it they are loaded as the dump
     /// has them. The ConfigMap's content and the key must stay as they are for as long as the run goes on.

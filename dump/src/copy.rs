@@ -7,39 +7,11 @@ use std::sync::Arc;
 
 use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
+use crate::header::{CopyColumns, CopyHeader, columns};
 use crate::insert::Shape;
 use crate::name::{Cursor, QualifiedName};
 
 mod options;
-
-/// The head of a block of rows: `COPY table (columns) FROM stdin;`, or what INSERT statements begin with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopyHeader {
-    /// The table as the statement names it.
-    pub table: QualifiedName,
-    /// The columns, in the order of the fields.
-    pub columns: CopyColumns,
-    /// Where the statement begins.
-    pub place: Place,
-    /// It is an INSERT.
-    pub insert: bool,
-}
-
-/// The columns that a COPY or INSERT statement names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CopyColumns {
-    /// These, in this order.
-    Listed(Vec<String>),
-    /// None, spelled as pg_dump does for a table without columns (`COPY t  FROM stdin`, two blanks).
-    Zero,
-    /// No list: all columns of the table that take values, in its order.
-    All,
-    /// No list in an INSERT: so many of the first columns of the table, generated ones included (they get DEFAULT); all of them
-    /// where it is 0.
-    InOrder(usize),
-    /// `INSERT … DEFAULT VALUES`: rows without columns.
-    DefaultValues,
-}
 
 impl CopyHeader {
     /// Reads the statement `text`, which began at `place`.
@@ -74,17 +46,11 @@ impl CopyHeader {
     }
 }
 
-pub(crate) fn columns(c: &mut Cursor<'_>) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    loop {
-        if c.symbol(b')') {
-            return Some(names);
-        }
-        names.push(c.part()?);
-        c.symbol(b',');
-    }
-}
-
+/// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
+pub const SLAB_BYTES: usize = 128 * 1024;
+/// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
+/// bounded too.
+pub const SLAB_ROWS: u64 = 4096;
 /// Whole rows of one block, as they stand in the dump.
 ///
 /// Where a slab ends is a function of the dump alone, never of how its bytes arrived.

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::copy::{CopyColumns, CopyHeader, columns};
 use crate::error::{Place, ScanError};
+use crate::header::{CopyColumns, CopyHeader, columns};
 use crate::name::{Cursor, QualifiedName};
 use crate::token::{TokenKind, Tokens, token};
 pub use escape::{Unescape, unescape};

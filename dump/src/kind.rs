@@ -4,7 +4,7 @@
 //! words, so that a statement that no parser understands is still passed on rightly.
 
 use crate::name::Cursor;
-use crate::session;
+use crate::session::{self, Session};
 use crate::setting::{self, Parsed, Setting};
 use crate::transaction::{self, Transaction};
 
@@ -55,23 +55,6 @@ pub enum Kind {
     Code,
     /// Anything else.
     Other,
-}
-
-/// Why a statement cannot run alone, in a session that no earlier statement has prepared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Session {
-    /// It makes a temporary table, view or sequence, or names the schema of such.
-    Temporary,
-    /// `set_config` of a value that the server computes.
-    ComputedSetting,
-    /// `PREPARE`, `EXECUTE`.
-    Prepared,
-    /// `DECLARE`, `FETCH`, `MOVE`.
-    Cursor,
-    /// `currval`, `lastval`: what the session had of a sequence.
-    SequenceOfSession,
-    /// `EXPLAIN ANALYZE`, which runs what it explains.
-    ExplainAnalyze,
 }
 
 /// A statement about the contents of a large object.

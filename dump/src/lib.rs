@@ -59,6 +59,7 @@ pub mod copy;
 pub mod detect;
 pub mod encoding;
 mod error;
+mod header;
 pub mod identity;
 pub mod insert;
 mod kind;
@@ -76,20 +77,19 @@ mod transaction;
 mod variable;
 mod window;
 
-pub use copy::{CopyColumns, CopyHeader, Slab};
+pub use copy::{SLAB_BYTES, SLAB_ROWS, Slab};
 pub use encoding::Encoding;
 pub use error::{Closing, Place, ScanError};
-pub use kind::{Kind, LargeObject, Session, Skip, classify};
+pub use header::{CopyColumns, CopyHeader};
+pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, quote_name};
-pub use plain::{
-    BlockPoint, Event, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, Scanner, SlabSize, Statement,
-};
+pub use plain::{BlockPoint, Event, InsertPoint, ScanPoint, Scanner, SlabSize, Statement};
 pub use schema::{
     Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Moved, Resolved, Schema, Table, TypeClass,
     Unique,
 };
-pub use session::without_concurrently;
+pub use session::{Session, without_concurrently};
 pub use setting::{Scope, Setting, Value, is_on};
 pub use statement::{Boundary, Stop};
 pub use subject::{Section, Subject, made_by_query, owner, renames, section, subject, verb};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use memchr::memchr_iter;
 
-use crate::copy::{CopyHeader, Slab};
+use crate::copy::Slab;
 use crate::encoding::Encoding;
 use crate::error::{Place, ScanError};
+use crate::header::CopyHeader;
 use crate::kind::Kind;
 use crate::meta::Meta;
 use crate::plain::inserts::{Attempt, InsertBlock, is_insert};
@@ -15,7 +16,7 @@ use crate::statement::Boundary;
 use crate::variable::Variables;
 use crate::window::{BUFFER, Window};
 
-pub use point::{BlockPoint, InsertPoint, SLAB_BYTES, SLAB_ROWS, ScanPoint, SlabSize};
+pub use point::{BlockPoint, InsertPoint, ScanPoint, SlabSize};
 
 mod between;
 mod inserts;

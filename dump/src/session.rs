@@ -1,7 +1,23 @@
 //! Statements that mean something only within the session of those before them, and those that change nothing.
 
-use crate::kind::Session;
 use crate::name::Cursor;
+
+/// Why a statement cannot run alone, in a session that no earlier statement has prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    /// It makes a temporary table, view or sequence, or names the schema of such.
+    Temporary,
+    /// `set_config` of a value that the server computes.
+    ComputedSetting,
+    /// `PREPARE`, `EXECUTE`.
+    Prepared,
+    /// `DECLARE`, `FETCH`, `MOVE`.
+    Cursor,
+    /// `currval`, `lastval`: what the session had of a sequence.
+    SequenceOfSession,
+    /// `EXPLAIN ANALYZE`, which runs what it explains.
+    ExplainAnalyze,
+}
 
 /// What a statement needs of its session, told by its words.
 pub(crate) fn parse(mut c: Cursor<'_>) -> Option<Session> {

@@ -1,6 +1,6 @@
 //! What a statement is about, for a choice of tables, schemas and sections.
 
-use crate::kind::{Kind, LargeObject};
+use crate::kind::{self, Kind, LargeObject};
 use crate::name::{Cursor, QualifiedName};
 
 /// What a statement is about. Names are as the statement spells them, with or without a schema.
@@ -398,7 +398,7 @@ pub fn verb(text: &str) -> String {
     while let Some((_, rest)) = text.strip_prefix("SET LOCAL ").and_then(|rest| rest.split_once(";\n")) {
         text = rest;
     }
-    match crate::classify(text, true) {
+    match kind::classify(text, true) {
         Kind::Owner => return "OWNER".to_owned(),
         Kind::SequenceValue => return "SETVAL".to_owned(),
         Kind::LargeObject(_) => return "LARGE OBJECT".to_owned(),
@@ -425,7 +425,7 @@ pub fn verb(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classify;
+    use crate::kind::classify;
 
     fn of(text: &str) -> Subject {
         subject(&classify(text, true), text, true)

@@ -1,5 +1,7 @@
 //! The bytes that were read and not yet consumed.
 
+use crate::copy::SLAB_BYTES;
+
 /// A window over the stream: a buffer that is filled at one end and consumed at the other.
 ///
 /// Invariants: `start <= filled <= buffer.len()`; `base + start` is the stream's offset of the next byte; all
@@ -16,7 +18,7 @@ pub(crate) struct Window {
 /// Buffers are made with this many bytes beyond what a slab takes, so that the row over its end fits too.
 const SLACK: usize = 16 * 1024;
 /// The size of an ordinary buffer.
-pub(crate) const BUFFER: usize = crate::plain::SLAB_BYTES + SLACK;
+pub(crate) const BUFFER: usize = SLAB_BYTES + SLACK;
 /// At most this many buffers wait to be used again.
 const KEPT: usize = 64;
 

@@ -5,8 +5,10 @@
 use dump::{Encoding, TypeClass, copy};
 use kvbuffer::{ChangeData, Sequence, Value};
 use libfuzzer_sys::fuzz_target;
-use runner::render::TablePlan;
-use runner::render::rows::{Rendered, render};
+use convert::form::RowForm;
+use convert::render::TablePlan;
+use convert::render::members::Rendered;
+use convert::render::rows::render;
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (mut slab, classes) = input;
@@ -14,10 +16,9 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let of = |bits: u8| [TypeClass::Text, TypeClass::Integer, TypeClass::Float, TypeClass::Boolean][usize::from(bits & 3)];
     let classes: Vec<_> = (0..1 + classes % 3).map(|column| of(classes >> (2 + 2 * column))).collect();
     let plan = TablePlan {
-        form: runner::cli::Rows::Single,
+        form: RowForm::Single,
         alone: false,
         elements: Vec::new(),
-        transformed: None,
         table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|column| format!("c{column}")).collect(),
         classes,

@@ -6,11 +6,12 @@
 use dump::{Encoding, Event, ScanPoint, Scanner, SlabSize, TypeClass};
 use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
-use runner::render::TablePlan;
-use runner::render::inserts;
-use runner::render::literals::Takes;
-use runner::render::pieces::Numbers;
-use runner::render::rows::{self, Rendered};
+use convert::form::RowForm;
+use convert::render::{Block, TablePlan};
+use convert::render::literals::Takes;
+use convert::render::lines::Numbers;
+use convert::render::members::Rendered;
+use convert::render::rows;
 
 /// So that a few rows make several slabs.
 const SLABS: SlabSize = SlabSize { bytes: 64, rows: 3 };
@@ -18,10 +19,9 @@ const OFF: &str = "SET standard_conforming_strings = off;\n";
 
 fn plan(columns: usize) -> TablePlan {
     TablePlan {
-        form: runner::cli::Rows::Single,
+        form: RowForm::Single,
         alone: false,
         elements: Vec::new(),
-        transformed: None,
         table: "public.t".to_owned(),
         columns: (0..columns).map(|column| format!("c{column}")).collect(),
         classes: vec![TypeClass::Text; columns],
@@ -40,14 +40,14 @@ fn plan(columns: usize) -> TablePlan {
 fn read(mut scanner: Scanner, dump: &[u8], step: usize, plan: &TablePlan) -> (Vec<String>, Vec<(usize, ScanPoint)>) {
     let mut rest = &dump[(scanner.point().offset as usize).min(dump.len())..];
     let (mut seen, mut points, mut copy) = (Vec::new(), Vec::new(), Vec::new());
+    let block = Block::plain(plan.clone());
     loop {
         match scanner.next_event() {
             Ok(Some(Event::Rows(slab))) => {
                 let bytes = String::from_utf8_lossy(slab.bytes()).into_owned();
                 let mut out = Rendered::default();
-                if let Some(shape) = &slab.insert {
-                    let rows = (slab.bytes(), Numbers::plain(slab.rows), slab.first_row);
-                    inserts::render(rows, shape, plan, Sequence::FIRST, &mut copy, &mut out);
+                if slab.insert.is_some() {
+                    block.render(&slab, Numbers::plain(slab.rows), Sequence::FIRST, &mut copy, &mut out);
                     assert_eq!((out.members.len() + out.faults.len()) as u64, slab.rows);
                 }
                 let changes = String::from_utf8(out.bytes).expect("changes are UTF-8");
@@ -121,10 +121,12 @@ fn of_inserts(dump: &[u8]) -> Vec<u8> {
     while let Ok(Some(event)) = scanner.next_event() {
         match event {
             Event::Rows(slab) => {
-                let Some(shape) = &slab.insert else { continue };
+                if slab.insert.is_none() {
+                    continue;
+                }
                 let mut more = Rendered::default();
-                let rows = (slab.bytes(), Numbers::plain(slab.rows), slab.first_row);
-                inserts::render(rows, shape, &plan(1), Sequence::FIRST, &mut copy, &mut more);
+                let block = Block::plain(plan(1));
+                block.render(&slab, Numbers::plain(slab.rows), Sequence::FIRST, &mut copy, &mut more);
                 bytes.extend(more.bytes);
             }
             Event::End => break,

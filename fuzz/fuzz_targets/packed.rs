@@ -6,9 +6,10 @@
 use dump::{Encoding, TypeClass};
 use kvbuffer::{ChangeData, Sequence};
 use libfuzzer_sys::fuzz_target;
-use runner::render::rows::Rendered;
-use runner::render::pieces::Numbers;
-use runner::render::{Lines, TablePlan, packed};
+use convert::form::RowForm;
+use convert::render::members::Rendered;
+use convert::render::lines::{Lines, Numbers};
+use convert::render::{TablePlan, packed};
 
 type Rows = Vec<Vec<Option<String>>>;
 
@@ -17,10 +18,9 @@ const HEAD: &str =
 
 fn plan(arrays: bool, alone: bool) -> TablePlan {
     TablePlan {
-        form: runner::cli::Rows::Packed,
+        form: RowForm::Packed,
         alone,
         elements: if arrays { vec!["numeric", "text"] } else { Vec::new() },
-        transformed: None,
         table: "public.t".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![if arrays { TypeClass::Float } else { TypeClass::Text }, TypeClass::Text],

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::holder::Holder;
 use crate::position::Sequence;
-use crate::ranges::Holder;
 
 /// A failed operation: what failed, at which address (without its password), why, and what to do.
 ///

@@ -98,6 +98,7 @@ pub mod change;
 mod decode;
 mod encode;
 mod error;
+mod holder;
 pub mod position;
 pub mod ranges;
 pub mod redis;
@@ -105,7 +106,7 @@ mod timestamp;
 mod wire;
 
 pub use crate::redis::{
-    Batch, Buffer, ConnectOptions, Durable, Entry, KeyType, Keys, Memory, Role, Server, Stopped,
+    Batch, Buffer, ConnectOptions, Durable, Entry, KeyType, Keys, Memory, Role, RunState, Server, Stopped,
     Subscription, Unacknowledged, Writer,
 };
 pub use change::{Change, ChangeData, ChangeType, Ddl, Dml, Kind, OldKeys, Value};
@@ -114,7 +115,8 @@ pub use encode::{
     BOOTSTRAP_USER, ENCODER_REVISION, ROW_TAIL, RowHead, encode, encode_ddl, push_string, push_text,
 };
 pub use error::{Error, ErrorKind};
+pub use holder::{Holder, Identity};
 pub use position::{Lsn, ParsePositionError, Position, Score, Sequence};
-pub use ranges::{Acquired, Holder, Identity, Lease, Range, Ranges, Request, RunState, State};
+pub use ranges::{Acquired, Lease, Range, Ranges, Request, State};
 pub use timestamp::{Timestamp, looks_like as looks_like_timestamp};
 pub use wire::{MAX_WIRE_SIZE, wire_size_bound};

@@ -10,7 +10,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::context::Context;
 use crate::error::Error;
 use crate::metrics::Metrics;
 
@@ -64,6 +63,9 @@ impl Health {
     }
 }
 
+/// Counts the objects by their phases.
+type Count = Box<dyn Fn() -> BTreeMap<Phase, u64> + Send + Sync>;
+
 /// What the answers are made of.
 #[derive(Default)]
 pub struct Admin {
@@ -71,14 +73,14 @@ pub struct Admin {
     pub metrics: Metrics,
     /// The watches.
     pub health: Health,
-    /// What the operator knows, from the moment it acts.
-    pub context: OnceLock<Arc<Context>>,
+    /// Counts the objects by their phases, from the moment that the operator acts.
+    pub count: OnceLock<Count>,
 }
 
 impl Admin {
     /// Ready while standing by, and while every watch is alive.
     fn readiness(&self) -> (&'static str, String) {
-        if self.context.get().is_none() {
+        if self.count.get().is_none() {
             return ("200 OK", "standing by: another process holds the lease\n".to_owned());
         }
         let dead = self.health.dead();
@@ -89,7 +91,7 @@ impl Admin {
     }
 
     fn phases(&self) -> BTreeMap<Phase, u64> {
-        self.context.get().map(|context| context.phases()).unwrap_or_default()
+        self.count.get().map(|count| count()).unwrap_or_default()
     }
 }
 

@@ -36,6 +36,9 @@ pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
     if spec.rows != RowForm::default() {
         bytes.extend(serde_json::to_vec(&spec.rows).unwrap_or_default());
     }
+    if spec.silent_triggers {
+        bytes.extend(b"silentTriggers");
+    }
     if let Some(tables) = &spec.tables {
         bytes.extend(serde_json::to_vec(tables).unwrap_or_default());
     }
@@ -146,6 +149,30 @@ mod tests {
         assert!(!job("a.b", "1").contains('.'));
         let long = job(&format!("{}.{}", "x".repeat(60), "y".repeat(60)), "1");
         assert!(long.len() <= 63 && !long.contains('.'), "{long}");
+    }
+
+    #[test]
+    fn whatever_shapes_the_data_is_in_its_hash() {
+        let plain = crate::controller::fixtures::object().spec;
+        let changes: [fn(&mut crds::ReplicaBootstrapSpec); 8] = [
+            |spec| spec.source.persistent_volume_claim = None,
+            |spec| spec.snapshot_lsn = None,
+            |spec| spec.redis.key = Some("other".to_owned()),
+            |spec| spec.run.from = crds::v1alpha1::RunFrom::Start,
+            |spec| spec.rows = RowForm::Packed,
+            |spec| spec.silent_triggers = true,
+            |spec| spec.sequence = serde_json::from_str("{}").ok(),
+            |spec| spec.tables = serde_json::from_str("{}").ok(),
+        ];
+        let mut hashes = std::collections::BTreeSet::from([data_hash(&plain)]);
+        for change in changes {
+            let mut spec = plain.clone();
+            change(&mut spec);
+            hashes.insert(data_hash(&spec));
+        }
+        assert_eq!(hashes.len(), 9);
+        // Of what earlier operators wrote into Jobs and objects.
+        assert_eq!(data_hash(&plain), "7ad0e371eef9757f");
     }
 
     #[test]

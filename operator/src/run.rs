@@ -84,7 +84,8 @@ async fn act(
         Arc::clone(&admin),
     ));
     // Set once: a process acts once.
-    let _ = admin.context.set(Arc::clone(&context));
+    let counted = Arc::clone(&context);
+    let _ = admin.count.set(Box::new(move || counted.phases()));
     admin.metrics.set_leader(true);
     let signal = stopped.clone();
     let all = join_all(watches.into_iter().map(|watches| watches.run(Arc::clone(&context), stopped.clone())));

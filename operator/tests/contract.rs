@@ -5,7 +5,7 @@
 use clap::Parser;
 use operator::controller::build::arguments;
 use operator::controller::validate::validate;
-use runner::cli::{Cli, Rows};
+use runner::commands::cli::{Cli, Rows};
 use serde_json::{Value, json};
 
 fn parse(spec: Value) -> Cli {

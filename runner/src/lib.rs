@@ -18,9 +18,9 @@
 //!   sending a change twice changes nothing.
 //! - **Only what Redis has acknowledged counts.** The checkpoint is written in the transaction that writes its
 //!   changes, and only while the run's chain of batches is unbroken; progress and the checkpoint's file follow it.
-//! - **Nothing is passed over without a word**: statements that are left out are counted by kind, rows that cannot be
+//! - **Nothing is skipped silently**: statements that are left out are counted by kind, rows that cannot be
 //!   loaded end the run or are kept in the reject file.
-//! - **Memory is bounded** by bytes between the stages ([`budget`]), whatever the size of the dump or of a table.
+//! - **Memory is bounded** by bytes between the stages ([`base::budget`]), whatever the size of the dump or of a table.
 //!
 //! # What is assumed
 //!
@@ -28,267 +28,24 @@
 //! - Redis does what it acknowledges. Where it later turns out to have lost something (a failover, a flush), the run
 //!   goes back to what is there, or says that it cannot.
 //!
-//! # The modules
+//! # Floors
 //!
-//! [`cli`] is the command line as typed, [`config`] what it means, [`load`] the course of a run, [`pipeline`] its
-//! threads, [`selection`] what is left out by choice, [`planner`] and [`render`] the pure part that makes changes, [`sink`] the way out, [`checkpoint`] what
-//! survives, [`inspect`] a look at a dump beforehand, [`verify`] the comparison of what lies in Redis with the dump, [`error`] what may pass and what the exit
-//! codes are, [`off_thread`] where disks are waited for.
+//! Each knows only those below it.
+//!
+//! ```text
+//! commands   cli as typed, config as meant, one module a command, the dispatch
+//! show       progress bar, log lines, summary, metrics, the status in Kubernetes
+//! load       from items to durable: batches, checkpoint, mirror, reject file, sinks, the change stream
+//! read       the pipeline: threads, one reading of the dump and what is learned from it
+//! base       errors and exit codes, stop, budget, buffers, work that blocks
+//! ──────────────────────────────────────────────────────────────────────────────────────────────
+//! crates     convert: events to changes, pure.  source: where bytes come from
+//! ```
 
-pub mod budget;
-pub mod change_stream;
-pub mod checkpoint;
-pub mod cli;
-pub mod config;
-pub mod decompress;
-pub mod error;
-pub mod inspect;
+pub mod base;
+pub mod commands;
 pub mod load;
-pub mod metrics;
-pub mod off_thread;
-pub mod pipeline;
-pub mod planner;
-pub mod progress;
-pub mod ranges;
-pub mod reject;
-pub mod render;
-pub mod retry;
-pub mod selection;
-pub mod sink;
-pub mod source;
-pub mod status;
-pub mod stop;
-pub mod telemetry;
-pub mod transforms;
-pub mod verify;
+pub mod read;
+pub mod show;
 
-use std::io::Write;
-use std::sync::Arc;
-
-use clap::CommandFactory;
-
-use cli::{
-    Cli, Command, InspectArgs, ListFormat, LoadArgs, LogFormat, RangesArgs, RangesCommand, Rows,
-    TransformCommand,
-};
-use config::{Config, Target};
-use error::Error;
-use load::Outcome;
-use progress::Progress;
-use progress::summary::{self, Ending};
-use status::report::Reporter;
-use stop::Stop;
-
-/// Does what the command line says and returns the exit code.
-pub async fn run(cli: Cli) -> u8 {
-    // One cryptography for Redis, S3 and everything else that speaks TLS. Whoever was first is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let result = match &cli.command {
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "pg-bootstrap-sync", &mut script);
-            say(&String::from_utf8_lossy(&script))
-        }
-        Some(Command::Verify(args)) => {
-            telemetry::init(args.log_format, args.quiet);
-            verify(args).await
-        }
-        Some(Command::Inspect(args)) => {
-            telemetry::init(args.load.log_format, args.load.quiet);
-            inspect(args).await
-        }
-        Some(Command::Transform(command)) => {
-            let args = command.load();
-            telemetry::init(args.log_format, args.quiet);
-            transform(command).await
-        }
-        Some(Command::Ranges(args)) => {
-            telemetry::init(LogFormat::Text, false);
-            ranges(args).await
-        }
-        None => {
-            telemetry::init(cli.load.log_format, cli.load.quiet);
-            load(&cli.load).await
-        }
-    };
-    match result {
-        Ok(()) => 0,
-        // As other programs that nobody reads any more.
-        Err(error @ Error::ReaderGone) => error.exit_code(),
-        Err(error) => {
-            let code = error.exit_code();
-            let text = error::chain(&error);
-            tracing::error!(exit_code = code, retryable = error.is_retryable(), "{text}");
-            code
-        }
-    }
-}
-
-async fn load(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
-    let config = Config::new(args)?;
-    let (progress, shown) = show_progress(args).await?;
-    if config.shape.rows == Rows::Packed {
-        tracing::info!("{}", summary::PACKED);
-    }
-    let result = reported(&config, &progress, &stop).await;
-    shown.end().await;
-    let unread = matches!(result, Err(Error::ReaderGone));
-    if !args.quiet && !unread && progress.details().begun {
-        let (first, ending) = match &result {
-            Ok(outcome) => (Some(outcome.first), outcome.ending),
-            Err(_) => (None, Ending::Stopped),
-        };
-        show_summary(&config, args.log_format, &summary::text(&progress, first, ending, config.shape.rows));
-    }
-    result.map(|_| ())
-}
-
-async fn verify(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
-    let config = verify::config(args)?;
-    let (progress, shown) = show_progress(args).await?;
-    let result = match transforms::prepare(&config, &stop).await {
-        Ok(config) => verify::verify(&config, &progress, &stop).await,
-        Err(error) => Err(error),
-    };
-    shown.end().await;
-    let report = result?;
-    if !args.quiet {
-        say(&report.text())?;
-    }
-    report.verdict()
-}
-
-async fn inspect(args: &InspectArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
-    let config = inspect::config(&args.load)?;
-    let (progress, shown) = show_progress(&args.load).await?;
-    let result = inspected(&config, &progress, &stop).await;
-    shown.end().await;
-    let (report, failed) = result?;
-    let said = match args.format {
-        ListFormat::Text => report.text(),
-        ListFormat::Json => report.json(),
-    };
-    say(&said)?;
-    failed.map_or(Ok(()), Err)
-}
-
-async fn inspected(
-    config: &Config,
-    progress: &Progress,
-    stop: &Stop,
-) -> Result<(inspect::report::Report, Option<Error>), Error> {
-    let config = transforms::prepare(config, stop).await?;
-    let config = transforms::rehearse(&config, stop).await?;
-    inspect::inspect(&config, progress, stop).await
-}
-
-async fn transform(command: &TransformCommand) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
-    let config = inspect::config(command.load())?;
-    let text = match command {
-        TransformCommand::Check(_) => transforms::check(&config, &stop).await?,
-        TransformCommand::Suggest(_) => transforms::suggest(&config, &stop).await?,
-        TransformCommand::Preview(args) => transforms::preview(&config, args.rows_per_table, &stop).await?,
-    };
-    say(&text)
-}
-
-async fn ranges(args: &RangesArgs) -> Result<(), Error> {
-    let said = match &args.command {
-        None => ranges::list(&args.kv, args.format).await?,
-        Some(RangesCommand::Purge { run_id, kv }) => {
-            let deleted = ranges::purge(kv, run_id).await?;
-            format!("purged run {run_id}: {deleted} entries\n")
-        }
-    };
-    say(&said)
-}
-
-/// Prints what was asked for. A reader that went away has seen enough; whatever else keeps it from arriving is an error:
-/// what is only in part there may read as a whole.
-fn say(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::File { action: "write to", path: "standard output".into(), error })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What shows the progress, until it is ended.
-struct Shown(tokio::task::JoinHandle<()>);
-
-impl Shown {
-    async fn end(self) {
-        self.0.abort();
-        // Aborted tasks are dropped when awaited: only then is the bar gone.
-        let _ = self.0.await;
-    }
-}
-
-/// Shows progress as the options say: metrics, and a bar or log lines.
-async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error> {
-    let progress = Arc::new(Progress::default());
-    if let Some(address) = args.metrics_addr {
-        let bound = metrics::serve(address, Arc::clone(&progress)).await?;
-        tracing::info!(address = %bound, "metrics at /metrics");
-    }
-    let shown = if progress::terminal::wanted(args.progress, args.quiet) {
-        tokio::spawn(progress::terminal::show(Arc::clone(&progress)))
-    } else {
-        tokio::spawn(progress::log::show(Arc::clone(&progress)))
-    };
-    Ok((progress, Shown(shown)))
-}
-
-/// The load, with its state in Kubernetes where that is wanted.
-async fn reported(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
-    let ttl = match &config.target {
-        Target::Redis(target) => Some(target.ttl),
-        _ => None,
-    };
-    let reporter = match &config.status {
-        Some(target) => Some(Reporter::start(target.clone(), ttl, Arc::clone(progress)).await?),
-        None => None,
-    };
-    let result = looked_at(config, progress, stop).await;
-    if let Some(reporter) = reporter {
-        reporter.finish(result.as_ref().err().map(|error| error::chain(error))).await;
-    }
-    result
-}
-
-/// The load, once it is known that there is a dump.
-async fn looked_at(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
-    load::look(config, stop).await?;
-    let config = transforms::prepare(config, stop).await?;
-    announced(&config, progress, stop).await
-}
-
-/// The load, between what the change stream is told.
-async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
-    let Some(stream) = &config.change_stream else { return load::load(config, None, progress, stop).await };
-    let begun = if stream.start { Some(stream.start(progress, stop).await?) } else { None };
-    let outcome = load::load(config, begun, progress, stop).await?;
-    if stream.complete {
-        stream.complete(progress, stop).await?;
-    }
-    Ok(outcome)
-}
-
-/// To standard output, unless that is where the changes go. Standard error holds nothing but JSON where that was
-/// asked for.
-fn show_summary(config: &Config, format: LogFormat, text: &str) {
-    if matches!((&config.target, format), (Target::Stdout, LogFormat::Json)) {
-        return tracing::info!("{text}");
-    }
-    // A reader that went away misses it; nothing else depends on it.
-    let _ = match config.target {
-        Target::Stdout => std::io::stderr().write_all(text.as_bytes()),
-        _ => std::io::stdout().write_all(text.as_bytes()),
-    };
-}
+pub use commands::run;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = match runner::cli::Cli::try_parse() {
+    let cli = match runner::commands::cli::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return runner::cli::refuse(&error),
+        Err(error) => return runner::commands::cli::refuse(&error),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(101) };

@@ -7,17 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use convert::error::{DumpError, Error as ConvertError, RangeError};
+use convert::form::RowForm;
+use convert::planner::{PlanPoint, Planner};
+use convert::selection::{Sections, Selection, Words};
+use convert::shape::Shape;
 use dump::insert::OnConflict;
 use dump::{BlockPoint, Encoding, InsertPoint, Place, ScanError, ScanPoint, Scanner, Skip};
 use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
-use runner::checkpoint::{Checkpoint, VERSION};
-use runner::cli::{Cli, Rows};
-use runner::config::Shape;
-use runner::error::{DumpError, Error, RangeError, Signal};
-use runner::planner::{PlanPoint, Planner};
-use runner::progress::Progress;
-use runner::selection::{Sections, Selection, Words};
-use runner::source::Identity;
+use runner::base::error::{Error, Signal};
+use runner::commands::cli::Cli;
+use runner::load::checkpoint::{Checkpoint, VERSION};
+use runner::load::progress::Progress;
+use source::Identity;
+use source::error::Error as SourceError;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -181,7 +184,7 @@ fn every_command_can_be_typed() {
 async fn errors() -> Vec<Error> {
     let io = || std::io::Error::other("x");
     let place = Place::default();
-    let dump = |error| Error::Dump { source_name: "x".into(), error };
+    let dump = |error| Error::from(ConvertError::Dump { source_name: "x".into(), error });
     let redis = async |url: &str| {
         let connected =
             Buffer::connect(ConnectOptions::new(url), Keys::default(), Duration::from_secs(1)).await;
@@ -195,7 +198,8 @@ async fn errors() -> Vec<Error> {
         Error::Usage("x".into()),
         dump(DumpError::Scan(ScanError::Empty)),
         dump(DumpError::Unsupported { what: "x".into(), at: place, advice: "x" }),
-        Error::Range(RangeError::Exhausted(1)),
+        ConvertError::Range(RangeError::Exhausted(1)).into(),
+        ConvertError::NothingChosen("x".into()).into(),
         Error::Checkpoint("x".into()),
         Error::TooManyRejected { rejected: 2, allowed: 1 },
         redis("http://x").await,
@@ -203,7 +207,10 @@ async fn errors() -> Vec<Error> {
         Error::Refused { address: "x".into(), what: "x".into() },
         Error::Verification("x".into()),
         Error::File { action: "x", path: "x".into(), error: io() },
-        Error::Source { action: "x", name: "x".into(), error: io() },
+        SourceError::Usage("x".into()).into(),
+        SourceError::UnknownCompression { name: "x".into(), format: "x" }.into(),
+        SourceError::OtherDump("x".into()).into(),
+        SourceError::Read { action: "x", name: "x".into(), error: io() }.into(),
         Error::Busy("x".into()),
         Error::Lost("x".into()),
         Error::Full { waited: 1 },
@@ -246,7 +253,7 @@ async fn every_exit_code_is_described() {
 #[test]
 fn every_metric_is_described() {
     let name = |c: char| c.is_ascii_lowercase() || c == '_';
-    let rendered = runner::metrics::render(&Progress::default());
+    let rendered = runner::show::metrics::render(&Progress::default());
     let kinds: BTreeMap<_, _> = rendered
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
@@ -286,7 +293,7 @@ fn selection() -> Selection {
 fn shape() -> Shape {
     Shape {
         transforms: None,
-        rows: Rows::Single,
+        rows: RowForm::Single,
         ddl_time: "2000-01-01T00:00:00Z".to_owned(),
         no_owner: false,
         no_privileges: false,
@@ -369,7 +376,7 @@ fn the_checkpoint_file_has_two_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
     let source = Identity::Pipe { hashed: 0, hash: String::new() };
-    runner::checkpoint::file::write(&path, &checkpoint(source)).unwrap();
+    runner::load::checkpoint::file::write(&path, &checkpoint(source)).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 2);
@@ -426,7 +433,7 @@ fn every_kind_that_is_left_out_is_described() {
             planner
                 .plan(event, &scanner)
                 .unwrap()
-                .is_none_or(|(work, _)| !matches!(work, runner::planner::Work::Sql(_)))
+                .is_none_or(|(work, _)| !matches!(work, convert::planner::Work::Sql(_)))
         );
         if end {
             break;

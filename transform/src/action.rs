@@ -130,10 +130,12 @@ impl Action {
             ActionKind::Bool => out.push_str(["f", "t"][self.draw(text, cell.row).below(2) as usize]),
             ActionKind::Regex(pattern) => pattern.replace(cell.text, out),
             ActionKind::Constant(value) => out.push_str(value),
-            ActionKind::Hash(digits) => out.push_str(&crate::hex(&self.seed(text, cell.row))[..*digits]),
+            ActionKind::Hash(digits) => {
+                out.push_str(&crate::text::hex(&self.seed(text, cell.row))[..*digits])
+            }
             ActionKind::HashBytes(bytes) => {
                 out.push_str("\\x");
-                out.push_str(&crate::hex(&self.seed(text, cell.row)[..*bytes]));
+                out.push_str(&crate::text::hex(&self.seed(text, cell.row)[..*bytes]));
             }
             ActionKind::HashInteger(permutation, range) => {
                 push_integer(permutation.same_sign(integer(text, *range)?, *range), out);
@@ -169,7 +171,7 @@ impl Action {
             ActionKind::Truncate(length) => {
                 let from = out.len();
                 out.push_str(cell.text);
-                crate::cut(out, from, *length);
+                crate::text::cut(out, from, *length);
             }
         }
         if let Some(suffix) = self.suffix {
@@ -192,7 +194,7 @@ impl Action {
         let tail = out.split_off(tail_at);
         if let Some(limit) = self.limit {
             let room = limit.saturating_sub(SUFFIX + 1 + tail.chars().count());
-            crate::cut(out, 0, room);
+            crate::text::cut(out, 0, room);
         }
         let kept = out.trim_end_matches([' ', '.', '-']).len();
         out.truncate(kept);
@@ -239,7 +241,7 @@ impl Action {
         let from = out.len();
         fake::push_local_part(&mut self.draw(text, row), out);
         if let Some(limit) = self.limit {
-            crate::cut(out, from, limit.saturating_sub(domain.chars().count()).max(1));
+            crate::text::cut(out, from, limit.saturating_sub(domain.chars().count()).max(1));
             let kept = out.trim_end_matches('.').len();
             out.truncate(kept);
         }

@@ -9,7 +9,7 @@ use crate::error::{Fault, Place, Problem, Problems};
 use crate::near;
 use crate::table::Table;
 use crate::yaml::{self, Node, Value};
-pub(crate) use rule::{ErrorPolicy, Locale, PasswordHash, Rule, SaltSource, Spread, Step, Transform, Unique};
+pub(crate) use rule::{ErrorPolicy, PasswordHash, Rule, SaltSource, Spread, Step, Transform, Unique};
 
 mod options;
 mod rule;
@@ -141,7 +141,7 @@ impl Config {
             .collect();
         // Maps with text for keys always have a JSON form.
         let canonical = serde_json::to_vec(&(REVISION, self.lists, tables)).unwrap_or_default();
-        crate::hex(&Sha256::digest(canonical))
+        crate::text::hex(&Sha256::digest(canonical))
     }
 
     /// The [`schema_hash`](crate::schema_hash()) that it was resolved with, if it was.

@@ -1,8 +1,8 @@
 //! The fakes: values of a kind, drawn from lists of our own by the keyed hash of the original.
 
-use crate::config::Locale;
 use crate::keyed::Draw;
 use crate::lists;
+use crate::locale::Locale;
 use crate::sql::date;
 
 /// Names each kind once.
@@ -66,7 +66,7 @@ impl Shape {
             _ => "",
         };
         if tail.is_empty() {
-            crate::cut(out, from, limit);
+            crate::text::cut(out, from, limit);
             let kept = out[from..].trim_end().len();
             out.truncate(from + kept);
         } else {

@@ -60,7 +60,7 @@ impl Key {
     /// What tells keys apart without telling anything of them: it belongs beside the configuration's hash.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        crate::hex(&self.source("fingerprint", "").seed("")[..8])
+        crate::text::hex(&self.source("fingerprint", "").seed("")[..8])
     }
 
     /// The choices of one purpose. Different purposes or salts have nothing in common.

@@ -35,6 +35,7 @@ mod fake;
 mod json;
 mod keyed;
 mod lists;
+mod locale;
 mod mask;
 mod near;
 mod number;
@@ -50,19 +51,6 @@ mod suggest;
 mod suit;
 mod table;
 mod template;
+mod text;
 mod uuid;
 mod yaml;
-
-/// Bytes as lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
-}
-
-/// Cuts what stands behind `from` to so many characters.
-pub(crate) fn cut(text: &mut String, from: usize, limit: usize) {
-    if let Some((end, _)) = text[from..].char_indices().nth(limit) {
-        text.truncate(from + end);
-    }
-}

@@ -1,8 +1,7 @@
 //! The lists that the fakes draw from. A list of a version never changes: not an entry, not the order.
 
+use crate::locale::Locale;
 use std::sync::LazyLock;
-
-use crate::config::Locale;
 
 pub(crate) type List = Vec<&'static str>;
 
@@ -96,7 +95,7 @@ mod tests {
             hash.update(list.join("\n"));
         }
         assert_eq!(
-            crate::hex(&hash.finalize()),
+            crate::text::hex(&hash.finalize()),
             "139720fdfc8a68778032e0eb4a76bd7d414f9216e3e5a6b32babee3525932594"
         );
     }

@@ -32,9 +32,9 @@ pub(crate) fn push(
                 .map_err(|_| broken)?;
         }
     }
-    out.push_str(&crate::hex(&salt));
+    out.push_str(&crate::text::hex(&salt));
     out.push('$');
-    out.push_str(&crate::hex(&derived));
+    out.push_str(&crate::text::hex(&derived));
     Ok(())
 }
 

@@ -99,7 +99,7 @@ pub fn schema_hash(keys: &Keys) -> String {
     let demands = unique.chain(foreign).chain(parents).chain(fixed).chain(expressions);
     let lines: BTreeSet<String> = demands.map(|demand| demand.to_string()).collect();
     let text = lines.into_iter().collect::<Vec<_>>().join("\n");
-    format!("{SCHEMA_HASH}{}", crate::hex(&Sha256::digest(text)[..8]))
+    format!("{SCHEMA_HASH}{}", crate::text::hex(&Sha256::digest(text)[..8]))
 }
 
 /// Whether a configuration was resolved by a version of this crate whose [`schema_hash`] is compared with this one's.
@@ -348,7 +348,7 @@ mod tests {
             r#"["unique","public.\"Größe\"",["a\tb"]]"#,
             r#"["unique","public.users",["id"]]"#,
         ];
-        let stated = crate::hex(&Sha256::digest(lines.join("\n"))[..8]);
+        let stated = crate::text::hex(&Sha256::digest(lines.join("\n"))[..8]);
         assert_eq!((schema_hash(&keys), stated.as_str()), (format!("v2-{stated}"), "82e1f8f6b4b7d935"));
         assert!(is_schema_hash(&schema_hash(&Keys::default())) && !is_schema_hash("82e1f8f6b4b7d935"));
     }

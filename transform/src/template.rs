@@ -10,10 +10,12 @@ mod format;
 mod function;
 mod lex;
 mod parse;
+mod value;
 
-pub(crate) use eval::{Row, Val};
+pub(crate) use eval::Row;
 use format::Format;
 use function::Function;
+pub(crate) use value::Val;
 
 /// A template: as it was written, and what it means.
 #[derive(Debug, Clone, Default)]

@@ -9,8 +9,9 @@ use memchr::memchr_iter;
 
 use super::point::InsertPoint;
 use super::{BlockPoint, Event, ScanPoint, Scanner, SlabSize, State};
-use crate::copy::{CopyHeader, Slab};
+use crate::copy::Slab;
 use crate::error::{Place, ScanError};
+use crate::header::CopyHeader;
 use crate::insert::{self, Found, OnConflict, Shape, Value, Visit};
 use crate::statement::Boundary;
 
@@ -209,7 +210,7 @@ impl InsertBlock {
             Some(raw) => raw.as_slice().into(),
             None => block.statement.as_bytes().into(),
         };
-        let zero = header.columns == crate::copy::CopyColumns::DefaultValues;
+        let zero = header.columns == crate::header::CopyColumns::DefaultValues;
         let shape = Shape { head, zero, standard: point.standard, width, open: OnConflict::Error };
         Ok(Self::new(header, block.clone(), shape, InHand::Unseen))
     }

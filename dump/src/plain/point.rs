@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::copy::{SLAB_BYTES, SLAB_ROWS};
 use crate::insert::OnConflict;
 use crate::variable::Variables;
 
-/// A slab ends at the first row end at or after each multiple of this many bytes from the start of its block.
-pub const SLAB_BYTES: usize = 128 * 1024;
-/// A slab has at most this many rows, so that short rows, which grow most when they become changes, stay
-/// bounded too.
-pub const SLAB_ROWS: u64 = 4096;
 /// No more of a statement is looked at before its first rows are given out.
 const MOST_AHEAD: usize = 4 << 20;
 

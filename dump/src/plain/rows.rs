@@ -5,8 +5,9 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::{BlockPoint, Event, ROW_LIMIT, Scanner, SlabSize, State};
-use crate::copy::{CopyHeader, Slab};
+use crate::copy::Slab;
 use crate::error::{Place, ScanError};
+use crate::header::CopyHeader;
 use crate::token::{TokenKind, token};
 
 /// The block of rows that is being read.

@@ -1,10 +1,9 @@
 //! What the registry knows of a run.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use super::Identity;
+use super::request::Request;
+use crate::holder::Identity;
 use crate::position::{Lsn, Sequence};
 
 /// The version of an entry's form.
@@ -45,7 +44,7 @@ pub struct Range {
 }
 
 impl Range {
-    pub(super) fn open(request: &super::Request, first: Sequence) -> Self {
+    pub(super) fn open(request: &Request, first: Sequence) -> Self {
         Self {
             v: VERSION,
             owner: request.owner.clone(),
@@ -93,32 +92,6 @@ pub struct Lease {
     /// The process that holds it.
     #[serde(flatten)]
     pub holder: Identity,
-}
-
-/// Who stands in the way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// The run's id.
-    pub run: String,
-    /// Its owner.
-    pub owner: String,
-    /// Its process.
-    pub process: Identity,
-    /// How long its lease still lasts, in milliseconds.
-    pub remaining_ms: u64,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, owner, process, remaining_ms } = self;
-        write!(
-            f,
-            "run {run} of {owner} is writing (process {} on {}); wait until it ends, or {} s after it died",
-            process.pid,
-            process.host,
-            remaining_ms.div_ceil(1000)
-        )
-    }
 }
 
 mod lsn {

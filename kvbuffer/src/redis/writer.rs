@@ -213,7 +213,7 @@ impl<T> Writer<T> {
         self.stop();
         let expected = self.waiting.front().map_or(self.next, |sent| sent.request.expected);
         let conflict = |found| ErrorKind::CheckpointConflict { expected: expected.get(), found };
-        let state = crate::ranges::load_run(&buffer, &self.run)
+        let state = super::run::load_run(&buffer, &self.run)
             .await?
             .ok_or_else(|| buffer.error(ACTION, conflict(None)))?;
         if state.token.as_deref() != Some(&self.token) {

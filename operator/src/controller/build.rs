@@ -1,6 +1,7 @@
 //! Pure: what is made for a run. Nothing here can fail, and the same object gives the same bytes.
 
 mod arguments;
+mod paths;
 mod pod;
 
 use std::collections::BTreeMap;

@@ -34,7 +34,7 @@ pub(crate) fn full() -> ReplicaBootstrap {
             "snapshotLSN": "16/B374D848",
             "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis.pem"}},
                 "key": "set", "ttl": "48h", "memoryHighWater": "90%"},
-            "sequence": {"first": 5, "gap": 10, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed",
+            "sequence": {"first": 5, "gap": 10, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "silentTriggers": true,
             "tables": {"include": ["public.*"], "exclude": ["public.\"Log.s\"", "$x"], "includeSchemas": ["pub*"], "excludeSchemas": ["pg_*"], "sections": ["PreData", "Data"]},
             "transform": {"configMapRef": {"name": "transforms", "key": "t.yml"}, "keySecretRef": {"name": "transforms", "key": "key"}, "requireDecision": true}, "batchSize": 500, "maxRate": 1000,
             "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},

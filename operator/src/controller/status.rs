@@ -140,7 +140,7 @@ pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
 #[must_use]
 pub fn other_data_text(object: &ReplicaBootstrap) -> String {
     format!(
-        "source, snapshotLSN, redis, sequence, tables, rows, transform or run.from are not those that run {} began with: take the change back, or give run.id a new value",
+        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform or run.from are not those that run {} began with: take the change back, or give run.id a new value",
         object.spec.run.id
     )
 }

@@ -101,7 +101,7 @@ fn bases() -> [Value; 3] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
         "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
-        "sequence": {"first": 1, "gap": 0, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "tables": {"include": ["a"], "exclude": ["a"], "includeSchemas": ["a"], "excludeSchemas": ["a"], "sections": ["Data"]}, "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
+        "sequence": {"first": 1, "gap": 0, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "silentTriggers": true, "tables": {"include": ["a"], "exclude": ["a"], "includeSchemas": ["a"], "excludeSchemas": ["a"], "sections": ["Data"]}, "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
         "runner": {
@@ -350,6 +350,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"sequence": {"besideOtherRuns": true}}),
         json!({"sequence": {"allowLiveEntries": true}}),
         json!({"rows": "Packed"}),
+        json!({"silentTriggers": true}),
         json!({"tables": {"exclude": ["public.log"]}}),
         json!({"transform": {"configMapRef": {"name": "n", "key": "k"}, "insecureUnkeyed": true}}),
         json!({"run": {"from": "Start"}}),

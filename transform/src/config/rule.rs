@@ -7,6 +7,7 @@ use super::options::Options;
 use crate::error::{Fault, Place};
 use crate::fake;
 use crate::json::Path;
+use crate::locale::Locale;
 use crate::near;
 use crate::pattern::Pattern;
 use crate::template::Template;
@@ -56,13 +57,6 @@ pub(crate) struct Rule {
     /// The type whose values the result ranges over, where it is not the column's own: that of the column that a
     /// foreign key refers to.
     pub(crate) value_type: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) enum Locale {
-    En,
-    De,
-    Fr,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

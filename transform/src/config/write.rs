@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Config, ErrorPolicy, Locale, PasswordHash, Rule, SaltSource, Transform, Unique};
+use crate::locale::Locale;
+
+use super::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transform, Unique};
 use crate::config::rule::Spread;
 use crate::fake;
 

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::Sort;
-use crate::config::Locale;
 use crate::fake::luhn_check_digit;
 use crate::lists;
+use crate::locale::Locale;
 use crate::sql::{Kind, SqlType};
 
 /// How many of a column's values look like what.

@@ -1,6 +1,6 @@
 //! `printf`: the verbs that make sense for a column's value.
 
-use super::eval::Val;
+use super::value::{Val, push_exponent, push_float};
 use crate::error::Reason;
 
 /// Wider fields are refused.
@@ -186,43 +186,6 @@ fn hexadecimal(value: &Val<'_>) -> String {
     match value {
         Val::Int(value) if *value < 0 => format!("-{:x}", value.unsigned_abs()),
         Val::Int(value) => format!("{value:x}"),
-        _ => crate::hex(value.as_text().as_bytes()),
+        _ => crate::text::hex(value.as_text().as_bytes()),
     }
-}
-
-/// As Go prints a float64: the fewest digits that read back, with an exponent below 1e-4 and from 1e21.
-pub(super) fn push_float(value: f64, out: &mut String) {
-    if !value.is_finite() {
-        out.push_str(if value.is_nan() {
-            "NaN"
-        } else if value > 0.0 {
-            "+Inf"
-        } else {
-            "-Inf"
-        });
-        return;
-    }
-    let scientific = format!("{value:e}");
-    let exponent = scientific.split_once('e').and_then(|(_, e)| e.parse::<i32>().ok()).unwrap_or(0);
-    if (-4..21).contains(&exponent) {
-        out.push_str(&value.to_string());
-    } else {
-        push_exponent(&scientific, out);
-    }
-}
-
-/// Rust's `1e-7` in Go's form: `1e-07`.
-fn push_exponent(scientific: &str, out: &mut String) {
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
-    let (sign, digits) = match exponent.strip_prefix('-') {
-        Some(digits) => ('-', digits),
-        None => ('+', exponent),
-    };
-    out.push_str(mantissa);
-    out.push('e');
-    out.push(sign);
-    if digits.len() < 2 {
-        out.push('0');
-    }
-    out.push_str(digits);
 }

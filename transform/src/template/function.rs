@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::eval::Val;
+use super::value::Val;
 use crate::error::Reason;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

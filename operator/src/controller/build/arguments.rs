@@ -2,7 +2,7 @@
 
 use crds::v1alpha1::{LogFormat, RowForm, RunFrom, Section};
 
-use super::pod::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
+use super::paths::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 
@@ -78,6 +78,9 @@ fn tables(object: &Validated, all: &mut Vec<String>) {
 fn rows(object: &Validated, all: &mut Vec<String>) {
     let packed = object.spec.rows == RowForm::Packed;
     add(all, "rows", packed.then_some("packed"));
+    if object.spec.silent_triggers {
+        all.push("--silent-triggers".to_owned());
+    }
     let Some(transform) = &object.spec.transform else { return };
     add(all, "transform-config", Some(TRANSFORM_FILE));
     add(all, "transform-key-file", transform.key_secret_ref.as_ref().map(|_| TRANSFORM_KEY_FILE));

@@ -9,28 +9,15 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::api::ObjectMeta;
 
+use super::paths::{
+    DUMP_MOUNT, METRICS_PORT, REDIS_CA_MOUNT, S3_CA_MOUNT, TRANSFORM_KEY_MOUNT, TRANSFORM_MOUNT,
+};
 use super::{Settings, arguments};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 
 /// The name of the runner's container.
 pub const CONTAINER: &str = "runner";
-/// Where the volume with the dump is mounted.
-pub(super) const DUMP_MOUNT: &str = "/dump";
-/// Where the runner serves its metrics.
-pub(super) const METRICS_PORT: i32 = 9187;
-const REDIS_CA_MOUNT: &str = "/etc/pg-bootstrap/redis-ca";
-/// The certificates for Redis.
-pub(super) const REDIS_CA_FILE: &str = "/etc/pg-bootstrap/redis-ca/ca.crt";
-const S3_CA_MOUNT: &str = "/etc/pg-bootstrap/s3-ca";
-/// The certificates for S3.
-pub(super) const S3_CA_FILE: &str = "/etc/pg-bootstrap/s3-ca/ca.crt";
-const TRANSFORM_MOUNT: &str = "/etc/pg-bootstrap/transform";
-/// The configuration of transforms.
-pub(super) const TRANSFORM_FILE: &str = "/etc/pg-bootstrap/transform/transforms.yml";
-const TRANSFORM_KEY_MOUNT: &str = "/etc/pg-bootstrap/transform-key";
-/// The key of transforms.
-pub(super) const TRANSFORM_KEY_FILE: &str = "/etc/pg-bootstrap/transform-key/key";
 /// The user and the group of the image.
 const USER: i64 = 65532;
 /// Long enough for what is in flight (10 s at most), the checkpoint and the last status.

@@ -45,6 +45,7 @@ fn every_field_reaches_the_arguments() {
         "--section=pre-data",
         "--section=data",
         "--rows=packed",
+        "--silent-triggers",
         "--transform-config=/etc/pg-bootstrap/transform/transforms.yml",
         "--transform-key-file=/etc/pg-bootstrap/transform-key/key",
         "--require-decision",

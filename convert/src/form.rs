@@ -1,0 +1,21 @@
+//! The two forms that rows have as changes.
+
+/// The form of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowForm {
+    /// A change for each row.
+    Single,
+    /// A change of SQL text for some thousand rows: the translicator's own transforms do not see them.
+    Packed,
+}
+
+impl RowForm {
+    /// The word for it: an option's value, and a part of checkpoints.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Packed => "packed",
+        }
+    }
+}

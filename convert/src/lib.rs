@@ -1,0 +1,34 @@
+//! Events of a dump to changes. Pure: no I/O, no clock, no threads, no command line.
+//!
+//! ```text
+//! dump::Event ─▶ planner ─┬─▶ SQL text, each with its number          kvbuffer's encoder ─▶ members
+//!                         └─▶ slabs of rows with their Block ─▶ render ─▶ members, faults
+//! ```
+//!
+//! # Floors
+//!
+//! ```text
+//! planner      which statements and rows become which changes, and their numbers
+//! shape        what shapes them: form, selection, transforms, options
+//! transforms   a configuration brought together with the dump's tables; sample, tables, definitions
+//! render       rows to members: block ─▶ copy_form, transformed, statements ─▶ changes ─▶ rows, packed, pieces
+//! selection    what is left out by choice
+//! error        why a dump cannot become changes; form
+//! ```
+//!
+//! # Guarantees
+//!
+//! - **A change is a pure function** of the dump, the shape and its sequence number.
+//! - Numbers are given in the dump's order, before any conversion.
+//! - Nothing is skipped silently: what is left out is counted by kind, what cannot be loaded is an error with its place.
+
+pub mod definitions;
+pub mod error;
+pub mod form;
+pub mod planner;
+pub mod render;
+pub mod sample;
+pub mod selection;
+pub mod shape;
+pub mod tables;
+pub mod transforms;

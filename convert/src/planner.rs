@@ -1,0 +1,631 @@
+//! Events of a dump to pieces of work with their numbers.
+//!
+//! ```text
+//! Event::Statement ─▶ Kind ─┬─▶ a change of SQL text, one number (or several changes, or none)
+//!                           └─▶ a setting, a skip: remembered, counted
+//! Event::Rows ─────▶ as many numbers as rows, or as packs; converted elsewhere
+//! ```
+//!
+//! Numbers are given here, in the dump's order and before any conversion, so that they depend on the dump and
+//! the configuration alone. Everything here is pure: no I/O, no clock.
+
+use std::sync::Arc;
+
+use dump::identity::{self, AlwaysIdentity};
+use dump::{
+    Certainty, CopyHeader, Event, Kind, LargeObject, Learned, Meta, Moved, Place, Scanner, Schema, Slab,
+    Statement, object,
+};
+use kvbuffer::{MAX_WIRE_SIZE, Sequence};
+
+use crate::error::{DumpError, Error, RangeError};
+use crate::form::RowForm;
+use crate::render::lines::Numbers;
+use crate::render::{Block, TablePlan, pieces};
+use crate::selection::{Follow, Unmatched};
+use crate::shape::Shape;
+use crate::tables::table_of_block;
+use choice::{Choice, Held};
+pub use limit::{Limit, LimitKind};
+pub use point::{Counters, PlanPoint};
+pub use refuse::{changed_by_code, renamed_after_rows};
+
+mod choice;
+mod limit;
+mod point;
+mod prefix;
+pub mod psql;
+mod refuse;
+mod session;
+mod settings;
+mod transformed;
+
+/// A piece of work, in the dump's order.
+#[derive(Debug)]
+pub enum Work {
+    /// Changes of SQL text, which belong together: the checkpoint moves past all of them or none.
+    Sql(Vec<String>),
+    /// Rows of a table: a number each, or packs of them.
+    Rows {
+        /// What they become.
+        block: Arc<Block>,
+        /// The rows.
+        slab: Slab,
+        /// How many numbers they have.
+        numbers: Numbers,
+    },
+    /// Rows of a table that is left out: only read over.
+    LeftOut(Slab),
+    /// A table's rows are complete.
+    TableEnd,
+}
+
+/// Turns events into work.
+#[derive(Debug)]
+pub struct Planner {
+    shape: Arc<Shape>,
+    name: String,
+    schema: Schema,
+    point: PlanPoint,
+    identities: Vec<AlwaysIdentity>,
+    follow: Follow,
+    held: Held,
+    unmatched: Unmatched,
+    /// The databases that were seen.
+    databases: Vec<String>,
+    /// Where something got another name after the first rows.
+    renamed: Option<Place>,
+    /// The last statement that may have changed anything: its first words, and where it is.
+    changer: Option<(String, Place)>,
+    current: Current,
+    next: Sequence,
+    /// Not everything before was seen.
+    resumed: bool,
+    limit: Option<Limit>,
+    ddl_time: Arc<str>,
+    database: Arc<str>,
+}
+
+fn exhausted() -> Error {
+    Error::Range(RangeError::Exhausted(Sequence::MAX.get()))
+}
+
+/// The block of rows in hand.
+#[derive(Debug, Clone)]
+enum Current {
+    None,
+    Loading(Arc<Block>),
+    /// The kind that its rows count as.
+    LeftOut(&'static str),
+}
+
+impl Planner {
+    /// A planner at the start of the dump called `name`, whose first change gets the number `first`.
+    #[must_use]
+    pub fn new(shape: Arc<Shape>, name: &str, first: Sequence, limit: Option<Limit>) -> Self {
+        let ddl_time = Arc::from(shape.ddl_time.as_str());
+        let database = Arc::from(shape.selection.database().unwrap_or(""));
+        let unmatched = shape.selection.unmatched();
+        Self {
+            shape,
+            name: name.to_owned(),
+            schema: Schema::new(),
+            point: PlanPoint::default(),
+            identities: Vec::new(),
+            follow: Follow::default(),
+            held: Held::default(),
+            unmatched,
+            databases: Vec::new(),
+            renamed: None,
+            changer: None,
+            current: Current::None,
+            next: first,
+            resumed: false,
+            limit,
+            ddl_time,
+            database,
+        }
+    }
+
+    /// Puts the planner at a point that a checkpoint holds. The definitions before it were planned already, on
+    /// this planner, and their work was dropped.
+    ///
+    /// # Errors
+    /// As [`Planner::plan`], for the block that the point may lie in.
+    pub fn resume(&mut self, point: PlanPoint, next: Sequence, scanner: &Scanner) -> Result<(), Error> {
+        // The one that was asked for, or else the only one that there may be.
+        if self.shape.selection.database().is_none() {
+            self.database = Arc::from(point.database.as_deref().unwrap_or(""));
+        }
+        // What was held at the point went with the work before it.
+        self.held = Held::default();
+        self.point = point;
+        self.follow_session();
+        self.next = next;
+        self.resumed = true;
+        self.current = match scanner.block() {
+            Some(header) => self.block(&header, scanner)?,
+            None => Current::None,
+        };
+        Ok(())
+    }
+
+    /// The number of the next change.
+    #[must_use]
+    pub fn next(&self) -> Sequence {
+        self.next
+    }
+
+    /// What is to be known to go on from here.
+    #[must_use]
+    pub fn point(&self) -> &PlanPoint {
+        &self.point
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.point.counters
+    }
+
+    /// The patterns of the choice that nothing so far has matched, each with its option; none where not everything was seen.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<(&'static str, String)> {
+        if self.resumed { Vec::new() } else { self.unmatched.list() }
+    }
+
+    /// The definitions so far.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The last statement that may have changed anything: its first words, and where it is.
+    #[must_use]
+    pub fn changer(&self) -> Option<(String, Place)> {
+        self.changer.clone()
+    }
+
+    /// Where a table, column or schema gets another name after the first rows.
+    #[must_use]
+    pub fn renamed(&self) -> Option<Place> {
+        self.renamed
+    }
+
+    /// The table of the block in hand, where nothing has defined it.
+    #[must_use]
+    pub fn undefined(&self) -> Option<transform::Table> {
+        let Current::Loading(block) = &self.current else { return None };
+        let defined = self.schema.tables().any(|(name, _)| name.to_string() == block.plan.table);
+        (!defined).then(|| table_of_block(&block.plan, None))
+    }
+
+    /// Plans one event. `scanner` is the one that gave it, and stands after it.
+    ///
+    /// Returns the work and the number of its first change.
+    ///
+    /// # Errors
+    /// [`Error::Dump`] for what cannot be loaded, [`Error::Range`] when the numbers reach their limit.
+    pub fn plan(&mut self, event: Event, scanner: &Scanner) -> Result<Option<(Work, Sequence)>, Error> {
+        if scanner.is_cluster() && self.shape.selection.database().is_none() {
+            return self.no_choice(&event, scanner).map(|()| None);
+        }
+        let work = match event {
+            Event::Statement(statement) => self.statement(statement, scanner)?.map(Work::Sql),
+            Event::Meta(meta, place) => {
+                if matches!(meta, Meta::Connect { .. }) {
+                    self.refuse_unfinished("ends its session")?;
+                }
+                self.meta(meta, place)?;
+                None
+            }
+            Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
+            Event::Rows(slab) => Some(match &self.current {
+                Current::Loading(block) => {
+                    let numbers = block.numbers(&slab);
+                    Work::Rows { block: Arc::clone(block), slab, numbers }
+                }
+                Current::LeftOut(kind) => {
+                    self.skip_many(kind, slab.rows);
+                    Work::LeftOut(slab)
+                }
+                Current::None => Work::LeftOut(slab),
+            }),
+            Event::CopyEnd { .. } => Some(Work::TableEnd),
+            Event::End => {
+                self.refuse_unfinished("ends")?;
+                self.same_schema()?;
+                let mut last = self.settle(&Choice::Load);
+                last.extend(self.restore_identities());
+                if last.is_empty() {
+                    self.something_was_chosen()?;
+                }
+                (!last.is_empty()).then_some(Work::Sql(last))
+            }
+        };
+        work.map(|work| self.number(work)).transpose()
+    }
+
+    fn number(&mut self, work: Work) -> Result<(Work, Sequence), Error> {
+        let first = self.next;
+        let count = match &work {
+            Work::Sql(texts) => {
+                self.point.counters.statements += texts.len() as u64;
+                texts.len() as u64
+            }
+            Work::Rows { slab, numbers, .. } => {
+                self.point.counters.rows += slab.rows;
+                numbers.all
+            }
+            Work::LeftOut(_) | Work::TableEnd => 0,
+        };
+        self.next = first.checked_add(count).ok_or_else(exhausted)?;
+        if count > 0
+            && let Some(limit) = &self.limit
+            && self.next.score().get() > limit.score
+        {
+            // The first number whose score is at the limit.
+            let over =
+                first.get().max((limit.score + first.get() as i64 - first.score().get()).max(1) as u64);
+            let sequence = Sequence::new(over).ok_or_else(exhausted)?;
+            return Err(Error::Range(limit.error("", first, sequence)));
+        }
+        Ok((work, first))
+    }
+
+    fn statement(&mut self, statement: Statement, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
+        let standard = scanner.standard_strings();
+        if !self.shape.keep_kasho && object::is_kasho_object(&statement.text, standard) {
+            self.skip("kasho_object");
+            return Ok(None);
+        }
+        let place = statement.place;
+        if self.is_no_change(&statement.kind, place)? {
+            return Ok(None);
+        }
+        if self.in_database() {
+            self.point.session.touch();
+        }
+        let choice = self.choose(&statement, standard);
+        if choice == Choice::Out {
+            return Ok(None);
+        }
+        self.refuse_by_user(&statement, standard)?;
+        self.refuse_other_rows(&statement)?;
+        let mut texts = self.settle(&choice);
+        texts.extend(self.around_data(&statement.kind));
+        let text = match &statement.kind {
+            Kind::Owner if self.shape.no_owner => {
+                self.skip("owner");
+                return Ok((!texts.is_empty()).then_some(texts));
+            }
+            Kind::Privileges if self.shape.no_privileges => {
+                self.skip("privileges");
+                return Ok((!texts.is_empty()).then_some(texts));
+            }
+            Kind::LargeObject(LargeObject::Whole) => statement.text.clone(),
+            Kind::LargeObject(part) => match self.large_object(part, place)? {
+                Some(text) => text,
+                None => return Ok((!texts.is_empty()).then_some(texts)),
+            },
+            Kind::Definition => {
+                self.refuse_renamed(&statement, standard)?;
+                self.definition(&statement, standard)
+            }
+            Kind::Insert => {
+                self.refuse_firing_statement(&statement, standard)?;
+                self.refuse_untransformed(&statement, standard)?;
+                statement.text.clone()
+            }
+            _ => {
+                self.refuse_renamed(&statement, standard)?;
+                if self.learn(&statement, standard) == Learned::Everything {
+                    self.refuse_code(&statement)?;
+                    // By which names they are to be found afterwards, nobody knows.
+                    texts.extend(self.restore_identities());
+                    self.identities.clear();
+                    self.point.restored = 0;
+                }
+                statement.text.clone()
+            }
+        };
+        let text = self.complete(&statement.kind, text, standard);
+        let fits = self.is_one_change(&text);
+        if let Choice::Hold(sequence) = choice {
+            if !fits {
+                let (size, limit) = (text.len(), MAX_WIRE_SIZE);
+                return Err(self.dump_error(DumpError::StatementTooLarge { at: place, size, limit }));
+            }
+            self.held.push(sequence, text);
+        } else if fits {
+            texts.push(text);
+        } else {
+            let first = self.next.checked_add(texts.len() as u64).ok_or_else(exhausted)?;
+            texts.extend(pieces::statement(&text, first));
+        }
+        Ok((!texts.is_empty()).then_some(texts))
+    }
+
+    /// Settings, transactions and what is not for a replica: remembered or counted.
+    fn is_no_change(&mut self, kind: &Kind, place: Place) -> Result<bool, Error> {
+        match kind {
+            Kind::Setting(setting) => {
+                let counted = self.point.session.set(setting).map_err(|why| self.refused(why, place))?;
+                self.follow_session();
+                if let Some(kind) = counted {
+                    self.skip(&kind);
+                }
+            }
+            Kind::ResetAll { discard } => {
+                self.point.session.reset_all(*discard);
+                self.follow_session();
+                self.skip("setting");
+            }
+            Kind::Transaction(what) => {
+                self.point.session.transact(what, place).map_err(|why| self.refused(why, place))?;
+                self.follow_session();
+                self.skip("transaction");
+            }
+            Kind::NotForReplica(skip) => self.skip(skip.name()),
+            Kind::CopyElsewhere => {
+                return Err(self.unsupported(
+                    "a COPY of a file, a program or a query",
+                    place,
+                    "a replica's server has no such file, and a dump runs no program there: put the rows behind `COPY … FROM stdin;`, or leave the statement out",
+                ));
+            }
+            Kind::Session(what) if self.in_database() => return Err(self.refuse_session(*what, place)),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The schema looks names up as the session in force does.
+    fn follow_session(&mut self) {
+        self.schema.set_search_path(self.point.session.path_names());
+        self.schema.set_user(self.point.session.user());
+    }
+
+    /// Shows a definition to the schema, and opens identity columns for rows with values of their own.
+    fn definition(&mut self, statement: &Statement, standard: bool) -> String {
+        let learned = self.learn(statement, standard);
+        if learned == Learned::NotUnderstood {
+            self.point.counters.not_understood += 1;
+        }
+        if self.shape.rows == RowForm::Packed {
+            // A pack says OVERRIDING SYSTEM VALUE.
+            return statement.text.clone();
+        }
+        let Some((text, columns)) = identity::by_default(&statement.text, standard) else {
+            return statement.text.clone();
+        };
+        // CREATE TABLE IF NOT EXISTS, of one that is there.
+        let nothing = learned == Learned::Nothing && dump::verb(&statement.text) == "CREATE TABLE";
+        if !nothing {
+            self.point.late_definitions |= self.point.data_seen;
+            self.remember(columns);
+        }
+        text
+    }
+
+    /// Identity columns are known by the names that they have now.
+    fn follow_identities(&mut self) {
+        for moved in self.schema.take_moved() {
+            let gone = |column: &AlwaysIdentity| match &moved {
+                Moved::TableGone(table) => column.table == *table,
+                Moved::ColumnGone(table, name) => column.table == *table && column.column == *name,
+                _ => false,
+            };
+            self.forget_identities(gone);
+            for column in &mut self.identities {
+                match &moved {
+                    Moved::Table(old, new) if column.table == *old => column.table.clone_from(new),
+                    Moved::Column(table, old, new) if column.table == *table && column.column == *old => {
+                        column.column.clone_from(new);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn forget_identities(&mut self, gone: impl Fn(&AlwaysIdentity) -> bool) {
+        let closed = self.identities.iter().take(self.point.restored).filter(|column| gone(column)).count();
+        self.identities.retain(|column| !gone(column));
+        self.point.restored -= closed;
+    }
+
+    fn learn(&mut self, statement: &Statement, standard: bool) -> Learned {
+        if statement.kind == Kind::Owner && self.schema.follows_user() {
+            self.schema.saw_role(&dump::owner(&statement.text, standard).unwrap_or_default());
+        }
+        let learned = if standard {
+            self.schema.observe_as(&statement.kind, &statement.text)
+        } else {
+            self.schema.observe_as(&statement.kind, &dump::standard_strings(&statement.text))
+        };
+        self.follow_identities();
+        match learned {
+            Learned::Nothing => {}
+            Learned::Around => self.point.post_data |= self.point.data_seen,
+            Learned::Changed | Learned::NotUnderstood => self.point.late_definitions |= self.point.data_seen,
+            Learned::Everything => {
+                self.point.late_definitions |= self.point.data_seen;
+                self.changer = Some((dump::verb(&statement.text), statement.place));
+            }
+        }
+        learned
+    }
+
+    /// Their tables' names are restored after other settings of search_path, perhaps.
+    fn remember(&mut self, columns: Vec<AlwaysIdentity>) {
+        let qualified = |mut column: AlwaysIdentity| {
+            column.table = self.schema.qualify(&column.table);
+            column
+        };
+        let columns: Vec<_> = columns.into_iter().map(qualified).collect();
+        // One that is closed already is open again.
+        self.forget_identities(|column| columns.contains(column));
+        self.identities.extend(columns);
+    }
+
+    /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
+    fn around_data(&mut self, kind: &Kind) -> Vec<String> {
+        match kind {
+            // An INSERT that is no list of literals: data, which the planner passes on as it is.
+            Kind::SequenceValue
+            | Kind::LargeObject(LargeObject::Write { .. })
+            | Kind::Insert
+            | Kind::Change
+            | Kind::Code
+            | Kind::Query => {
+                self.data_begins(None);
+                Vec::new()
+            }
+            // Large objects are made before the data and filled within it, with their owners and privileges.
+            Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
+            // These come anywhere, and become no change.
+            Kind::Setting(_) | Kind::ResetAll { .. } | Kind::Transaction(_) | Kind::NotForReplica(_) => {
+                Vec::new()
+            }
+            _ if self.point.data_seen => self.restore_identities(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn restore_identities(&mut self) -> Vec<String> {
+        let open = self.identities.get(self.point.restored..).unwrap_or_default();
+        self.point.restored = self.identities.len();
+        open.iter().map(AlwaysIdentity::set_always).collect()
+    }
+
+    fn data_begins(&mut self, at: Option<u64>) {
+        self.point.data_seen = true;
+        if self.point.data_begins.is_none() {
+            self.point.data_begins = at;
+        }
+    }
+
+    fn large_object(&mut self, part: &LargeObject, place: Place) -> Result<Option<String>, Error> {
+        match part {
+            LargeObject::Open(oid) => self.point.large_object = Some((*oid, 0)),
+            LargeObject::Close => self.point.large_object = None,
+            LargeObject::Whole => {}
+            LargeObject::Write { literal, bytes } => {
+                let Some((oid, offset)) = self.point.large_object else {
+                    return Err(self.unsupported(
+                        "lowrite outside of lo_open and lo_close",
+                        place,
+                        "dump with pg_dump 13 or later",
+                    ));
+                };
+                self.point.large_object = Some((oid, offset + bytes));
+                return Ok(Some(format!("SELECT pg_catalog.lo_put({oid}, {offset}, {literal});")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The change's text: what the statement relies on in front of it, literals in the form that needs no
+    /// setting.
+    fn complete(&self, kind: &Kind, text: String, standard: bool) -> String {
+        let text = if standard { text } else { dump::standard_strings(&text) };
+        let text = dump::without_concurrently(&text, true).unwrap_or(text);
+        let prefix = self.point.session.prefix(kind, &text, self.shape.no_owner);
+        if prefix.is_empty() { text } else { format!("{prefix}{text}") }
+    }
+
+    fn is_one_change(&self, text: &str) -> bool {
+        text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
+    }
+
+    fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
+        self.current = self.block(header, scanner)?;
+        if !self.in_database() {
+            return Ok(None);
+        }
+        let mut texts = self.settle(&Choice::Load);
+        self.point.session.touch();
+        // What came after the first rows and bears on these: a resume has to read it again.
+        self.point.late_definitions |= self.point.post_data;
+        self.data_begins(Some(header.place.offset));
+        if matches!(self.current, Current::LeftOut(_)) {
+            return Ok((!texts.is_empty()).then_some(texts));
+        }
+        // Data after what looked like its end: open the columns once more.
+        let closed = self.identities.get(..self.point.restored).unwrap_or_default();
+        texts.extend(closed.iter().map(AlwaysIdentity::set_by_default));
+        self.point.restored = 0;
+        Ok((!texts.is_empty()).then_some(texts))
+    }
+
+    fn block(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Current, Error> {
+        if !self.shape.keep_kasho && object::is_kasho_name(&header.table.name) {
+            return Ok(Current::LeftOut("row_of_kasho_table"));
+        }
+        if let Some(kind) = self.left_out(header) {
+            return Ok(Current::LeftOut(kind));
+        }
+        self.refuse_rows(header)?;
+        let (time, database) = (Arc::clone(&self.ddl_time), Arc::clone(&self.database));
+        let form = self.shape.rows;
+        let dumped = scanner.point().head;
+        match TablePlan::new(header, &self.schema, dumped, *scanner.encoding(), form, time, database) {
+            Some(mut plan) => {
+                self.follow_settings(header, &mut plan);
+                let mut block = Block::plain(plan);
+                if let Some(transforms) = &self.shape.transforms {
+                    let known = self.schema.table(&header.table);
+                    block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
+                    self.refuse_untransformable(header, &block)?;
+                }
+                Ok(Current::Loading(Arc::new(block)))
+            }
+            None => {
+                let (table, at) = (header.table.to_string(), header.place);
+                Err(self.dump_error(DumpError::NoColumns { table, at }))
+            }
+        }
+    }
+
+    /// Rows go as SQL where settings change how their values are read, or where it is the server that finds their table.
+    fn follow_settings(&self, header: &CopyHeader, plan: &mut TablePlan) {
+        plan.settings = Arc::from(self.point.session.prefix_of_rows());
+        plan.sql_only |= self.point.session.bears_on_rows(self.schema.table(&header.table));
+        let resolved = self.schema.resolve(&header.table);
+        if !resolved.certain {
+            plan.table = header.table.to_string();
+            plan.sql_only = true;
+        }
+        // It may have an identity column that takes no values without OVERRIDING SYSTEM VALUE, which a row's change cannot say.
+        plan.sql_only |= match self.schema.certainty(&resolved.name) {
+            Certainty::Hazy => true,
+            Certainty::Unknown => !self.identities.is_empty(),
+            Certainty::Table | Certainty::NoTable | Certainty::NotSeen => false,
+        };
+    }
+
+    fn skip(&mut self, kind: &str) {
+        self.skip_many(kind, 1);
+    }
+
+    fn skip_many(&mut self, kind: &str, count: u64) {
+        *self.point.counters.skipped.entry(kind.to_owned()).or_default() += count;
+    }
+
+    fn unsupported(&self, what: &str, at: Place, advice: &'static str) -> Error {
+        self.dump_error(DumpError::Unsupported { what: what.to_owned(), at, advice })
+    }
+
+    fn dump_error(&self, error: DumpError) -> Error {
+        Error::Dump { source_name: self.name.clone(), error }
+    }
+
+    /// Appends the change of one of the texts of [`Work::Sql`].
+    pub fn encode_sql(&self, out: &mut Vec<u8>, sequence: Sequence, text: &str) {
+        kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! Rows in COPY's text form to the changes of their plan's form.
+
+use kvbuffer::Sequence;
+
+use super::lines::Lines;
+use super::members::Rendered;
+use super::table_plan::TablePlan;
+use super::{packed, pieces, rows};
+use crate::form::RowForm;
+
+/// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`.
+pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
+    if lines.numbers.last == 1 {
+        return whole(lines, plan, first, out);
+    }
+    let (front, last) = pieces::split(lines);
+    if front.rows > 0 {
+        whole(front, plan, first, out);
+    }
+    if let Some(sequence) = first.checked_add(front.numbers.all) {
+        pieces::row(last, (front.rows as u32, front.bytes.len()), front.numbers.all, plan, sequence, out);
+    }
+}
+
+/// Each row, or each pack, as one change.
+fn whole(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
+    match plan.form {
+        RowForm::Single if plan.sql_only => packed::render(lines, plan, first, out),
+        RowForm::Single => rows::render(lines.bytes, lines.crlf, plan, first, out),
+        RowForm::Packed => packed::render(lines, plan, first, out),
+    }
+}

@@ -1,0 +1,134 @@
+//! What the rows of one block become.
+
+use std::sync::Arc;
+
+use dump::{CopyColumns, CopyHeader, Encoding, Schema, TypeClass, quote_name};
+use kvbuffer::MAX_WIRE_SIZE;
+
+use super::literals::{Takes, Trust};
+use crate::form::RowForm;
+
+/// What the rows of one block become: the same for every slab of it.
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    /// The table as the changes name it: schema-qualified, in quotes where SQL needs them.
+    pub table: String,
+    /// The columns in the order of the fields, in quotes where SQL needs them.
+    pub columns: Vec<String>,
+    /// What each field is, in the same order.
+    pub classes: Vec<TypeClass>,
+    /// The form of the rows.
+    pub form: RowForm,
+    /// The types of the fields, in the same order, where all can be elements of arrays; else empty.
+    pub elements: Vec<&'static str>,
+    /// Packed, but each row by itself: they are values without names for columns that may come in another order, so the
+    /// replica may take one row and refuse the next.
+    pub alone: bool,
+    /// Indexes, among the values of an INSERT, of columns that PostgreSQL computes: they are no fields.
+    pub generated: Vec<usize>,
+    /// What each field takes of the literals of an INSERT that have a type of their own, in the same order.
+    pub takes: Vec<Takes>,
+    /// Rows may be refused because others are there: a constraint demands it, or nobody knows.
+    pub unique: bool,
+    /// Settings that go in front of a row that is SQL text, each as `SET LOCAL …;` with its line end.
+    pub settings: Arc<str>,
+    /// Every row is SQL text, whatever it holds.
+    pub sql_only: bool,
+    /// The encoding of the fields.
+    pub encoding: Encoding,
+    /// `time` of a change that is SQL text (a row without columns is one).
+    pub ddl_time: Arc<str>,
+    /// `database` of such a change.
+    pub database: Arc<str>,
+}
+
+impl TablePlan {
+    /// Plans the block `header` by what `schema` knows of its table. `dumped` says that the script has pg_dump's head.
+    ///
+    /// Returns `None` when a block of COPY names no columns and the table's definition was not seen. Rows of such an INSERT are
+    /// SQL text.
+    #[must_use]
+    pub fn new(
+        header: &CopyHeader,
+        schema: &Schema,
+        dumped: bool,
+        encoding: Encoding,
+        form: RowForm,
+        ddl_time: Arc<str>,
+        database: Arc<str>,
+    ) -> Option<Self> {
+        let known = schema.table(&header.table);
+        let all = |table: &dump::Table| -> Vec<String> {
+            table.columns.iter().map(|column| column.name.clone()).collect()
+        };
+        let find = |name: &String| known.and_then(|table| table.column(name));
+        let computed = |name: &String| find(name).is_some_and(|column| column.generated);
+        let mut sql_only = false;
+        let mut names = match (&header.columns, known) {
+            (CopyColumns::Listed(names), _) => names.clone(),
+            (CopyColumns::InOrder(width), Some(table)) => {
+                let mut names = all(table);
+                // The others take their defaults.
+                names.truncate(if *width == 0 { usize::MAX } else { *width });
+                names
+            }
+            (CopyColumns::InOrder(_), None) => {
+                sql_only = true;
+                Vec::new()
+            }
+            (CopyColumns::All | CopyColumns::Zero, Some(table)) => {
+                all(table).into_iter().filter(|name| !computed(name)).collect()
+            }
+            (CopyColumns::All, None) => return None,
+            (CopyColumns::Zero, None) | (CopyColumns::DefaultValues, _) => Vec::new(),
+        };
+        let mut generated = Vec::new();
+        if header.insert {
+            generated = (0..names.len()).filter(|index| computed(&names[*index])).collect();
+            names.retain(|name| !computed(name));
+        }
+        let in_order = matches!(header.columns, CopyColumns::InOrder(_));
+        let trust = match (dumped, schema.is_empty()) {
+            (false, _) => Trust::Nobody,
+            (true, false) => Trust::Dump,
+            (true, true) => Trust::Data,
+        };
+        let table = schema.qualify(&header.table);
+        let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
+        Some(Self {
+            form,
+            alone: form == RowForm::Packed && in_order && known.is_some_and(|table| table.order_may_differ),
+            elements: names.iter().map(|name| find(name)?.element).collect::<Option<_>>().unwrap_or_default(),
+            table: table.to_string(),
+            classes: names.iter().map(|name| find(name).map_or(TypeClass::Text, |c| c.class)).collect(),
+            columns: names.iter().map(|name| quote_name(name)).collect(),
+            generated,
+            takes: names.iter().map(|name| Takes::of(find(name), trust)).collect(),
+            unique,
+            settings: Arc::from(""),
+            sql_only,
+            encoding,
+            ddl_time,
+            database,
+        })
+    }
+
+    /// About how many bytes the changes of `rows` rows take that are `bytes` long in the dump: never much less
+    /// than they really take.
+    #[must_use]
+    pub fn estimate(&self, rows: u64, bytes: usize) -> usize {
+        let names: usize = self.columns.iter().map(|column| column.len() + 8).sum();
+        if self.form == RowForm::Packed {
+            let each = 4 + 3 * self.columns.len();
+            let alone = 300 + self.table.len() + names + 30 * self.columns.len();
+            return 2 * bytes + rows as usize * if self.alone { alone } else { each };
+        }
+        let each = 120 + self.table.len() + names + if self.sql_only { self.settings.len() } else { 0 };
+        rows as usize * each + bytes + bytes / 4
+    }
+
+    /// Whether a change can hold this statement.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
+    }
+}

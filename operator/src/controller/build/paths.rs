@@ -1,0 +1,22 @@
+//! Where things lie in the runner's pod.
+
+/// Where the volume with the dump is mounted.
+pub(super) const DUMP_MOUNT: &str = "/dump";
+/// Where the runner serves its metrics.
+pub(super) const METRICS_PORT: i32 = 9187;
+/// The folder of the certificates for Redis.
+pub(super) const REDIS_CA_MOUNT: &str = "/etc/pg-bootstrap/redis-ca";
+/// The certificates for Redis.
+pub(super) const REDIS_CA_FILE: &str = "/etc/pg-bootstrap/redis-ca/ca.crt";
+/// The folder of the certificates for S3.
+pub(super) const S3_CA_MOUNT: &str = "/etc/pg-bootstrap/s3-ca";
+/// The certificates for S3.
+pub(super) const S3_CA_FILE: &str = "/etc/pg-bootstrap/s3-ca/ca.crt";
+/// The folder of the configuration of transforms.
+pub(super) const TRANSFORM_MOUNT: &str = "/etc/pg-bootstrap/transform";
+/// The configuration of transforms.
+pub(super) const TRANSFORM_FILE: &str = "/etc/pg-bootstrap/transform/transforms.yml";
+/// The folder of the key of transforms.
+pub(super) const TRANSFORM_KEY_MOUNT: &str = "/etc/pg-bootstrap/transform-key";
+/// The key of transforms.
+pub(super) const TRANSFORM_KEY_FILE: &str = "/etc/pg-bootstrap/transform-key/key";

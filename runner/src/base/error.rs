@@ -1,0 +1,174 @@
+//! What can go wrong, what of it may pass, and the exit code that tells.
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use source::error::chain;
+
+/// Why a run ended without being done.
+///
+/// Messages name the place (file, offset, table, row, column) and what to do; they never hold values of cells
+/// or secrets.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Options that are wrong, or do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// The dump cannot become changes.
+    #[error(transparent)]
+    Convert(#[from] convert::error::Error),
+    /// The dump cannot be opened or read.
+    #[error(transparent)]
+    Source(#[from] source::error::Error),
+    /// The checkpoint is of another dump or configuration, or cannot be read.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// More rows were rejected than allowed.
+    #[error(
+        "{rejected} rows were rejected, more than --max-errors {allowed}; see the reject file for each of them"
+    )]
+    TooManyRejected {
+        /// Rows rejected.
+        rejected: u64,
+        /// Rows allowed.
+        allowed: u64,
+    },
+    /// Redis, for good or for longer than was to be waited.
+    #[error("{context}")]
+    Redis {
+        /// What was done.
+        context: String,
+        /// What Redis, or the way to it, says.
+        #[source]
+        error: Box<kvbuffer::Error>,
+    },
+    /// Redis is there, and not fit for the buffer.
+    #[error("Redis at {address} cannot hold the buffer: {what}")]
+    Refused {
+        /// Its address, without secrets.
+        address: String,
+        /// Why not, and what to do.
+        what: String,
+    },
+    /// Another bootstrap writes into the buffer.
+    #[error("another bootstrap is writing into this buffer: {0}; wait for its end, or stop it")]
+    Busy(String),
+    /// Redis lost what it had acknowledged, and the dump cannot be read again from here.
+    #[error("Redis lost data that it had acknowledged: {0}")]
+    Lost(String),
+    /// Redis had no room for too long.
+    #[error(
+        "Redis has had no room for {waited} s; nothing frees the set before the consumer may stream: give Redis more memory, then start again"
+    )]
+    Full {
+        /// Seconds.
+        waited: u64,
+    },
+    /// What lies in Redis at the end is not what was sent.
+    #[error("verification failed: {0}")]
+    Verification(String),
+    /// The change stream is in a state in which this bootstrap can neither begin nor end.
+    #[error("{0}")]
+    ChangeStreamState(String),
+    /// The change stream did not answer for too long.
+    #[error("cannot {action}: the change stream at {address} is away, tried for {waited} s: {why}")]
+    ChangeStreamAway {
+        /// What was to be done.
+        action: &'static str,
+        /// Its address.
+        address: String,
+        /// Seconds.
+        waited: u64,
+        /// The last failure.
+        why: String,
+    },
+    /// A file of this machine cannot be written.
+    #[error("{action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        error: std::io::Error,
+    },
+    /// Nobody reads standard output any more, where the changes go.
+    #[error("nobody reads standard output any more")]
+    ReaderGone,
+    /// Stopped by a signal; everything durable is in the checkpoint.
+    #[error("stopped by {0}; called again, without --restart, the command goes on from the checkpoint")]
+    Stopped(Signal),
+    /// A thread of ours panicked.
+    #[error("internal error: {0}")]
+    Panic(String),
+}
+
+/// A signal that ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
+    }
+}
+
+impl Error {
+    /// Whether the same command may succeed later. Everything else needs somebody to change something.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.exit_code(), 10..=13)
+    }
+
+    /// The exit code, as docs/exit-codes.md lists them.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Convert(error) => match error {
+                convert::error::Error::Usage(_) | convert::error::Error::NothingChosen(_) => 2,
+                convert::error::Error::Dump { .. } => 3,
+                convert::error::Error::Range(_) => 4,
+            },
+            Self::Source(error) => match error {
+                source::error::Error::Usage(_) => 2,
+                source::error::Error::Compression { .. }
+                | source::error::Error::UnknownCompression { .. } => 3,
+                source::error::Error::OtherDump(_) => 5,
+                source::error::Error::Read { .. } => 10,
+                source::error::Error::Internal(_) => 101,
+            },
+            Self::ChangeStreamState(_) => 4,
+            Self::Checkpoint(_) => 5,
+            Self::TooManyRejected { .. } => 6,
+            Self::Redis { error, .. } => match error.kind() {
+                kvbuffer::ErrorKind::InvalidUrl { .. } | kvbuffer::ErrorKind::InvalidRun => 2,
+                kvbuffer::ErrorKind::OutOfMemory => 12,
+                kvbuffer::ErrorKind::LeaseLost => 11,
+                kind if kind.is_retryable() => 11,
+                _ => 7,
+            },
+            Self::Refused { .. } => 7,
+            Self::Verification(_) => 8,
+            Self::File { .. } => 9,
+            Self::Busy(_) | Self::Lost(_) => 11,
+            Self::Full { .. } => 12,
+            Self::ChangeStreamAway { .. } => 13,
+            Self::Panic(_) => 101,
+            // What a shell says of a program that SIGPIPE has ended.
+            Self::ReaderGone => 141,
+            Self::Stopped(Signal::Interrupt) => 130,
+            Self::Stopped(Signal::Terminate) => 143,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Buffers between the threads.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Buffers that wait to be used again.
+#[derive(Debug)]
+pub struct Spares<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Default for Spares<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for Spares<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Spares<T> {
+    /// Keeps a buffer.
+    pub fn put(&self, spare: T) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
+    }
+
+    /// One that was kept.
+    #[must_use]
+    pub fn get(&self) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}

@@ -1,0 +1,74 @@
+//! Ending a run early: by SIGINT or SIGTERM.
+
+use tokio::sync::watch;
+
+use crate::base::error::{Error, Signal};
+
+/// Whether the run is to end; clones see the same.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<Option<Signal>>);
+
+impl Stop {
+    /// One that the returned sender sets.
+    #[must_use]
+    pub fn new() -> (watch::Sender<Option<Signal>>, Self) {
+        let (set, seen) = watch::channel(None);
+        (set, Self(seen))
+    }
+
+    /// The signal, if one came.
+    #[must_use]
+    pub fn requested(&self) -> Option<Signal> {
+        *self.0.borrow()
+    }
+
+    /// Waits for a signal.
+    pub async fn wait(&self) -> Signal {
+        let mut seen = self.0.clone();
+        loop {
+            if let Some(signal) = *seen.borrow_and_update() {
+                return signal;
+            }
+            if seen.changed().await.is_err() {
+                // Nobody is left who could say stop.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Sleeps, unless a signal comes.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub async fn sleep(&self, duration: std::time::Duration) -> Result<(), Error> {
+        tokio::select! {
+            signal = self.wait() => Err(Error::Stopped(signal)),
+            () = tokio::time::sleep(duration) => Ok(()),
+        }
+    }
+
+    /// Listens for SIGINT and SIGTERM. A second one ends the process at once.
+    ///
+    /// # Errors
+    /// When the system lets nobody listen.
+    pub fn on_signals() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (set, stop) = Self::new();
+        tokio::spawn(async move {
+            loop {
+                let signal = tokio::select! {
+                    _ = interrupt.recv() => Signal::Interrupt,
+                    _ = terminate.recv() => Signal::Terminate,
+                };
+                if set.borrow().is_some() {
+                    std::process::exit(Error::Stopped(signal).exit_code().into());
+                }
+                tracing::warn!(%signal, "stopping: what is in flight is still awaited; a second signal ends at once");
+                let _ = set.send(Some(signal));
+            }
+        });
+        Ok(stop)
+    }
+}

@@ -1,0 +1,245 @@
+//! The commands: what was typed, what it means, and its dispatch.
+
+pub mod cli;
+pub mod config;
+pub mod inspect;
+pub mod load;
+pub mod ranges;
+pub mod transform;
+pub mod verify;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use clap::CommandFactory;
+
+use crate::base::error::{self, Error};
+use crate::base::stop::Stop;
+use crate::load::config::{Config, Target};
+use crate::load::progress::Progress;
+use crate::show::status::report::Reporter;
+use crate::show::summary::{self, Ending};
+use crate::show::telemetry::LogFormat;
+use crate::show::{log, metrics, status, telemetry, terminal};
+use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand};
+use convert::form::RowForm;
+use load::Outcome;
+
+/// Does what the command line says and returns the exit code.
+pub async fn run(cli: Cli) -> u8 {
+    // One cryptography for Redis, S3 and everything else that speaks TLS. Whoever was first is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = match &cli.command {
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "pg-bootstrap-sync", &mut script);
+            say(&String::from_utf8_lossy(&script))
+        }
+        Some(Command::Verify(args)) => {
+            telemetry::init(args.log_format, args.quiet);
+            verify(args).await
+        }
+        Some(Command::Inspect(args)) => {
+            telemetry::init(args.load.log_format, args.load.quiet);
+            inspect(args).await
+        }
+        Some(Command::Transform(command)) => {
+            let args = command.load();
+            telemetry::init(args.log_format, args.quiet);
+            transform(command).await
+        }
+        Some(Command::Ranges(args)) => {
+            telemetry::init(LogFormat::Text, false);
+            ranges(args).await
+        }
+        None => {
+            telemetry::init(cli.load.log_format, cli.load.quiet);
+            load(&cli.load).await
+        }
+    };
+    match result {
+        Ok(()) => 0,
+        // As other programs that nobody reads any more.
+        Err(error @ Error::ReaderGone) => error.exit_code(),
+        Err(error) => {
+            let code = error.exit_code();
+            let text = error::chain(&error);
+            tracing::error!(exit_code = code, retryable = error.is_retryable(), "{text}");
+            code
+        }
+    }
+}
+
+async fn load(args: &LoadArgs) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let (config, status) = (config::load(args)?, config::status(args)?);
+    let (progress, shown) = show_progress(args).await?;
+    if config.shape.rows == RowForm::Packed {
+        tracing::info!("{}", summary::PACKED);
+    }
+    let result = reported(&config, status, &progress, &stop).await;
+    shown.end().await;
+    let unread = matches!(result, Err(Error::ReaderGone));
+    if !args.quiet && !unread && progress.details().begun {
+        let (first, ending) = match &result {
+            Ok(outcome) => (Some(outcome.first), outcome.ending),
+            Err(_) => (None, Ending::Stopped),
+        };
+        show_summary(&config, args.log_format, &summary::text(&progress, first, ending, config.shape.rows));
+    }
+    result.map(|_| ())
+}
+
+async fn verify(args: &LoadArgs) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = verify::config(args)?;
+    let (progress, shown) = show_progress(args).await?;
+    let result = match transform::prepare(&config, &stop).await {
+        Ok(config) => verify::verify(&config, &progress, &stop).await,
+        Err(error) => Err(error),
+    };
+    shown.end().await;
+    let report = result?;
+    if !args.quiet {
+        say(&report.text())?;
+    }
+    report.verdict()
+}
+
+async fn inspect(args: &InspectArgs) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = inspect::config(&args.load)?;
+    let (progress, shown) = show_progress(&args.load).await?;
+    let result = inspected(&config, &progress, &stop).await;
+    shown.end().await;
+    let (report, failed) = result?;
+    let said = match args.format {
+        ListFormat::Text => report.text(),
+        ListFormat::Json => report.json(),
+    };
+    say(&said)?;
+    failed.map_or(Ok(()), Err)
+}
+
+async fn inspected(
+    config: &Config,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<(inspect::report::Report, Option<Error>), Error> {
+    let config = transform::prepare(config, stop).await?;
+    let config = transform::rehearse(&config, stop).await?;
+    inspect::inspect(&config, progress, stop).await
+}
+
+async fn transform(command: &TransformCommand) -> Result<(), Error> {
+    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let config = inspect::config(command.load())?;
+    let text = match command {
+        TransformCommand::Check(_) => transform::check(&config, &stop).await?,
+        TransformCommand::Suggest(_) => transform::suggest(&config, &stop).await?,
+        TransformCommand::Preview(args) => transform::preview(&config, args.rows_per_table, &stop).await?,
+    };
+    say(&text)
+}
+
+async fn ranges(args: &RangesArgs) -> Result<(), Error> {
+    let said = match &args.command {
+        None => ranges::list(&args.kv, args.format).await?,
+        Some(RangesCommand::Purge { run_id, kv }) => {
+            let deleted = ranges::purge(kv, run_id).await?;
+            format!("purged run {run_id}: {deleted} entries\n")
+        }
+    };
+    say(&said)
+}
+
+/// Prints what was asked for. A reader that went away has seen enough; whatever else keeps it from arriving is an error:
+/// what is only in part there may read as a whole.
+fn say(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::File { action: "write to", path: "standard output".into(), error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What shows the progress, until it is ended.
+struct Shown(tokio::task::JoinHandle<()>);
+
+impl Shown {
+    async fn end(self) {
+        self.0.abort();
+        // Aborted tasks are dropped when awaited: only then is the bar gone.
+        let _ = self.0.await;
+    }
+}
+
+/// Shows progress as the options say: metrics, and a bar or log lines.
+async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error> {
+    let progress = Arc::new(Progress::default());
+    if let Some(address) = args.metrics_addr {
+        let bound = metrics::serve(address, Arc::clone(&progress)).await?;
+        tracing::info!(address = %bound, "metrics at /metrics");
+    }
+    let shown = if terminal::wanted(args.progress, args.quiet) {
+        tokio::spawn(terminal::show(Arc::clone(&progress)))
+    } else {
+        tokio::spawn(log::show(Arc::clone(&progress)))
+    };
+    Ok((progress, Shown(shown)))
+}
+
+/// The load, with its state in Kubernetes where that is wanted.
+async fn reported(
+    config: &Config,
+    status: Option<status::Target>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
+    let ttl = match &config.target {
+        Target::Redis(target) => Some(target.ttl),
+        _ => None,
+    };
+    let reporter = match status {
+        Some(target) => Some(Reporter::start(target, ttl, Arc::clone(progress)).await?),
+        None => None,
+    };
+    let result = looked_at(config, progress, stop).await;
+    if let Some(reporter) = reporter {
+        reporter.finish(result.as_ref().err().map(|error| error::chain(error))).await;
+    }
+    result
+}
+
+/// The load, once it is known that there is a dump.
+async fn looked_at(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    load::look(config, stop).await?;
+    let config = transform::prepare(config, stop).await?;
+    announced(&config, progress, stop).await
+}
+
+/// The load, between what the change stream is told.
+async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    let Some(stream) = &config.change_stream else { return load::load(config, None, progress, stop).await };
+    let begun = if stream.start { Some(stream.start(progress, stop).await?) } else { None };
+    let outcome = load::load(config, begun, progress, stop).await?;
+    if stream.complete {
+        stream.complete(progress, stop).await?;
+    }
+    Ok(outcome)
+}
+
+/// To standard output, unless that is where the changes go. Standard error holds nothing but JSON where that was
+/// asked for.
+fn show_summary(config: &Config, format: LogFormat, text: &str) {
+    if matches!((&config.target, format), (Target::Stdout, LogFormat::Json)) {
+        return tracing::info!("{text}");
+    }
+    // A reader that went away misses it; nothing else depends on it.
+    let _ = match config.target {
+        Target::Stdout => std::io::stderr().write_all(text.as_bytes()),
+        _ => std::io::stdout().write_all(text.as_bytes()),
+    };
+}

@@ -1,0 +1,340 @@
+//! The command line, checked: what is to be done, without contradictions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
+
+use crate::base::error::Error;
+use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
+use crate::commands::transform;
+use crate::load::config::{Config, Rejects, Resume, Target};
+use crate::load::sink::target::{HighWater, RedisTarget};
+use convert::selection::{Sections, Selection, Words};
+use convert::shape::Shape;
+use convert::transforms::Transforms;
+use source::Location;
+use source::object::Access;
+
+mod files;
+mod kasho;
+
+pub use kasho::status;
+
+/// Checks the options of a load.
+///
+/// # Errors
+/// [`Error::Usage`] that names the option and what it takes.
+pub fn load(args: &LoadArgs) -> Result<Config, Error> {
+    let name = args.dump_file.as_deref().ok_or_else(|| usage("--dump-file is missing"))?;
+    let target = target(args)?;
+    let rejects = rejects(args)?;
+    let shape = Shape {
+        rows: args.rows.into(),
+        ddl_time: ddl_time(&args.ddl_time)?,
+        no_owner: args.no_owner,
+        no_privileges: args.no_privileges,
+        keep_kasho: args.keep_kasho_objects,
+        selection: selection(args)?,
+        transforms: transforms(args)?.map(Arc::new),
+        skip_rows: args.on_error == OnError::Skip,
+        silent_triggers: args.silent_triggers,
+    };
+    let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
+    let first = args.first_sequence.map(first_sequence).transpose()?;
+    let workers = args
+        .workers
+        .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
+    let location = Location::parse(name, &s3(args, name)?)?;
+    files::check(args, &location)?;
+    Ok(Config {
+        location,
+        snapshot_lsn,
+        target,
+        shape: Arc::new(shape),
+        first,
+        gap: args.sequence_gap,
+        rejects,
+        resume: Resume {
+            write: args.checkpoint.clone(),
+            from: args.resume_from.clone(),
+            restart: args.restart,
+            restart_once: restart_once(args)?,
+        },
+        batch_size: args.batch_size as usize,
+        workers,
+        max_rate: args.max_rate,
+        change_stream: kasho::change_stream(args, snapshot_lsn)?,
+        require_decision: args.require_decision,
+    })
+}
+
+/// What becomes of values.
+fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
+    if args.require_decision && args.transform_config.is_none() {
+        return Err(usage("--require-decision needs --transform-config, where the decisions are"));
+    }
+    let Some(config) = &args.transform_config else {
+        return match (&args.transform_key_file, args.insecure_unkeyed) {
+            (None, false) => Ok(None),
+            (Some(_), _) => Err(usage("--transform-key-file has a meaning only with --transform-config")),
+            (None, true) => Err(usage("--insecure-unkeyed has a meaning only with --transform-config")),
+        };
+    };
+    match (&args.transform_key_file, args.insecure_unkeyed) {
+        (None, false) => Err(usage(
+            "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
+        )),
+        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
+        (key, _) => transform::read(config, key.as_deref()).map(Some),
+    }
+}
+
+/// What is loaded of the dump.
+fn selection(args: &LoadArgs) -> Result<Selection, Error> {
+    let chosen = |section| args.section.contains(&section);
+    let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {
+        (true, ..) => Some(Sections { data: false, no_refresh: true, ..Sections::ALL }),
+        (_, true, _) => Some(Sections { data: true, ..Sections::default() }),
+        (_, _, []) => None,
+        _ => Some(Sections {
+            pre_data: chosen(Section::PreData),
+            data: chosen(Section::Data),
+            post_data: chosen(Section::PostData),
+            no_refresh: false,
+        }),
+    };
+    Ok(Selection::new(&Words {
+        tables: &args.table,
+        exclude_tables: &args.exclude_table,
+        schemas: &args.schema,
+        exclude_schemas: &args.exclude_schema,
+        sections: sections.filter(|sections| *sections != Sections::ALL),
+        database: args.database.as_deref(),
+    })?)
+}
+
+/// A word for one beginning. It lies in the registry of runs, so it needs Redis.
+fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
+    let Some(token) = &args.restart_once else { return Ok(None) };
+    if args.output.is_some() || args.dry_run {
+        return Err(usage("--restart-once needs Redis, which remembers the token: use --restart"));
+    }
+    let visible = token.chars().all(|character| character.is_ascii_graphic());
+    if !visible || !(1..=200).contains(&token.len()) {
+        return Err(usage(format!("--restart-once {token:?} is not 1 to 200 visible ASCII characters")));
+    }
+    Ok(Some(token.clone()))
+}
+
+/// How to reach S3, where that is where the dump lies.
+fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
+    let given = [
+        ("--s3-endpoint", args.s3_endpoint.is_some()),
+        ("--s3-region", args.s3_region.is_some()),
+        ("--s3-path-style", args.s3_path_style),
+        ("--s3-ca-file", args.s3_ca_file.is_some()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
+        return Err(usage(format!("{option} has a meaning only with --dump-file s3://bucket/key")));
+    }
+    Ok(Access {
+        endpoint: args.s3_endpoint.clone(),
+        region: args.s3_region.clone(),
+        path_style: args.s3_path_style,
+        ca_file: args.s3_ca_file.clone(),
+        retry: duration("--retry-timeout", &args.retry_timeout)?,
+    })
+}
+
+/// Renewed every few seconds, by a process that may have to wait for its turn.
+const SHORTEST_TTL: Duration = Duration::from_secs(60);
+
+fn usage(message: impl Into<String>) -> Error {
+    Error::Usage(message.into())
+}
+
+fn target(args: &LoadArgs) -> Result<Target, Error> {
+    if args.dry_run {
+        return Ok(Target::Nowhere);
+    }
+    match args.output.as_deref() {
+        Some("-") if args.checkpoint.is_some() || args.resume_from.is_some() => {
+            return Err(usage(
+                "--output - cannot be resumed: --checkpoint and --resume-from need --output FILE or Redis",
+            ));
+        }
+        Some("-") => return Ok(Target::Stdout),
+        Some(path) => return Ok(Target::File(path.into())),
+        None => {}
+    }
+    if args.kv.kv_url.is_none() {
+        return Err(usage(
+            "--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none",
+        ));
+    }
+    let (mut connect, keys) = connection(&args.kv)?;
+    let retry = duration("--retry-timeout", &args.retry_timeout)?;
+    connect.connect_timeout = connect.connect_timeout.min(retry);
+    Ok(Target::Redis(Box::new(RedisTarget {
+        connect,
+        keys,
+        ttl: ttl(&args.ttl)?,
+        run: args.run_id.clone(),
+        publish: args.publish == Publish::Always,
+        allow_eviction: args.allow_eviction,
+        beside_other_runs: args.beside_other_runs,
+        allow_live_entries: args.allow_live_entries,
+        high_water: args.memory_high_water.as_deref().map(high_water).transpose()?,
+        retry,
+        full: duration("--full-timeout", &args.full_timeout)?,
+    })))
+}
+
+/// How to reach Redis, and the keys there.
+///
+/// # Errors
+/// [`Error::Usage`] when no address is given, or the password's file cannot be read.
+pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
+    let missing = || usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis?");
+    let url = args.kv_url.as_deref().ok_or_else(missing)?;
+    let mut connect = ConnectOptions::new(url);
+    connect.username.clone_from(&args.kv_username);
+    connect.password = args.kv_password_file.as_deref().map(password).transpose()?;
+    connect.ca_file.clone_from(&args.kv_ca_file);
+    connect.client_cert_file.clone_from(&args.kv_cert_file);
+    connect.client_key_file.clone_from(&args.kv_key_file);
+    Ok((connect, Keys::new(&args.kv_key)))
+}
+
+fn password(path: &std::path::Path) -> Result<String, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| usage(format!("--kv-password-file {} cannot be read: {error}", path.display())))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+fn rejects(args: &LoadArgs) -> Result<Rejects, Error> {
+    match (args.on_error, &args.reject_file) {
+        (OnError::Skip, None) => {
+            Err(usage("--on-error skip needs --reject-file: a row that is set aside must not be lost"))
+        }
+        (OnError::Stop, Some(_)) => Err(usage("--reject-file has a meaning only with --on-error skip")),
+        (_, file) => Ok(Rejects { file: file.clone(), most: args.max_errors }),
+    }
+}
+
+fn snapshot_lsn(text: &str) -> Result<Lsn, Error> {
+    let lsn: Lsn = text.parse().map_err(|_| {
+        usage(format!("--snapshot-lsn {text} is not a WAL position: two hexadecimal numbers and a slash, like 16/B374D848"))
+    })?;
+    match lsn.score() {
+        Some(_) => Ok(lsn),
+        None => Err(usage(format!("--snapshot-lsn {text} is higher than the buffer's scores can express"))),
+    }
+}
+
+fn first_sequence(number: u64) -> Result<Sequence, Error> {
+    Sequence::new(number).ok_or_else(|| {
+        usage(format!("--first-sequence {number} is not between 1 and {}", Sequence::MAX.get()))
+    })
+}
+
+/// RFC 3339, checked by its shape and its ranges: a time that the consumer cannot read loses the entry.
+fn ddl_time(text: &str) -> Result<String, Error> {
+    let readable = kvbuffer::Timestamp::parse(text).is_some();
+    if readable {
+        Ok(text.to_owned())
+    } else {
+        Err(usage(format!("--ddl-time {text} is not RFC 3339, like 2026-01-02T03:04:05Z")))
+    }
+}
+
+/// A number with a unit: `500ms`, `30s`, `10m`, `24h`, `7d`.
+fn duration(option: &str, text: &str) -> Result<Duration, Error> {
+    let (number, unit) = split_unit(text);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => f64::NAN,
+    };
+    number
+        .map(|number| number * seconds)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| usage(format!("{option} {text} is not a duration, like 500ms, 30s, 10m, 24h or 7d")))
+}
+
+/// A shorter one lets the set expire, everybody's entries with it, before it is renewed.
+fn ttl(text: &str) -> Result<Duration, Error> {
+    let ttl = duration("--ttl", text)?;
+    let long_enough = Some(ttl).filter(|ttl| *ttl >= SHORTEST_TTL);
+    long_enough.ok_or_else(|| {
+        usage(format!("--ttl {text} is too short: the set expires after it, so give at least 1m"))
+    })
+}
+
+fn high_water(text: &str) -> Result<HighWater, Error> {
+    let (number, unit) = split_unit(text);
+    let scale = match unit {
+        "%" => {
+            let share = number.filter(|share| *share > 0.0 && *share <= 100.0);
+            return share
+                .map(|share| HighWater::Share(share / 100.0))
+                .ok_or_else(|| usage(format!("--memory-high-water {text} is not between 0% and 100%")));
+        }
+        "" | "B" => 1.0,
+        "KiB" | "k" | "K" => 1024.0,
+        "MiB" | "M" => 1024.0 * 1024.0,
+        "GiB" | "G" => 1024.0 * 1024.0 * 1024.0,
+        "TiB" | "T" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => f64::NAN,
+    };
+    number
+        .map(|number| number * scale)
+        .filter(|bytes| *bytes >= 1.0)
+        .map(|bytes| HighWater::Bytes(bytes as u64))
+        .ok_or_else(|| {
+            usage(format!("--memory-high-water {text} is not a size, like 8GiB, or a share, like 90%"))
+        })
+}
+
+fn split_unit(text: &str) -> (Option<f64>, &str) {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    (text[..end].parse().ok(), text[end..].trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes() {
+        assert_eq!(duration("--ttl", "24h").unwrap(), Duration::from_secs(86400));
+        assert_eq!(duration("--ttl", "1.5s").unwrap(), Duration::from_millis(1500));
+        for wrong in ["", "h", "0s", "1y", "-1s", "1 2"] {
+            let message = duration("--ttl", wrong).unwrap_err().to_string();
+            assert!(message.contains("--ttl"), "{message}");
+        }
+        assert_eq!(high_water("90%").unwrap(), HighWater::Share(0.9));
+        assert_eq!(high_water("1.5GiB").unwrap(), HighWater::Bytes(3 << 29));
+        assert!(high_water("120%").is_err());
+        assert!(high_water("12 apples").is_err());
+        assert!(ttl("1m").is_ok());
+        assert!(ttl("59s").is_err());
+        assert!(ttl("0.1ms").is_err());
+    }
+
+    #[test]
+    fn positions() {
+        assert!(snapshot_lsn("16/B374D848").is_ok());
+        assert!(snapshot_lsn("0/BOOTSTRAP1").is_err());
+        assert!(snapshot_lsn("FFFFFFFF/FFFFFFFF").is_err());
+        assert!(first_sequence(0).is_err());
+        assert!(ddl_time("2026-01-02").is_err());
+        assert!(ddl_time("2026-01-02T03:04:05+01:00").is_ok());
+    }
+}

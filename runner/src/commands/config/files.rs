@@ -1,0 +1,76 @@
+//! The files that a load reads and writes: none of them may be another one of them.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::error::Error;
+use crate::commands::cli::LoadArgs;
+use source::Location;
+
+/// A file and the option that names it.
+struct Named<'a> {
+    option: &'static str,
+    path: &'a Path,
+    written: bool,
+}
+
+/// Checks that nothing is written over the dump, nor over something else that is read or written.
+///
+/// # Errors
+/// [`Error::Usage`] that names both options.
+pub(super) fn check(args: &LoadArgs, location: &Location) -> Result<(), Error> {
+    let files = named(args, location);
+    for (index, file) in files.iter().enumerate() {
+        let same = |other: &&Named<'_>| (file.written || other.written) && is_same(file, other);
+        if let Some(other) = files[index + 1..].iter().find(same) {
+            return Err(Error::Usage(format!(
+                "{} and {} are the same file, {}: one would overwrite the other",
+                file.option,
+                other.option,
+                other.path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
+    let dump = match location {
+        Location::File(path) => Some(path.as_path()),
+        Location::Object(_) | Location::Pipe(_) => None,
+    };
+    let output = args.output.as_deref().filter(|path| *path != "-").map(Path::new);
+    let files = [
+        ("--dump-file", dump, false),
+        ("--kv-password-file", args.kv.kv_password_file.as_deref(), false),
+        ("--kv-ca-file", args.kv.kv_ca_file.as_deref(), false),
+        ("--kv-cert-file", args.kv.kv_cert_file.as_deref(), false),
+        ("--kv-key-file", args.kv.kv_key_file.as_deref(), false),
+        ("--s3-ca-file", args.s3_ca_file.as_deref(), false),
+        ("--resume-from", args.resume_from.as_deref(), false),
+        ("--output", output, true),
+        ("--reject-file", args.reject_file.as_deref(), true),
+        ("--checkpoint", args.checkpoint.as_deref(), true),
+    ];
+    let present = |(option, path, written)| Some(Named { option, path: path?, written });
+    files.into_iter().filter_map(present).collect()
+}
+
+fn is_same(a: &Named<'_>, b: &Named<'_>) -> bool {
+    // Going on from a checkpoint and writing the next one in its place is what they are for.
+    if (a.option, b.option) == ("--resume-from", "--checkpoint") {
+        return false;
+    }
+    match (a.path.metadata(), b.path.metadata()) {
+        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Err(_), Err(_)) => resolved(a.path) == resolved(b.path),
+        _ => false,
+    }
+}
+
+/// The path of a file that is not there yet, in its folder's own spelling.
+fn resolved(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    path.file_name().map_or_else(|| path.to_owned(), |name| folder.join(name))
+}

@@ -1,0 +1,285 @@
+//! What is in a dump, and what its load will take.
+//!
+//! ```text
+//! dump ─▶ Pipeline, as in a load ─▶ counted ─▶ Report
+//! ```
+//!
+//! # Guarantees
+//!
+//! - It counts what a load with the same options makes: the same pipeline makes the same changes, and they are
+//!   dropped.
+//! - Nothing is written and nobody is asked but the source.
+//! - Memory is bounded by the pipeline, the tables and the kinds of statements.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use kvbuffer::{ChangeData, Sequence, decode};
+
+use crate::base::error::{self, Error};
+use crate::base::stop::Stop;
+use crate::commands::cli::LoadArgs;
+use crate::commands::config;
+use crate::load::config::Config;
+use crate::load::progress::Progress;
+use crate::read::item::{Converted, Item, Mark};
+use crate::read::pipeline::Pipeline;
+use crate::read::task::{Start, Task};
+use convert::definitions::Definitions;
+use convert::render::Block;
+use convert::render::pieces::is_piece;
+use convert::render::transformed::Transformed;
+use convert::transforms::Transforms;
+use report::{Fault, Format, Hashing, PIECE, Report, Table};
+use source::Location;
+
+pub mod report;
+
+/// pg_dump says who made the dump in its first lines.
+const HEAD: usize = 4096;
+
+/// Checks the options of a load that is to be looked at beforehand.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub fn config(args: &LoadArgs) -> Result<Config, Error> {
+    let args = LoadArgs {
+        dry_run: true,
+        output: None,
+        restart: false,
+        restart_once: None,
+        resume_from: None,
+        checkpoint: None,
+        change_stream: None,
+        start_bootstrap: false,
+        complete_bootstrap: false,
+        snapshot_name: None,
+        status_resource: None,
+        status_run_id: None,
+        ..args.clone()
+    };
+    config::load(&args)
+}
+
+/// Reads the dump to its end, or to where it cannot be loaded any further: the report says so then, and holds what
+/// comes before.
+///
+/// # Errors
+/// [`Error`] where the dump cannot be opened, and when it is told to stop.
+pub async fn inspect(
+    config: &Config,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<(Report, Option<Error>), Error> {
+    let location = config.location.clone();
+    let opened = tokio::task::spawn_blocking(move || format(&location)).await;
+    let format = opened.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    progress.begin(None, 0, format.size);
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::clone(&config.shape),
+        start: Start::Fresh,
+        first: config.first.unwrap_or(Sequence::FIRST),
+        limit: None,
+        workers: config.workers,
+    };
+    let mut pipeline =
+        Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+    let report = Report::new(format, config.shape.rows);
+    let mut counts =
+        Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
+    let counted = counts.count(&mut pipeline, stop).await;
+    if stop.requested().is_some() {
+        // The scan thread may be deep in a read; the process ends anyway.
+        pipeline.stop();
+        counted?;
+        return Ok((counts.finish(), None));
+    }
+    let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
+    joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    let failed = counted.err();
+    counts.report.error = failed.as_ref().map(|failed| error::chain(failed));
+    if let Some(transforms) = &config.shape.transforms {
+        counts.transforms(transforms, config);
+    }
+    Ok((counts.finish(), failed))
+}
+
+/// What the file itself says. Its head is read where it can be read again.
+fn format(location: &Location) -> Result<Format, Error> {
+    if !location.is_rereadable() {
+        return Ok(Format::default());
+    }
+    let mut source = location.open()?;
+    let mut head = vec![0; HEAD];
+    let mut length = 0;
+    while length < head.len() {
+        match source.read(&mut head[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(source.error(&location.name(), error).into()),
+        }
+    }
+    let text = String::from_utf8_lossy(&head[..length]);
+    let said = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        line.map(|version| version.trim().to_owned())
+    };
+    Ok(Format {
+        size: source.size(),
+        compression: source.compression().name().to_owned(),
+        server: said("-- Dumped from database version "),
+        pg_dump: said("-- Dumped by pg_dump version "),
+    })
+}
+
+struct Counts<'a> {
+    report: Report,
+    progress: &'a Progress,
+    /// The slab before, whose end the next point tells: its table, and where it begins.
+    before: Option<(Arc<str>, u64)>,
+    tables: BTreeMap<Arc<str>, Table>,
+    /// What the blocks' rows go through, each with its table.
+    transformed: Vec<(Arc<str>, Arc<Transformed>)>,
+}
+
+impl Counts<'_> {
+    async fn count(&mut self, pipeline: &mut Pipeline, stop: &Stop) -> Result<(), Error> {
+        loop {
+            let item = tokio::select! {
+                biased;
+                signal = stop.wait() => return Err(Error::Stopped(signal)),
+                item = pipeline.items.recv() => item,
+            };
+            match item {
+                Some(Item::End { after }) => {
+                    self.moved(&after);
+                    return Ok(());
+                }
+                Some(item) => self.item(item, pipeline).await?,
+                None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+            }
+        }
+    }
+
+    async fn item(&mut self, item: Item, pipeline: &Pipeline) -> Result<(), Error> {
+        match item {
+            Item::Sql { members, after, .. } => {
+                for index in 0..members.members.len() {
+                    self.statement(members.member(index));
+                }
+                self.moved(&after);
+            }
+            Item::Rows { rows, count, table, block, before, share, .. } => {
+                self.moved(&before);
+                let converted =
+                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                self.rows((&table, &block), count, &converted);
+                self.before = Some((table, before.scan.offset));
+                pipeline.recycle(converted.rendered);
+                drop(share);
+            }
+            Item::Passed { after, .. } | Item::End { after } => self.moved(&after),
+            Item::Failed(error) => return Err(*error),
+        }
+        Ok(())
+    }
+
+    fn statement(&mut self, member: &[u8]) {
+        let text = match decode(member).map(|change| change.data) {
+            Ok(ChangeData::Ddl(ddl)) => ddl.ddl,
+            _ => String::new(),
+        };
+        let verb = if is_piece(&text) { PIECE.to_owned() } else { dump::verb(&text) };
+        *self.report.statements.entry(verb).or_default() += 1;
+        self.report.statement_bytes += member.len() as u64;
+        self.change(member.len());
+    }
+
+    fn rows(&mut self, (name, block): (&Arc<str>, &Block), count: u64, converted: &Converted) {
+        let Converted { rendered, rejects } = converted;
+        let table = self.tables.entry(Arc::clone(name)).or_insert_with(|| Table::new(name));
+        if let Some(by) = &block.transformed
+            && !self.transformed.last().is_some_and(|(_, last)| Arc::ptr_eq(last, by))
+        {
+            self.transformed.push((Arc::clone(name), Arc::clone(by)));
+        }
+        if table.columns.is_empty() && !rendered.members.is_empty() {
+            table.columns.clone_from(&block.plan.columns);
+        }
+        table.rows += count - rejects.len() as u64;
+        table.rejected += rejects.len() as u64;
+        let room = Report::FAULTS.saturating_sub(self.report.faults.len());
+        let before = table.rows + table.rejected - count;
+        self.report.faults.extend(rejects.iter().take(room).map(|reject| Fault {
+            table: name.to_string(),
+            row: before + u64::from(reject.row) + 1,
+            column: reject.column.clone(),
+            reason: reject.reason.to_string(),
+        }));
+        table.in_pieces += rendered.members.iter().filter(|member| member.pieces == 1).count() as u64;
+        table.as_sql += rendered.as_sql;
+        for index in 0..rendered.members.len() {
+            self.change(rendered.member(index).len());
+        }
+    }
+
+    /// What the transforms will take, and what they leave as it is.
+    fn transforms(&mut self, transforms: &Transforms, config: &Config) {
+        let mut hashing: BTreeMap<(Arc<str>, String), (u64, Option<f64>)> = BTreeMap::new();
+        for (table, by) in &self.transformed {
+            for (at, column, hashes) in by.hashed() {
+                let (all, seconds) = hashing.entry((Arc::clone(table), column.to_owned())).or_default();
+                *all += hashes;
+                seconds.get_or_insert_with(|| {
+                    let begin = Instant::now();
+                    by.hash_once(at);
+                    begin.elapsed().as_secs_f64()
+                });
+            }
+        }
+        let hashing = hashing.into_iter().map(|((table, column), (hashes, seconds))| Hashing {
+            table: table.to_string(),
+            column,
+            hashes,
+            seconds_each: seconds.unwrap_or_default(),
+        });
+        self.report.transforms = Some(report::Transforms {
+            workers: config.workers,
+            hashing: hashing.collect(),
+            definitions: transforms.definitions().map(Definitions::telltales).unwrap_or_default(),
+            definitions_read: config.location.is_rereadable()
+                && transforms.definitions().is_some_and(|definitions| !definitions.is_cut()),
+        });
+    }
+
+    fn change(&mut self, bytes: usize) {
+        self.report.changes += 1;
+        self.report.member_bytes += bytes as u64;
+    }
+
+    /// A point behind everything that was counted.
+    fn moved(&mut self, mark: &Mark) {
+        if let Some((name, begins)) = self.before.take()
+            && let Some(table) = self.tables.get_mut(&name)
+        {
+            table.bytes += mark.scan.offset.saturating_sub(begins);
+        }
+        let counters = mark.plan.counters();
+        self.report.bytes = mark.scan.offset;
+        self.report.skipped.clone_from(&counters.skipped);
+        self.report.not_understood = counters.not_understood;
+        let rows = self.tables.values().map(|table| table.rows).sum();
+        let table = self.before.as_ref().map(|(name, _)| &**name);
+        self.progress.looked_at(mark.raw.unwrap_or(mark.scan.offset), rows, self.report.changes, table);
+    }
+
+    fn finish(mut self) -> Report {
+        self.report.tables = self.tables.into_values().collect();
+        self.report.conclude();
+        self.report
+    }
+}

@@ -1,0 +1,529 @@
+//! What was found in a dump, as text or JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use convert::definitions::Telltale;
+use convert::form::RowForm;
+use convert::render::packed::SLABS;
+
+/// What changes are called that are no statements of the dump but pieces of them.
+pub(super) const PIECE: &str = "PIECE";
+/// What Redis takes for an entry beside the member, in bytes.
+const PER_ENTRY: u64 = 180;
+/// Changes a second that the consumer applies to a replica with default durability, as measured: slow and fast.
+const CONSUMER: (u64, u64) = (700, 3000);
+/// The same of packed rows.
+const CONSUMER_PACKED: (u64, u64) = (50_000, 190_000);
+/// Tables that the text names one by one; JSON has them all.
+const TABLES: usize = 40;
+
+/// What the file says of itself; a pipe is read once, and says nothing beforehand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Format {
+    /// Bytes of the file or object.
+    pub size: Option<u64>,
+    /// `none`, or how it is compressed.
+    pub compression: String,
+    /// The version of the server that was dumped.
+    pub server: Option<String>,
+    /// The version of pg_dump.
+    pub pg_dump: Option<String>,
+}
+
+/// A table with rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its name, as SQL has it.
+    pub name: String,
+    /// The columns that the rows have values for, as SQL has them; none where no row becomes a change.
+    pub columns: Vec<String>,
+    /// Rows that become changes.
+    pub rows: u64,
+    /// Rows that do not.
+    pub rejected: u64,
+    /// Bytes of its rows in the dump.
+    pub bytes: u64,
+    /// Rows that are larger than a change may be, and go in pieces.
+    pub in_pieces: u64,
+    /// Rows, or packs, that go as SQL, since only the server can read their values.
+    pub as_sql: u64,
+}
+
+impl Table {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            rows: 0,
+            rejected: 0,
+            bytes: 0,
+            in_pieces: 0,
+            as_sql: 0,
+        }
+    }
+}
+
+/// A row that cannot be loaded. Holds no value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Its table.
+    pub table: String,
+    /// Its number in the table, from 1.
+    pub row: u64,
+    /// The column, where one is at fault.
+    pub column: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What the changes are in one form of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Form {
+    /// `single` or `packed`.
+    pub rows: &'static str,
+    /// Changes that a load makes.
+    pub changes: u64,
+    /// Bytes that they take in Redis.
+    pub redis_bytes: u64,
+    /// Seconds that the consumer needs for them, at its fastest and at its slowest.
+    pub consumer_seconds: (u64, u64),
+}
+
+/// Password hashes of a column.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hashing {
+    /// Its table, as SQL has it.
+    pub table: String,
+    /// Its name, as SQL has it.
+    pub column: String,
+    /// How many are computed; what comes again is remembered for a while.
+    pub hashes: u64,
+    /// Seconds that one takes on this machine.
+    pub seconds_each: f64,
+}
+
+/// What is to be known of the transforms beforehand.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transforms {
+    /// Threads that transform.
+    pub workers: usize,
+    /// What takes its time by design.
+    pub hashing: Vec<Hashing>,
+    /// Statements that hold values of columns that are transformed, and are passed on as they are.
+    pub definitions: Vec<Telltale>,
+    /// All statements were looked through for such.
+    pub definitions_read: bool,
+}
+
+impl Transforms {
+    /// Seconds that the password hashes take with all threads.
+    #[must_use]
+    pub fn hashing_seconds(&self) -> u64 {
+        let all: f64 = self.hashing.iter().map(|column| column.hashes as f64 * column.seconds_each).sum();
+        (all / self.workers.max(1) as f64).ceil() as u64
+    }
+
+    fn advices(&self, say: &mut impl FnMut(bool, String)) {
+        let count = self.definitions.len();
+        say(
+            count > 0,
+            format!(
+                "{count} statements hold values of columns that are transformed, and definitions are passed on as they are: change them in the source, or leave them out"
+            ),
+        );
+        say(
+            !self.definitions_read,
+            "not all definitions were looked through for values of columns that are transformed: a pipe is read once, and of more than 8 MiB of literals the rest is not searched".to_owned(),
+        );
+    }
+
+    fn text(&self, out: &mut String) {
+        let hashes: u64 = self.hashing.iter().map(|column| column.hashes).sum();
+        if hashes > 0 {
+            let (all, workers) = (time(self.hashing_seconds()), self.workers);
+            let _ = writeln!(out, "  transforms  {all} for {hashes} password hashes by {workers} workers");
+        }
+        for Hashing { table, column, hashes, seconds_each } in &self.hashing {
+            let _ = writeln!(out, "    {hashes:>12} of {:.4} s  {table}.{column}", seconds_each);
+        }
+        for Telltale { line, statement, columns } in self.definitions.iter().take(TABLES) {
+            let columns = columns.join(", ");
+            let _ = writeln!(out, "    line {line} has values of {columns}: {statement}");
+        }
+        if let Some(more) = self.definitions.len().checked_sub(TABLES).filter(|more| *more > 0) {
+            let _ = writeln!(out, "    and {more} more definitions, which --format json names");
+        }
+    }
+}
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// What the file says of itself.
+    pub format: Format,
+    /// Bytes of the dump, decompressed.
+    pub bytes: u64,
+    /// Changes that a load makes.
+    pub changes: u64,
+    /// Rows among them.
+    pub rows: u64,
+    /// Rows that cannot be loaded.
+    pub rejected: u64,
+    /// Bytes of the changes.
+    pub member_bytes: u64,
+    /// Bytes that they take in Redis, at most.
+    pub redis_bytes: u64,
+    /// Seconds that the consumer needs for them: at 3,000 and at 700 changes a second, and at 190,000 and at 50,000
+    /// packed rows.
+    pub consumer_seconds: (u64, u64),
+    /// About what they would be in the other form of rows.
+    pub other_form: Form,
+    /// Tables with rows, by name.
+    pub tables: Vec<Table>,
+    /// Changes of SQL text, by the words they begin with.
+    pub statements: BTreeMap<String, u64>,
+    /// What is left out, by kind.
+    pub skipped: BTreeMap<String, u64>,
+    /// Definitions that no parser understood: passed on as they are.
+    pub not_understood: u64,
+    /// The first rows that cannot be loaded.
+    pub faults: Vec<Fault>,
+    /// The form of the rows.
+    #[serde(skip)]
+    pub form: RowForm,
+    /// Bytes of the changes of SQL text other than rows.
+    #[serde(skip)]
+    pub statement_bytes: u64,
+    /// Why the dump cannot be loaded to its end; what is counted lies before.
+    pub error: Option<String>,
+    /// Of the transforms, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transforms: Option<Transforms>,
+    /// What to do about all that.
+    pub advice: Vec<String>,
+}
+
+impl Report {
+    /// Rows that are named one by one.
+    pub const FAULTS: usize = 20;
+
+    pub(super) fn new(format: Format, form: RowForm) -> Self {
+        Self {
+            form,
+            statement_bytes: 0,
+            other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: (0, 0) },
+            format,
+            bytes: 0,
+            changes: 0,
+            rows: 0,
+            rejected: 0,
+            member_bytes: 0,
+            redis_bytes: 0,
+            consumer_seconds: (0, 0),
+            tables: Vec::new(),
+            statements: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+            not_understood: 0,
+            faults: Vec::new(),
+            error: None,
+            transforms: None,
+            advice: Vec::new(),
+        }
+    }
+
+    /// What follows from the counts.
+    pub(super) fn conclude(&mut self) {
+        self.rows = self.tables.iter().map(|table| table.rows).sum();
+        self.rejected = self.tables.iter().map(|table| table.rejected).sum();
+        self.redis_bytes = self.member_bytes + self.changes * PER_ENTRY;
+        self.consumer_seconds = self.seconds(self.form);
+        self.other_form = self.estimate(match self.form {
+            RowForm::Single => RowForm::Packed,
+            RowForm::Packed => RowForm::Single,
+        });
+        self.advice = self.advices();
+    }
+
+    fn seconds(&self, form: RowForm) -> (u64, u64) {
+        let statements: u64 = self.statements.values().sum();
+        let at = |single: u64, packed: u64| match form {
+            RowForm::Single => (statements + self.rows).div_ceil(single),
+            RowForm::Packed => {
+                (statements as f64 / single as f64 + self.rows as f64 / packed as f64).ceil() as u64
+            }
+        };
+        (at(CONSUMER.1, CONSUMER_PACKED.1), at(CONSUMER.0, CONSUMER_PACKED.0))
+    }
+
+    /// From the sizes of the tables: the rows were not made in that form.
+    fn estimate(&self, form: RowForm) -> Form {
+        let (mut changes, mut bytes) = (self.statements.values().sum::<u64>(), self.statement_bytes);
+        for table in &self.tables {
+            let names: u64 = table.columns.iter().map(|column| column.len() as u64 + 5).sum();
+            let head = 120 + table.name.len() as u64 + names;
+            let (count, each) = match form {
+                RowForm::Single => (table.rows, head),
+                RowForm::Packed => {
+                    let packs = table.rows.div_ceil(SLABS.rows).max(table.bytes.div_ceil(SLABS.bytes as u64));
+                    (packs.min(table.rows), 100 + head)
+                }
+            };
+            changes += count;
+            bytes += table.bytes + count * each;
+        }
+        let rows = match form {
+            RowForm::Single => "single",
+            RowForm::Packed => "packed",
+        };
+        Form { rows, changes, redis_bytes: bytes + changes * PER_ENTRY, consumer_seconds: self.seconds(form) }
+    }
+
+    fn count(&self, words: &[&str]) -> u64 {
+        let of = |verb: &str| words.iter().any(|word| verb.starts_with(word));
+        self.statements.iter().filter(|(verb, _)| of(verb)).map(|(_, count)| count).sum()
+    }
+
+    fn advices(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut say = |applies: bool, text: String| {
+            if applies {
+                all.push(text);
+            }
+        };
+        say(
+            self.changes > 0,
+            format!(
+                "Redis must hold all of it until the bootstrap is complete: leave {} free below maxmemory, and set maxmemory-policy noeviction",
+                size(self.redis_bytes)
+            ),
+        );
+        say(
+            self.rejected > 0,
+            format!(
+                "{} rows cannot be loaded: mend the dump, or set them aside with --on-error skip --reject-file FILE",
+                self.rejected
+            ),
+        );
+        let roles = self.count(&["OWNER", "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES"]);
+        say(
+            roles > 0,
+            format!(
+                "{roles} statements name roles, which must exist on the replica: create them, or use --no-owner and --no-privileges"
+            ),
+        );
+        let values = self.count(&["SETVAL"]);
+        say(
+            values > 0 && self.form == RowForm::Single,
+            format!(
+                "{values} sequences get a value, but the consumer sets owned sequences to the highest value of their column"
+            ),
+        );
+        say(
+            self.form == RowForm::Packed && self.rows > 0,
+            "the translicator's own transforms do not see packed rows: they reach the replica as the dump has them"
+                .to_owned(),
+        );
+        let in_pieces: u64 = self.tables.iter().map(|table| table.in_pieces).sum();
+        say(
+            in_pieces > 0 && self.form == RowForm::Single,
+            format!(
+                "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
+            ),
+        );
+        let as_sql: u64 = self.tables.iter().map(|table| table.as_sql).sum();
+        say(
+            as_sql > 0 && self.form == RowForm::Single,
+            format!(
+                "{as_sql} rows go as SQL, since only the server can read their values: the translicator's own transforms do not see them"
+            ),
+        );
+        if let Some(transforms) = &self.transforms {
+            transforms.advices(&mut say);
+            let large = self.count(&["LARGE OBJECT"]);
+            say(large > 0, format!("{large} statements write large objects, which are not transformed"));
+        }
+        let extensions = self.count(&["CREATE EXTENSION"]);
+        say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));
+        say(
+            self.rows > 0 && self.count(&["CREATE TABLE"]) == 0,
+            "no table is defined here: the consumer streams the set only into a replica without tables, so this is for other readers of it".to_owned(),
+        );
+        say(
+            self.not_understood > 0,
+            format!(
+                "{} definitions were not parsed: values of their tables travel as strings, which PostgreSQL reads by the column's type",
+                self.not_understood
+            ),
+        );
+        let settings: Vec<_> = self.skipped.keys().filter_map(|kind| kind.strip_prefix("setting_")).collect();
+        say(
+            !settings.is_empty(),
+            format!(
+                "settings that pg_dump does not make are left out ({}): look whether you need them",
+                settings.join(", ")
+            ),
+        );
+        all
+    }
+
+    /// The report as JSON, one line.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut text = serde_json::to_string(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// The report as text, several lines.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let format = &self.format;
+        let unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+        let _ = writeln!(out, "plain dump of {} ({})", size(self.bytes), self.compression());
+        let _ = writeln!(out, "  server      {}", unknown(&format.server));
+        let _ = writeln!(out, "  pg_dump     {}", unknown(&format.pg_dump));
+        let statements: u64 = self.statements.values().sum();
+        let (changes, rows) = (self.changes, self.rows);
+        let _ = match self.form {
+            RowForm::Single => writeln!(out, "  changes     {changes}: {rows} rows, {statements} statements"),
+            RowForm::Packed => {
+                let packs = changes - statements;
+                let pieces = self.tables.iter().any(|table| table.in_pieces > 0);
+                let what = if pieces { "packs and pieces" } else { "packs" };
+                writeln!(
+                    out,
+                    "  changes     {changes}: {rows} rows in {packs} {what}, {statements} statements"
+                )
+            }
+        };
+        let _ = writeln!(out, "  in Redis    {} at most", size(self.redis_bytes));
+        let (fast, slow) = self.consumer_seconds;
+        let _ = writeln!(out, "  consumer    {} to {}", time(fast), time(slow));
+        let Form { rows, changes, redis_bytes, consumer_seconds: (fast, slow) } = &self.other_form;
+        let _ = writeln!(
+            out,
+            "  --rows {rows}: about {changes} changes, {} in Redis, {} to {} for the consumer",
+            size(*redis_bytes),
+            time(*fast),
+            time(*slow)
+        );
+        if self.rejected > 0 {
+            let _ = writeln!(out, "  rejected    {} rows cannot be loaded", self.rejected);
+        }
+        self.lists(&mut out);
+        if let Some(transforms) = &self.transforms {
+            transforms.text(&mut out);
+        }
+        if let Some(error) = &self.error {
+            let _ = writeln!(out, "  it cannot be loaded beyond this: {error}");
+        }
+        for advice in &self.advice {
+            let _ = writeln!(out, "  - {advice}");
+        }
+        out
+    }
+
+    fn compression(&self) -> String {
+        match (self.format.compression.as_str(), self.format.size) {
+            ("", _) => "from a pipe".to_owned(),
+            (compression, Some(bytes)) => format!("{compression}, {} as it lies there", size(bytes)),
+            (compression, None) => compression.to_owned(),
+        }
+    }
+
+    fn lists(&self, out: &mut String) {
+        let counted = |counts: &BTreeMap<String, u64>| {
+            counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
+        };
+        if !self.statements.is_empty() {
+            let _ = writeln!(out, "  statements  {}", counted(&self.statements));
+        }
+        if !self.skipped.is_empty() {
+            let _ = writeln!(out, "  left out    {}", counted(&self.skipped));
+        }
+        for fault in &self.faults {
+            let column =
+                fault.column.as_ref().map_or_else(String::new, |column| format!(", column {column}"));
+            let _ = writeln!(out, "    {} row {}{column}: {}", fault.table, fault.row, fault.reason);
+        }
+        let mut tables: Vec<_> = self.tables.iter().collect();
+        tables.sort_by_key(|table| (std::cmp::Reverse(table.rows), &table.name));
+        if !tables.is_empty() {
+            let _ = writeln!(out, "  rows, bytes and columns by table:");
+        }
+        for table in tables.iter().take(TABLES) {
+            let Table { name, rows, bytes, columns, .. } = table;
+            let _ = writeln!(out, "    {rows:>12} {:>10} {:>4}  {name}", size(*bytes), columns.len());
+        }
+        if let Some(rest) = tables.get(TABLES..).filter(|rest| !rest.is_empty()) {
+            let rows: u64 = rest.iter().map(|table| table.rows).sum();
+            let _ = writeln!(out, "    {rows:>12} in {} more tables", rest.len());
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    let scaled = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match scaled.into_iter().find(|(bits, _)| bytes >= 1 << bits) {
+        Some((bits, unit)) => format!("{:.1} {unit}", bytes as f64 / (1_u64 << bits) as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
+fn time(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds.div_ceil(60)),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_follows_from_the_counts() {
+        let mut report = Report::new(Format::default(), RowForm::Single);
+        report.changes = 7001;
+        report.member_bytes = 1000;
+        report.statements =
+            [("GRANT", 1), ("OWNER", 2), ("SETVAL", 1)].map(|(verb, count)| (verb.to_owned(), count)).into();
+        report.skipped = [("setting_geqo".to_owned(), 1)].into();
+        report.tables = vec![Table { rows: 6997, rejected: 2, ..Table::new("public.t") }];
+        report.conclude();
+        assert_eq!((report.rows, report.rejected), (6997, 2));
+        assert_eq!(report.redis_bytes, 1000 + 7001 * 180);
+        assert_eq!(report.consumer_seconds, (3, 11));
+        let said = report.text();
+        for part in [
+            "3 statements name roles",
+            "2 rows cannot",
+            "1 sequences",
+            "no table is defined",
+            "(geqo)",
+            "1.2 MiB",
+            "--rows packed: about 6 changes",
+        ] {
+            assert!(said.contains(part), "no {part:?} in:\n{said}");
+        }
+    }
+
+    #[test]
+    fn packed_rows_take_other_times() {
+        let mut report = Report::new(Format::default(), RowForm::Packed);
+        report.changes = 702;
+        report.statements = [("CREATE TABLE".to_owned(), 700)].into();
+        report.tables = vec![Table { rows: 1_000_000, bytes: 100 << 20, ..Table::new("public.t") }];
+        report.conclude();
+        assert_eq!(report.consumer_seconds, (6, 21));
+        assert_eq!((report.other_form.rows, report.other_form.changes), ("single", 1_000_700));
+        assert_eq!(report.other_form.consumer_seconds, (334, 1430));
+        let said = report.text();
+        assert!(said.contains("702: 1000000 rows in 2 packs, 700 statements"), "{said}");
+    }
+}

@@ -1,0 +1,423 @@
+//! A load from its beginning to its end.
+//!
+//! ```text
+//! begin: what is there already? ─▶ Pipeline ─▶ Loader ─▶ Sink ─▶ durable ─▶ progress, checkpoint file
+//!   ▲                                                     │
+//!   └──────────── Redis lost data, it can be read again───┘
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use kvbuffer::Sequence;
+
+use crate::base::aside::aside;
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::change_stream::Begun;
+use crate::load::checkpoint::{Checkpoint, file};
+use crate::load::config::{Config, Target};
+use crate::load::loader::Loader;
+use crate::load::mirror::Mirror;
+use crate::load::progress::Progress;
+use crate::load::reject::{Owner, RejectFile};
+use crate::load::sink::Sink;
+use crate::load::sink::file::FileSink;
+use crate::load::sink::null::NullSink;
+use crate::load::sink::redis::RedisSink;
+use crate::load::sink::redis::session::{Run, Session};
+use crate::read::pipeline::Pipeline;
+use crate::read::task::{Start, Task};
+use crate::read::walk::Walk;
+use crate::show::summary::Ending;
+use convert::error::{DumpError, Error as ConvertError};
+use convert::planner::{Limit, LimitKind};
+pub use look::look;
+use source::Identity;
+use source::decompress::Compression;
+
+mod look;
+
+/// How a load ended, and where its range begins.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The first sequence.
+    pub first: u64,
+}
+
+/// Times that a run goes back to what Redis holds before it gives up.
+const REWINDS: u32 = 20;
+
+/// Loads the dump. `begun` is what the change stream does meanwhile, where that is known.
+///
+/// # Errors
+/// [`Error`]; whatever it is, what is durable is in the checkpoint.
+pub async fn load(
+    config: &Config,
+    begun: Option<Begun>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
+    let file = resume_file(config, stop).await?;
+    let mut lost = false;
+    for _ in 0..REWINDS {
+        let before = Before { file: file.as_ref(), begun, lost };
+        match attempt(config, &before, progress, stop).await {
+            Err(Error::Lost(what)) if config.location.is_rereadable() => {
+                tracing::warn!(
+                    "Redis lost data that it had acknowledged ({what}); going back to what it holds"
+                );
+                progress.retried();
+                lost = true;
+            }
+            Err(Error::Lost(what)) => {
+                clear(config, progress, stop).await;
+                return Err(Error::Lost(format!(
+                    "{what}; the dump comes from a pipe: call the same command again with the dump from its start"
+                )));
+            }
+            result => return result,
+        }
+    }
+    Err(Error::Lost(format!("{REWINDS} times in a row")))
+}
+
+/// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
+async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
+    let Target::Redis(target) = &config.target else { return };
+    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, progress, stop };
+    match run.begin().await {
+        Ok(session) => session.leave(&target.run).await,
+        Err(error) => {
+            tracing::warn!(error = %crate::base::error::chain(&error), "what was in flight is still there")
+        }
+    }
+}
+
+/// The checkpoint of `--resume-from`, which must be there.
+async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>, Error> {
+    let Some(path) = &config.resume.from else { return Ok(None) };
+    let missing = || Error::Checkpoint(format!("--resume-from {}: there is no such file", path.display()));
+    let checkpoint = file::read(path)?.ok_or_else(missing)?;
+    let identity = identity(config, stop).await?;
+    checkpoint.check(identity.as_ref(), &config.shape.parts())?;
+    Ok(Some(checkpoint))
+}
+
+/// The identity of what can be read again.
+async fn identity(config: &Config, stop: &Stop) -> Result<Option<Identity>, Error> {
+    let location = config.location.clone();
+    aside(move |_| Ok(location.identity()?), stop).await
+}
+
+/// Everything that an attempt begins with.
+struct Beginning {
+    sink: Sink,
+    checkpoint: Option<Checkpoint>,
+    first: Sequence,
+    limit: Option<Limit>,
+    /// The run is registered and has written nothing.
+    fresh: bool,
+}
+
+/// What is known before an attempt.
+struct Before<'a> {
+    /// The checkpoint of `--resume-from`.
+    file: Option<&'a Checkpoint>,
+    /// What the change stream does.
+    begun: Option<Begun>,
+    /// Redis lost what the attempt before had written.
+    lost: bool,
+}
+
+async fn attempt(
+    config: &Config,
+    before: &Before<'_>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Outcome, Error> {
+    let identity = identity(config, stop).await?;
+    let owner = owner(config, identity.as_ref());
+    if let Some(path) = &config.rejects.file {
+        RejectFile::check(path, &owner)?;
+    }
+    let mut beginning = match &config.target {
+        Target::Redis(target) => {
+            let streaming = before.begun == Some(Begun::Streaming);
+            let Before { file, lost, .. } = *before;
+            let run =
+                Run { config, target, source: identity.as_ref(), file, lost, streaming, progress, stop };
+            redis(&run, progress).await?
+        }
+        Target::File(path) => output(config, path.clone(), identity.as_ref())?,
+        Target::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
+        Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
+    };
+    let first = beginning.first;
+    let size = identity.as_ref().and_then(Identity::size);
+    let checkpoint = beginning.checkpoint.take();
+    // Offsets are those of the file only where it is not compressed; elsewhere the reader counts from its start.
+    let bytes =
+        checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
+    progress.begin(checkpoint.as_ref(), bytes, size);
+    if let Some(done) = checkpoint.as_ref().filter(|checkpoint| checkpoint.complete) {
+        let confirmed = confirm(config, done, &mut beginning.sink, progress, stop).await;
+        if confirmed.is_err() {
+            beginning.sink.release().await;
+        }
+        return confirmed.map(|()| Outcome { ending: Ending::AlreadyDone, first: first.get() });
+    }
+    let result = run(config, beginning, owner, checkpoint, progress, stop).await;
+    result.map(|()| Outcome { ending: Ending::Done, first: first.get() })
+}
+
+/// Whose lines the reject file may hold.
+fn owner(config: &Config, source: Option<&Identity>) -> Owner {
+    let target = match &config.target {
+        Target::Redis(target) => format!("{} {}", target.keys.set(), target.run),
+        Target::File(path) => path.display().to_string(),
+        Target::Stdout | Target::Nowhere => String::new(),
+    };
+    Owner::new(source, &target, &config.shape.parts())
+}
+
+/// A run that is done already is counted again.
+async fn confirm(
+    config: &Config,
+    done: &Checkpoint,
+    sink: &mut Sink,
+    progress: &Progress,
+    stop: &Stop,
+) -> Result<(), Error> {
+    same_pipe(config, done, stop).await?;
+    sink.finish(done).await?;
+    progress.verified();
+    Mirror::new(config).write(&Arc::new(done.clone()), true).await
+}
+
+async fn run(
+    config: &Config,
+    beginning: Beginning,
+    owner: Owner,
+    checkpoint: Option<Checkpoint>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let Beginning { mut sink, first, limit, fresh, .. } = beginning;
+    if let Some(checkpoint) = &checkpoint {
+        tracing::info!(
+            offset = checkpoint.scan.offset,
+            next = checkpoint.next.get(),
+            lsn = checkpoint.lsn,
+            "going on from the checkpoint"
+        );
+    }
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::clone(&config.shape),
+        start: checkpoint.as_ref().map_or(Start::Fresh, Checkpoint::start),
+        first,
+        limit,
+        workers: config.workers,
+    };
+    if let Err(error) = fits(config, &task, checkpoint.is_some(), stop).await {
+        // Nothing was written, so a new run leaves nothing behind that others would have to go around.
+        if fresh {
+            sink.forget().await
+        } else {
+            sink.release().await
+        }
+        return Err(error);
+    }
+    let result = drive(config, task, owner, checkpoint, &mut sink, progress, stop).await;
+    match &result {
+        // Whoever corrects the command is not to find a run of another configuration.
+        Err(error) if fresh && takes_nothing(error) => sink.forget().await,
+        Err(_) => sink.release().await,
+        Ok(()) => {}
+    }
+    result
+}
+
+/// Errors of which it is certain that nothing was written before them.
+fn takes_nothing(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Convert(
+            ConvertError::NothingChosen(_) | ConvertError::Dump { error: DumpError::Databases { .. }, .. }
+        )
+    )
+}
+
+/// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
+async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<(), Error> {
+    if config.location.is_rereadable() {
+        return Ok(());
+    }
+    tracing::info!("the run is done; reading the pipe to see whether it brings the same dump");
+    let (location, identity, end) = (config.location.clone(), done.source.clone(), done.scan.offset);
+    let reading = move |_: &AtomicBool| {
+        let mut source = location.open()?;
+        source.expect(&identity, &location.name())?;
+        Ok(source.read_through(end).map_err(|error| source.error(&location.name(), error))?)
+    };
+    aside(reading, stop).await
+}
+
+async fn drive(
+    config: &Config,
+    task: Task,
+    owner: Owner,
+    checkpoint: Option<Checkpoint>,
+    sink: &mut Sink,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let length = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.reject_bytes);
+    let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
+    let rejects = config.rejects.file.as_ref().map(open).transpose()?;
+    let first = task.first;
+    let pipeline = Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+    let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
+    let (result, pipeline) = loader.run(pipeline, sink).await;
+    let ended = match (&result, stop.requested()) {
+        // The scan thread may be deep in a read; the process ends anyway.
+        (Err(_), Some(_)) => {
+            pipeline.stop();
+            Ok(())
+        }
+        _ => tokio::task::spawn_blocking(|| pipeline.join())
+            .await
+            .unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+    };
+    ended?;
+    result
+}
+
+/// Before anything is written: where the number of changes can be known cheaply, checks that they fit.
+async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Result<(), Error> {
+    // Opening a pipe would take its first bytes away.
+    let Some(limit) = task.limit.as_ref().filter(|_| config.location.is_rereadable() && !resumed) else {
+        return Ok(());
+    };
+    let location = task.location.clone();
+    let looking = move |_: &AtomicBool| {
+        let source = location.open()?;
+        Ok((source.size(), source.compression()))
+    };
+    let (Some(size), Compression::None) = aside(looking, stop).await? else { return Ok(()) };
+    // A row or a statement takes two bytes at the very least (but for empty rows: one).
+    let most = i64::try_from(size).unwrap_or(i64::MAX);
+    if task.first.score().get().saturating_add(most) < limit.score {
+        return Ok(());
+    }
+    tracing::info!("counting the dump's rows first: they may not fit below the limit");
+    let unlimited = Task { limit: None, ..task.clone() };
+    let name = config.location.name();
+    let end = aside(move |stopped| Walk::begin(&unlimited, &name)?.count(stopped), stop).await?;
+    if end.score().get() <= limit.score {
+        return Ok(());
+    }
+    let what = format!("it takes {} changes; ", end.get() - task.first.get());
+    let over = Sequence::new((limit.score + 1_000_000).max(1) as u64).unwrap_or(end);
+    Err(ConvertError::Range(limit.error(&what, task.first, over.max(task.first))).into())
+}
+
+async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Error> {
+    let session: Session = run.begin().await?;
+    let (first, limit, fresh) = (session.first, session.limit.clone(), session.fresh);
+    let adopted = session.checkpoint.clone();
+    let at = session.sequence;
+    let mut sink = RedisSink::new(session, run.target, at, Arc::clone(progress), run.stop.clone());
+    if let Some(checkpoint) = adopted.as_ref().filter(|checkpoint| checkpoint.next != at) {
+        // From the file: Redis' own checkpoint moves there first.
+        if let Err(error) = sink.adopt(checkpoint.clone()).await {
+            sink.release().await;
+            return Err(error);
+        }
+    }
+    Ok(Beginning { sink: Sink::Redis(Box::new(sink)), checkpoint: adopted, first, limit, fresh })
+}
+
+fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<Beginning, Error> {
+    only_a_file(&path)?;
+    let at = checkpoint_of_output(config, &path);
+    let wanted = config.resume.from.as_ref().unwrap_or(&at);
+    let checkpoint = if config.resume.restart || has_begun(wanted) { None } else { file::read(wanted)? };
+    if checkpoint.is_none() && !config.resume.restart && !has_begun(&at) {
+        not_somebody_elses(&path, &at)?;
+    }
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.check(source, &config.shape.parts())?;
+    }
+    let length = checkpoint.as_ref().and_then(|checkpoint| checkpoint.output_bytes).unwrap_or(0);
+    let first = config.first.unwrap_or(Sequence::FIRST);
+    if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.first != first) {
+        return Err(Error::Checkpoint(format!(
+            "the checkpoint begins at sequence {}, this call at {first}; call it as before, or use --restart",
+            checkpoint.first
+        )));
+    }
+    let file = FileSink::open(&path, at.clone(), length)?;
+    if checkpoint.is_none() {
+        begin_file(&at)?;
+    }
+    let sink = Sink::File(Box::new(file));
+    Ok(Beginning { sink, checkpoint, first, limit: snapshot(config), fresh: false })
+}
+
+/// An empty checkpoint file: the output is ours, nothing in it is durable.
+fn has_begun(checkpoint: &std::path::Path) -> bool {
+    std::fs::metadata(checkpoint).is_ok_and(|file| file.is_file() && file.len() == 0)
+}
+
+/// What is no file cannot be gone on with, and opening a pipe would wait where no signal is heard.
+fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
+    if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::Usage(format!(
+            "--output {} is not a regular file: use `-` and a redirection",
+            output.display()
+        )));
+    }
+    Ok(())
+}
+
+/// A file with something in it and no checkpoint is not written over.
+fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) -> Result<(), Error> {
+    if std::fs::metadata(output).is_ok_and(|file| file.len() > 0) {
+        return Err(Error::Usage(format!(
+            "{} is not empty and {} does not exist: give another --output, or --restart to write over it",
+            output.display(),
+            checkpoint.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Empties or creates the checkpoint file of an output that begins at its start.
+fn begin_file(checkpoint: &std::path::Path) -> Result<(), Error> {
+    let failed = |error| Error::File { action: "create", path: checkpoint.to_owned(), error };
+    std::fs::File::create(checkpoint).map(drop).map_err(failed)
+}
+
+/// Beside the output, unless it was said where.
+fn checkpoint_of_output(config: &Config, path: &std::path::Path) -> PathBuf {
+    config.resume.write.clone().unwrap_or_else(|| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".checkpoint");
+        name.into()
+    })
+}
+
+fn alone(config: &Config, sink: Sink) -> Beginning {
+    let first = config.first.unwrap_or(Sequence::FIRST);
+    Beginning { sink, checkpoint: None, first, limit: snapshot(config), fresh: false }
+}
+
+fn snapshot(config: &Config) -> Option<Limit> {
+    let lsn = config.snapshot_lsn?;
+    Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
+}

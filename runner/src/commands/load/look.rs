@@ -1,0 +1,41 @@
+//! A look at the dump, before anything is begun that would have to be undone: before a run is registered, anything is deleted
+//! or written, and the change stream is told.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use kvbuffer::Sequence;
+
+use crate::base::aside::aside;
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::config::Config;
+use crate::read::task::{Start, Task};
+use crate::read::walk::Walk;
+use convert::shape::Shape;
+use source::Location;
+
+/// Opens the dump and reads its first statement. Where no database was chosen, looks for several at the start of a file.
+///
+/// # Errors
+/// As reading and planning. What this does not see is met in its turn.
+pub async fn look(config: &Config, stop: &Stop) -> Result<(), Error> {
+    let databases =
+        config.shape.selection.database().is_none() && matches!(config.location, Location::File(_));
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
+        start: Start::Fresh,
+        first: Sequence::FIRST,
+        limit: None,
+        workers: 1,
+    };
+    let look = move |stop: &AtomicBool| {
+        Walk::look_at_first_statement(&task, stop)?;
+        if databases {
+            Walk::begin(&task, &task.location.name())?.look_for_databases(stop)?;
+        }
+        Ok(())
+    };
+    aside(look, stop).await
+}

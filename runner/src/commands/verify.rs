@@ -1,0 +1,320 @@
+//! Whether Redis holds exactly what a dump and a configuration say.
+//!
+//! ```text
+//! dump ─▶ Pipeline, as in a load ─▶ pages of members ─▶ the same scores of the set, several reads in flight
+//!                                                     └─▶ compared in order ─▶ Report
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Every score from the run's first one up to the next run, or to the live changes, is looked at, and every member
+//!   is compared byte for byte.
+//! - Nothing is written, and no lease is taken.
+//! - Memory is bounded by the pages under way: what they hold is known from the dump before Redis is asked.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+use kvbuffer::{Buffer, Entry, ErrorKind, Position, Range, Ranges, Score, Sequence, State};
+
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::commands::cli::LoadArgs;
+use crate::commands::config;
+use crate::load::checkpoint::check_config;
+use crate::load::config::{Config, Target};
+use crate::load::progress::Progress;
+use crate::load::reject::{first_fatal, row_error};
+use crate::load::sink::redis::session::Run;
+use crate::load::sink::target::RedisTarget;
+use crate::read::item::{Converted, Item};
+use crate::read::pipeline::Pipeline;
+use crate::read::task::{Start, Task};
+use compare::Comparison;
+use convert::render::members::Rendered;
+use page::{Page, Pages};
+use source::Identity;
+
+mod compare;
+mod difference;
+mod page;
+mod report;
+
+pub use difference::{Difference, What};
+pub use report::Report;
+
+/// Reads of the set that are under way at once.
+const IN_FLIGHT: usize = 4;
+/// Entries beyond those expected that one read may bring.
+const SURPLUS: usize = 64;
+/// Entries in a read behind the last change.
+const BEHIND: usize = 1000;
+
+/// Checks the options of a load that is to be verified.
+///
+/// # Errors
+/// [`Error::Usage`], also for options that only make sense for a load.
+pub fn config(args: &LoadArgs) -> Result<Config, Error> {
+    let refused = [
+        ("--output", args.output.is_some()),
+        ("--dry-run", args.dry_run),
+        ("--restart", args.restart),
+        ("--restart-once", args.restart_once.is_some()),
+        ("--change-stream", args.change_stream.is_some()),
+        ("--status-resource", args.status_resource.is_some()),
+        ("--resume-from", args.resume_from.is_some()),
+    ];
+    if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
+        return Err(Error::Usage(format!(
+            "verify compares the dump with Redis: {option} has no meaning here"
+        )));
+    }
+    config::load(args)
+}
+
+/// Compares.
+///
+/// # Errors
+/// [`Error`] where the comparison cannot be made; differences are in the report.
+pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result<Report, Error> {
+    let Target::Redis(target) = &config.target else {
+        return Err(Error::Usage("verify needs --kv-url: where is Redis?".to_owned()));
+    };
+    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
+    let mut buffer = run.connect().await?;
+    let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
+    let all = run.retry(&mut buffer, "list the ranges", list).await?;
+    let range = finished(&all, target)?;
+    same_configuration(range, config);
+    let end = before_next_run(&all, range);
+    let location = config.location.clone();
+    let identity = tokio::task::spawn_blocking(move || location.identity()).await;
+    let identity = identity.map_err(|error| Error::Panic(error.to_string()))??;
+    let size = identity.as_ref().and_then(Identity::size);
+    progress.begin(None, 0, size);
+    let task = Task {
+        location: config.location.clone(),
+        shape: Arc::clone(&config.shape),
+        start: Start::Fresh,
+        first: range.first,
+        limit: None,
+        workers: config.workers,
+    };
+    let mut pipeline =
+        Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+    let reader = Reader { run: &run, buffer };
+    let mut walk = Walk { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
+    let compared = walk.compare(&reader, &mut pipeline, range, end).await;
+    if stop.requested().is_some() {
+        // The scan thread may be deep in a read; the process ends anyway.
+        pipeline.stop();
+        return compared;
+    }
+    let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
+    joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    compared
+}
+
+/// The run's range, which must be complete.
+fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Error> {
+    let run = &target.run;
+    let Some(range) = all.iter().find(|range| range.run == *run) else {
+        let known: Vec<_> = all.iter().map(|range| range.run.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(Error::Verification(format!(
+            "no run {run:?} is registered in this buffer (registered: {known}); look at --run-id, --kv-url and --kv-key"
+        )));
+    };
+    match (range.state, &range.lease) {
+        (State::Done, _) => Ok(range),
+        (State::Open, Some(lease)) => {
+            Err(Error::Busy(format!("run {run:?} (process {} on {})", lease.holder.pid, lease.holder.host)))
+        }
+        (State::Open, None) => Err(Error::Verification(format!(
+            "run {run:?} is not done: call its command again until it is, then verify"
+        ))),
+    }
+}
+
+/// Another configuration is worth a word: it is why the content differs, if it does.
+fn same_configuration(range: &Range, config: &Config) {
+    let then: BTreeMap<String, String> = serde_json::from_str(&range.config).unwrap_or_default();
+    if let Err(error) = check_config(&then, &config.shape.parts()) {
+        tracing::warn!("{error}");
+    }
+}
+
+/// The last score that may still be ours: before the next run behind this one.
+fn before_next_run(all: &[Range], range: &Range) -> Score {
+    let last = range.last.unwrap_or(range.first);
+    let behind = all.iter().map(|other| other.first).filter(|first| *first > last).min();
+    behind.and_then(|first| Score::new(first.score().get() - 1)).unwrap_or(Score::MAX)
+}
+
+/// The dump as it goes by.
+struct Walk<'a> {
+    config: &'a Config,
+    progress: &'a Progress,
+    pages: Pages,
+    rejected: u64,
+    table: Option<Arc<str>>,
+}
+
+impl Walk<'_> {
+    async fn compare(
+        &mut self,
+        reader: &Reader<'_>,
+        pipeline: &mut Pipeline,
+        range: &Range,
+        end: Score,
+    ) -> Result<Report, Error> {
+        let mut report = Report::new(range.first);
+        let mut reading = FuturesOrdered::new();
+        let mut ended = false;
+        while !(ended && reading.is_empty()) {
+            tokio::select! {
+                biased;
+                signal = reader.run.stop.wait() => return Err(Error::Stopped(signal)),
+                Some(compared) = reading.next(), if !reading.is_empty() => report.add(compared?),
+                item = pipeline.items.recv(), if !ended && reading.len() < IN_FLIGHT => {
+                    match item {
+                        Some(Item::End { .. }) => ended = true,
+                        Some(item) => self.item(item, pipeline).await?,
+                        None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                    }
+                    let last = if ended { self.pages.rest() } else { None };
+                    for page in self.pages.ready().into_iter().chain(last) {
+                        reading.push_back(reader.page(page, report.room()));
+                    }
+                }
+            }
+        }
+        report.rejected = self.rejected;
+        report.add(reader.behind(self.pages.next_score()..=end, report.room()).await?);
+        Ok(report)
+    }
+
+    async fn item(&mut self, item: Item, pipeline: &Pipeline) -> Result<(), Error> {
+        match item {
+            Item::Sql { members, first, after } => {
+                self.put(first, &members);
+                self.moved(after.raw.unwrap_or(after.scan.offset), after.rows);
+            }
+            Item::Rows { rows, count, first, table, before, share, .. } => {
+                let converted =
+                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                let Converted { rendered, rejects } = converted;
+                let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
+                if let Some(reject) = first_fatal(&rejects, allowed) {
+                    return Err(row_error(&self.config.location.name(), &table, reject, &before));
+                }
+                let rejected = rejects.len() as u64;
+                self.rejected += rejected;
+                self.put(first, &rendered);
+                self.table = Some(table);
+                self.moved(before.raw.unwrap_or(before.scan.offset), before.rows + count - rejected);
+                pipeline.recycle(rendered);
+                drop(share);
+            }
+            Item::Passed { table_end, .. } => {
+                if table_end {
+                    self.table = None;
+                }
+            }
+            Item::Failed(error) => return Err(*error),
+            Item::End { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, first: Sequence, rendered: &Rendered) {
+        for (index, member) in rendered.members.iter().enumerate() {
+            if let Some(sequence) = first.checked_add(u64::from(member.number)) {
+                self.pages.push(sequence, rendered.member(index));
+            }
+        }
+    }
+
+    fn moved(&self, raw: u64, rows: u64) {
+        self.progress.looked_at(raw, rows, self.pages.pushed(), self.table.as_deref());
+    }
+}
+
+/// What reads the set.
+struct Reader<'a> {
+    run: &'a Run<'a>,
+    buffer: Buffer,
+}
+
+impl Reader<'_> {
+    /// Reads what lies in the page's scores and compares it. Details of so many differences are wanted.
+    async fn page(&self, page: Page, details: usize) -> Result<Comparison, Error> {
+        let mut buffer = self.buffer.clone();
+        let limit = page.len() + SURPLUS;
+        let mut comparison = Comparison::new(details);
+        let mut expected = page.members();
+        let mut from = page.from;
+        loop {
+            let entries = self.read(&mut buffer, from..=page.to, limit).await?;
+            let more = entries.len() >= limit;
+            let behind = entries.last().and_then(|entry| Score::new(entry.score.get() + 1));
+            comparison.entries(&mut expected, entries);
+            match behind.filter(|behind| more && *behind <= page.to) {
+                Some(behind) => from = behind,
+                None => break,
+            }
+        }
+        comparison.rest(&mut expected);
+        for (member, moved) in comparison.missing_in_detail(&page) {
+            let score = async |buffer: &Buffer| buffer.score_of(member).await;
+            *moved = self.run.retry(&mut buffer, "read the buffer", score).await?;
+        }
+        Ok(comparison)
+    }
+
+    /// What lies behind the last change, up to the live ones: nothing of a bootstrap may.
+    async fn behind(&self, scores: RangeInclusive<Score>, details: usize) -> Result<Comparison, Error> {
+        let mut buffer = self.buffer.clone();
+        let mut comparison = Comparison::new(details);
+        let (mut from, end) = scores.into_inner();
+        while from <= end {
+            let mut entries = self.read(&mut buffer, from..=end, BEHIND).await?;
+            let count = entries.len();
+            let is_live = |entry: &Entry| {
+                entry.change().is_ok_and(|change| matches!(change.position, Position::Wal(_)))
+            };
+            let foreign = entries.iter().position(is_live).unwrap_or(count);
+            let next = entries.last().and_then(|entry| Score::new(entry.score.get() + 1));
+            entries.truncate(foreign);
+            comparison.entries(&mut std::iter::empty().peekable(), entries);
+            match next.filter(|_| foreign == count && count >= BEHIND) {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        Ok(comparison)
+    }
+
+    async fn read(
+        &self,
+        buffer: &mut Buffer,
+        scores: RangeInclusive<Score>,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Error> {
+        let read = async |buffer: &Buffer| buffer.read_range(scores.clone(), limit).await;
+        let result = self.run.retry(buffer, "read the buffer", read).await;
+        match result {
+            // A score between the positions: nothing of ours was ever there.
+            Err(Error::Redis { error, .. }) if *error.kind() == ErrorKind::Protocol => {
+                Err(Error::Verification(crate::base::error::chain(&*error)))
+            }
+            result => result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! Kasho's change stream, told when a bootstrap starts and when it is complete.
+//!
+//! ```text
+//! WAITING ──StartBootstrap──▶ ACCUMULATING ──CompleteBootstrap──▶ STREAMING
+//!           (before anything is written)      (after everything is counted)
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Each step looks at the state first, so that a repeat after a crash at any moment changes nothing: a stream
+//!   that accumulates from our own position counts as started, one that streams from it as complete.
+//! - Nothing is written into a set that is being streamed.
+//! - A stream that is away is asked again for as long as `--retry-timeout` says.
+
+use std::time::Duration;
+
+use kvbuffer::Lsn;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::progress::Progress;
+use protocol::change_stream_client::ChangeStreamClient;
+use protocol::{
+    BootstrapResponse, CompleteBootstrapRequest, GetStatusRequest, GetStatusResponse, StartBootstrapRequest,
+};
+use source::retry::Backoff;
+
+/// Made from `proto/change_stream.proto`; a test holds the two together. Whoever builds the program need not build the
+/// generator.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
+mod protocol {
+    include!("../../proto/change_stream.rs");
+}
+
+const WAITING: &str = "WAITING";
+const ACCUMULATING: &str = "ACCUMULATING";
+const STREAMING: &str = "STREAMING";
+
+/// A request that takes longer is given up, and tried again.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// What to tell which change stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeStream {
+    /// Its address, as typed.
+    pub address: String,
+    /// Tell it that the bootstrap starts.
+    pub start: bool,
+    /// Tell it that the bootstrap is complete.
+    pub complete: bool,
+    /// The position of the dump's snapshot.
+    pub position: Option<Lsn>,
+    /// The name of the exported snapshot.
+    pub snapshot_name: Option<String>,
+    /// How long to try again.
+    pub retry: Duration,
+}
+
+/// What the stream does now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It keeps changes until the bootstrap is complete.
+    Accumulating,
+    /// The bootstrap from this position is complete already.
+    Streaming,
+}
+
+/// What an answer comes to.
+enum Answer<T> {
+    /// It is done.
+    Done(T),
+    /// The state has changed in between, or a request failed in a way that may pass.
+    Again(Status),
+}
+
+impl ChangeStream {
+    /// Checks an address: a host and a port, plain text.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn endpoint(address: &str) -> Result<Endpoint, String> {
+        let host = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');
+        let (name, port) = host.rsplit_once(':').ok_or("it has no port, like kasho:50051")?;
+        if name.is_empty() || name.contains(['/', '@', '?', '#']) || port.parse::<u16>().is_err() {
+            return Err("it is not a host and a port, like kasho:50051".to_owned());
+        }
+        let endpoint = Endpoint::from_shared(format!("http://{host}")).map_err(|error| error.to_string())?;
+        Ok(endpoint.connect_timeout(REQUEST).timeout(REQUEST))
+    }
+
+    /// Sees to it that the stream keeps changes from our position on.
+    ///
+    /// # Errors
+    /// [`Error::ChangeStreamState`] when it is in another bootstrap, [`Error::ChangeStreamAway`] when it is away
+    /// for too long, [`Error::Usage`] when it refuses for good.
+    pub async fn start(&self, progress: &Progress, stop: &Stop) -> Result<Begun, Error> {
+        self.again("start the bootstrap", progress, stop, async |client| {
+            let status = client.get_status(GetStatusRequest {}).await?.into_inner();
+            let begun = match status.state.as_str() {
+                WAITING => {
+                    let request = StartBootstrapRequest {
+                        start_position: self.position.map(|lsn| lsn.to_string()).unwrap_or_default(),
+                        snapshot_name: self.snapshot_name.clone().unwrap_or_default(),
+                    };
+                    let reply = client.start_bootstrap(request).await?.into_inner();
+                    return Ok(self.reached(&reply, ACCUMULATING).map(|()| Begun::Accumulating));
+                }
+                ACCUMULATING if self.is_ours(&status) => Begun::Accumulating,
+                STREAMING if self.is_ours(&status) => Begun::Streaming,
+                _ => return Ok(Err(self.wrong(&status, "no bootstrap from here can start in that state"))),
+            };
+            tracing::info!(
+                address = self.address,
+                state = status.state,
+                "the change stream knows of this bootstrap already"
+            );
+            Ok(Ok(begun))
+        })
+        .await
+    }
+
+    /// Sees to it that the stream streams.
+    ///
+    /// # Errors
+    /// As [`ChangeStream::start`].
+    pub async fn complete(&self, progress: &Progress, stop: &Stop) -> Result<(), Error> {
+        self.again("complete the bootstrap", progress, stop, async |client| {
+            let status = client.get_status(GetStatusRequest {}).await?.into_inner();
+            match status.state.as_str() {
+                ACCUMULATING if self.is_ours(&status) => {
+                    let reply = client.complete_bootstrap(CompleteBootstrapRequest {}).await?.into_inner();
+                    Ok(self.reached(&reply, STREAMING))
+                }
+                STREAMING if self.is_ours(&status) => {
+                    tracing::info!(address = self.address, "the change stream streams already");
+                    Ok(Ok(()))
+                }
+                WAITING => {
+                    Ok(Err(self.wrong(&status, "nobody has started a bootstrap: --start-bootstrap does")))
+                }
+                _ => Ok(Err(self.wrong(&status, "this bootstrap is not the one that it waits for"))),
+            }
+        })
+        .await
+    }
+
+    /// Whether it is in a bootstrap from our position. Where we have none, any is ours.
+    fn is_ours(&self, status: &GetStatusResponse) -> bool {
+        let theirs = status.start_position.trim();
+        self.position.is_none_or(|ours| theirs.parse::<Lsn>().is_ok_and(|theirs| theirs == ours))
+    }
+
+    fn reached(&self, reply: &BootstrapResponse, wanted: &str) -> Result<(), Error> {
+        let (then, now) = (&reply.previous_state, &reply.current_state);
+        tracing::info!(address = self.address, "the change stream was {then}, now it is {now}");
+        if now == wanted {
+            return Ok(());
+        }
+        Err(Error::ChangeStreamState(format!(
+            "the change stream at {} is {now} after it was told, not {wanted}",
+            self.address
+        )))
+    }
+
+    fn wrong(&self, status: &GetStatusResponse, why: &str) -> Error {
+        let ours = self.position.map_or_else(String::new, |lsn| format!(", ours is {lsn}"));
+        let theirs = match status.start_position.trim() {
+            "" => String::new(),
+            position => format!(" with start position {position}{ours}"),
+        };
+        Error::ChangeStreamState(format!(
+            "the change stream at {} is {}{theirs}: {why}; look whose bootstrap it is in",
+            self.address, status.state
+        ))
+    }
+
+    /// Tries one step until it is done, over everything that may pass. Each attempt looks at the state anew.
+    async fn again<T>(
+        &self,
+        action: &'static str,
+        progress: &Progress,
+        stop: &Stop,
+        attempt: impl AsyncFn(&mut ChangeStreamClient<Channel>) -> Result<Result<T, Error>, Status>,
+    ) -> Result<T, Error> {
+        let endpoint = Self::endpoint(&self.address)
+            .map_err(|what| Error::Usage(format!("--change-stream {}: {what}", self.address)))?;
+        let mut backoff = Backoff::default();
+        loop {
+            let mut client = ChangeStreamClient::new(endpoint.connect_lazy());
+            let answer = tokio::select! {
+                result = attempt(&mut client) => self.answer(action, result)?,
+                signal = stop.wait() => return Err(Error::Stopped(signal)),
+            };
+            let status = match answer {
+                Answer::Done(value) => {
+                    progress.going_on();
+                    return Ok(value);
+                }
+                Answer::Again(status) => status,
+            };
+            let why = describe(&status);
+            if backoff.elapsed() > self.retry {
+                let waited = backoff.elapsed().as_secs();
+                return Err(Error::ChangeStreamAway { action, address: self.address.clone(), waited, why });
+            }
+            let (address, most) = (&self.address, self.retry.as_secs());
+            progress.waiting(format!(
+                "{action} at the change stream {address}: {why}; trying again for up to {most} s"
+            ));
+            stop.sleep(backoff.pause()).await?;
+        }
+    }
+
+    fn answer<T>(&self, action: &str, result: Result<Result<T, Error>, Status>) -> Result<Answer<T>, Error> {
+        match result {
+            Ok(Ok(value)) => Ok(Answer::Done(value)),
+            Ok(Err(error)) => Err(error),
+            Err(status) if may_pass(status.code()) => Ok(Answer::Again(status)),
+            Err(status) => Err(Error::Usage(format!(
+                "--change-stream {}: cannot {action}: {}",
+                self.address,
+                describe(&status)
+            ))),
+        }
+    }
+}
+
+/// Whether asking again may help. Unknown is the stream's word for a wrong state: the next look tells which.
+fn may_pass(code: Code) -> bool {
+    match code {
+        Code::Unavailable
+        | Code::DeadlineExceeded
+        | Code::Unknown
+        | Code::Internal
+        | Code::Aborted
+        | Code::Cancelled
+        | Code::ResourceExhausted
+        | Code::DataLoss => true,
+        Code::Ok
+        | Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Unauthenticated => false,
+    }
+}
+
+fn describe(status: &Status) -> String {
+    let cause = std::error::Error::source(status)
+        .map_or_else(String::new, |cause| format!(": {}", crate::base::error::chain(cause)));
+    format!("{:?}: {}{cause}", status.code(), status.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for right in
+            ["kasho:50051", "http://kasho:50051", "10.0.0.1:1", "[::1]:50051", "http://kasho.ns.svc:50051/"]
+        {
+            ChangeStream::endpoint(right).unwrap();
+        }
+        for wrong in
+            ["", "kasho", "https://kasho:50051", "kasho:x", ":50051", "http://me@kasho:1", "kasho:1/x"]
+        {
+            assert!(ChangeStream::endpoint(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn positions_are_compared_as_numbers() {
+        let ours = |position: Option<&str>, theirs: &str| {
+            let stream = ChangeStream {
+                address: String::new(),
+                start: true,
+                complete: true,
+                position: position.map(|lsn| lsn.parse().unwrap()),
+                snapshot_name: None,
+                retry: Duration::ZERO,
+            };
+            stream.is_ours(&GetStatusResponse { state: String::new(), start_position: theirs.to_owned() })
+        };
+        assert!(ours(Some("16/B374D848"), "16/b374d848"));
+        assert!(ours(Some("0/1"), "0/00000001"));
+        assert!(!ours(Some("0/1"), "0/2"));
+        assert!(!ours(Some("0/1"), ""));
+        assert!(ours(None, "0/2"));
+    }
+}

@@ -1,0 +1,151 @@
+//! How far a run has come, in a form that survives it.
+//!
+//! The checkpoint that counts lies beside the data: in the run's key in Redis, written in the same transaction as
+//! each batch. Files are mirrors of it; only with `--output FILE` the file is what counts.
+
+use std::collections::BTreeMap;
+
+use dump::ScanPoint;
+use kvbuffer::Sequence;
+use serde::{Deserialize, Serialize};
+
+use crate::base::error::Error;
+use crate::read::task::Start;
+use convert::planner::PlanPoint;
+use source::identity::{Identity, START_OVER, check_source, difference};
+
+pub mod file;
+
+/// The version of the form; another one is refused.
+pub const VERSION: u32 = 2;
+
+/// Everything that is needed to go on, and to know that it is the same dump and configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The dump is done.
+    pub complete: bool,
+    /// The position of the last change before it, for people. Nothing in the set before the first one.
+    pub lsn: Option<String>,
+    /// The number of the dump's first change.
+    pub first: Sequence,
+    /// The number of the next one: every change before it is durable.
+    pub next: Sequence,
+    /// The table in whose rows it lies, for people.
+    pub table: Option<String>,
+    /// Rows that were set aside.
+    pub rejected: u64,
+    /// Numbers that have no change: those of such rows, or of packs that have no other rows.
+    pub holes: u64,
+    /// So many pieces of the next row are durable: their numbers lie before the next one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pieces: u64,
+    /// The length of the reject file.
+    pub reject_bytes: u64,
+    /// The length of the output, where that is a file.
+    pub output_bytes: Option<u64>,
+    /// The dump's name, for people.
+    pub source_name: String,
+    /// Which dump it is.
+    pub source: Identity,
+    /// The configuration, part by part.
+    pub config: BTreeMap<String, String>,
+    /// Where the scanner stands.
+    pub scan: ScanPoint,
+    /// What the planner knows.
+    pub plan: PlanPoint,
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint; `whence` says where it lay.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is none, or of a version that this program does not know.
+    pub fn parse(bytes: &[u8], whence: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let corrupt = |error: serde_json::Error| {
+            Error::Checkpoint(format!(
+                "{whence} is not a checkpoint, or is damaged ({error}); use --restart to start over"
+            ))
+        };
+        let Version { version } = serde_json::from_slice(bytes).map_err(corrupt)?;
+        if version != VERSION {
+            return Err(Error::Checkpoint(format!(
+                "{whence} has version {version}, this program knows version {VERSION}: go on with the program that wrote it, or use --restart to start over"
+            )));
+        }
+        serde_json::from_slice(bytes).map_err(corrupt)
+    }
+
+    /// The checkpoint as it is kept.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // A structure of strings, numbers and maps with text keys: there is nothing that could fail.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Checks that the checkpoint is of this dump and configuration. A pipe's bytes are checked as they come.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] that names what differs.
+    pub fn check(&self, source: Option<&Identity>, config: &BTreeMap<String, String>) -> Result<(), Error> {
+        match difference(&self.source, source) {
+            Some(differs) if self.complete => {
+                return Err(Error::Checkpoint(format!(
+                    "this run is done, and what it loaded is all of another dump, {}: {differs}; load this one under another --run-id, or {START_OVER}, into an emptied replica",
+                    self.source_name
+                )));
+            }
+            _ => check_source(&self.source, &self.source_name, source)?,
+        }
+        check_config(&self.config, config)
+    }
+
+    /// Where to go on: before a row of which only some pieces are durable.
+    #[must_use]
+    pub fn start(&self) -> Start {
+        Start::At {
+            scan: Box::new(self.scan.clone()),
+            plan: Box::new(self.plan.clone()),
+            next: self.next.checked_sub(self.pieces).unwrap_or(self.next),
+            identity: self.source.clone(),
+        }
+    }
+
+    /// How many changes lie between the first and the next number.
+    #[must_use]
+    pub fn members(&self) -> u64 {
+        self.next.get() - self.first.get() - self.holes
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Checks a configuration against the one that was loaded with.
+///
+/// # Errors
+/// [`Error::Checkpoint`] that names what differs.
+pub fn check_config(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Result<(), Error> {
+    let none = String::new();
+    let names: std::collections::BTreeSet<_> = then.keys().chain(now.keys()).collect();
+    let differences: Vec<_> = names
+        .into_iter()
+        .map(|name| (name, then.get(name).unwrap_or(&none), now.get(name).unwrap_or(&none)))
+        .filter(|(_, then, now)| then != now)
+        .map(|(name, then, now)| format!("{name} was {then:?}, now it is {now:?}"))
+        .collect();
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Checkpoint(format!(
+        "the checkpoint is of another configuration, which made other changes: {}; call it as before, or {START_OVER}",
+        differences.join("; ")
+    )))
+}

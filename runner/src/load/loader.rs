@@ -1,0 +1,493 @@
+//! The writer's loop: items in, batches out, what is durable noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dump::Place;
+use kvbuffer::{Position, Sequence};
+
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::checkpoint::{Checkpoint, VERSION};
+use crate::load::config::Config;
+use crate::load::mirror::Mirror;
+use crate::load::progress::Progress;
+use crate::load::reject::{self, RejectFile, Verdict};
+use crate::load::sink::Sink;
+use crate::read::item::{Converted, Item, Mark, Reject};
+use crate::read::pipeline::Pipeline;
+use convert::form::RowForm;
+use convert::render::members::{Member, Rendered};
+
+/// A batch is sent when it has so many bytes, however few changes these are.
+const BATCH_BYTES: usize = 1 << 20;
+/// How long a run that a signal ends waits for what it has sent: well within Kubernetes' grace period of 30 s.
+const SETTLE: Duration = Duration::from_secs(10);
+/// A batch that is not full is sent when nothing more came for so long.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// The position of the change before `next`, if there is one from `first` on.
+fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
+    let last = next.checked_sub(1).filter(|last| *last >= first)?;
+    Some(Position::Bootstrap(last).to_string())
+}
+
+/// What every checkpoint of a run has in common.
+#[derive(Debug)]
+struct Common {
+    first: Sequence,
+    source_name: String,
+    config: BTreeMap<String, String>,
+}
+
+/// Moves items into a sink.
+pub(crate) struct Loader<'a> {
+    common: Common,
+    batch_size: usize,
+    max_errors: u64,
+    max_rate: Option<u64>,
+    rejects: Option<RejectFile>,
+    progress: &'a Arc<Progress>,
+    stop: &'a Stop,
+    mirror: Mirror,
+    /// Rows set aside up to the mark, and the reject file's length there.
+    rejected: u64,
+    reject_bytes: u64,
+    /// Numbers up to the mark that have no change.
+    holes: u64,
+    /// Of the first row: pieces that are written already.
+    pieces: u64,
+    /// Changes and bytes in the batch, and the point after them.
+    members: usize,
+    bytes: usize,
+    mark: Option<Box<Mark>>,
+    /// The table in hand, and its rows that progress was not told of.
+    table: Option<Arc<str>>,
+    /// Tables with rows in pieces, which were told of.
+    told: BTreeSet<Arc<str>>,
+    /// Bytes of the file that were read for the checkpoints in flight.
+    raw: BTreeMap<u64, u64>,
+    /// The last one that is durable.
+    last: Option<Arc<Checkpoint>>,
+    sent: u64,
+    began: Instant,
+}
+
+impl<'a> Loader<'a> {
+    pub(crate) fn new(
+        config: &'a Config,
+        first: Sequence,
+        checkpoint: Option<&Checkpoint>,
+        rejects: Option<RejectFile>,
+        progress: &'a Arc<Progress>,
+        stop: &'a Stop,
+    ) -> Self {
+        Self {
+            common: Common { first, source_name: config.location.name(), config: config.shape.parts() },
+            batch_size: config.batch_size,
+            max_errors: config.rejects.most,
+            max_rate: config.max_rate,
+            rejects,
+            progress,
+            stop,
+            mirror: Mirror::new(config),
+            rejected: checkpoint.map_or(0, |checkpoint| checkpoint.rejected),
+            reject_bytes: checkpoint.map_or(0, |checkpoint| checkpoint.reject_bytes),
+            holes: checkpoint.map_or(0, |checkpoint| checkpoint.holes),
+            pieces: checkpoint.map_or(0, |checkpoint| checkpoint.pieces),
+            members: 0,
+            bytes: 0,
+            mark: None,
+            table: None,
+            told: BTreeSet::new(),
+            raw: BTreeMap::new(),
+            last: None,
+            sent: 0,
+            began: Instant::now(),
+        }
+    }
+
+    /// Runs until the dump's end, an error, or a signal; then everything that was sent is waited for.
+    pub(crate) async fn run(
+        &mut self,
+        mut pipeline: Pipeline,
+        sink: &mut Sink,
+    ) -> (Result<(), Error>, Pipeline) {
+        let ended = self.feed(&mut pipeline, sink).await;
+        pipeline.stop();
+        let result = match ended {
+            Ok(end) => self.finish(end, sink).await,
+            Err(error) => {
+                self.settle(&error, sink).await;
+                Err(error)
+            }
+        };
+        (result, pipeline)
+    }
+
+    /// Takes items in until the end of the dump.
+    async fn feed(&mut self, pipeline: &mut Pipeline, sink: &mut Sink) -> Result<Box<Mark>, Error> {
+        loop {
+            let waits = !sink.is_idle();
+            tokio::select! {
+                biased;
+                signal = self.stop.wait() => return Err(Error::Stopped(signal)),
+                item = pipeline.items.recv() => match item {
+                    Some(Item::End { after }) => return Ok(after),
+                    Some(item) => self.item(item, pipeline, sink).await?,
+                    None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                },
+                durable = sink.durable(), if waits => self.durable(durable?).await?,
+                () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
+            }
+            // Acknowledgements that are there already cost nothing to take.
+            self.take_durable(sink).await?;
+        }
+    }
+
+    async fn item(&mut self, item: Item, pipeline: &Pipeline, sink: &mut Sink) -> Result<(), Error> {
+        match item {
+            Item::Sql { members, first, after } => {
+                let count = members.members.len();
+                let bytes = members.bytes.len();
+                sink.push(first, &members, 0..count);
+                self.count(count, bytes, after);
+                self.flush_full(sink).await
+            }
+            Item::Rows { rows, count, numbers, first, table, block, before, share } => {
+                let converted =
+                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                self.table = Some(Arc::clone(&table));
+                if block.transformed.is_none() {
+                    self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
+                }
+                let result = self.rows(&converted, (count, numbers), first, before, sink).await;
+                pipeline.recycle(converted.rendered);
+                drop(share);
+                result
+            }
+            Item::Passed { after, table_end } => {
+                if table_end {
+                    self.table = None;
+                }
+                self.mark = Some(after);
+                Ok(())
+            }
+            Item::Failed(error) => Err(*error),
+            Item::End { .. } => Ok(()),
+        }
+    }
+
+    /// Nobody else will say that a value passes the consumer's transforms: once for each table.
+    fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: RowForm) {
+        let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
+        // Of packed rows it is said at the beginning.
+        let as_sql = rendered.as_sql > 0 && form == RowForm::Single;
+        if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
+            let why = if in_pieces {
+                "a row is larger than a change may be and goes in pieces"
+            } else {
+                "a row goes as SQL, since only the server can read its values"
+            };
+            tracing::warn!(
+                %table,
+                "{why}: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
+            );
+        }
+    }
+
+    /// Puts a slab's changes into batches. Each batch's checkpoint is the point after its last row.
+    async fn rows(
+        &mut self,
+        converted: &Converted,
+        (count, numbers): (u64, u64),
+        first: Sequence,
+        before: Box<Mark>,
+        sink: &mut Sink,
+    ) -> Result<(), Error> {
+        let Converted { rendered, rejects } = converted;
+        let lengths = self.set_aside(rejects, &before, sink).await?;
+        let stop_at = self.first_fatal(rejects);
+        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
+        let (mut passed, mut rows, mut numbered) = (0, 0, std::mem::take(&mut self.pieces));
+        let mut from = rendered.members.partition_point(|member| u64::from(member.number) < numbered);
+        // A pack with the row at which the run ends is not sent: it comes whole, or not at all.
+        let limit =
+            stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
+        while from < limit {
+            let to = self.fill(rendered, from, limit);
+            sink.push(first, rendered, from..to);
+            let last = rendered.members[to - 1];
+            let whole = to == rendered.members.len() && stop_at.is_none();
+            let (row, number) =
+                if whole { (count, numbers) } else { (last.rows(), u64::from(last.number) + 1) };
+            self.holes += number - numbered - (to - from) as u64;
+            numbered = number;
+            let rejected = passed;
+            while passed < rejects.len() && u64::from(rejects[passed].row) < row {
+                self.reject(lengths.get(passed));
+                passed += 1;
+            }
+            let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
+            let mark = if whole {
+                after_slab(&before, (count, numbers), rendered, rejects)
+            } else {
+                after_member(&before, &last)
+            };
+            self.count(to - from, (last.end - start) as usize, mark);
+            self.progress.loaded(&table, row - rows - (passed - rejected) as u64);
+            rows = row;
+            from = to;
+            self.flush_full(sink).await?;
+        }
+        if rendered.members.is_empty() && stop_at.is_none() {
+            lengths.iter().for_each(|length| self.reject(Some(length)));
+            self.holes += numbers - numbered;
+            self.mark = Some(after_slab(&before, (count, numbers), rendered, rejects));
+        }
+        match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
+            Some(reject) => Err(self.fault(reject, &before)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the slab's bad rows to the reject file, before anything that says it is past them.
+    async fn set_aside(
+        &mut self,
+        rejects: &[Reject],
+        before: &Mark,
+        sink: &mut Sink,
+    ) -> Result<Vec<u64>, Error> {
+        if rejects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
+        if self.rejects.is_none() {
+            let skipped = rejects.iter().filter(|reject| reject.verdict() == Verdict::Skip).count();
+            if skipped > 0 {
+                tracing::warn!(table = %table, rows = skipped, "leaving rows out, as on_error: skip says");
+            }
+            return Ok(Vec::new());
+        }
+        self.flush(sink).await?;
+        let Some(file) = &mut self.rejects else { return Ok(Vec::new()) };
+        let place = Place { offset: before.scan.offset, line: before.scan.line };
+        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
+        tracing::warn!(table = %table, rows = rejects.len(), first = %rejects[0].reason, "setting rows aside");
+        file.append(&table, place, first_row, rejects).await
+    }
+
+    /// The row at which the run ends, if there is one: the first bad one, or the first beyond what is allowed.
+    fn first_fatal(&self, rejects: &[Reject]) -> Option<u32> {
+        let allowed = match self.rejects {
+            Some(_) => usize::try_from(self.max_errors.saturating_sub(self.rejected)).unwrap_or(usize::MAX),
+            None => 0,
+        };
+        reject::first_fatal(rejects, allowed).map(|reject| reject.row)
+    }
+
+    fn fault(&self, reject: &Reject, before: &Mark) -> Error {
+        if self.rejects.is_some() && reject.verdict() != Verdict::Fatal {
+            let rejected = self.rejected.max(self.max_errors) + 1;
+            return Error::TooManyRejected { rejected, allowed: self.max_errors };
+        }
+        let table = self.table.as_deref().unwrap_or("");
+        reject::row_error(&self.common.source_name, table, reject, before)
+    }
+
+    fn reject(&mut self, length: Option<&u64>) {
+        self.rejected += 1;
+        if let Some(length) = length {
+            self.reject_bytes = *length;
+        }
+    }
+
+    /// How far the batch reaches into the slab.
+    fn fill(&self, rendered: &Rendered, from: usize, limit: usize) -> usize {
+        let most = limit.min(from + self.batch_size.saturating_sub(self.members).max(1));
+        let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end as usize);
+        let room = start + BATCH_BYTES.saturating_sub(self.bytes);
+        let fits = rendered.members[from..most].partition_point(|member| member.end as usize <= room);
+        from + fits.max(1)
+    }
+
+    fn count(&mut self, members: usize, bytes: usize, mark: Box<Mark>) {
+        self.members += members;
+        self.bytes += bytes;
+        self.mark = Some(mark);
+    }
+
+    async fn flush_full(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        if self.members >= self.batch_size || self.bytes >= BATCH_BYTES {
+            self.flush(sink).await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn flush(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        let Some(mark) = self.mark.take() else { return Ok(()) };
+        self.raw.extend(mark.raw.map(|raw| (mark.scan.offset, raw)));
+        let checkpoint = self.checkpoint(&mark, false);
+        self.sent += self.members as u64;
+        (self.members, self.bytes) = (0, 0);
+        sink.flush(checkpoint).await?;
+        self.pace().await?;
+        // A slab can take long where a rate is set, and progress must not stand still over it.
+        if self.max_rate.is_some() { self.take_durable(sink).await } else { Ok(()) }
+    }
+
+    /// Waits where --max-rate says so.
+    async fn pace(&self) -> Result<(), Error> {
+        let Some(rate) = self.max_rate else { return Ok(()) };
+        let due = Duration::from_secs_f64(self.sent as f64 / rate as f64);
+        match due.checked_sub(self.began.elapsed()) {
+            Some(early) => self.stop.sleep(early).await,
+            None => Ok(()),
+        }
+    }
+
+    fn checkpoint(&self, mark: &Mark, complete: bool) -> Checkpoint {
+        let mut plan = (*mark.plan).clone();
+        plan.set_rows(mark.rows);
+        Checkpoint {
+            version: VERSION,
+            complete,
+            lsn: lsn_before(self.common.first, mark.next),
+            first: self.common.first,
+            next: mark.next,
+            table: self.table.as_deref().map(str::to_owned),
+            rejected: self.rejected,
+            reject_bytes: self.reject_bytes,
+            holes: self.holes,
+            pieces: mark.pieces,
+            output_bytes: None,
+            source_name: self.common.source_name.clone(),
+            source: mark.identity.clone(),
+            config: self.common.config.clone(),
+            scan: mark.scan.clone(),
+            plan,
+        }
+    }
+
+    async fn take_durable(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        use futures_util::FutureExt as _;
+        while !sink.is_idle() {
+            match sink.durable().now_or_never() {
+                Some(durable) => self.durable(durable?).await?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
+        let Some(checkpoint) = checkpoint else { return Ok(()) };
+        let later = self.raw.split_off(&(checkpoint.scan.offset + 1));
+        let raw = self.raw.values().next_back().copied().unwrap_or(checkpoint.scan.offset);
+        self.raw = later;
+        let checkpoint = Arc::new(checkpoint);
+        self.progress.durable(&checkpoint, raw);
+        self.mirror.write(&checkpoint, false).await?;
+        self.last = Some(checkpoint);
+        Ok(())
+    }
+
+    async fn drain(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        while !sink.is_idle() {
+            let durable = sink.durable().await?;
+            let nothing = durable.is_none();
+            self.durable(durable).await?;
+            if nothing {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The dump's end: everything is written, waited for and verified.
+    async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
+        self.table = None;
+        self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
+        let last = Arc::new(self.checkpoint(&end, true));
+        self.sent += self.members as u64;
+        sink.flush((*last).clone()).await?;
+        self.drain(sink).await?;
+        sink.finish(&last).await?;
+        self.progress.durable(&last, end.raw.unwrap_or(end.scan.offset));
+        self.mirror.write(&last, true).await
+    }
+
+    /// After an error or a signal: what was sent still counts where it arrives.
+    async fn settle(&mut self, error: &Error, sink: &mut Sink) {
+        let passes = matches!(
+            error,
+            Error::Stopped(_)
+                | Error::Convert(_)
+                | Error::Source(_)
+                | Error::Checkpoint(_)
+                | Error::Usage(_)
+                | Error::TooManyRejected { .. }
+        );
+        if passes {
+            let settled = async {
+                self.flush(sink).await?;
+                self.drain(sink).await?;
+                if let Sink::File(file) = sink {
+                    let durable = file.settle().await?;
+                    self.durable(durable).await?;
+                }
+                Ok::<(), Error>(())
+            };
+            let signalled = matches!(error, Error::Stopped(_));
+            let limit = if signalled { SETTLE } else { Duration::MAX };
+            match tokio::time::timeout(limit, settled).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(error = %crate::base::error::chain(&error), "what was in flight did not all arrive");
+                }
+                Err(_) => tracing::warn!(
+                    "no answer for {} s after the signal: whether what was in flight arrived is for the next call to see",
+                    SETTLE.as_secs()
+                ),
+            }
+        }
+        if let Some(last) = self.last.take()
+            && let Err(error) = self.mirror.write(&last, true).await
+        {
+            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is behind");
+        }
+    }
+}
+
+/// The point after a member of the slab, which may be one of several pieces of a row.
+fn after_member(before: &Mark, member: &Member) -> Box<Mark> {
+    let counts = (member.rows(), u64::from(member.number) + 1);
+    let mut mark = after_row(before, counts, member.row_end, member.lines);
+    mark.pieces = u64::from(member.pieces);
+    mark
+}
+
+/// The point after row `row` and number `number` (counted from 1) of the slab, which end at `bytes` of it, `lines` lines
+/// on.
+fn after_row(before: &Mark, (row, number): (u64, u64), bytes: u32, lines: u32) -> Box<Mark> {
+    let mut mark = before.clone();
+    mark.scan = before.scan.after_rows(row, u64::from(bytes), u64::from(lines));
+    mark.rows += row;
+    if let Some(next) = before.next.checked_add(number) {
+        mark.next = next;
+    }
+    Box::new(mark)
+}
+
+/// The point after the slab, whose last rows may have been set aside.
+fn after_slab(before: &Mark, counts: (u64, u64), rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
+    let member = rendered.members.last().map_or((0, 0), |member| (member.row_end, member.lines));
+    let reject = rejects.last().map_or((0, 0), |reject| {
+        let lines = memchr::memchr_iter(b'\n', &reject.bytes).count() as u64;
+        ((reject.start + reject.bytes.len() as u64) as u32, (reject.lines + lines) as u32)
+    });
+    let (bytes, lines) = member.max(reject);
+    after_row(before, counts, bytes, lines)
+}

@@ -1,0 +1,47 @@
+//! The file that mirrors the checkpoint in Redis.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{Checkpoint, file};
+use super::config::{Config, Target};
+use crate::base::error::Error;
+use crate::base::off_thread::off_thread;
+
+/// When the checkpoint's file is written.
+const MIRROR_EVERY: Duration = Duration::from_secs(1);
+
+/// The file that mirrors the checkpoint in Redis.
+#[derive(Debug)]
+pub struct Mirror {
+    path: Option<PathBuf>,
+    written: Option<Instant>,
+}
+
+impl Mirror {
+    /// Of a run, whose checkpoint lies in Redis and in a file where that was asked for.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let path = match config.target {
+            Target::Redis(_) => config.resume.write.clone(),
+            _ => None,
+        };
+        Self { path, written: None }
+    }
+
+    /// Writes, but not too often; `now` says that it must be.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be written.
+    pub async fn write(&mut self, checkpoint: &Arc<Checkpoint>, now: bool) -> Result<(), Error> {
+        let Some(path) = self.path.clone() else { return Ok(()) };
+        if !now && self.written.is_some_and(|at| at.elapsed() < MIRROR_EVERY) {
+            return Ok(());
+        }
+        let checkpoint = Arc::clone(checkpoint);
+        off_thread(move || file::write(&path, &checkpoint)).await?;
+        self.written = Some(Instant::now());
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! The file in which rows are set aside: nothing that was read is lost.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use serde::Serialize;
+use twox_hash::XxHash3_64;
+
+use crate::base::error::Error;
+use crate::base::off_thread::off_thread;
+use crate::read::item::{Mark, Reject};
+use convert::error::{DumpError, Error as ConvertError};
+use convert::render::fault::FaultReason;
+use source::Identity;
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// [`Owner`]; always in front.
+    run: &'a str,
+    table: &'a str,
+    /// Within its block, from 1.
+    row: u64,
+    offset: u64,
+    line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    reason: String,
+    /// Bytes of the row in the dump, from the offset on.
+    length: usize,
+    /// The row as the dump has it, in base64; not where values are transformed, which the file must not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+}
+
+/// What becomes of a row that cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// What the options say.
+    Option,
+    /// It is left out, whatever the options say.
+    Skip,
+    /// The run ends, whatever the options say.
+    Fatal,
+}
+
+impl Reject {
+    /// What the transform at fault says of it, if one is.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.reason {
+            FaultReason::Transform { fatal: true, .. } => Verdict::Fatal,
+            FaultReason::Transform { skip: true, .. } => Verdict::Skip,
+            _ => Verdict::Option,
+        }
+    }
+}
+
+/// The row at which the run ends, where so many may be set aside.
+#[must_use]
+pub fn first_fatal(rejects: &[Reject], allowed: usize) -> Option<&Reject> {
+    let mut left = allowed;
+    rejects.iter().find(|reject| match reject.verdict() {
+        Verdict::Skip => false,
+        Verdict::Fatal => true,
+        Verdict::Option => match left.checked_sub(1) {
+            Some(fewer) => {
+                left = fewer;
+                false
+            }
+            None => true,
+        },
+    })
+}
+
+/// Whose lines they are. Which rows are set aside depends on the dump and the configuration alone, so the same of both write the
+/// same lines, and may write over each other's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(String);
+
+impl Owner {
+    /// Of a dump and the parts of a configuration. A pipe does not say beforehand which dump it brings: there it is where the
+    /// changes go that tells runs apart.
+    #[must_use]
+    pub fn new(source: Option<&Identity>, target: &str, config: &BTreeMap<String, String>) -> Self {
+        let target = if source.is_some() { "" } else { target };
+        let known = serde_json::to_vec(&(source, target, config)).unwrap_or_default();
+        Self(format!("{:016x}", XxHash3_64::oneshot(&known)))
+    }
+
+    /// Whether the file is empty, or begins with a line of this owner, be it cut off.
+    fn owns(&self, mut file: &File) -> io::Result<bool> {
+        let begins = format!("{{\"run\":\"{}\",", self.0).into_bytes();
+        let mut found = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(begins.len() as u64).read_to_end(&mut found)?;
+        Ok(begins.starts_with(&found))
+    }
+}
+
+/// The reject file, open for appending.
+#[derive(Debug)]
+pub struct RejectFile {
+    path: PathBuf,
+    file: Arc<File>,
+    owner: Owner,
+    length: u64,
+    /// Whether it holds the rows' bytes.
+    bytes: bool,
+}
+
+impl RejectFile {
+    /// Looks whether the file, if there is one, is of this owner.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for somebody else's, and [`Error::File`].
+    pub fn check(path: &Path, owner: &Owner) -> Result<(), Error> {
+        let failed = |error| Error::File { action: "read the reject file", path: path.to_owned(), error };
+        match File::open(path) {
+            Ok(file) if owner.owns(&file).map_err(failed)? => Ok(()),
+            Ok(_) => Err(others(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Opens the file and cuts it to `length`: what lies behind was written after the checkpoint, and comes
+    /// again. Without `bytes` it says where the rows are, and not what they are.
+    ///
+    /// # Errors
+    /// As [`RejectFile::check`]; [`Error::Checkpoint`] when it is shorter than the checkpoint says.
+    pub fn open(path: &Path, owner: Owner, length: u64, bytes: bool) -> Result<Self, Error> {
+        let failed = |error| Error::File { action: "open the reject file", path: path.to_owned(), error };
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).read(true).write(true);
+        let mut file = options.open(path).map_err(failed)?;
+        if !owner.owns(&file).map_err(failed)? {
+            return Err(others(path));
+        }
+        let there = file.metadata().map_err(failed)?.len();
+        if there < length {
+            return Err(Error::Checkpoint(format!(
+                "the reject file {} has {there} bytes, the checkpoint knows of {length}: bring the file back, or use --restart",
+                path.display()
+            )));
+        }
+        file.set_len(length).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file: Arc::new(file), owner, length, bytes })
+    }
+
+    /// Appends rows and syncs them. `place` and `first_row` are those of the slab. Returns the file's length
+    /// after each row.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub async fn append(
+        &mut self,
+        table: &str,
+        place: dump::Place,
+        first_row: u64,
+        rejects: &[Reject],
+    ) -> Result<Vec<u64>, Error> {
+        let mut text = Vec::new();
+        let mut lengths = Vec::with_capacity(rejects.len());
+        for reject in rejects {
+            let line = Line {
+                run: &self.owner.0,
+                table,
+                row: first_row + u64::from(reject.row) + 1,
+                offset: place.offset + reject.start,
+                line: place.line + reject.lines,
+                column: reject.column.as_deref(),
+                reason: reject.reason.to_string(),
+                length: reject.bytes.len(),
+                bytes: self.bytes.then(|| base64::engine::general_purpose::STANDARD.encode(&reject.bytes)),
+            };
+            text.extend(serde_json::to_vec(&line).unwrap_or_default());
+            text.push(b'\n');
+            lengths.push(self.length + text.len() as u64);
+        }
+        self.length += text.len() as u64;
+        let (file, path) = (Arc::clone(&self.file), self.path.clone());
+        let writing = move || {
+            let written = (&*file).write_all(&text).and_then(|()| file.sync_data());
+            written.map_err(|error| Error::File { action: "write to the reject file", path, error })
+        };
+        off_thread(writing).await?;
+        Ok(lengths)
+    }
+}
+
+fn others(path: &Path) -> Error {
+    Error::Usage(format!(
+        "--reject-file {} is not empty, and its lines are not of this dump and configuration: give another file, or move it away",
+        path.display()
+    ))
+}
+
+/// The error that a row is which cannot be loaded, where such rows are not set aside. `before` is the point before
+/// its slab.
+#[must_use]
+pub fn row_error(source_name: &str, table: &str, reject: &Reject, before: &Mark) -> Error {
+    let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
+    let error = DumpError::Row {
+        table: table.to_owned(),
+        row: first_row + u64::from(reject.row) + 1,
+        column: reject.column.clone(),
+        at: dump::Place { offset: before.scan.offset + reject.start, line: before.scan.line + reject.lines },
+        reason: reject.reason.clone(),
+    };
+    ConvertError::Dump { source_name: source_name.to_owned(), error }.into()
+}

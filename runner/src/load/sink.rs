@@ -1,0 +1,103 @@
+//! Where changes go: Redis, a file of JSON lines, or nowhere.
+
+use std::ops::Range;
+
+use kvbuffer::Sequence;
+
+use crate::base::error::Error;
+use crate::load::checkpoint::Checkpoint;
+use convert::render::members::Rendered;
+
+pub mod file;
+pub mod null;
+pub mod redis;
+pub mod target;
+
+/// A place for changes.
+///
+/// Changes are pushed, then [flushed](Sink::flush) as a batch with the checkpoint that holds after it. Only
+/// what comes back by [`Sink::durable`] is safe.
+pub enum Sink {
+    /// Redis.
+    Redis(Box<redis::RedisSink>),
+    /// A file, or standard output.
+    File(Box<file::FileSink>),
+    /// Nowhere.
+    Null(null::NullSink),
+}
+
+impl Sink {
+    /// Adds members `range` of `rendered`, which are numbered from `first`, to the batch.
+    pub fn push(&mut self, first: Sequence, rendered: &Rendered, range: Range<usize>) {
+        match self {
+            Self::Redis(sink) => sink.push(first, rendered, range),
+            Self::File(sink) => sink.push(rendered, range),
+            Self::Null(_) => {}
+        }
+    }
+
+    /// Sends the batch. Waits while as many are in flight as may be.
+    ///
+    /// # Errors
+    /// What stops the run for good.
+    pub async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        match self {
+            Self::Redis(sink) => sink.flush(checkpoint).await,
+            Self::File(sink) => sink.flush(checkpoint).await,
+            Self::Null(sink) => {
+                sink.flush(checkpoint);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for the oldest batch to be durable and returns its checkpoint; `None` when none is in flight.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// What stops the run for good.
+    pub async fn durable(&mut self) -> Result<Option<Checkpoint>, Error> {
+        match self {
+            Self::Redis(sink) => sink.durable().await,
+            Self::File(sink) => Ok(sink.durable()),
+            Self::Null(sink) => Ok(sink.durable()),
+        }
+    }
+
+    /// Whether anything is in flight.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        match self {
+            Self::Redis(sink) => sink.is_idle(),
+            Self::File(sink) => sink.is_idle(),
+            Self::Null(sink) => sink.is_idle(),
+        }
+    }
+
+    /// Everything is durable: verifies and closes the run.
+    ///
+    /// # Errors
+    /// [`Error::Verification`], and what stops the run for good.
+    pub async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
+        match self {
+            Self::Redis(sink) => sink.finish(last).await,
+            Self::File(sink) => sink.finish(last).await,
+            Self::Null(_) => Ok(()),
+        }
+    }
+
+    /// Takes the run's registration back: it has written nothing.
+    pub async fn forget(&mut self) {
+        if let Self::Redis(sink) = self {
+            sink.forget().await;
+        }
+    }
+
+    /// Gives up the run's exclusive right, so that the next attempt need not wait for it to end.
+    pub async fn release(&mut self) {
+        if let Self::Redis(sink) = self {
+            sink.release().await;
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Redis: batches in flight, and what to do when it goes away, fills up, or loses data.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kvbuffer::{Batch, Buffer, ErrorKind, Ranges, Sequence, Writer};
+
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::checkpoint::Checkpoint;
+use crate::load::progress::Progress;
+use crate::load::sink::target::RedisTarget;
+use convert::render::members::Rendered;
+use failure::{passing, redis};
+use source::retry::Backoff;
+use watch::Watch;
+
+mod failure;
+pub mod session;
+mod watch;
+
+pub use session::Session;
+
+/// Batches in flight at once; their bytes are bounded too.
+const IN_FLIGHT: usize = 6;
+/// Bytes in flight beyond which no further batch is sent.
+const BYTES_IN_FLIGHT: usize = 6 << 20;
+
+/// Writes batches of one run.
+pub struct RedisSink {
+    target: RedisTarget,
+    buffer: Buffer,
+    token: String,
+    batch: Batch,
+    writer: Writer<Sent>,
+    bytes_in_flight: usize,
+    durable: VecDeque<Checkpoint>,
+    failing: Option<Backoff>,
+    watch: Watch,
+    progress: Arc<Progress>,
+    stop: Stop,
+}
+
+/// What comes back with an acknowledged batch.
+struct Sent {
+    checkpoint: Box<Checkpoint>,
+    bytes: usize,
+}
+
+/// Redis no longer holds what it had acknowledged: the run must go back to what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LostData(pub String);
+
+impl RedisSink {
+    /// A sink for the run that `session` has begun, which goes on at `next`.
+    #[must_use]
+    pub fn new(
+        session: Session,
+        target: &RedisTarget,
+        next: Sequence,
+        progress: Arc<Progress>,
+        stop: Stop,
+    ) -> Self {
+        let Session { buffer, token, .. } = session;
+        let writer =
+            Writer::new(buffer.clone(), &target.run, &token, next, IN_FLIGHT).publish(target.publish);
+        let watch = Watch::start(buffer.clone(), target, &token, next, Arc::clone(&progress));
+        Self {
+            target: target.clone(),
+            batch: Batch::new(buffer.keys()),
+            buffer,
+            token,
+            writer,
+            bytes_in_flight: 0,
+            durable: VecDeque::new(),
+            failing: None,
+            watch,
+            progress,
+            stop,
+        }
+    }
+
+    /// Makes a checkpoint that does not come from Redis that of Redis.
+    ///
+    /// # Errors
+    /// What stops the run for good.
+    pub async fn adopt(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        self.flush(checkpoint).await?;
+        while self.acknowledged().await?.is_some() {}
+        Ok(())
+    }
+
+    pub(super) fn push(&mut self, first: Sequence, rendered: &Rendered, range: Range<usize>) {
+        for index in range {
+            let number = u64::from(rendered.members[index].number);
+            if let Some(sequence) = first.checked_add(number) {
+                self.batch.push(sequence, rendered.member(index));
+            }
+        }
+    }
+
+    pub(super) async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        self.wait_for_room().await?;
+        // The next one is likely to be as large: no copies as it grows.
+        let like = Batch::with_capacity(self.buffer.keys(), self.batch.len(), self.batch.bytes());
+        let batch = std::mem::replace(&mut self.batch, like);
+        let bytes = batch.bytes();
+        self.bytes_in_flight += bytes;
+        let next = checkpoint.next;
+        let sent = Sent { bytes, checkpoint: Box::new(checkpoint) };
+        let text = sent.checkpoint.to_bytes();
+        // A writer that has stopped keeps the batch and says why at the next acknowledgement.
+        let _ = self.writer.send(batch, text, next, sent).await;
+        Ok(())
+    }
+
+    async fn wait_for_room(&mut self) -> Result<(), Error> {
+        while self.writer.in_flight() >= IN_FLIGHT
+            || (self.bytes_in_flight >= BYTES_IN_FLIGHT && self.writer.in_flight() > 0)
+            || self.writer.is_stopped()
+        {
+            match self.acknowledged().await? {
+                Some(checkpoint) => self.durable.push_back(checkpoint),
+                None => break,
+            }
+        }
+        let began = Instant::now();
+        let marked = self.target.high_water.is_some();
+        while marked && !self.watch.has_looked() && began.elapsed() < self.target.retry {
+            self.stop.sleep(Duration::from_millis(5)).await?;
+        }
+        while self.watch.above_high_water() {
+            let waited = began.elapsed();
+            if waited > self.target.full {
+                return Err(Error::Full { waited: waited.as_secs() });
+            }
+            self.progress.waiting("Redis is above --memory-high-water");
+            self.stop.sleep(Duration::from_millis(200)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn durable(&mut self) -> Result<Option<Checkpoint>, Error> {
+        match self.durable.pop_front() {
+            Some(checkpoint) => Ok(Some(checkpoint)),
+            None => self.acknowledged().await,
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.durable.is_empty() && self.writer.is_idle()
+    }
+
+    /// The next acknowledgement, over any number of failures that pass.
+    async fn acknowledged(&mut self) -> Result<Option<Checkpoint>, Error> {
+        loop {
+            if self.writer.is_stopped() && self.failing.is_some() {
+                self.recover().await?;
+            }
+            match self.writer.next_ack().await {
+                None => return Ok(None),
+                Some(Ok(durable)) => {
+                    self.failing = None;
+                    self.progress.going_on();
+                    self.bytes_in_flight = self.bytes_in_flight.saturating_sub(durable.tag.bytes);
+                    self.watch.reached(durable.next);
+                    return Ok(Some(*durable.tag.checkpoint));
+                }
+                Some(Err(error)) => self.failed(error)?,
+            }
+        }
+    }
+
+    /// Notes a failure that may pass; any other one is the end.
+    fn failed(&mut self, error: kvbuffer::Error) -> Result<(), Error> {
+        let error = passing(error, &self.target, "write to Redis")?;
+        let failing = self.failing.get_or_insert_default();
+        let (allowed, why) = match error.kind() {
+            ErrorKind::OutOfMemory => (self.target.full, "Redis is full"),
+            _ => (self.target.retry, "Redis is away"),
+        };
+        let waited = failing.elapsed();
+        if waited > allowed {
+            return Err(match error.kind() {
+                ErrorKind::OutOfMemory => Error::Full { waited: waited.as_secs() },
+                _ => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
+            });
+        }
+        tracing::warn!(error = %crate::base::error::chain(&error), "writing failed, trying again");
+        self.progress.waiting(why);
+        self.progress.retried();
+        Ok(())
+    }
+
+    /// Connects anew and lets the writer send what was not acknowledged.
+    async fn recover(&mut self) -> Result<(), Error> {
+        loop {
+            let pause = self.failing.get_or_insert_default().pause();
+            self.stop.sleep(pause).await?;
+            let attempt = match self.buffer.reconnect().await {
+                Ok(buffer) => {
+                    self.buffer = buffer.clone();
+                    self.writer.resume(buffer).await
+                }
+                Err(error) => Err(error),
+            };
+            match attempt {
+                Ok(()) => return Ok(()),
+                Err(error) => self.failed(error)?,
+            }
+        }
+    }
+
+    pub(super) async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
+        let expected = last.members();
+        let mut backoff = Backoff::default();
+        loop {
+            let closed = match self.count(last).await {
+                Ok(found) if found != expected => {
+                    return Err(Error::Verification(format!(
+                        "the range {} to {} holds {found} entries in Redis, {expected} were written; something else writes to this set or removes from it",
+                        last.first,
+                        last.next.get().saturating_sub(1)
+                    )));
+                }
+                Ok(_) => {
+                    let end = last.next.checked_sub(1).filter(|end| *end >= last.first);
+                    Ranges::new(self.buffer.clone()).finish(&self.target.run, &self.token, end).await
+                }
+                Err(error) => Err(error),
+            };
+            match closed {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    let error = passing(error, &self.target, "verify what lies in Redis")?;
+                    if backoff.elapsed() > self.target.retry {
+                        return Err(redis("verify what lies in Redis".to_owned(), error));
+                    }
+                    self.stop.sleep(backoff.pause()).await?;
+                    if let Ok(buffer) = self.buffer.reconnect().await {
+                        self.buffer = buffer;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn count(&self, last: &Checkpoint) -> Result<u64, kvbuffer::Error> {
+        let end = last.next.checked_sub(1).filter(|end| *end >= last.first);
+        match end {
+            Some(end) => self.buffer.count(last.first.score()..=end.score()).await,
+            None => Ok(0),
+        }
+    }
+
+    pub(super) async fn forget(&mut self) {
+        let ranges = Ranges::new(self.buffer.clone());
+        let removed = ranges.remove(&self.target.run, &self.token);
+        // Best effort: an empty range that stays only costs its numbers.
+        let _ = tokio::time::timeout(Duration::from_secs(2), removed).await;
+    }
+
+    /// Gives the lease back.
+    pub async fn release(&mut self) {
+        let ranges = Ranges::new(self.buffer.clone());
+        let released = ranges.release(&self.target.run, &self.token);
+        // Best effort: a lease that is not given back ends by itself.
+        let _ = tokio::time::timeout(Duration::from_secs(2), released).await;
+    }
+}

@@ -1,0 +1,36 @@
+//! Failures of Redis: what passes, and what the rest is.
+
+use kvbuffer::ErrorKind;
+
+use crate::base::error::Error;
+use crate::load::sink::target::RedisTarget;
+
+/// Gives an error that may pass back, and makes of any other the one that ends the run. `action` is what was
+/// tried.
+pub(super) fn passing(
+    error: kvbuffer::Error,
+    target: &RedisTarget,
+    action: &str,
+) -> Result<kvbuffer::Error, Error> {
+    Err(match error.kind() {
+        kind if kind.is_retryable() => return Ok(error),
+        ErrorKind::CheckpointConflict { expected, found } => Error::Lost(match found {
+            Some(found) => format!(
+                "the run was at sequence {expected}, Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
+            ),
+            None => format!(
+                "the run was at sequence {expected}, Redis knows nothing of it (flushed, or restarted without its data)"
+            ),
+        }),
+        ErrorKind::LeaseLost => Error::Busy(format!("run {:?} was taken over", target.run)),
+        ErrorKind::ForeignEntry { first, last, expected, found } => Error::Verification(format!(
+            "sequences {first} to {last} hold {found} entries in Redis, {expected} were written; something else writes into this range"
+        )),
+        _ => redis(action.to_owned(), error),
+    })
+}
+
+/// An error that Redis gave when this was done.
+pub(super) fn redis(context: String, error: kvbuffer::Error) -> Error {
+    Error::Redis { context, error: Box::new(error) }
+}

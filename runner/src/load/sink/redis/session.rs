@@ -1,0 +1,478 @@
+//! The beginning of a run at Redis: is it fit, is the buffer free, what is there already.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use kvbuffer::{
+    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Ranges, Request, Role, RunState,
+    Score, Sequence, State,
+};
+
+use super::failure::{passing, redis};
+use super::watch::LEASE;
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::checkpoint::Checkpoint;
+use crate::load::config::Config;
+use crate::load::progress::Progress;
+use crate::load::sink::target::{HighWater, RedisTarget};
+use convert::planner::Limit;
+use neighbours::Free;
+use source::Identity;
+use source::retry::Backoff;
+
+mod neighbours;
+
+/// The oldest Redis that has what is used here.
+const OLDEST: (u32, u32) = (6, 2);
+
+/// A run that was begun: the buffer is ours until the lease ends.
+pub struct Session {
+    /// The connection.
+    pub buffer: Buffer,
+    /// The lease's token.
+    pub token: String,
+    /// The number of the dump's first change.
+    pub first: Sequence,
+    /// Where to go on.
+    pub checkpoint: Option<Checkpoint>,
+    /// The next sequence by Redis' own checkpoint.
+    pub sequence: Sequence,
+    /// What the numbers must stay below.
+    pub limit: Option<Limit>,
+    /// The run is new, or was made new: nothing of it lies in the set.
+    pub fresh: bool,
+}
+
+/// What a session needs to know beyond its lease: as in [`Session`].
+struct Settled {
+    checkpoint: Option<Checkpoint>,
+    limit: Option<Limit>,
+    sequence: Sequence,
+    fresh: bool,
+}
+
+/// What a run is, for the registry.
+pub struct Run<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Redis.
+    pub target: &'a RedisTarget,
+    /// The file's identity; a pipe has none before it is read.
+    pub source: Option<&'a Identity>,
+    /// A checkpoint from a file, for a run that Redis knows nothing of.
+    pub file: Option<&'a Checkpoint>,
+    /// Redis lost what this process had written, while more of it was on its way.
+    pub lost: bool,
+    /// The set is being streamed: a run that is not done must not write into it, nor delete from it.
+    pub streaming: bool,
+    /// Where waiting is told.
+    pub progress: &'a Progress,
+    /// For waiting.
+    pub stop: &'a Stop,
+}
+
+impl Session {
+    /// Ends the session before anything is written: a new run leaves nothing behind.
+    pub async fn leave(self, run: &str) {
+        let ranges = Ranges::new(self.buffer);
+        // Best effort: a lease that is not given back ends by itself.
+        let _ = if self.fresh {
+            ranges.remove(run, &self.token).await
+        } else {
+            ranges.release(run, &self.token).await
+        };
+    }
+}
+
+impl Run<'_> {
+    /// Connects, looks whether Redis is fit, takes the lease, and finds out where to go on.
+    ///
+    /// # Errors
+    /// What stops the run; what may pass is tried again as long as the configuration says.
+    pub async fn begin(&self) -> Result<Session, Error> {
+        let mut buffer = self.connect().await?;
+        self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
+        let (token, acquired) = self.acquire(&mut buffer).await?;
+        match self.settled(&mut buffer, &token, &acquired).await {
+            Ok(Settled { checkpoint, limit, sequence, fresh }) => {
+                Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
+            }
+            Err(error) => {
+                // Nothing was written: leave no trace that would make others wait, and none of a new run.
+                let ranges = Ranges::new(buffer);
+                let _ = match acquired.previous {
+                    None => ranges.remove(&self.target.run, &token).await,
+                    Some(_) => ranges.release(&self.target.run, &token).await,
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// Connects, and tries again while what is in the way may pass.
+    ///
+    /// # Errors
+    /// As for [`Run::retry`].
+    pub async fn connect(&self) -> Result<Buffer, Error> {
+        let connect =
+            || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
+        self.again("connect to Redis", async || connect().await).await
+    }
+
+    /// Whether the run is new, or was made new.
+    fn is_fresh(&self, acquired: &Acquired) -> bool {
+        let open = |previous: &kvbuffer::Range| previous.state == State::Open;
+        self.restarts(acquired) || acquired.previous.as_ref().is_none_or(open)
+    }
+
+    /// Whether what is there is to be deleted: always, or because it was not begun with the token.
+    fn restarts(&self, acquired: &Acquired) -> bool {
+        let resume = &self.config.resume;
+        let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_ref());
+        resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
+    }
+
+    /// Deletes or keeps what is there.
+    async fn settled(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Settled, Error> {
+        let checkpoint = self.settle(buffer, token, acquired).await?;
+        let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
+        let free = Free { next, from: next, in_flight: checkpoint.is_some() };
+        let limit = self.limit(buffer, acquired.first, free).await?;
+        let state = self.load_run(buffer).await?;
+        let sequence = state.and_then(|state| state.sequence).unwrap_or(acquired.first);
+        let fresh = checkpoint.is_none() && self.is_fresh(acquired);
+        if fresh {
+            self.expect_alone(buffer).await?;
+        }
+        self.tell_of_no_snapshot(limit.as_ref());
+        Ok(Settled { checkpoint, limit, sequence, fresh })
+    }
+
+    /// Tries again on a new connection while it may pass: a lost connection stays lost.
+    ///
+    /// # Errors
+    /// What stops for good; what may pass once it was tried for as long as the configuration says.
+    pub async fn retry<T>(
+        &self,
+        buffer: &mut Buffer,
+        action: &str,
+        attempt: impl AsyncFn(&Buffer) -> Result<T, kvbuffer::Error>,
+    ) -> Result<T, Error> {
+        let mut failed = false;
+        self.again(action, async || {
+            if std::mem::replace(&mut failed, true) {
+                *buffer = buffer.reconnect().await?;
+            }
+            attempt(buffer).await
+        })
+        .await
+    }
+
+    /// Tries again while it may pass.
+    async fn again<T>(
+        &self,
+        action: &str,
+        mut attempt: impl AsyncFnMut() -> Result<T, kvbuffer::Error>,
+    ) -> Result<T, Error> {
+        let mut backoff = Backoff::default();
+        loop {
+            let result = tokio::select! {
+                result = attempt() => result,
+                signal = self.stop.wait() => return Err(Error::Stopped(signal)),
+            };
+            let error = match result {
+                Ok(value) => {
+                    self.progress.going_on();
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            let error = passing(error, self.target, action)?;
+            let full = *error.kind() == ErrorKind::OutOfMemory;
+            let allowed = if full { self.target.full } else { self.target.retry };
+            let waited = backoff.elapsed().as_secs();
+            if backoff.elapsed() > allowed {
+                return Err(if full {
+                    Error::Full { waited }
+                } else {
+                    redis(format!("{action}, tried for {waited} s"), error)
+                });
+            }
+            let error = crate::base::error::chain(&error);
+            self.progress
+                .waiting(format!("{action}: {error}; trying again for up to {} s", allowed.as_secs()));
+            self.progress.retried();
+            self.stop.sleep(backoff.pause()).await?;
+        }
+    }
+
+    async fn load_run(&self, buffer: &mut Buffer) -> Result<Option<RunState>, Error> {
+        let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(&self.target.run).await;
+        self.retry(buffer, "read the checkpoint", load).await
+    }
+
+    async fn list(&self, buffer: &mut Buffer) -> Result<Vec<kvbuffer::Range>, Error> {
+        let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
+        self.retry(buffer, "list the ranges", list).await
+    }
+
+    async fn count(&self, buffer: &mut Buffer, range: RangeInclusive<Score>) -> Result<u64, Error> {
+        self.retry(buffer, "count what is in Redis", async |buffer| buffer.count(range.clone()).await).await
+    }
+
+    /// Whether Redis can hold the buffer at all. The outer error may pass, the inner one is for good.
+    async fn preflight(&self, buffer: &Buffer) -> Result<Result<(), Error>, kvbuffer::Error> {
+        let server = buffer.server().await?;
+        let key = buffer.key_type().await?;
+        let memory = buffer.memory().await?;
+        let refuse = |what: String| Ok(Err(refusal(buffer, what)));
+        if version(&server.version) < OLDEST {
+            let (major, minor) = OLDEST;
+            return refuse(format!("it has version {}, at least {major}.{minor} is needed", server.version));
+        }
+        if let KeyType::Other(name) = key {
+            return refuse(format!(
+                "key {} holds a {name}, not a sorted set: it is not Kasho's; look at --kv-key and at the database in --kv-url",
+                buffer.keys().set()
+            ));
+        }
+        if memory.policy != "noeviction" && !self.target.allow_eviction {
+            return refuse(format!(
+                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or say --allow-eviction",
+                memory.policy
+            ));
+        }
+        if server.role == Role::Replica {
+            tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
+        }
+        if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
+            tracing::warn!(
+                "Redis has no maxmemory, so a share of it in --memory-high-water has no meaning: give bytes, like 8GiB"
+            );
+        }
+        self.advise_on_memory(&memory);
+        Ok(Ok(()))
+    }
+
+    /// A dump takes about two and a half times its COPY text, depending on its rows.
+    fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
+        let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
+        let needed = size.saturating_mul(5) / 2;
+        let free = max.saturating_sub(memory.used);
+        if needed > free {
+            tracing::warn!(
+                needed,
+                free,
+                "Redis may have too little memory for this dump: about so many bytes are needed, so many are free"
+            );
+        }
+    }
+
+    async fn acquire(&self, buffer: &mut Buffer) -> Result<(String, Acquired), Error> {
+        let request = self.request(Request::new_token());
+        let mut patience = Duration::ZERO;
+        loop {
+            let holder = match self
+                .retry(buffer, "register the run", async |buffer| ask(buffer, &request).await)
+                .await?
+            {
+                Ok(acquired) => return Ok((request.token, acquired)),
+                Err(holder) => holder,
+            };
+            // A holder that is alive renews its lease; one that is not lets it end.
+            if patience > LEASE + Duration::from_secs(1) {
+                return Err(Error::Busy(holder.to_string()));
+            }
+            if patience.is_zero() {
+                tracing::info!(%holder, "another process holds the buffer; waiting to see whether it is alive");
+            }
+            let pause = Duration::from_millis(500);
+            patience += pause;
+            self.stop.sleep(pause).await?;
+        }
+    }
+
+    fn request(&self, token: String) -> Request {
+        Request {
+            run: self.target.run.clone(),
+            owner: self.target.run.clone(),
+            config: serde_json::to_string(&self.config.shape.parts()).unwrap_or_default(),
+            source: self.source_text(),
+            first: self.config.first.or(self.file.map(|checkpoint| checkpoint.first)),
+            gap: self.config.gap,
+            lease: LEASE,
+            identity: Process::current(),
+            snapshot_lsn: self.config.snapshot_lsn,
+            begin_with: self.config.resume.restart_once.clone(),
+            token,
+        }
+    }
+
+    fn source_text(&self) -> String {
+        match self.source {
+            Some(identity) => serde_json::to_string(identity).unwrap_or_default(),
+            None => "pipe".to_owned(),
+        }
+    }
+
+    /// What an earlier attempt left: go on from it, delete it, or refuse.
+    async fn settle(
+        &self,
+        buffer: &mut Buffer,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<Option<Checkpoint>, Error> {
+        if self.streaming {
+            self.expect_done(acquired)?;
+        }
+        let Some(previous) = &acquired.previous else {
+            if self.lost {
+                // What was in flight came behind the loss: entries that no checkpoint knows of.
+                return self.start_over(buffer, token, acquired).await;
+            }
+            return self.adopt(buffer, acquired).await;
+        };
+        if self.restarts(acquired) {
+            return self.start_over(buffer, token, acquired).await;
+        }
+        if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
+            return Err(Error::Checkpoint(format!(
+                "run {:?} is registered with first sequence {}, --first-sequence says {first}; use --restart with another --run-id, or leave the option out",
+                self.target.run, acquired.first
+            )));
+        }
+        let state = self.load_run(buffer).await?;
+        let kept = state.and_then(|state| state.checkpoint);
+        let Some(kept) = kept else {
+            if let Some(adopted) = self.adopt(buffer, acquired).await? {
+                return Ok(Some(adopted));
+            }
+            // Nothing of it is durable: whatever it was, this begins anew in the same place.
+            if previous.state == State::Open {
+                return self.start_over(buffer, token, acquired).await;
+            }
+            return Ok(None);
+        };
+        let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
+        checkpoint.check(self.source, &self.config.shape.parts())?;
+        let found = match checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) {
+            Some(end) => {
+                let range = checkpoint.first.score()..=end.score();
+                self.count(buffer, range).await?
+            }
+            None => 0,
+        };
+        if found > checkpoint.members() {
+            return Err(Error::Verification(format!(
+                "the range {} to {} holds {found} entries in Redis, the checkpoint knows of {}: something else wrote into it; find what is not of this run (its position does not belong to its score), remove it with ZREM, and call again",
+                checkpoint.first,
+                checkpoint.next.get().saturating_sub(1),
+                checkpoint.members()
+            )));
+        }
+        if found < checkpoint.members() {
+            tracing::warn!(
+                found,
+                expected = checkpoint.members(),
+                "Redis lost entries that its checkpoint promises; loading all of them again"
+            );
+            return self.start_over(buffer, token, acquired).await;
+        }
+        Ok(Some(checkpoint))
+    }
+
+    /// A stream that streams from our position is right only behind a run that is done.
+    fn expect_done(&self, acquired: &Acquired) -> Result<(), Error> {
+        let done = acquired.previous.as_ref().is_some_and(|previous| previous.state == State::Done);
+        if done && !self.restarts(acquired) { Ok(()) } else { Err(self.streams_already()) }
+    }
+
+    fn streams_already(&self) -> Error {
+        Error::ChangeStreamState(format!(
+            "the change stream streams already, and run {:?} is not done: what it would write now would reach the replica late or never; empty the replica and begin a bootstrap anew",
+            self.target.run
+        ))
+    }
+
+    /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
+    async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
+        let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else {
+            return Ok(None);
+        };
+        let Some(end) = checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) else {
+            return Ok(None);
+        };
+        let range = checkpoint.first.score()..=end.score();
+        let found = self.count(buffer, range).await?;
+        if found == checkpoint.members() {
+            return Ok(Some(checkpoint.clone()));
+        }
+        tracing::warn!(
+            found,
+            expected = checkpoint.members(),
+            "Redis does not hold what the checkpoint file promises; loading all of it again"
+        );
+        Ok(None)
+    }
+
+    /// Deletes the own range and makes the run new.
+    async fn start_over(
+        &self,
+        buffer: &mut Buffer,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<Option<Checkpoint>, Error> {
+        if self.streaming {
+            return Err(self.streams_already());
+        }
+        let run = &self.target.run;
+        let last = self.last_own(buffer, acquired).await?;
+        // What is wrong is said before anything is deleted.
+        self.expect_alone(buffer).await?;
+        let from = last.checked_add(1).unwrap_or(last);
+        let free = Free { next: acquired.first, from, in_flight: false };
+        self.limit(buffer, acquired.first, free).await?;
+        let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;
+        let deleted = self.retry(buffer, "delete the own range", delete).await?;
+        let request = self.request(token.to_owned());
+        let reset = async |buffer: &Buffer| Ranges::new(buffer.clone()).reset_run(&request).await;
+        self.retry(buffer, "reset the run", reset).await?;
+        if deleted > 0 {
+            tracing::info!(
+                deleted,
+                first = acquired.first.get(),
+                "deleted what an earlier attempt of this run left"
+            );
+        }
+        Ok(None)
+    }
+
+    /// Where the own range ends at most: where the run ended, before the next run's, or where no bootstrap entry
+    /// is left.
+    async fn last_own(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Sequence, Error> {
+        let (first, known) = (acquired.first, acquired.previous.as_ref());
+        let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).last_own(first, known).await;
+        self.retry(buffer, "find the end of the range", find).await
+    }
+}
+
+/// Asks for the lease once. A holder is an answer, not a failure.
+async fn ask(buffer: &Buffer, request: &Request) -> Result<Result<Acquired, Holder>, kvbuffer::Error> {
+    match Ranges::new(buffer.clone()).acquire(request).await {
+        Ok(acquired) => Ok(Ok(acquired)),
+        Err(error) => match error.kind() {
+            ErrorKind::LeaseHeld { holder } => Ok(Err((**holder).clone())),
+            _ => Err(error),
+        },
+    }
+}
+
+fn refusal(buffer: &Buffer, what: String) -> Error {
+    Error::Refused { address: buffer.address().to_owned(), what }
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}

@@ -1,0 +1,170 @@
+//! What else lies in the set: other runs, live changes, and how far the numbers may go before they meet them.
+
+use kvbuffer::{Buffer, Lsn, Position, Ranges, Score, Sequence, State};
+
+use super::Run;
+use crate::base::error::Error;
+use convert::error::{Error as ConvertError, RangeError};
+use convert::planner::{Limit, LimitKind};
+
+/// What of the numbers is free for the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Free {
+    /// The next number.
+    pub(super) next: Sequence,
+    /// From here on there are no entries of the run, but for what is in flight.
+    pub(super) from: Sequence,
+    /// An earlier attempt of the run may have sent more than was acknowledged: the same will be written again.
+    pub(super) in_flight: bool,
+}
+
+impl Run<'_> {
+    /// Whether the run may begin beside what lies in the set. Neither mistake shows before the replica is filled.
+    ///
+    /// # Errors
+    /// [`RangeError::Beside`] and [`RangeError::LiveEntries`], unless the options say that it is meant.
+    pub(super) async fn expect_alone(&self, buffer: &mut Buffer) -> Result<(), Error> {
+        // Whoever goes back to what Redis has kept had begun already.
+        if self.lost {
+            return Ok(());
+        }
+        if !self.target.beside_other_runs {
+            self.expect_no_other_run(buffer).await?;
+        }
+        if self.config.snapshot_lsn.is_none() && !self.target.allow_live_entries {
+            self.expect_no_live_entry(buffer).await?;
+        }
+        Ok(())
+    }
+
+    async fn expect_no_other_run(&self, buffer: &mut Buffer) -> Result<(), Error> {
+        let mut others = Vec::new();
+        for other in self.list(buffer).await? {
+            if other.run == self.target.run {
+                continue;
+            }
+            match (other.state, other.last) {
+                (State::Done, Some(last)) => {
+                    others.push(format!("{:?} (complete, sequences {} to {last})", other.run, other.first));
+                }
+                (State::Done, None) => {}
+                (State::Open, _) => {
+                    let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(&other.run).await;
+                    let state = self.retry(buffer, "read the checkpoint of another run", load).await?;
+                    let next = state.and_then(|state| state.sequence).max(other.next);
+                    let last = next.and_then(|next| next.checked_sub(1)).filter(|last| *last >= other.first);
+                    let text =
+                        |last| format!("{:?} (unfinished, sequences {} to {last})", other.run, other.first);
+                    others.extend(last.map(text));
+                }
+            }
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(ConvertError::Range(RangeError::Beside {
+            run: self.target.run.clone(),
+            others: others.join(", "),
+        })
+        .into())
+    }
+
+    /// Live changes are newer than every bootstrap, so the set ends with one where it holds any.
+    async fn expect_no_live_entry(&self, buffer: &mut Buffer) -> Result<(), Error> {
+        let look = async |buffer: &Buffer| buffer.last_before(Score::MAX).await;
+        let last = self.retry(buffer, "look at the set", look).await?;
+        let live: Option<Lsn> = match last.map(|entry| entry.change().map(|change| change.position)) {
+            Some(Ok(Position::Wal(lsn))) => Some(lsn),
+            _ => None,
+        };
+        match live {
+            Some(lsn) => Err(ConvertError::Range(RangeError::LiveEntries { last: lsn.to_string() }).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// What the numbers from `free.next` on must stay below.
+    pub(super) async fn limit(
+        &self,
+        buffer: &mut Buffer,
+        first: Sequence,
+        free: Free,
+    ) -> Result<Option<Limit>, Error> {
+        let snapshot = self.config.snapshot_lsn.and_then(|lsn| {
+            Some(Limit { score: lsn.score()?.get(), kind: LimitKind::Snapshot(lsn.to_string()) })
+        });
+        let all = self.list(buffer).await?;
+        let run = all
+            .iter()
+            .filter(|range| range.run != self.target.run && range.first > first)
+            .min_by_key(|range| range.first);
+        let other_run = run.map(|range| Limit {
+            score: range.first.score().get(),
+            kind: LimitKind::Occupied(
+                format!("run {:?} begins", range.run),
+                "choose another --first-sequence",
+            ),
+        });
+        let live = self.live_entry(buffer, free, other_run.as_ref()).await?;
+        let limit = [snapshot, other_run, live].into_iter().flatten().min_by_key(|limit| limit.score);
+        if let Some(limit) = limit.as_ref().filter(|limit| free.next.score().get() >= limit.score) {
+            return Err(ConvertError::Range(limit.error("", first, free.next)).into());
+        }
+        Ok(limit)
+    }
+
+    /// Without `--snapshot-lsn` little is certain: that is said.
+    pub(super) fn tell_of_no_snapshot(&self, limit: Option<&Limit>) {
+        if self.config.snapshot_lsn.is_some() {
+            return;
+        }
+        match limit {
+            Some(limit) => tracing::warn!(
+                limit = limit.score,
+                "--snapshot-lsn is missing: the changes are only held against what lies in the set"
+            ),
+            None => tracing::warn!(
+                "--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"
+            ),
+        }
+    }
+
+    /// The first entry that is not ours, before the next run begins.
+    async fn live_entry(
+        &self,
+        buffer: &mut Buffer,
+        free: Free,
+        other_run: Option<&Limit>,
+    ) -> Result<Option<Limit>, Error> {
+        let mut from = free.from.score();
+        loop {
+            let look = async |buffer: &Buffer| buffer.first_at_or_after(from).await;
+            let entry = self.retry(buffer, "look at the set", look).await?;
+            let Some(entry) = entry else { return Ok(None) };
+            let score = entry.score.get();
+            if other_run.is_some_and(|other| score >= other.score) {
+                return Ok(None);
+            }
+            let occupied =
+                |other: String, advice| Some(Limit { score, kind: LimitKind::Occupied(other, advice) });
+            match entry.change().map(|change| change.position) {
+                Ok(Position::Wal(lsn)) => {
+                    return Ok(occupied(
+                        format!("a live change at {lsn} lies in the set"),
+                        "take the dump at a later LSN, or start lower",
+                    ));
+                }
+                Ok(Position::Bootstrap(_)) if free.in_flight => match Score::new(score + 1) {
+                    Some(behind) => from = behind,
+                    None => return Ok(None),
+                },
+                _ => {
+                    return Ok(occupied(
+                        "entries that no registered run owns lie in the set".to_owned(),
+                        "start behind them with --first-sequence, or empty the buffer",
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! A dump being read: threads from its bytes to changes.
+
+mod first;
+pub mod item;
+pub mod pipeline;
+pub mod task;
+pub mod walk;

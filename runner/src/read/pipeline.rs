@@ -1,0 +1,276 @@
+//! The threads between the dump and the writer, and the only place that spawns them.
+//!
+//! ```text
+//! scan thread: source ─▶ scanner ─▶ planner ─┬─▶ jobs ─▶ N workers ─▶ each slab's own channel ─┐
+//!                                            └─▶ items, in the dump's order ───────────────────┴─▶ the writer
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Items arrive in the dump's order, whatever the number of workers; what they hold depends on the dump and
+//!   the configuration alone.
+//! - What is between the stages is bounded in bytes by one [`Budget`].
+//! - An error is an item too: everything before it arrives first.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use dump::{BlockPoint, Event, Slab};
+use kvbuffer::Sequence;
+use tokio::sync::{mpsc, oneshot};
+
+use super::item::{Converted, Item, Mark, Reject};
+use super::task::Task;
+use super::walk::Walk;
+use crate::base::budget::Budget;
+use crate::base::error::Error;
+use crate::base::spares::Spares;
+use convert::planner::{PlanPoint, Work};
+use convert::render::Block;
+use convert::render::lines::Numbers;
+use convert::render::members::Rendered;
+use source::decompress::Compression;
+
+/// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
+/// most of the process's memory.
+const UNDER_WAY: usize = 20 << 20;
+/// Items between the scanner and the writer; their bytes are bounded by [`UNDER_WAY`].
+const ITEMS: usize = 512;
+/// Buffers larger than this are not kept.
+const KEPT: usize = 1 << 20;
+
+struct Job {
+    slab: Slab,
+    block: Arc<Block>,
+    first: Sequence,
+    numbers: Numbers,
+    reply: oneshot::Sender<Converted>,
+}
+
+/// A running pipeline.
+pub struct Pipeline {
+    /// What it gives, in order.
+    pub items: mpsc::Receiver<Item>,
+    used: Spares<Rendered>,
+    stop: Arc<AtomicBool>,
+    budget: Budget,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pipeline {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(task: Task) -> io::Result<Self> {
+        let (give, items) = mpsc::channel(ITEMS);
+        let (jobs, work) = blocking::channel();
+        let work = Arc::new(Mutex::new(work));
+        let (used, slabs) = (Spares::default(), Spares::default());
+        let budget = Budget::new(UNDER_WAY);
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut threads = Vec::new();
+        for index in 0..task.workers.max(1) {
+            let (work, used, slabs) = (Arc::clone(&work), used.clone(), slabs.clone());
+            let body = move || convert(&work, &used, &slabs);
+            threads.push(thread::Builder::new().name(format!("convert-{index}")).spawn(body)?);
+        }
+        let reader =
+            Reader { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
+        // PostgreSQL's parser recurses.
+        let builder = thread::Builder::new().name("scan".to_owned()).stack_size(16 << 20);
+        threads.push(builder.spawn(move || reader.run(&task))?);
+        Ok(Self { items, used, stop, budget, threads })
+    }
+
+    /// Takes a buffer back, to be used again.
+    pub fn recycle(&self, mut rendered: Rendered) {
+        if rendered.bytes.capacity() <= KEPT {
+            rendered.bytes.clear();
+            rendered.members.clear();
+            rendered.faults.clear();
+            rendered.as_sql = 0;
+            self.used.put(rendered);
+        }
+    }
+
+    /// Ends reading: what was read already still arrives.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends all threads and waits for them.
+    ///
+    /// # Errors
+    /// [`Error::Panic`] when one of them panicked.
+    pub fn join(mut self) -> Result<(), Error> {
+        self.stop();
+        self.budget.close();
+        self.items.close();
+        let mut panicked = None;
+        for thread in self.threads.drain(..) {
+            let name = thread.thread().name().unwrap_or("thread").to_owned();
+            if thread.join().is_err() {
+                panicked = Some(name);
+            }
+        }
+        panicked.map_or(Ok(()), |name| Err(Error::Panic(format!("thread {name} panicked"))))
+    }
+}
+
+fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs: &Spares<Vec<u8>>) {
+    let mut copy = Vec::new();
+    loop {
+        let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { slab, block, first, numbers, reply }) = job else { return };
+        let mut rendered = used.get().unwrap_or_default();
+        rendered.bytes.reserve(block.estimate(slab.rows, slab.bytes().len()));
+        block.render(&slab, numbers, first, &mut copy, &mut rendered);
+        if copy.capacity() > KEPT {
+            copy = Vec::new();
+        }
+        let rejects = rendered.faults.drain(..).map(|fault| Reject {
+            row: fault.row,
+            start: fault.start as u64,
+            lines: u64::from(fault.lines),
+            column: fault.column,
+            reason: fault.reason,
+            bytes: slab.bytes()[fault.start..fault.end].to_vec(),
+        });
+        let rejects = rejects.collect();
+        slabs.put(slab.into_buffer());
+        // The writer may be gone; then nobody wants it.
+        let _ = reply.send(Converted { rendered, rejects });
+    }
+}
+
+/// Why the scan thread ends.
+enum Ended {
+    /// Everything was given.
+    Done,
+    /// The writer is gone, or said stop.
+    Unwanted,
+    /// An error.
+    Failed(Box<Error>),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+impl From<convert::error::Error> for Ended {
+    fn from(error: convert::error::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+struct Reader {
+    give: mpsc::Sender<Item>,
+    jobs: blocking::Sender<Job>,
+    slabs: Spares<Vec<u8>>,
+    budget: Budget,
+    stop: Arc<AtomicBool>,
+    /// The planner's point as the last items hold it; made anew when it changes.
+    plan: Option<Arc<PlanPoint>>,
+}
+
+impl Reader {
+    fn run(mut self, task: &Task) {
+        if let Ended::Failed(error) = self.read(task).err().unwrap_or(Ended::Done) {
+            let _ = self.give.blocking_send(Item::Failed(error));
+        }
+    }
+
+    fn read(&mut self, task: &Task) -> Result<(), Ended> {
+        let name = task.location.name();
+        let mut walk = Walk::begin(task, &name)?;
+        let raw = walk.source.raw_bytes();
+        while let Some(event) = walk.event(&self.slabs, &self.stop)? {
+            let end = matches!(event, Event::End);
+            let rows_only = matches!(event, Event::Rows(_));
+            let work = walk.planner.plan(event, &walk.scanner)?;
+            if !rows_only {
+                self.plan = None;
+            }
+            if let Some((work, first)) = work {
+                self.dispatch(work, first, &mut walk, &raw)?;
+            }
+            if end {
+                for (option, pattern) in walk.planner.unmatched() {
+                    tracing::warn!("{option} {pattern}: nothing in {name} has such a name");
+                }
+                let after = Box::new(self.mark(&mut walk, &raw));
+                self.send(Item::End { after })?;
+                return Ok(());
+            }
+        }
+        Err(Ended::Unwanted)
+    }
+
+    fn dispatch(
+        &mut self,
+        work: Work,
+        first: Sequence,
+        walk: &mut Walk,
+        raw: &AtomicU64,
+    ) -> Result<(), Ended> {
+        let after = self.mark(walk, raw);
+        let item = match work {
+            Work::Sql(texts) => Item::Sql { members: walk.sql(&texts, first), first, after: Box::new(after) },
+            Work::Rows { block, slab, numbers } => {
+                let raw_bytes = slab.bytes().len();
+                let bytes = raw_bytes + block.estimate(slab.rows, raw_bytes);
+                let share = self.budget.take(bytes).ok_or(Ended::Unwanted)?;
+                let (reply, rows) = oneshot::channel();
+                let (count, table) = (slab.rows, Arc::from(block.plan.table.as_str()));
+                let before = Box::new(before(after, &slab, first));
+                let job = Job { slab, block: Arc::clone(&block), first, numbers, reply };
+                self.jobs.send(job).map_err(|_| Ended::Unwanted)?;
+                Item::Rows { rows, count, numbers: numbers.all, first, table, block, before, share }
+            }
+            Work::LeftOut(slab) => {
+                self.slabs.put(slab.into_buffer());
+                Item::Passed { after: Box::new(after), table_end: false }
+            }
+            Work::TableEnd => Item::Passed { after: Box::new(after), table_end: true },
+        };
+        self.send(item)
+    }
+
+    fn send(&self, item: Item) -> Result<(), Ended> {
+        self.give.blocking_send(item).map_err(|_| Ended::Unwanted)
+    }
+
+    fn mark(&mut self, walk: &mut Walk, raw: &AtomicU64) -> Mark {
+        let scan = walk.scanner.point();
+        let compressed = walk.source.compression() != Compression::None;
+        let planner = &walk.planner;
+        let plan = self.plan.get_or_insert_with(|| Arc::new(planner.point().clone()));
+        Mark {
+            identity: walk.source.identity_at(scan.offset),
+            plan: Arc::clone(plan),
+            rows: planner.counters().rows,
+            next: planner.next(),
+            pieces: 0,
+            raw: compressed.then(|| raw.load(Ordering::Relaxed)),
+            scan,
+        }
+    }
+}
+
+/// The point before a slab, from the one after it.
+fn before(mut mark: Mark, slab: &Slab, first: Sequence) -> Mark {
+    mark.scan.offset = slab.place.offset;
+    mark.scan.line = slab.place.line;
+    if let Some(BlockPoint { rows, .. }) = &mut mark.scan.block {
+        *rows = slab.first_row;
+    }
+    mark.rows -= slab.rows;
+    mark.next = first;
+    mark
+}

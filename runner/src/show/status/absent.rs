@@ -1,0 +1,30 @@
+//! In place of `report` where the program is built without the client of Kubernetes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Target;
+use crate::base::error::Error;
+use crate::load::progress::Progress;
+
+/// There is none.
+#[derive(Debug)]
+pub enum Reporter {}
+
+impl Reporter {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// [`Error::Usage`], always.
+    pub async fn start(_: Target, _: Option<Duration>, _: Arc<Progress>) -> Result<Self, Error> {
+        Err(Error::Usage(
+            "--status-resource: this program was built without the client of Kubernetes; use the image of pg-bootstrap-runner, or build it with --features kubernetes"
+                .to_owned(),
+        ))
+    }
+
+    /// Cannot be called.
+    pub async fn finish(self, _: Option<String>) {
+        match self {}
+    }
+}

@@ -1,0 +1,235 @@
+//! Sends the run's status to Kubernetes' API server: by server-side apply, so that it owns `status.run` and
+//! nothing else.
+//!
+//! # Guarantees
+//!
+//! - It never holds the load up, nor ends it: what cannot be sent is tried again with the newest state.
+//! - One request at a time, so that an older state does not overtake a newer one.
+//! - At the end it tries for `LAST` at most.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::v1alpha1::RunStatus;
+use crds::{RUNNER_MANAGER, ReplicaBootstrap};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use kube::{Client, Resource as _};
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::Target;
+use super::run::{carry_over, lost, run_status};
+use crate::base::error::{self, Error};
+use crate::load::progress::{Progress, Rate};
+
+/// How often it is sent.
+const EVERY: Duration = Duration::from_secs(5);
+/// A request that takes longer is given up.
+const REQUEST: Duration = Duration::from_secs(10);
+/// How long the last state is tried for.
+const LAST: Duration = Duration::from_secs(5);
+/// The pause between two attempts at the last state.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// A running reporter.
+pub struct Reporter {
+    end: oneshot::Sender<Option<String>>,
+    task: JoinHandle<()>,
+}
+
+impl Reporter {
+    /// Begins to report. `ttl` is the time to live of the set, where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when nothing says where the API server is, neither the pod's own account nor `KUBECONFIG`.
+    pub async fn start(
+        target: Target,
+        ttl: Option<Duration>,
+        progress: Arc<Progress>,
+    ) -> Result<Self, Error> {
+        let usage = |error: &dyn std::error::Error| {
+            Error::Usage(format!(
+                "--status-resource: no way to the API server of Kubernetes, neither by the pod's service account nor by KUBECONFIG: {}",
+                error::chain(error)
+            ))
+        };
+        let config = kube::Config::infer().await.map_err(|error| usage(&error))?;
+        let client = Client::try_from(config).map_err(|error| usage(&error))?;
+        let resource = ApiResource::erase::<ReplicaBootstrap>(&());
+        let api = Api::namespaced_with(client, &target.namespace, &resource);
+        let sender = Sender {
+            api,
+            target,
+            ttl,
+            progress,
+            rate: Rate::default(),
+            before: None,
+            asked: false,
+            sent: None,
+            failing: false,
+        };
+        let (end, ended) = oneshot::channel();
+        Ok(Self { end, task: tokio::spawn(sender.run(ended)) })
+    }
+
+    /// Sends the last state; `error` says why the run has ended, if it was not done.
+    pub async fn finish(self, error: Option<String>) {
+        // It listens until it is told, so that both can only fail with it.
+        let _ = self.end.send(error);
+        let _ = self.task.await;
+    }
+}
+
+struct Sender {
+    api: Api<DynamicObject>,
+    target: Target,
+    ttl: Option<Duration>,
+    progress: Arc<Progress>,
+    rate: Rate,
+    /// What an earlier attempt has left there, until this one has begun.
+    before: Option<RunStatus>,
+    /// Whether that is known.
+    asked: bool,
+    sent: Option<RunStatus>,
+    failing: bool,
+}
+
+impl Sender {
+    async fn run(mut self, mut ended: oneshot::Receiver<Option<String>>) {
+        let mut tick = tokio::time::interval(EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (error, until) = loop {
+            tokio::select! {
+                biased;
+                error = &mut ended => break (error, Instant::now() + LAST),
+                _ = tick.tick() => {}
+            }
+            let mut report = std::pin::pin!(self.report());
+            tokio::select! {
+                biased;
+                () = &mut report => {}
+                error = &mut ended => {
+                    let until = Instant::now() + LAST;
+                    // What is on its way must not arrive behind the last state.
+                    let _ = tokio::time::timeout_at(until, report).await;
+                    break (error, until);
+                }
+            }
+        };
+        self.last(error.ok().flatten().as_deref(), until).await;
+    }
+
+    /// Looks at what is there. An API server that is away is asked again with the next report.
+    async fn look(&mut self) {
+        if self.asked {
+            return;
+        }
+        let asking = self.api.get(&self.target.name);
+        if let Ok(Ok(there)) = tokio::time::timeout(REQUEST, asking).await {
+            self.asked = true;
+            self.before = serde_json::from_value(there.data["status"]["run"].clone()).ok();
+        }
+    }
+
+    /// Sends what is known now, unless that was sent already.
+    async fn report(&mut self) {
+        self.look().await;
+        let status = self.status(None);
+        if self.sent.as_ref() != Some(&status) {
+            self.send(status, REQUEST).await;
+        }
+    }
+
+    async fn last(&mut self, error: Option<&str>, until: Instant) {
+        let status = self.status(error);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.send(status.clone(), left).await {
+                return;
+            }
+            if until.saturating_duration_since(Instant::now()) <= PAUSE {
+                return tracing::warn!("the status of {} is not the last one", self.name());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn status(&mut self, error: Option<&str>) -> RunStatus {
+        let details = self.progress.details();
+        let speed = self.rate.update(&details);
+        let mut status = run_status(&self.target.run_id, &details, speed, self.ttl, error);
+        if let Some(before) = &self.before
+            && !details.begun
+        {
+            status = carry_over(status, before);
+        } else if let Some(before) = self.before.take()
+            && let Some(lsn) = lost(&self.target.run_id, details.resumed_changes, &before)
+        {
+            tracing::warn!(
+                "Redis has lost changes of this run, which had come to {lsn}: they are written again"
+            );
+        }
+        if status.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.data.is_none()) {
+            tracing::debug!("the checkpoint is too large for the status");
+        }
+        status
+    }
+
+    /// Applies the run's part. The API server does not look at the UID of a status that is applied, so the object is
+    /// looked at first, and its version keeps the status from one that has come meanwhile.
+    async fn apply(&self, status: &RunStatus) -> Result<(), String> {
+        let name = &self.target.name;
+        let failed = |error: kube::Error| error::chain(&error);
+        let mut metadata = json!({ "name": name, "namespace": self.target.namespace });
+        if let Some(uid) = &self.target.uid {
+            let there = self.api.get_metadata(name).await.map_err(failed)?.metadata;
+            if there.uid.as_ref() != Some(uid) {
+                return Err(format!("it was deleted: the one of this name has not the UID {uid}"));
+            }
+            metadata["resourceVersion"] = json!(there.resource_version);
+        }
+        let object = json!({
+            "apiVersion": ReplicaBootstrap::api_version(&()),
+            "kind": ReplicaBootstrap::kind(&()),
+            "metadata": metadata,
+            "status": { "run": status },
+        });
+        let parameters = PatchParams::apply(RUNNER_MANAGER).force();
+        self.api.patch_status(name, &parameters, &Patch::Apply(&object)).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Whether it arrived.
+    async fn send(&mut self, status: RunStatus, limit: Duration) -> bool {
+        let failure = match tokio::time::timeout(limit, self.apply(&status)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(format!("no reply for {} s", limit.as_secs())),
+        };
+        let arrived = failure.is_none();
+        match failure {
+            None if std::mem::take(&mut self.failing) => {
+                tracing::info!("the status of {} is written again", self.name())
+            }
+            None => {}
+            Some(error) if !std::mem::replace(&mut self.failing, true) => {
+                tracing::warn!(
+                    error,
+                    "the status of {} cannot be written; the load goes on, and so do the attempts",
+                    self.name()
+                );
+            }
+            Some(error) => tracing::debug!(error, "the status of {} cannot be written", self.name()),
+        }
+        if arrived {
+            self.sent = Some(status);
+        }
+        arrived
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.target.namespace, self.target.name)
+    }
+}

@@ -1,0 +1,88 @@
+//! What a run has done, in the end.
+
+use std::fmt::Write;
+
+use crate::load::progress::{Details, Progress};
+use convert::form::RowForm;
+
+/// How a run has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything is loaded.
+    Done,
+    /// Everything was loaded by an earlier call.
+    AlreadyDone,
+    /// Not everything.
+    Stopped,
+}
+
+/// What packed rows mean for who relies on the consumer's transforms.
+pub const PACKED: &str = "rows are packed: the transforms of the translicator do not see them, so they reach the replica as the dump has them";
+
+/// Tables that are named one by one; the rest is one line.
+const TABLES: usize = 40;
+
+/// The summary as text, several lines.
+#[must_use]
+pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowForm) -> String {
+    let details = progress.details();
+    let mut out = String::new();
+    let seconds = progress.elapsed().as_secs_f64();
+    let head = match ending {
+        Ending::Done => "done",
+        Ending::AlreadyDone => "done already: nothing was left to load",
+        Ending::Stopped => "not done",
+    };
+    let _ = writeln!(out, "{head}: {} changes, {} rows", details.changes, details.rows);
+    if let (Some(first), Some(lsn)) = (first, &details.lsn) {
+        let _ = writeln!(out, "  positions   0/BOOTSTRAP{first:08} to {lsn}");
+    }
+    if form == RowForm::Packed {
+        let _ = writeln!(out, "  note        {PACKED}");
+    }
+    if details.resumed_changes > 0 {
+        let _ = writeln!(out, "  resumed     {} changes were there before", details.resumed_changes);
+    }
+    let rows = details.rows.saturating_sub(details.resumed_rows);
+    let bytes = details.bytes.saturating_sub(details.resumed_bytes);
+    let rate = rows as f64 / seconds.max(0.001);
+    let speed = bytes as f64 / seconds.max(0.001) / (1 << 20) as f64;
+    let _ = writeln!(out, "  time        {seconds:.1} s, {rate:.0} rows/s, {speed:.1} MiB/s");
+    if progress.retries() > 0 {
+        let _ = writeln!(out, "  retries     {}", progress.retries());
+    }
+    if details.rejected > 0 {
+        let _ = writeln!(out, "  rejected    {} rows, set aside in the reject file", details.rejected);
+    }
+    if details.not_understood > 0 {
+        let _ = writeln!(out, "  not parsed  {} definitions, passed on as they are", details.not_understood);
+    }
+    skipped(&mut out, &details);
+    tables(&mut out, &details);
+    out
+}
+
+fn skipped(out: &mut String, details: &Details) {
+    if details.skipped.is_empty() {
+        return;
+    }
+    let kinds: Vec<_> = details.skipped.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let _ = writeln!(out, "  left out    {}", kinds.join(", "));
+}
+
+fn tables(out: &mut String, details: &Details) {
+    if details.tables.is_empty() {
+        return;
+    }
+    let since = if details.resumed_changes > 0 { " since the checkpoint" } else { "" };
+    let _ = writeln!(out, "  rows by table{since}:");
+    let mut tables: Vec<_> = details.tables.iter().collect();
+    tables.sort_by_key(|(name, rows)| (std::cmp::Reverse(**rows), *name));
+    for (name, rows) in tables.iter().take(TABLES) {
+        let _ = writeln!(out, "    {rows:>12}  {name}");
+    }
+    if tables.len() > TABLES {
+        let rest: u64 = tables[TABLES..].iter().map(|(_, rows)| **rows).sum();
+        let _ = writeln!(out, "    {rest:>12}  in {} more tables", tables.len() - TABLES);
+    }
+}

@@ -1,0 +1,37 @@
+//! Where the bytes of a dump come from, and which dump it is.
+//!
+//! ```text
+//! Location: file, s3://, pipe ─▶ open ─▶ decompress ─▶ bytes      Identity: which dump it is, compared on resume
+//!                                 ▲                       │
+//!              object: ranges, tried again              trail: a pipe's bytes, hashed as they come
+//! ```
+//!
+//! # Floors
+//!
+//! ```text
+//! location
+//! open        an open dump: reading, skipping, its identity at an offset
+//! trail       restrict (what of a pipe takes no part in its identity)     object (fetch, failure)
+//! identity    decompress    retry
+//! error
+//! ```
+//!
+//! # Guarantees
+//!
+//! - A dump that is not the one that a checkpoint knows is an error, at the latest where its bytes differ.
+//! - A stream that is cut off, or a file that is written to while it is read, is an error.
+//! - Messages hold no secrets.
+
+pub mod decompress;
+pub mod error;
+pub mod identity;
+mod location;
+pub mod object;
+mod open;
+mod restrict;
+pub mod retry;
+mod trail;
+
+pub use identity::Identity;
+pub use location::{Location, Pipe, PipeFrom};
+pub use open::Source;

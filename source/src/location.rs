@@ -1,0 +1,167 @@
+//! Where a dump is read from.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::object::{self, Access, Object};
+use crate::open::{OpenError, Source, failed};
+
+/// Where a dump is read from.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file, which can be read again.
+    File(PathBuf),
+    /// An object in S3, which can be read again.
+    Object(Object),
+    /// Standard input, or anything else that can be read once.
+    Pipe(Pipe),
+}
+
+/// A pipe, and what was read of it for a look at its beginning.
+#[derive(Debug, Clone)]
+pub struct Pipe {
+    pub(crate) from: PipeFrom,
+    opened: Arc<Mutex<Option<Source>>>,
+}
+
+impl Pipe {
+    fn new(from: PipeFrom) -> Self {
+        Self { from, opened: Arc::default() }
+    }
+
+    fn opened(&self) -> MutexGuard<'_, Option<Source>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can be read once only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PipeFrom {
+    /// Standard input.
+    Stdin,
+    /// A named pipe or a device.
+    Path(PathBuf),
+}
+
+impl Location {
+    /// What the user calls it: a path, `s3://bucket/key`, or `-`. An object is not asked for yet.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a file that is not there, not readable, or a directory, and for what is no URI.
+    pub fn parse(name: &str, s3: &Access) -> Result<Self, Error> {
+        if name == "-" {
+            return Ok(Self::Pipe(Pipe::new(PipeFrom::Stdin)));
+        }
+        if let Some(object) = Object::parse(name, s3)? {
+            return Ok(Self::Object(object));
+        }
+        let path = PathBuf::from(name);
+        let metadata = path.metadata().map_err(|error| usage(&path, &error))?;
+        if metadata.is_dir() {
+            let advice = "a directory archive (pg_dump --format=directory) cannot be read yet";
+            return Err(Error::Usage(format!("--dump-file {name} is a directory; {advice}")));
+        }
+        if metadata.is_file() {
+            File::open(&path).map_err(|error| usage(&path, &error))?;
+            return Ok(Self::File(path));
+        }
+        Ok(Self::Pipe(Pipe::new(PipeFrom::Path(path))))
+    }
+
+    /// The name in messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) | Self::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
+                path.display().to_string()
+            }
+            Self::Object(object) => object.uri(),
+            Self::Pipe(Pipe { from: PipeFrom::Stdin, .. }) => "standard input".to_owned(),
+        }
+    }
+
+    /// Whether it can be read again from the start.
+    #[must_use]
+    pub fn is_rereadable(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Object(_))
+    }
+
+    /// Which dump it is, where that is known before it is read. Blocks.
+    ///
+    /// # Errors
+    /// As [`Location::open`].
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        match self {
+            Self::File(_) => Ok(self.open()?.identity),
+            Self::Object(object) => {
+                let (_, identity) =
+                    object::open(object).map_err(|failure| failure.into_error("open", &self.name()))?;
+                Ok(Some(identity))
+            }
+            Self::Pipe(_) => Ok(None),
+        }
+    }
+
+    fn open_anew(&self) -> Result<Source, OpenError> {
+        let io = |action| move |error| OpenError::Io(action, error);
+        match self {
+            Self::File(path) => {
+                let file = File::open(path).map_err(io("open"))?;
+                Source::file(file).map_err(io("read"))?.decompressed()
+            }
+            Self::Object(object) => {
+                let (reader, identity) = object::open(object).map_err(OpenError::Object)?;
+                Source::object(reader, identity).decompressed()
+            }
+            Self::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
+                let file = File::open(path).map_err(io("open"))?;
+                Source::pipe(Box::new(file)).decompressed()
+            }
+            Self::Pipe(Pipe { from: PipeFrom::Stdin, .. }) => {
+                Source::pipe(Box::new(io::stdin())).decompressed()
+            }
+        }
+    }
+    /// Opens it for a look at its start. A pipe is to be [put back](Location::put_back).
+    ///
+    /// # Errors
+    /// As [`Location::open`].
+    pub fn peek(&self) -> Result<Source, Error> {
+        let mut source = self.open()?;
+        source.kept = (!self.is_rereadable()).then(Vec::new);
+        Ok(source)
+    }
+
+    /// Gives back what [`Location::peek`] gave, to be opened at its start.
+    pub fn put_back(&self, source: Source) {
+        if let Self::Pipe(pipe) = self {
+            *pipe.opened() = Some(source.at_its_start());
+        }
+    }
+
+    /// Opens it at its start. Blocks, for an object as long as it may be tried again.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when it cannot be opened or read, [`Error::UnknownCompression`] for a compression that is not
+    /// supported, and what [`Failure::into_error`](object::Failure::into_error) makes.
+    pub fn open(&self) -> Result<Source, Error> {
+        if let Self::Pipe(pipe) = self
+            && let Some(source) = pipe.opened().take()
+        {
+            return Ok(source);
+        }
+        self.open_anew().map_err(|error| match error {
+            OpenError::Io(action, error) => failed(action, &self.name(), error),
+            OpenError::Object(failure) => failure.into_error("open", &self.name()),
+            OpenError::Compression(format) => Error::UnknownCompression { name: self.name(), format },
+        })
+    }
+}
+
+fn usage(path: &Path, error: &io::Error) -> Error {
+    Error::Usage(format!("--dump-file {} cannot be read: {error}", path.display()))
+}

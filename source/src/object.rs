@@ -1,0 +1,241 @@
+//! A dump in S3: one version of one object, read in ranges.
+//!
+//! ```text
+//! scan thread: Reader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
+//!                  ◀──── whole ranges, two ahead ◀──┘
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Every byte is of the version that [`open`] saw: its ETag is asked for and compared with each range.
+//! - What may pass (a cut connection, 5xx, a reply that does not come) is tried again, and goes on behind the last
+//!   byte that arrived.
+//! - Memory: three ranges of `MOST` bytes at most.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Error;
+use crate::identity::Identity;
+
+mod failure;
+mod fetch;
+
+pub use failure::Failure;
+
+/// The first range is small: whoever only wants to know what it is reads no more.
+const LEAST: u64 = 256 * 1024;
+/// Ranges double up to this.
+const MOST: u64 = 4 << 20;
+
+/// Which object, and how to reach it. Credentials come from the environment when it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    bucket: String,
+    key: String,
+    access: Access,
+}
+
+/// How to reach S3.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Another service than AWS: `http://` or `https://`, host and port.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The bucket goes into the path, not into the host's name.
+    pub path_style: bool,
+    /// PEM certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long to try again.
+    pub retry: Duration,
+}
+
+impl Object {
+    /// An object by its URI; `None` for what is none.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a URI without bucket or key, and for an endpoint that is no address.
+    pub fn parse(name: &str, access: &Access) -> Result<Option<Self>, Error> {
+        let Some(rest) = name.strip_prefix("s3://") else { return Ok(None) };
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
+            return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
+        }
+        if let Err(why) = check_key(key) {
+            return Err(Error::Usage(format!("--dump-file {name} cannot be asked for: {why}")));
+        }
+        if let Some(endpoint) = &access.endpoint {
+            check_endpoint(endpoint)?;
+        }
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        Ok(Some(Self { bucket, key, access: access.clone() }))
+    }
+
+    /// `s3://bucket/key`.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// Keys that the client would ask for under another name.
+fn check_key(key: &str) -> Result<(), String> {
+    if key.starts_with('/') || key.ends_with('/') {
+        return Err("a key that begins or ends with / is one that this program cannot name: copy the object to another key".to_owned());
+    }
+    object_store::path::Path::parse(key).map(drop).map_err(|error| error.to_string())
+}
+
+fn check_endpoint(endpoint: &str) -> Result<(), Error> {
+    let host = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+    let is_address = |host: &str| !host.is_empty() && !host.contains(['@', '?', '#', ' ', '\u{1}']);
+    match host {
+        Some(host) if is_address(host) => Ok(()),
+        // It is not repeated: a password may be in it.
+        _ => Err(Error::Usage(
+            "--s3-endpoint is not an address like https://minio.example:9000; credentials come from the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+        )),
+    }
+}
+
+/// What one version of an object is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Version {
+    size: u64,
+    etag: String,
+}
+
+/// From which offset on the ranges are wanted, and where to.
+struct Order {
+    from: u64,
+    give: mpsc::Sender<Result<Bytes, Failure>>,
+}
+
+/// Asks what the object is and makes it ready to be read. Blocks: not for a task of a runtime.
+///
+/// # Errors
+/// [`Failure`], after trying again as long as [`Access`] says.
+pub fn open(object: &Object) -> Result<(Reader, Identity), Failure> {
+    let (orders, taken) = mpsc::unbounded_channel();
+    let (tell, told) = oneshot::channel();
+    let fetching = object.clone();
+    let body = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(fetch::serve(&fetching, tell, taken)),
+        Err(error) => drop(tell.send(Err(Failure::internal(&error)))),
+    };
+    std::thread::Builder::new()
+        .name("object".to_owned())
+        .spawn(body)
+        .map_err(|error| Failure::internal(&error))?;
+    let version = told.blocking_recv().map_err(|error| Failure::internal(&error))??;
+    let identity = Identity::Object { uri: object.uri(), size: version.size, etag: version.etag.clone() };
+    let reader = Reader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
+    Ok((reader, identity))
+}
+
+/// The object's bytes, one after the other. Dropping it ends its thread.
+pub struct Reader {
+    size: u64,
+    orders: mpsc::UnboundedSender<Order>,
+    /// What was ordered; `None` before the first read and after a jump.
+    ranges: Option<mpsc::Receiver<Result<Bytes, Failure>>>,
+    /// The range in hand, how much of it was read, and the offset of its first byte.
+    range: Bytes,
+    at: usize,
+    offset: u64,
+}
+
+impl Reader {
+    /// Goes on at `offset`.
+    pub fn seek(&mut self, offset: u64) {
+        let within = offset.checked_sub(self.offset).and_then(|at| usize::try_from(at).ok());
+        if let Some(at) = within.filter(|at| *at <= self.range.len() && !self.range.is_empty()) {
+            self.at = at;
+            return;
+        }
+        (self.ranges, self.range, self.at, self.offset) = (None, Bytes::new(), 0, offset);
+    }
+
+    fn next_range(&mut self) -> io::Result<()> {
+        self.offset += self.range.len() as u64;
+        (self.range, self.at) = (Bytes::new(), 0);
+        if self.offset >= self.size {
+            return Ok(());
+        }
+        let ranges = match &mut self.ranges {
+            Some(ranges) => ranges,
+            None => {
+                let (give, ranges) = mpsc::channel(1);
+                // Where the thread is gone, nothing will arrive, which is told below.
+                let _ = self.orders.send(Order { from: self.offset, give });
+                self.ranges.insert(ranges)
+            }
+        };
+        match ranges.blocking_recv() {
+            Some(Ok(range)) => {
+                self.range = range;
+                Ok(())
+            }
+            Some(Err(failure)) => Err(io::Error::other(failure)),
+            None => Err(io::Error::other(Failure::internal(&"the thread that reads it has ended"))),
+        }
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.range.len() {
+            self.next_range()?;
+        }
+        let count = buffer.len().min(self.range.len() - self.at);
+        buffer[..count].copy_from_slice(&self.range[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris() {
+        let parse = |name: &str| Object::parse(name, &Access::default());
+        let object = parse("s3://my-bucket/a/b c.sql.gz").unwrap().unwrap();
+        assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my-bucket", "a/b c.sql.gz"));
+        assert_eq!(object.uri(), "s3://my-bucket/a/b c.sql.gz");
+        assert_eq!(parse("a/file").unwrap(), None);
+        for wrong in [
+            "s3://",
+            "s3://bucket",
+            "s3://bucket/",
+            "s3:///key",
+            "s3://user@host/key",
+            "s3://b/a//b",
+            "s3://b//a",
+            "s3://b/a/",
+            "s3://b/a/../b",
+            "s3://b/./a",
+        ] {
+            let message = parse(wrong).unwrap_err().to_string();
+            assert!(message.contains(wrong), "{message}");
+        }
+    }
+
+    #[test]
+    fn endpoints() {
+        for right in ["http://127.0.0.1:9000", "https://s3.example/prefix"] {
+            check_endpoint(right).unwrap();
+        }
+        for wrong in ["", "minio:9000", "https://", "https://user:s3cr3t@minio"] {
+            let message = check_endpoint(wrong).unwrap_err().to_string();
+            assert!(message.contains("--s3-endpoint") && !message.contains("s3cr3t"), "{message}");
+        }
+    }
+}

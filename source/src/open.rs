@@ -1,0 +1,382 @@
+//! An open dump: its bytes as they come, decompressed.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use twox_hash::XxHash3_64;
+
+use crate::decompress::{self, Compression};
+use crate::error::Error;
+use crate::identity::{HEAD, Identity, check_source, hex};
+use crate::object::{self, Failure};
+use crate::trail::Trail;
+
+/// An error of reading; what an object's reader knows of it lies inside.
+pub(crate) fn failed(action: &'static str, name: &str, error: io::Error) -> Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure.into_error(action, name),
+        Err(error) => Error::Read { action, name: name.to_owned(), error },
+    }
+}
+
+/// Why a dump cannot be opened.
+pub(crate) enum OpenError {
+    Io(&'static str, io::Error),
+    Object(Failure),
+    Compression(&'static str),
+}
+
+/// An open dump: its decompressed bytes, one after the other.
+pub struct Source {
+    reader: Box<dyn Read + Send>,
+    compression: Compression,
+    /// What is read itself, where offsets of the dump are its offsets.
+    seekable: Option<Seekable>,
+    /// The file, to see at its end whether somebody wrote to it meanwhile.
+    watched: Option<File>,
+    size: Option<u64>,
+    raw: Arc<AtomicU64>,
+    offset: u64,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) trail: Option<Trail>,
+    /// What was read, while it is to be read again.
+    pub(crate) kept: Option<Vec<u8>>,
+    /// What is read before the rest.
+    ahead: VecDeque<u8>,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+/// What can be read from another place on, while it is also read through.
+enum Seekable {
+    File(File),
+    Object(Shared),
+}
+
+impl Seekable {
+    fn seek(&mut self, offset: u64) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.seek(SeekFrom::Start(offset)).map(drop),
+            Self::Object(object) => {
+                object.lock().seek(offset);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An object's reader, for the one who reads and the one who jumps: the same thread.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<object::Reader>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, object::Reader> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read for Shared {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read(buffer)
+    }
+}
+
+impl Source {
+    pub(crate) fn file(mut file: File) -> io::Result<Self> {
+        let (size, mtime) = size_and_mtime(&file)?;
+        let mut head = vec![0; HEAD];
+        let length = read_up_to(&mut file, &mut head)?;
+        file.seek(SeekFrom::Start(0))?;
+        let head = hex(XxHash3_64::oneshot(&head[..length]));
+        let watched = file.try_clone()?;
+        let seekable = Seekable::File(file.try_clone()?);
+        let identity = Identity::File { size, mtime, head };
+        let source = Self::rereadable(Box::new(file), seekable, identity);
+        Ok(Self { watched: Some(watched), ..source })
+    }
+
+    pub(crate) fn object(reader: object::Reader, identity: Identity) -> Self {
+        let shared = Shared(Arc::new(Mutex::new(reader)));
+        Self::rereadable(Box::new(shared.clone()), Seekable::Object(shared), identity)
+    }
+
+    fn rereadable(inner: Box<dyn Read + Send>, seekable: Seekable, identity: Identity) -> Self {
+        let raw = Arc::new(AtomicU64::new(0));
+        Self {
+            reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
+            compression: Compression::None,
+            seekable: Some(seekable),
+            watched: None,
+            size: identity.size(),
+            raw,
+            offset: 0,
+            identity: Some(identity),
+            trail: None,
+            kept: None,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn pipe(inner: Box<dyn Read + Send>) -> Self {
+        let raw = Arc::new(AtomicU64::new(0));
+        Self {
+            reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
+            compression: Compression::None,
+            seekable: None,
+            watched: None,
+            size: None,
+            raw,
+            offset: 0,
+            identity: None,
+            trail: Some(Trail::default()),
+            kept: None,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn decompressed(mut self) -> Result<Self, OpenError> {
+        let mut first = [0; decompress::ENOUGH];
+        let length =
+            read_up_to(&mut self.reader, &mut first).map_err(|error| OpenError::Io("read", error))?;
+        let compression = Compression::detect(&first[..length]).map_err(OpenError::Compression)?;
+        let input: Box<dyn Read + Send> = match (compression, &mut self.seekable) {
+            (Compression::None, Some(seekable)) => {
+                seekable.seek(0).map_err(|error| OpenError::Io("seek in", error))?;
+                self.raw.store(0, Ordering::Relaxed);
+                self.reader
+            }
+            _ => {
+                self.seekable = None;
+                Box::new(io::Cursor::new(first[..length].to_vec()).chain(self.reader))
+            }
+        };
+        self.compression = compression;
+        self.reader = compression.reader(input).map_err(|error| OpenError::Io("decompress", error))?;
+        Ok(self)
+    }
+
+    /// Says what a checkpoint knows of this dump. A pipe is held against it as it comes: reading past that place
+    /// fails where the bytes are others.
+    ///
+    /// # Errors
+    /// [`Error::OtherDump`] for a file or an object that is another one.
+    pub fn expect(&mut self, identity: &Identity, name: &str) -> Result<(), Error> {
+        match (identity, &mut self.trail) {
+            (Identity::Pipe { hashed, hash }, Some(trail)) => {
+                trail.expect(*hashed, hash.clone());
+                Ok(())
+            }
+            _ => check_source(identity, name, self.identity.as_ref()),
+        }
+    }
+
+    /// Reads on. An end is an end: what is cut off within a compressed stream is an error.
+    ///
+    /// # Errors
+    /// What the file or the decompressor says; [`Source::error`] makes an [`Error`] of it.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.next(buffer) {
+                Ok(count) => {
+                    if count == 0 && !buffer.is_empty() && self.was_changed()? {
+                        return Err(io::Error::other(Changed));
+                    }
+                    self.offset += count as u64;
+                    if let Some(trail) = &mut self.trail
+                        && !trail.extend(&buffer[..count])
+                    {
+                        return Err(io::Error::other(OtherPipe));
+                    }
+                    if let Some(kept) = &mut self.kept {
+                        kept.extend_from_slice(&buffer[..count]);
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() {
+            return self.reader.read(buffer);
+        }
+        let count = self.ahead.read(buffer)?;
+        if self.ahead.is_empty() {
+            self.ahead = VecDeque::new();
+        }
+        Ok(count)
+    }
+
+    /// The same before anything was read of it.
+    pub(crate) fn at_its_start(self) -> Self {
+        let ahead = self.kept.unwrap_or_default().into();
+        Self { ahead, kept: None, offset: 0, trail: Some(Trail::default()), ..self }
+    }
+
+    /// Whether the file is another one than when it was opened: what was read may be of both.
+    fn was_changed(&self) -> io::Result<bool> {
+        let (Some(file), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity) else {
+            return Ok(false);
+        };
+        Ok(size_and_mtime(file)? != (*size, *mtime))
+    }
+
+    /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking where it is not compressed, else by
+    /// reading up to there.
+    ///
+    /// # Errors
+    /// As [`Source::read`]; an end before `offset` is [`io::ErrorKind::UnexpectedEof`].
+    pub fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+        if let Some(seekable) = &mut self.seekable {
+            seekable.seek(offset)?;
+            self.raw.store(offset, Ordering::Relaxed);
+            self.offset = offset;
+            return Ok(());
+        }
+        let mut buffer = vec![0; 128 * 1024];
+        while self.offset < offset {
+            let most = (offset - self.offset).min(buffer.len() as u64) as usize;
+            if self.read(&mut buffer[..most])? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.pass(self.offset);
+        }
+        Ok(())
+    }
+
+    /// No identity is asked for before `offset` any more: what is held for it is let go.
+    pub fn pass(&mut self, offset: u64) {
+        if let Some(trail) = &mut self.trail {
+            trail.pass(offset);
+        }
+    }
+
+    /// Reads to the end, which must lie at `end` of the decompressed dump.
+    ///
+    /// # Errors
+    /// As [`Source::skip_to`]; also where more follows.
+    pub fn read_through(&mut self, end: u64) -> io::Result<()> {
+        self.skip_to(end)?;
+        if self.read(&mut [0])? > 0 { Err(io::Error::other(OtherPipe)) } else { Ok(()) }
+    }
+
+    /// The offset of the next byte in the decompressed dump.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes that were read so far, as they lie in the file or come from the pipe, counted also while others
+    /// read on.
+    #[must_use]
+    pub fn raw_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.raw)
+    }
+
+    /// The size of the file or object, compressed as it is; a pipe has none.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The compression around it.
+    #[must_use]
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// The dump's identity for a checkpoint at `offset`, which was read already.
+    ///
+    /// For a pipe the hash is of the bytes up to a place at or shortly before `offset`.
+    pub fn identity_at(&mut self, offset: u64) -> Identity {
+        match (&self.identity, &mut self.trail) {
+            (Some(identity), _) => identity.clone(),
+            (None, Some(trail)) => trail.at(offset),
+            (None, None) => Identity::Pipe { hashed: 0, hash: String::new() },
+        }
+    }
+
+    /// Makes an [`Error`] of what went wrong in reading: the dump's fault, or the way to it.
+    #[must_use]
+    pub fn error(&self, name: &str, error: io::Error) -> Error {
+        if error.get_ref().is_some_and(|inner| inner.is::<OtherPipe>()) {
+            return Error::OtherDump(format!(
+                "the checkpoint is of another dump: what {name} brings is not what was loaded up to there; bring the same dump, or use --restart to delete what was loaded and start over"
+            ));
+        }
+        if error.get_ref().is_some_and(|inner| inner.is::<Changed>()) {
+            return Error::OtherDump(format!(
+                "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
+            ));
+        }
+        let error = match error.downcast::<Failure>() {
+            Ok(failure) => return failure.into_error("read", name),
+            Err(error) => error,
+        };
+        let damaged = matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::InvalidData
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Other
+        ) && error.raw_os_error().is_none();
+        if self.compression != Compression::None && damaged {
+            let (format, offset, reason) = (self.compression.name(), self.offset, error.to_string());
+            return Error::Compression { name: name.to_owned(), format, offset, reason };
+        }
+        Error::Read { action: "read", name: name.to_owned(), error }
+    }
+}
+
+/// The file was written to since it was opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the file was written to while it was read")]
+struct Changed;
+
+fn size_and_mtime(file: &File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
+    Ok((metadata.len(), mtime))
+}
+
+/// The bytes of a pipe are not those that a checkpoint knows.
+#[derive(Debug, thiserror::Error)]
+#[error("the bytes are not those of the checkpoint")]
+struct OtherPipe;
+
+struct Counted {
+    inner: Box<dyn Read + Send>,
+    count: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+fn read_up_to(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

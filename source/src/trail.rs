@@ -1,0 +1,165 @@
+//! Which dump a pipe brings: the hash of everything that was read.
+
+use std::collections::VecDeque;
+use std::hash::Hasher;
+
+use twox_hash::XxHash3_64;
+
+use crate::identity::{Identity, hex};
+use crate::restrict::{Filter, HELD};
+
+/// The hash of everything that was read, remembered at each read until a checkpoint has passed it.
+#[derive(Default)]
+pub(super) struct Trail {
+    filter: Filter,
+    hash: Hash,
+    marks: VecDeque<(u64, u64)>,
+    passed: (u64, u64),
+    ended: bool,
+}
+
+#[derive(Default)]
+struct Hash {
+    hasher: XxHash3_64,
+    count: u64,
+    /// A place that is still ahead, and what the hash must be there.
+    expected: Option<(u64, String)>,
+    differs: bool,
+}
+
+impl Hash {
+    fn take(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        let end = self.count + bytes.len() as u64;
+        if let Some((at, hash)) = self.expected.take_if(|(at, _)| *at <= end) {
+            let (before, after) = bytes.split_at((at - self.count) as usize);
+            self.hasher.write(before);
+            self.differs |= hex(self.hasher.finish()) != hash;
+            rest = after;
+        }
+        self.hasher.write(rest);
+        self.count = end;
+    }
+}
+
+impl Trail {
+    /// What the hash must be of the first `at` bytes.
+    pub(super) fn expect(&mut self, at: u64, hash: String) {
+        self.hash.expected = Some((at, hash)).filter(|_| at > 0);
+    }
+
+    /// Takes bytes in, none at the end of the pipe; false where they are not what is expected.
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> bool {
+        let Self { filter, hash, .. } = self;
+        if bytes.is_empty() {
+            filter.finish(|rest| hash.take(rest));
+            self.ended = true;
+        } else {
+            filter.push(bytes, |known| hash.take(known));
+        }
+        if self.marks.back().is_none_or(|(at, _)| *at < self.hash.count) {
+            self.marks.push_back((self.hash.count, self.hash.hasher.finish()));
+        }
+        let too_short = self.ended && self.hash.expected.is_some();
+        !self.hash.differs && !too_short
+    }
+
+    /// Nobody asks for a place before `offset` any more.
+    pub(super) fn pass(&mut self, offset: u64) {
+        // What is hashed lags behind what was read. Whoever goes on at `offset` has read that far, and the hash is to be
+        // compared by then.
+        let lag = if self.ended { 0 } else { HELD as u64 };
+        while let Some(mark) = self.marks.front().filter(|mark| mark.0 + lag <= offset) {
+            self.passed = *mark;
+            self.marks.pop_front();
+        }
+    }
+
+    /// The identity for a checkpoint at `offset`. Offsets only grow from call to call.
+    pub(super) fn at(&mut self, offset: u64) -> Identity {
+        self.pass(offset);
+        let (hashed, hash) = self.passed;
+        let hash = if hashed == 0 { XxHash3_64::oneshot(&[]) } else { hash };
+        Identity::Pipe { hashed, hash: hex(hash) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn marks(&self) -> usize {
+        self.marks.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn restricted(key: char, rows: &str) -> Vec<u8> {
+        let key = key.to_string().repeat(63);
+        let text = format!("--\n-- PostgreSQL database dump\n--\n\n\\restrict {key}\n\nSET a = 1;\n");
+        format!("{text}COPY t FROM stdin;\n{rows}\\.\n\n\\unrestrict {key}\n\n").into_bytes()
+    }
+
+    fn rows(count: usize) -> String {
+        (0..count).map(|row| format!("{row}\n")).collect()
+    }
+
+    /// Reads so many bytes, and returns the identity there.
+    fn read(trail: &mut Trail, bytes: &[u8], step: usize) -> bool {
+        bytes.chunks(step).all(|chunk| trail.extend(chunk))
+    }
+
+    /// Whoever goes on has compared everything that was hashed when it has read up to there.
+    #[test]
+    fn what_differs_is_seen_before_the_place_to_go_on_from() {
+        let first = restricted('a', &rows(500));
+        for (at, end) in (1000..first.len() as u64).step_by(97).map(|at| (at, false)).chain([(0, true)]) {
+            let mut trail = Trail::default();
+            assert!(read(&mut trail, &first, 64));
+            let offset = if end { first.len() as u64 } else { at };
+            if end {
+                assert!(trail.extend(&[]));
+            }
+            let Identity::Pipe { hashed, hash } = trail.at(offset) else { panic!("a pipe") };
+            assert!(hashed > 0 && hashed <= offset);
+            let mut same = restricted('b', &rows(500));
+            let up_to = |bytes: &[u8], step| {
+                let mut trail = Trail::default();
+                trail.expect(hashed, hash.clone());
+                let passes = read(&mut trail, &bytes[..offset as usize], step);
+                if end { passes && trail.extend(&[]) } else { passes }
+            };
+            assert!(up_to(&same, 1) && up_to(&same, 100), "at {offset}");
+            same[hashed as usize - 100] ^= 1;
+            assert!(!up_to(&same, 1) && !up_to(&same, 100), "at {offset}");
+        }
+    }
+
+    #[test]
+    fn an_end_before_the_place_is_another_dump() {
+        let mut trail = Trail::default();
+        trail.expect(10, "x".to_owned());
+        assert!(trail.extend(b"short"));
+        assert!(!trail.extend(b""));
+    }
+
+    /// However far the place is to which a pipe is read again.
+    #[test]
+    fn nothing_is_held_of_what_is_read_again() {
+        let pipe = Box::new(std::io::Read::take(std::io::repeat(b'S'), 20 << 20));
+        let Ok(mut source) = super::super::Source::pipe(pipe).decompressed() else { panic!("no source") };
+        source.skip_to(16 << 20).unwrap();
+        assert!(source.trail.as_ref().is_some_and(|trail| trail.marks() < 5));
+        let Identity::Pipe { hashed, .. } = source.identity_at(16 << 20) else { panic!("a pipe") };
+        assert!(hashed > 15 << 20);
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_forgotten() {
+        let mut trail = Trail::default();
+        for read in 1..10_000_u64 {
+            assert!(trail.extend(&[b'S'; 100]));
+            trail.pass(read * 100);
+            assert!(trail.marks() < 5);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The languages that fakes come in.
+
+use serde::Serialize;
+
+/// A language of fakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Locale {
+    En,
+    De,
+    Fr,
+}
