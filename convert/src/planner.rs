@@ -12,9 +12,7 @@
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
-use dump::{
-    Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object,
-};
+use dump::{Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::error::{DumpError, Error, RangeError};

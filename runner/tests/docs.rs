@@ -140,7 +140,10 @@ fn pages_of_help_are_as_they_were() {
         let page = page.term_width(80).mut_args(|arg| arg.hide_env_values(true));
         let short = page.clone().render_help().to_string();
         assert!(name != "help" || short.lines().count() <= 60, "-h has {} lines", short.lines().count());
-        for (file, text) in [(format!("{name}-short.txt"), short), (format!("{name}.txt"), page.clone().render_long_help().to_string())] {
+        for (file, text) in [
+            (format!("{name}-short.txt"), short),
+            (format!("{name}.txt"), page.clone().render_long_help().to_string()),
+        ] {
             let file = folder.join(file);
             if std::env::var_os("PGBOOTSTRAP_TEST_WRITE").is_some() {
                 std::fs::create_dir_all(&folder).unwrap();

@@ -229,7 +229,15 @@ fn packed_rows_are_compared_and_named() {
 #[test]
 fn a_run_says_how_it_was_loaded() {
     let (redis, input) = (RedisServer::start(), Input::of(&dump(ROWS)));
-    let choice = ["--rows", "packed", "--no-owner", "--exclude-table", "public.\"no such\"", "--ddl-time", "2001-02-03T04:05:06Z"];
+    let choice = [
+        "--rows",
+        "packed",
+        "--no-owner",
+        "--exclude-table",
+        "public.\"no such\"",
+        "--ddl-time",
+        "2001-02-03T04:05:06Z",
+    ];
     runner(&redis, &input.file).args(choice).run(LIMIT).expect_code(0);
     let found = text(&expect(verify(&redis.url(), &input.file).run(LIMIT), 0, &[]));
     assert!(found.starts_with("equal: "), "{found}");
@@ -240,13 +248,21 @@ fn a_run_says_how_it_was_loaded() {
 
     let redis = RedisServer::start();
     runner(&redis, &input.file).run(LIMIT).expect_code(0);
-    expect(verify(&redis.url(), &input.file).args(["--rows", "packed"]).run(LIMIT), 5, &["--rows was \"single\""]);
+    expect(
+        verify(&redis.url(), &input.file).args(["--rows", "packed"]).run(LIMIT),
+        5,
+        &["--rows was \"single\""],
+    );
     let masked = RedisServer::start();
     let config = input.file.with_file_name("t.yml");
     std::fs::write(&config, "tables: {public.items: keep}\n").unwrap();
     let with = |run: Runner| run.arg("--transform-config").arg(&config).arg("--insecure-unkeyed");
     with(runner(&masked, &input.file)).run(LIMIT).expect_code(0);
-    expect(verify(&masked.url(), &input.file).run(LIMIT), 2, &["was loaded with transforms", "--transform-config"]);
+    expect(
+        verify(&masked.url(), &input.file).run(LIMIT),
+        2,
+        &["was loaded with transforms", "--transform-config"],
+    );
     expect(with(verify(&masked.url(), &input.file)).run(LIMIT), 0, &[]);
 }
 
@@ -260,6 +276,10 @@ fn the_dump_is_an_argument() {
     run(&["verify"]).expect_code(0);
     let file = input.file.to_str().unwrap();
     Runner::new().args(["inspect", "-d", file]).run(LIMIT).expect_code(0);
-    expect(Runner::new().args([file, "-d", "other.sql", "--dry-run"]).run(LIMIT), 2, &["two dumps are given"]);
+    expect(
+        Runner::new().args([file, "-d", "other.sql", "--dry-run"]).run(LIMIT),
+        2,
+        &["two dumps are given"],
+    );
     expect(Runner::new().args(["load", "--dry-run"]).run(LIMIT), 2, &["<DUMP>"]);
 }

@@ -97,9 +97,7 @@ impl Sort {
             | Self::SocialSecurity
             | Self::NationalId
             | Self::PostalCode
-            | Self::Iban => {
-                text || number
-            }
+            | Self::Iban => text || number,
             Self::IpAddress => text || matches!(element.kind, Kind::Inet | Kind::Cidr),
             Self::BirthDate => text || matches!(element.kind, Kind::Date | Kind::Timestamp { .. }),
             Self::Secret => text || matches!(element.kind, Kind::Bytea | Kind::Uuid),

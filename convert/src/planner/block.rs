@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dump::identity::AlwaysIdentity;
 use dump::{Certainty, CopyHeader, Scanner, object};
 
 use super::choice::Choice;
@@ -10,7 +11,11 @@ use crate::error::{DumpError, Error};
 use crate::render::{Block, TablePlan};
 
 impl Planner {
-    pub(super) fn copy_start(&mut self, header: &CopyHeader, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
+    pub(super) fn copy_start(
+        &mut self,
+        header: &CopyHeader,
+        scanner: &Scanner,
+    ) -> Result<Option<Vec<String>>, Error> {
         self.current = self.block(header, scanner)?;
         if !self.in_database() {
             return Ok(None);

@@ -86,13 +86,7 @@ pub struct LoadArgs {
     pub dump: Option<String>,
 
     /// The dump, as DUMP.
-    #[arg(
-        long,
-        short,
-        env = "PGBOOTSTRAP_DUMP_FILE",
-        value_name = "PATH",
-        help_heading = "Source"
-    )]
+    #[arg(long, short, env = "PGBOOTSTRAP_DUMP_FILE", value_name = "PATH", help_heading = "Source")]
     pub dump_file: Option<String>,
 
     /// The WAL position of the dump's snapshot, like 16/B374D848. Every change must lie below it. Without it the

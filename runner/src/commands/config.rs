@@ -72,9 +72,9 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
 /// The dump, however it was given.
 fn dump(args: &LoadArgs) -> Result<&str, Error> {
     match (args.dump.as_deref(), args.dump_file.as_deref()) {
-        (Some(dump), Some(file)) if dump != file => {
-            Err(usage(format!("two dumps are given, {dump} and {file} (--dump-file or PGBOOTSTRAP_DUMP_FILE)")))
-        }
+        (Some(dump), Some(file)) if dump != file => Err(usage(format!(
+            "two dumps are given, {dump} and {file} (--dump-file or PGBOOTSTRAP_DUMP_FILE)"
+        ))),
         (Some(name), _) | (None, Some(name)) => Ok(name),
         (None, None) => Err(usage("no dump is given")),
     }

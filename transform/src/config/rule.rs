@@ -2,16 +2,12 @@
 
 use serde::Serialize;
 
-use super::mapping;
-use super::options::Options;
-use crate::error::{Fault, Place};
+use crate::error::Place;
 use crate::fake;
 use crate::json::Path;
 use crate::locale::Locale;
-use crate::near;
 use crate::pattern::Pattern;
 use crate::template::Template;
-use crate::yaml::{Node, Value};
 
 /// What becomes of a column.
 #[derive(Debug, Clone, Serialize)]
