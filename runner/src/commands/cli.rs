@@ -70,7 +70,9 @@ pub enum Command {
     /// of the set, and compares byte by byte. Writes nothing. Exit code 0: equal; 8: different, and the first
     /// differences are named.
     Verify(Box<LoadArgs>),
-    /// Write, try out or check a transform configuration. Writes nothing to Redis, and needs none.
+    /// Write, try out or check a transform configuration.
+    ///
+    /// Writes nothing to Redis, and needs none.
     #[command(subcommand)]
     Transform(TransformCommand),
     /// List the runs that are registered in a buffer, or delete one.
@@ -89,8 +91,9 @@ pub struct LoadArgs {
     #[arg(long, short, env = "PGBOOTSTRAP_DUMP_FILE", value_name = "PATH", help_heading = "Source")]
     pub dump_file: Option<String>,
 
-    /// The WAL position of the dump's snapshot, like 16/B374D848. Every change must lie below it. Without it the
-    /// set must hold no live changes (--allow-live-entries).
+    /// The WAL position of the dump's snapshot, like 16/B374D848.
+    ///
+    /// Every change must lie below it. Without it the set must hold no live changes (--allow-live-entries).
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
 
@@ -173,8 +176,9 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_DRY_RUN", value_parser = flag(), help_heading = "Instead of Redis")]
     pub dry_run: bool,
 
-    /// The form of rows. With packed the replica is ready tens of times sooner, but the translicator's own
-    /// transforms do not see packed rows: it applies them as they are.
+    /// The form of rows: with packed the replica is ready tens of times sooner.
+    ///
+    /// The translicator's own transforms do not see packed rows: it applies them as they are.
     #[arg(long, env = "PGBOOTSTRAP_ROWS", value_enum, default_value_t = Rows::Single, value_name = "FORM", help_heading = "Changes")]
     pub rows: Rows,
 
@@ -210,7 +214,9 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
 
-    /// Load these tables only: views and sequences too, by pg_dump's patterns. May be given several times.
+    /// Load these tables only, by pg_dump's patterns.
+    ///
+    /// Views and sequences, too. May be given several times.
     #[arg(
         long,
         env = "PGBOOTSTRAP_TABLE",
@@ -273,12 +279,15 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
     pub database: Option<String>,
 
-    /// Transform values as this file says, before they go anywhere: Kasho's transforms.yml.
+    /// Transform values as this file says: Kasho's transforms.yml.
+    ///
+    /// Values are transformed before they go anywhere.
     #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_CONFIG", value_name = "FILE", help_heading = "Transforms")]
     pub transform_config: Option<PathBuf>,
 
-    /// The key by which fakes are chosen, 16 bytes or more: the same key gives the same fakes. Who has it can find originals
-    /// by trying.
+    /// The key by which fakes are chosen, 16 bytes or more.
+    ///
+    /// The same key gives the same fakes. Who has it can find originals by trying.
     #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_KEY_FILE", value_name = "FILE", help_heading = "Transforms")]
     pub transform_key_file: Option<PathBuf>,
 
@@ -318,7 +327,9 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_REJECT_FILE", value_name = "FILE", help_heading = "Errors")]
     pub reject_file: Option<PathBuf>,
 
-    /// The name under which the run is registered in the buffer. One name is one run: called again, it goes on.
+    /// The name under which the run is registered in the buffer.
+    ///
+    /// One name is one run: the same command resumes it.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RUN_ID",
@@ -342,7 +353,7 @@ pub struct LoadArgs {
     )]
     pub resume_from: Option<PathBuf>,
 
-    /// Delete what an earlier run of the same name left in its range, and start over.
+    /// Delete what an earlier run of this name left, and start over.
     #[arg(long, env = "PGBOOTSTRAP_RESTART", value_parser = flag(), help_heading = "Resuming")]
     pub restart: bool,
 

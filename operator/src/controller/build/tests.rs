@@ -80,7 +80,7 @@ fn the_job_ends_on_fatal_codes_and_not_on_evictions() {
     assert_eq!(spec.suspend, Some(false));
     let rules = &spec.pod_failure_policy.as_ref().unwrap().rules;
     assert_eq!(rules[0].action, "Ignore");
-    assert_eq!(rules[1].on_exit_codes.as_ref().unwrap().values, [2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(rules[1].on_exit_codes.as_ref().unwrap().values, [2, 3, 4, 5, 6, 7, 8, 9, 16]);
     assert_eq!(pod(&job).restart_policy.as_deref(), Some("Never"));
     // The operator deletes a Job itself, once its outcome is in the status.
     assert_eq!(spec.ttl_seconds_after_finished, None);

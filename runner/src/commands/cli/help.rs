@@ -9,18 +9,18 @@ use super::Cli;
 /// What is done most often.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  pg-bootstrap-sync shop.sql.zst -k redis://redis:6379 --snapshot-lsn 16/B374D848
+  pg-bootstrap-sync shop.sql -k redis://redis:6379 --snapshot-lsn 16/B374D848
   pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
-  pg-bootstrap-sync verify shop.sql.zst -k redis://redis:6379
+  pg-bootstrap-sync verify shop.sql -k redis://redis:6379
 
 All options: --help";
 
 /// The same, and the exit codes, as docs/exit-codes.md has them.
 pub(super) const LONG_HELP: &str = "\
 Examples:
-  pg-bootstrap-sync shop.sql.zst -k redis://redis:6379 --snapshot-lsn 16/B374D848
+  pg-bootstrap-sync shop.sql -k redis://redis:6379 --snapshot-lsn 16/B374D848
   pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
-  pg-bootstrap-sync verify shop.sql.zst -k redis://redis:6379
+  pg-bootstrap-sync verify shop.sql -k redis://redis:6379
 
 Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: 10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal; 141 nobody reads --output -.";
 
@@ -51,8 +51,18 @@ pub fn command() -> clap::Command {
 fn short_help(command: clap::Command) -> clap::Command {
     let subcommands: Vec<_> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
     let command = command.mut_args(|arg| {
-        let hidden = !SHORT.contains(&arg.get_id().as_str());
-        arg.hide_short_help(hidden)
+        if !SHORT.contains(&arg.get_id().as_str()) {
+            return arg.hide_short_help(true);
+        }
+        let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string);
+        match (help, arg.get_env().map(std::ffi::OsStr::to_string_lossy)) {
+            // Only the long page has room for the variable.
+            (Some(help), Some(variable)) => {
+                let help = format!("{help}\n\n[env: {variable}]");
+                arg.hide_env(true).long_help(help)
+            }
+            _ => arg,
+        }
     });
     subcommands.into_iter().fold(command, |command, name| command.mut_subcommand(name, short_help))
 }
