@@ -310,6 +310,10 @@ impl Planner {
             },
             Kind::Definition => {
                 self.refuse_renamed(&statement, standard)?;
+                if dump::copies_identities(&statement.text, standard) {
+                    // As the script has them; rows that follow open them once more.
+                    texts.extend(self.restore_identities());
+                }
                 self.definition(&statement, standard)
             }
             Kind::Insert => {

@@ -92,7 +92,9 @@ pub use schema::{
 pub use session::{Session, without_concurrently};
 pub use setting::{Scope, Setting, Value, is_on};
 pub use statement::{Boundary, Stop};
-pub use subject::{Section, Subject, made_by_query, owner, renames, section, subject, verb};
+pub use subject::{
+    Section, Subject, copies_identities, made_by_query, owner, renames, section, subject, verb,
+};
 pub use token::standard_strings;
 pub use transaction::Transaction;
 pub use variable::Variables;

@@ -390,6 +390,14 @@ pub fn made_by_query(kind: &Kind, text: &str) -> Option<QualifiedName> {
     }
 }
 
+/// Whether a definition takes over identity columns as another table has them: `LIKE … INCLUDING ALL` or
+/// `INCLUDING IDENTITY`.
+#[must_use]
+pub fn copies_identities(text: &str, standard: bool) -> bool {
+    let c = Cursor::new(text, standard);
+    c.any(|c| c.word("INCLUDING") && (c.word("ALL") || c.word("IDENTITY")))
+}
+
 /// The words that a statement begins with, up to what it is about: `CREATE TABLE`, `ALTER TABLE`, `GRANT`. A change of
 /// owner is `OWNER`, a sequence's value `SETVAL`; settings in front are passed over.
 #[must_use]
