@@ -319,9 +319,18 @@ fn alter(c: &mut Cursor<'_>) -> Kind {
     }
 }
 
-/// `… OWNER TO name;` at the end, which is where the statement has it, whatever the object is.
+/// `… OWNER TO name;` at the end, which is where the statement has it, whatever the object is, and no other action
+/// before it.
 fn ends_with_owner(mut c: Cursor<'_>) -> bool {
+    let mut depth = 0_u32;
     loop {
+        if c.symbol(b'(') {
+            depth += 1;
+        } else if c.symbol(b')') {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && c.symbol(b',') {
+            return false;
+        }
         if c.words(&["OWNER", "TO"]) {
             return c.part().is_some() && c.symbol(b';') && c.peek().is_none();
         }
@@ -400,6 +409,8 @@ mod tests {
             ("ALTER TABLE public.t OWNER TO \"me\";", Kind::Owner),
             ("ALTER TABLE ONLY public.t ADD CONSTRAINT c CHECK (a > 0);", Kind::Definition),
             ("ALTER LARGE OBJECT 7 OWNER TO x;", Kind::Owner),
+            ("ALTER FUNCTION f(a int, b text) OWNER TO x;", Kind::Owner),
+            ("ALTER TABLE t ADD COLUMN b int, OWNER TO x;", Kind::Definition),
             ("REFRESH MATERIALIZED VIEW v;", Kind::Other),
         ] {
             assert_eq!(classify(text, true), kind, "{text}");

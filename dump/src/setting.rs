@@ -94,7 +94,8 @@ fn reset(c: &mut Cursor<'_>) -> Option<Parsed> {
     } else if c.words(&["TIME", "ZONE"]) {
         "timezone".to_owned()
     } else {
-        c.parts()?.join(".")
+        // Names of parameters have no case, in quotes neither.
+        c.parts()?.join(".").to_ascii_lowercase()
     };
     if name == "all" {
         return Some(Parsed::All { discard: false });
@@ -122,7 +123,7 @@ fn set(c: &mut Cursor<'_>) -> Option<Setting> {
     } else if c.word("SCHEMA") {
         "search_path".to_owned()
     } else {
-        let name = c.parts()?.join(".");
+        let name = c.parts()?.join(".").to_ascii_lowercase();
         if !c.symbol(b'=') {
             c.word("TO");
         }
@@ -286,6 +287,8 @@ mod tests {
             ("SET SCHEMA 'App';", "search_path", Scope::Session, "App"),
             ("SET XML OPTION DOCUMENT;", "xmloption", Scope::Session, "document"),
             ("SET TIME ZONE 'UTC';", "timezone", Scope::Session, "UTC"),
+            ("SET \"Search_Path\" = app;", "search_path", Scope::Session, "app"),
+            ("RESET \"TimeZone\";", "timezone", Scope::Session, ""),
             ("SET TIME ZONE LOCAL;", "timezone", Scope::Session, ""),
             ("RESET TIME ZONE;", "timezone", Scope::Session, ""),
             ("SELECT set_config('x.y', 'v', true) AS z;", "x.y", Scope::Local, "v"),

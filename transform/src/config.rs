@@ -176,6 +176,17 @@ impl Config {
         self.tables.get(table).is_some_and(|rules| rules.columns.iter().any(|(_, _, rule)| !rule.is_keep()))
     }
 
+    /// Whether it transforms a column of the table that it does not transform in the other table.
+    #[must_use]
+    pub fn transforms_beyond(&self, table: &str, other: &str) -> bool {
+        let transformed = |table: &str| {
+            let rules = self.tables.get(table).into_iter().flat_map(|rules| &rules.columns);
+            rules.filter(|(_, _, rule)| !rule.is_keep()).map(|(column, ..)| column).collect::<Vec<_>>()
+        };
+        let there = transformed(other);
+        transformed(table).iter().any(|column| !there.contains(column))
+    }
+
     /// Compares the configuration's tables and columns with those that exist.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config,
     resolver.inherit(all);
     resolver.fixed(all);
     resolver.unique(all);
+    resolver.unknown(all);
     resolver.foreign(all);
     config.problems(resolver.faults)?;
     Ok(Config { resolved: Some(schema_hash(keys)), ..resolver.config })
@@ -169,6 +170,23 @@ impl Resolver<'_> {
                 self.faults
                     .push(Fault::new(rule.place, what).help("write `keep`, or transform another column"));
             }
+        }
+    }
+
+    /// A foreign key whose columns are not known at both ends cannot be followed.
+    fn unknown(&mut self, keys: &Keys) {
+        for key in keys.foreign.iter().filter(|key| key.columns.len() != key.to_columns.len()) {
+            let rules = [&key.to_table, &key.table].map(|table| self.config.tables.get(table));
+            let mut rules = rules.into_iter().flatten().flat_map(|rules| &rules.columns);
+            let Some((_, place, _)) = rules.find(|(_, _, rule)| !rule.is_keep()) else { continue };
+            let what = format!(
+                "the foreign key of {} ({}) to {} cannot be followed: which columns it refers to is not known",
+                key.table,
+                key.columns.join(", "),
+                key.to_table
+            );
+            let help = "name its columns in the script, or give the tables no transforms";
+            self.faults.push(Fault::new(*place, what).help(help));
         }
     }
 
@@ -321,6 +339,19 @@ mod tests {
             to_table: to_table.to_owned(),
             to_columns: vec![to_column.to_owned()],
         }
+    }
+
+    #[test]
+    fn a_foreign_key_of_unknown_columns_is_a_fault() {
+        let config = Config::parse("t.yml", "tables: {public.users: {email: FakeEmail}}").unwrap();
+        let column = |name: &str| Column::new(name, "text");
+        let table = |name: &str, of: &str| Table { name: name.to_owned(), columns: vec![column(of)] };
+        let tables = [table("public.users", "email"), table("public.o", "e")];
+        let mut key = foreign("public.o", "e", "public.users", "email");
+        key.to_columns.clear();
+        let keys = Keys { foreign: vec![key], ..Keys::default() };
+        let problems = resolve(&config, &tables, &keys).unwrap_err().to_string();
+        assert!(problems.contains("public.o (e) to public.users cannot be followed"), "{problems}");
     }
 
     /// The form is stated, so that any program can make the same of it: `printf %s "$LINES" | sha256sum`.

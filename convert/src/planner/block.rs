@@ -54,6 +54,7 @@ impl Planner {
                     let known = self.schema.table(&header.table);
                     block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
                     self.refuse_untransformable(header, &block)?;
+                    self.refuse_routed(header, &block)?;
                 }
                 Ok(Current::Loading(Arc::new(block)))
             }

@@ -12,7 +12,17 @@ impl Session {
         let stores = creates_table || matches!(kind, Kind::MaterializedView | Kind::Query);
         // ALTER TABLE too: its constraints make indexes.
         let placed = stores || matches!(kind, Kind::Index | Kind::Definition);
-        let mut prefix = self.search_path_line();
+        // Before any role: it may be one that has no right to this.
+        let mut prefix = match self.get("session_replication_role") {
+            Some(value) => line("session_replication_role", &value.sql),
+            // Code and changes of rows fire triggers and foreign keys' actions, which the consumer's session keeps from
+            // firing.
+            None if matches!(kind, Kind::Change | Kind::Query | Kind::Code) => {
+                "SET LOCAL session_replication_role = origin;\n".to_owned()
+            }
+            None => String::new(),
+        };
+        prefix.push_str(&self.search_path_line());
         let mut put = |name: &str, bears: bool| {
             if let Some(value) = self.get(name).filter(|_| bears) {
                 prefix.push_str(&line(name, &value.sql));
@@ -23,18 +33,13 @@ impl Session {
         put("check_function_bodies", *kind == Kind::Routine);
         put("default_tablespace", placed);
         put("default_table_access_method", stores);
-        prefix.push_str(&self.reading());
-        // Code and changes of rows fire triggers and foreign keys' actions, which the consumer's session keeps from firing.
-        let fires = matches!(kind, Kind::Change | Kind::Query | Kind::Code);
-        if fires && self.get("session_replication_role").is_none() {
-            prefix.push_str("SET LOCAL session_replication_role = origin;\n");
-        }
+        prefix.push_str(&self.reading(|name| name != "session_replication_role"));
         prefix
     }
 
     /// What goes in front of rows that go as SQL.
     pub(super) fn prefix_of_rows(&self) -> String {
-        format!("{}{}", self.search_path_line(), self.reading())
+        format!("{}{}", self.search_path_line(), self.reading(|_| true))
     }
 
     fn search_path_line(&self) -> String {
@@ -42,8 +47,9 @@ impl Session {
         path.map_or_else(String::new, |path| line("search_path", &path))
     }
 
-    fn reading(&self) -> String {
-        let all = self.in_force().into_iter().filter(|(name, _)| role(name) == Role::Rows);
+    fn reading(&self, wanted: impl Fn(&str) -> bool) -> String {
+        let all = self.in_force().into_iter();
+        let all = all.filter(|(name, _)| role(name) == Role::Rows && wanted(name));
         all.map(|(name, value)| line(name, &value.sql)).collect()
     }
 

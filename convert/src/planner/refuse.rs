@@ -192,6 +192,34 @@ impl Planner {
         ))
     }
 
+    /// With transforms: rows of a table whose partitions or children are transformed in more columns may be theirs.
+    pub(super) fn refuse_routed(&self, header: &CopyHeader, block: &Block) -> Result<(), Error> {
+        let Some(transforms) = &self.shape.transforms else { return Ok(()) };
+        let parents = &self.schema.keys().parents;
+        let mut open = vec![block.plan.table.clone()];
+        let mut seen = Vec::new();
+        while let Some(parent) = open.pop() {
+            let children = parents.iter().filter(|(_, above)| above.to_string() == parent);
+            for child in children.map(|(child, _)| child.to_string()) {
+                if transforms.config().transforms_beyond(&child, &block.plan.table) {
+                    return Err(self.unsupported(
+                        &format!(
+                            "rows of {}, which may go to {child}, where more is transformed,",
+                            block.plan.table
+                        ),
+                        header.place,
+                        "give the table itself these transforms, too",
+                    ));
+                }
+                if !seen.contains(&child) {
+                    seen.push(child.clone());
+                    open.push(child);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// With transforms: which table rows go to, and what it is, must be certain.
     fn refuse_uncertain(&self, header: &CopyHeader) -> Result<(), Error> {
         let Some(transforms) = &self.shape.transforms else { return Ok(()) };

@@ -74,7 +74,10 @@ impl Session {
         if !matches!(role, Role::Travels | Role::Rows | Role::Path) {
             return Ok(counted);
         }
-        let value = settings::unless_default(setting);
+        let value = match (name, &setting.value) {
+            ("datestyle", Some(value)) => Some(settings::date_style(value, self.get(name))),
+            _ => settings::unless_default(setting),
+        };
         match (&mut self.transaction, setting.scope) {
             (Some(open), Scope::Local) => drop(open.local.insert(name.to_owned(), value)),
             // Without a transaction it ends at once.

@@ -108,6 +108,41 @@ pub(super) fn unless_default(setting: &Setting) -> Option<Value> {
     setting.value.clone().filter(|_| !is_default)
 }
 
+/// DateStyle has two halves, and a value that names one leaves the other as it was.
+pub(super) fn date_style(value: &Value, before: Option<&Value>) -> Value {
+    let (Some(new), Some(old)) = (halves(&value.plain), before.and_then(|before| halves(&before.plain)))
+    else {
+        return value.clone();
+    };
+    let style = new.0.or(old.0);
+    let plain = [style, new.1.or(old.1)].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Value { sql: format!("'{plain}'"), plain }
+}
+
+/// The form of dates and the order of their parts; nothing for words that are not known.
+fn halves(plain: &str) -> Option<(Option<&'static str>, Option<&'static str>)> {
+    let (mut style, mut order) = (None, None);
+    for word in plain.split(',').map(|word| word.trim().to_ascii_lowercase()) {
+        match word.as_str() {
+            "iso" => style = Some("ISO"),
+            "sql" => style = Some("SQL"),
+            "german" => style = Some("German"),
+            word if word.starts_with("postgres") => style = Some("Postgres"),
+            "ymd" => order = Some("YMD"),
+            "dmy" => order = Some("DMY"),
+            "mdy" | "us" => order = Some("MDY"),
+            word if word.starts_with("euro") => order = Some("DMY"),
+            word if word.starts_with("noneuro") => order = Some("MDY"),
+            _ => return None,
+        }
+    }
+    // It brings its order along.
+    if style == Some("German") {
+        order = order.or(Some("DMY"));
+    }
+    Some((style, order))
+}
+
 /// How the setting is spelled between `SET LOCAL` and its value.
 fn spelled(name: &str) -> String {
     match name {

@@ -111,6 +111,32 @@ fn identity_is_open_while_rows_load() {
     );
 }
 
+/// What an ordinary role may not set comes before the role.
+#[test]
+fn the_role_of_triggers_is_set_before_any_other_role() {
+    let all = plan("SET ROLE me;\nDELETE FROM public.t;\n");
+    assert_eq!(
+        all,
+        ["1 SET LOCAL session_replication_role = origin;\nSET LOCAL role = me;\nDELETE FROM public.t;"]
+    );
+    let all = plan("SET session_replication_role = replica;\nSET ROLE me;\nCREATE TABLE public.t (a int);\n");
+    assert!(all[0].starts_with("1 SET LOCAL session_replication_role = replica;\nSET LOCAL role"), "{all:?}");
+}
+
+#[test]
+fn halves_of_a_date_style_stay_when_the_other_one_is_set() {
+    for (settings, want) in [
+        ("SET datestyle = 'SQL, DMY';\nSET datestyle = ISO;\n", "'ISO, DMY'"),
+        ("SET datestyle = 'SQL, DMY';\nSET \"DateStyle\" = US;\n", "'SQL, MDY'"),
+        ("SET datestyle = German;\nSET datestyle = ISO;\n", "'ISO, DMY'"),
+        ("SET datestyle = ISO;\n", "ISO"),
+        ("SET datestyle = 'SQL, DMY';\nSET datestyle = DEFAULT;\nSET datestyle = ISO;\n", "ISO"),
+    ] {
+        let all = plan(&format!("{settings}SELECT f();\n"));
+        assert!(all[0].contains(&format!("SET LOCAL datestyle = {want};")), "{settings} {all:?}");
+    }
+}
+
 #[test]
 fn a_copy_of_an_identity_is_of_the_original_one() {
     let all = plan(
