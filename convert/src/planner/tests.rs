@@ -117,10 +117,10 @@ fn the_role_of_triggers_is_set_before_any_other_role() {
     let all = plan("SET ROLE me;\nDELETE FROM public.t;\n");
     assert_eq!(
         all,
-        ["1 SET LOCAL session_replication_role = origin;\nSET LOCAL role = me;\nDELETE FROM public.t;"]
+        ["1 SET LOCAL session_replication_role = origin;\nSET LOCAL ROLE me;\nDELETE FROM public.t;"]
     );
     let all = plan("SET session_replication_role = replica;\nSET ROLE me;\nCREATE TABLE public.t (a int);\n");
-    assert!(all[0].starts_with("1 SET LOCAL session_replication_role = replica;\nSET LOCAL role"), "{all:?}");
+    assert!(all[0].starts_with("1 SET LOCAL session_replication_role = replica;\nSET LOCAL ROLE"), "{all:?}");
 }
 
 #[test]
