@@ -310,7 +310,8 @@ impl Planner {
             },
             Kind::Definition => {
                 self.refuse_renamed(&statement, standard)?;
-                if dump::copies_identities(&statement.text, standard) {
+                let open = self.point.restored < self.identities.len();
+                if open && dump::copies_identities(&statement.text, standard) {
                     // As the script has them; rows that follow open them once more.
                     texts.extend(self.restore_identities());
                 }

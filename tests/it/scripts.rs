@@ -110,6 +110,7 @@ const REFUSED: &[(&str, &[&str])] = &[
 const MASKED: &[(&str, i32)] = &[
     ("mask_by_query.sql", 2),
     ("mask_inherit_owner.sql", 0),
+    ("mask_inherited.sql", 0),
     ("mask_key_by_index.sql", 2),
     ("mask_quoted_path.sql", 0),
     ("mask_routed.sql", 3),

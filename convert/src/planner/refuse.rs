@@ -192,29 +192,24 @@ impl Planner {
         ))
     }
 
-    /// With transforms: rows of a table whose partitions or children are transformed in more columns may be theirs.
+    /// With transforms: rows of a partitioned table go to its partitions, which may be transformed in more columns. Rows of
+    /// a table that others inherit from stay in it.
     pub(super) fn refuse_routed(&self, header: &CopyHeader, block: &Block) -> Result<(), Error> {
         let Some(transforms) = &self.shape.transforms else { return Ok(()) };
-        let parents = &self.schema.keys().parents;
-        let mut open = vec![block.plan.table.clone()];
-        let mut seen = Vec::new();
+        let (parents, table) = (&self.schema.keys().parents, &block.plan.table);
+        let mut open = vec![self.schema.resolve(&header.table).name];
+        // A partition has one parent, so none comes twice.
         while let Some(parent) = open.pop() {
-            let children = parents.iter().filter(|(_, above)| above.to_string() == parent);
-            for child in children.map(|(child, _)| child.to_string()) {
-                if transforms.config().transforms_beyond(&child, &block.plan.table) {
+            let routes = self.schema.is_partitioned(&parent);
+            for (child, _) in parents.iter().filter(|(_, above)| routes && *above == parent) {
+                if transforms.config().transforms_beyond(&child.to_string(), table) {
                     return Err(self.unsupported(
-                        &format!(
-                            "rows of {}, which may go to {child}, where more is transformed,",
-                            block.plan.table
-                        ),
+                        &format!("rows of {table}, which may go to {child}, where more is transformed,"),
                         header.place,
                         "give the table itself these transforms, too",
                     ));
                 }
-                if !seen.contains(&child) {
-                    seen.push(child.clone());
-                    open.push(child);
-                }
+                open.push(child.clone());
             }
         }
         Ok(())

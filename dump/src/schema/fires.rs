@@ -39,7 +39,9 @@ impl Schema {
         partitions.iter().find_map(|partition| self.own(partition).or_else(|| self.of_partitions(partition)))
     }
 
-    fn is_partitioned(&self, table: &QualifiedName) -> bool {
+    /// Whether rows of the table are those of its partitions.
+    #[must_use]
+    pub fn is_partitioned(&self, table: &QualifiedName) -> bool {
         matches!(self.relations.get(table), Some(Relation::Table(table)) if table.partitioned)
     }
 
