@@ -276,7 +276,7 @@ async fn every_exit_code_is_described() {
         assert!(before.is_none_or(|before| before == retry), "{error}");
     }
     assert_eq!(described, given);
-    let help = Cli::command().get_after_long_help().unwrap().to_string();
+    let help = runner::commands::cli::command().get_after_long_help().unwrap().to_string();
     let words: BTreeSet<_> = help.split_whitespace().collect();
     for code in given.keys().filter(|&&code| code != 101) {
         assert!(words.contains(code.to_string().as_str()), "--help lacks exit code {code}");

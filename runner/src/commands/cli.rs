@@ -11,8 +11,8 @@ pub use choices::{OnError, Publish, Rows, Section};
 pub use commands::{
     InspectArgs, ListFormat, PreviewArgs, RangesArgs, RangesCommand, TransformArgs, TransformCommand,
 };
+use convert::shape::DDL_TIME;
 
-use help::{EXAMPLES, LONG_HELP};
 pub use help::{command, parse, refuse};
 
 mod choices;
@@ -35,9 +35,7 @@ fn flag() -> BoolishValueParser {
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    max_term_width = 80,
-    after_help = EXAMPLES,
-    after_long_help = LONG_HELP
+    max_term_width = 80
 )]
 pub struct Cli {
     /// A command other than loading.
@@ -200,7 +198,7 @@ pub struct LoadArgs {
     #[arg(
         long,
         env = "PGBOOTSTRAP_DDL_TIME",
-        default_value = "2000-01-01T00:00:00Z",
+        default_value = DDL_TIME,
         value_name = "TIME",
         help_heading = "Changes"
     )]

@@ -7,21 +7,14 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use super::Cli;
 
 /// What is done most often.
-pub(super) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   pg-bootstrap-sync shop.sql -k redis://redis:6379 --snapshot-lsn 16/B374D848
   pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
-  pg-bootstrap-sync verify shop.sql -k redis://redis:6379
+  pg-bootstrap-sync verify shop.sql -k redis://redis:6379";
 
-All options: --help";
-
-/// The same, and the exit codes, as docs/exit-codes.md has them.
-pub(super) const LONG_HELP: &str = "\
-Examples:
-  pg-bootstrap-sync shop.sql -k redis://redis:6379 --snapshot-lsn 16/B374D848
-  pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
-  pg-bootstrap-sync verify shop.sql -k redis://redis:6379
-
+/// The exit codes, as docs/exit-codes.md has them.
+const EXIT_CODES: &str = "\
 Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: 10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal; 141 nobody reads --output -.";
 
 /// The options that `-h` shows: those that most calls need.
@@ -46,6 +39,8 @@ const SHORT: [&str; 14] = [
 #[must_use]
 pub fn command() -> clap::Command {
     short_help(Cli::command())
+        .after_help(format!("{EXAMPLES}\n\nAll options: --help"))
+        .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
 }
 
 fn short_help(command: clap::Command) -> clap::Command {
