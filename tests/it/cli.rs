@@ -22,7 +22,7 @@ fn stdout(finished: &Finished) -> String {
 fn wrong_options() {
     let input = Input::of(&dump(3));
     let file = input.file.display().to_string();
-    expect(bare(&[]), 2, &["--dump-file", "--help"]);
+    expect(bare(&[]), 2, &["<DUMP>", "--help"]);
     expect(bare(&["--no-such-flag"]), 2, &["--no-such-flag", "--help"]);
     expect(bare(&["--dump-file", &file]), 2, &["--kv-url", "--output", "--dry-run"]);
     // A refused command line is not repeated with its password.
@@ -127,8 +127,11 @@ fn help_version_and_completions() {
         let help = stdout(&bare(&[arg]).expect_code(0));
         let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
         assert_eq!(wide, [""; 0], "{arg}");
-        for text in ["--dump-file", "--kv-url", "--snapshot-lsn", "Exit codes", "completions"] {
+        for text in ["[DUMP]", "--kv-url", "--snapshot-lsn", "completions", "Examples"] {
             assert!(help.contains(text), "{arg}: {text}");
+        }
+        for text in ["--dump-file", "Exit codes"] {
+            assert_eq!(help.contains(text), arg == "--help", "{arg}: {text}");
         }
     }
     let version = stdout(&bare(&["--version"]).expect_code(0));
