@@ -162,8 +162,8 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
             "no run {run:?} is registered in this buffer: `ranges` lists those that are"
         )));
     };
-    let token = Request::new_token()
-        .map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
+    let token =
+        Request::new_token().map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
     let request = Request {
         run: run.to_owned(),
         owner: range.owner.clone(),
