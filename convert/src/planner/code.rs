@@ -129,16 +129,15 @@ impl Planner {
         Ok(())
     }
 
-    /// The values of an INSERT, and the query of a table: they are no places for code that does more.
+    /// The values of an INSERT, and the query of a table: they are no places for code that does more. With transforms nothing is.
     fn refuse_in_values(&self, effects: Effects, statement: &Statement, made: bool) -> Result<(), Error> {
-        if !made && statement.kind != Kind::Insert {
-            return Ok(());
-        }
         let rows = effects.has(Effect::Rows);
-        if self.shape.transforms.is_some() && (rows || effects.has_any(&NOT_IN_VALUES)) {
+        let more = effects.has_any(&NOT_IN_VALUES);
+        if self.shape.transforms.is_some() && (rows || more) {
             return Err(self.dump_error(changed_by_code(&dump::verb(&statement.text), statement.place)));
         }
-        if !effects.has_any(&NOT_IN_VALUES) && !(made && rows) {
+        let in_values = made || statement.kind == Kind::Insert;
+        if !in_values || !(more || made && rows) {
             return Ok(());
         }
         Err(self.unsupported(
