@@ -36,6 +36,9 @@ const NEVER: [(Effect, &str, &str); 4] = [
 /// What a value or a table's query may not do either.
 const NOT_IN_VALUES: [Effect; 2] = [Effect::Definitions, Effect::Firing];
 
+/// What an event trigger may do that shows afterwards.
+const BEYOND: [Effect; 3] = [Effect::Definitions, Effect::Firing, Effect::Rows];
+
 impl Planner {
     /// Whether the statement is about Kasho's own bookkeeping, which is left out.
     pub(super) fn is_bookkeeping(&self, statement: &Statement, standard: bool) -> Result<bool, Error> {
@@ -59,7 +62,13 @@ impl Planner {
             Kind::Change | Kind::Query | Kind::Code => true,
             // A constraint that is checked at the end of psql's transaction is not checked at the end of this statement.
             Kind::Insert => !self.shape.silent_triggers && !self.is_deferred(),
-            _ => self.schema.code().has_events() && dump::fires_event_triggers(kind, text),
+            // What does nothing need not fire.
+            _ => {
+                let code = self.schema.code();
+                code.has_events()
+                    && dump::fires_event_triggers(kind, text)
+                    && code.effects_of_events().has_any(&BEYOND)
+            }
         }
     }
 
