@@ -28,6 +28,7 @@ pub use table::{Column, Table};
 
 mod action;
 mod config;
+mod check_digits;
 mod detect;
 
 mod error;

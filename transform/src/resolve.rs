@@ -511,9 +511,16 @@ mod tests {
             assert!(problems.to_string().contains(what), "{rules}: {problems}");
         }
         assert!(resolved("  public.a: {id: FormatPreserving}\n  public.b: {a: FormatPreserving}").is_ok());
-        for rules in
-            ["code: FakeEmail", "code: Hash", "code: Uuid", "t: Uuid", "t: FormatPreserving", "u: Uuid"]
-        {
+        for rules in [
+            "code: FakeEmail",
+            "code: Hash",
+            "code: Uuid",
+            "code: Iban",
+            "code: CardNumber",
+            "t: Uuid",
+            "t: FormatPreserving",
+            "u: Uuid",
+        ] {
             assert!(resolved(&format!("  public.d: {{{rules}}}")).is_ok(), "{rules}");
         }
         assert!(resolved("  public.d: {n: {type: FormatPreserving, unique: assumed}}").is_ok());

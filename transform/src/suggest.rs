@@ -56,7 +56,7 @@ fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
         return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));
     }
     let unique = keys.unique.iter().any(|key| key.table == table.name && has(&key.columns));
-    Some(match rule(finding.sort, column, unique) {
+    Some(match rule(finding, column, unique) {
         Some(rule) => format!("    {name}: {rule} # {}\n", finding.reason),
         None => format!("    # {name}: no transform suits {}; {}\n", type_of(column), finding.reason),
     })
@@ -66,17 +66,19 @@ fn type_of(column: &Column) -> &str {
     column.type_name.as_deref().unwrap_or("its type, which is not known")
 }
 
+/// What refuses a value without right check digits: only for columns in which no other value was seen.
+const STRICT: [&str; 2] = ["Iban", "CardNumber"];
+
 /// The first of the candidates that suits the column, as it is written.
-fn rule(sort: Sort, column: &Column, unique: bool) -> Option<String> {
+fn rule(finding: &Finding, column: &Column, unique: bool) -> Option<String> {
+    let takes_all = |text: &&&str| finding.exceptions == 0 || !STRICT.contains(*text);
+    let mut candidates = candidates(finding.sort).iter().filter(takes_all);
     let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
     if let Kind::Array(element) = &sql.kind {
-        let inner = candidates(sort).iter().find(|text| suits(text, element, false, unique))?;
+        let inner = candidates.find(|text| suits(text, element, false, unique))?;
         return Some(format!("{{type: Array, element: {inner}}}")).filter(|_| !unique);
     }
-    candidates(sort)
-        .iter()
-        .find(|text| suits(text, &sql, column.not_null, unique))
-        .map(|text| (*text).to_owned())
+    candidates.find(|text| suits(text, &sql, column.not_null, unique)).map(|text| (*text).to_owned())
 }
 
 fn suits(text: &str, sql: &SqlType, not_null: bool, unique: bool) -> bool {
@@ -101,8 +103,8 @@ fn candidates(sort: Sort) -> &'static [&'static str] {
         Sort::FullName => &["FakeName", "FormatPreserving"],
         Sort::Username => &["FakeUsername", "Hash", "FormatPreserving"],
         Sort::Secret => &["Hash", "Null", "Redact"],
-        Sort::CardNumber => &["FakeCreditCardNum", "FormatPreserving", "Redact"],
-        Sort::Iban => &["{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
+        Sort::CardNumber => &["CardNumber", "FakeCreditCardNum", "FormatPreserving", "Redact"],
+        Sort::Iban => &["Iban", "{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
         Sort::IpAddress => &["IpAddress", "Hash", "Redact"],
         Sort::BirthDate => &["DateShift", "FakeDateOfBirth", "Null"],
         // An assignable number would be somebody else's.

@@ -1,6 +1,7 @@
 //! Whether a transform's results are values of a column's type, and whether they can be unique.
 
 use crate::action::SUFFIX;
+use crate::check_digits::{SHORTEST_CARD, SHORTEST_IBAN};
 use crate::config::{ErrorPolicy, PasswordHash, Rule, Transform, Unique};
 use crate::fake;
 use crate::sql::{Kind, SqlType};
@@ -69,6 +70,14 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
         Transform::Email => takes(sql.is_text(), "text"),
         Transform::IpAddress { .. } => {
             takes(sql.is_text() || matches!(sql.kind, Kind::Inet | Kind::Cidr), "inet, cidr and text")?;
+        Transform::Iban => {
+            takes(sql.is_text(), "text")?;
+            room(sql, SHORTEST_IBAN)
+        }
+        Transform::CardNumber { .. } => {
+            takes(sql.is_text() || holds_card_numbers(sql), "text, bigint and numerics of as many digits")?;
+            room(sql, SHORTEST_CARD)
+        }
             if sql.is_text() { room(sql, 43) } else { Ok(()) }
         }
         Transform::Json(_) => {
@@ -119,6 +128,16 @@ fn is_whole_number(sql: &SqlType) -> bool {
         Kind::Numeric { precision, scale } => scale == 0 && precision.is_none_or(|precision| precision <= 37),
         _ => false,
     }
+/// Whether any card number is a value of the type of numbers.
+fn holds_card_numbers(sql: &SqlType) -> bool {
+    let digits = match sql.kind {
+        Kind::Int(width) => width.range().1.ilog10() as usize,
+        Kind::Numeric { precision: Some(precision), .. } => precision as usize,
+        _ => SHORTEST_CARD,
+    };
+    is_whole_number(sql) && digits >= SHORTEST_CARD
+}
+
 }
 
 fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
@@ -214,6 +233,8 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
             fake::Kind::DomainName => suffix(SUFFIX + 10),
             _ => suffix(SUFFIX + 2),
         },
+        | Transform::Iban
+        | Transform::CardNumber { .. }
         Transform::Email => suffix(SUFFIX + 8),
         _ => help(
             format!("{name} makes different values equal, and the column is unique"),

@@ -13,7 +13,7 @@ use crate::template::Template;
 use crate::yaml::{Node, Value};
 
 /// The types beside the fakes.
-const TYPES: [&str; 22] = [
+const TYPES: [&str; 24] = [
     "keep",
     "Bool",
     "Regex",
@@ -33,6 +33,8 @@ const TYPES: [&str; 22] = [
     "Uuid",
     "Email",
     "IpAddress",
+    "Iban",
+    "CardNumber",
     "Json",
     "Array",
     "Truncate",
@@ -174,6 +176,10 @@ fn transform(name: &str, options: &Options<'_>) -> Option<Transform> {
             Transform::Truncate { length: count("length", 1 << 30).unwrap_or(0) }
         }
         _ => return password(name, options),
+        "Iban" => Transform::Iban,
+        "CardNumber" => Transform::CardNumber {
+            first: options.integer("keep_first", 1, 8).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
+        },
     })
 }
 

@@ -44,6 +44,8 @@ tables:
     ab: {type: Truncate, length: 3, on_error: fail}
     ac: keep
     ad: Null
+    ae: {type: Iban, salt: s}
+    af: {type: CardNumber, keep_first: 6}
   public."Order": keep
   public.nothing:
 "#;
