@@ -22,7 +22,7 @@ pub fn undecided<'a>(config: &Config, findings: &'a [Finding]) -> Vec<&'a Findin
 }
 
 /// A configuration that suits the tables, with the reason beside each line. Columns of unique keys get transforms
-/// that keep them unique; those of foreign keys are left to [`resolve`](crate::resolve()).
+/// that keep them unique; those of foreign keys are left to [`Draft::check`](crate::Draft::check).
 #[must_use]
 pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
     let mut out = HEAD.to_owned();
@@ -90,7 +90,7 @@ fn suits(text: &str, sql: &SqlType, not_null: bool, unique: bool) -> bool {
         return false;
     }
     let unique = if unique { Unique::Yes } else { Unique::No };
-    suit::check(&Rule { unique, ..rule }, sql, not_null).is_ok()
+    suit::check(&Rule { unique, ..rule }, sql, not_null).is_empty()
 }
 
 /// What suits a sort of data, best first. The last ones suit almost any column.

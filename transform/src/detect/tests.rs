@@ -1,9 +1,9 @@
 use super::*;
 use crate::keyed::Key;
 use crate::plan::{Plan, Scratch};
-use crate::resolve::{Keys, UniqueKey, resolve};
+use crate::resolve::{Keys, UniqueKey};
 use crate::suggest::{suggest, undecided};
-use crate::{Column, Config};
+use crate::{Column, Config, Draft};
 
 /// A column: its name, its type, and what a person says that it holds.
 type Judged = (&'static str, &'static str, Option<Sort>);
@@ -185,11 +185,11 @@ fn a_suggestion_suits_the_tables() {
     let text = suggest(&tables, &findings, &keys);
     let config =
         Config::parse("suggested.yml", &text).unwrap_or_else(|problems| panic!("{text}\n{problems}"));
-    assert!(config.check(&tables).is_ok());
     assert!(
         undecided(&config, &findings).iter().all(|finding| text.contains(&format!("# {}", finding.column)))
     );
-    let config = resolve(&config, &tables, &keys).unwrap_or_else(|problems| panic!("{text}\n{problems}"));
+    let checked = Draft::from(config).check(&tables, &keys, &Key::insecure_unkeyed());
+    let (config, _) = checked.complete().unwrap_or_else(|problems| panic!("{text}\n{problems}"));
     for table in &tables {
         let plan = Plan::compile(&config, table, &Key::insecure_unkeyed()).unwrap();
         let row = vec![None; table.columns.len()];
