@@ -252,6 +252,8 @@ fn a_run_says_how_it_was_loaded() {
         "--no-owner",
         "--exclude-table",
         "public.\"no such\"",
+        "--exclude-table",
+        "public.items x",
         "--ddl-time",
         "2001-02-03T04:05:06Z",
     ];

@@ -7,17 +7,16 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
-use crate::commands::transform;
 use crate::load::config::{Config, Rejects, Resume, Target};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
-use convert::transforms::Transforms;
 use source::Location;
 use source::object::Access;
 
 mod files;
 mod kasho;
+pub mod transforms;
 
 pub use kasho::status;
 
@@ -36,7 +35,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         no_privileges: args.no_privileges,
         keep_kasho: args.keep_kasho_objects,
         selection: selection(args)?,
-        transforms: transforms(args)?.map(Arc::new),
+        transforms: transforms::of(args)?.map(Arc::new),
         skip_rows: args.on_error == OnError::Skip,
         silent_triggers: args.silent_triggers,
     };
@@ -90,27 +89,6 @@ fn dump(args: &LoadArgs) -> Result<&str, Error> {
 /// Whether it is an address of something else than an object of S3.
 fn is_address(name: &str) -> bool {
     name.contains("://") && !name.starts_with("s3://")
-}
-
-/// What becomes of values.
-fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
-    if args.require_decision && args.transform_config.is_none() {
-        return Err(usage("--require-decision needs --transform-config, where the decisions are"));
-    }
-    let Some(config) = &args.transform_config else {
-        return match (&args.transform_key_file, args.insecure_unkeyed) {
-            (None, false) => Ok(None),
-            (Some(_), _) => Err(usage("--transform-key-file has a meaning only with --transform-config")),
-            (None, true) => Err(usage("--insecure-unkeyed has a meaning only with --transform-config")),
-        };
-    };
-    match (&args.transform_key_file, args.insecure_unkeyed) {
-        (None, false) => Err(usage(
-            "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
-        )),
-        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
-        (key, _) => transform::read(config, key.as_deref()).map(Some),
-    }
 }
 
 /// What is loaded of the dump.

@@ -51,8 +51,9 @@ pub enum RangesCommand {
 pub enum TransformCommand {
     /// Check a configuration against a dump, and write it with what the dump's constraints demand.
     ///
-    /// Reads the whole dump: tables, columns, types, unique and foreign keys, partitions. Prints the resolved
-    /// configuration, which a load of a pipe needs and which saves any other load that reading.
+    /// Reads the whole dump: tables, columns, types, unique and foreign keys, partitions. Names everything that is
+    /// wrong, or prints the resolved configuration, which a load of a pipe needs and which saves any other load that
+    /// reading.
     Check(Box<TransformArgs>),
     /// Write a first configuration for what looks personal in a dump, by names and a sample of values.
     Suggest(Box<TransformArgs>),
