@@ -50,7 +50,7 @@ pub enum DecodeError {
         expected: &'static str,
     },
     /// A column's value is an array, an object or a number beyond float64: the consumer loses the whole entry.
-    #[error("value {index} of {field} is none that the consumer reads")]
+    #[error("value {index} of {field} is not one that the consumer can read")]
     Value {
         /// The list that it stands in.
         field: &'static str,

@@ -171,24 +171,24 @@ impl fmt::Display for ErrorKind {
             Self::Tls => "no trusted TLS connection; check CA, certificates and host name",
             Self::Policy => "the server's configuration endangers the data; change it",
             Self::Unsupported => "this is not supported; check the server's version and mode",
-            Self::Protocol => "the answer makes no sense; check what else uses these keys",
+            Self::Protocol => "the answer is not one that is expected; check what else uses these keys",
             Self::LeaseHeld { holder } => return write!(f, "{holder}"),
             Self::LeaseLost => "another process has taken over this run; stop writing",
-            Self::InvalidRun => "a run id has 1 to 200 visible characters and no # in front",
-            Self::InvalidUrl { reason } => return write!(f, "the address is not usable: {reason}"),
+            Self::InvalidRun => "a run id has 1 to 200 visible characters and does not begin with #",
+            Self::InvalidUrl { reason } => return write!(f, "the address cannot be used: {reason}"),
             Self::CheckpointConflict { expected, found: Some(found) } => {
                 return write!(f, "the run's next sequence is {found}, not {expected}; load its checkpoint again");
             }
             Self::CheckpointConflict { expected, found: None } => {
                 return write!(
                     f,
-                    "the run is gone while {expected} was its next sequence (flushed or expired?); register it again"
+                    "the run is gone (flushed or expired?), its next sequence was {expected}; register it again"
                 );
             }
             Self::ForeignEntry { first, last, expected, found } => {
                 return write!(
                     f,
-                    "sequences {first} to {last} hold {found} entries where {expected} were written; \
+                    "sequences {first} to {last} hold {found} entries, but {expected} were written; \
                      something else writes there, or an earlier run left entries"
                 );
             }

@@ -74,7 +74,7 @@ pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Sur
     around.context.stand_back(&uid);
     let pause = pause(around.context.failed(&uid));
     tracing::warn!(
-        object = %ObjectRef::from_obj(object.as_ref()), error = %error, seconds = pause.as_secs(), "a reconcile failed and is tried again"
+        object = %ObjectRef::from_obj(object.as_ref()), error = %error, seconds = pause.as_secs(), "a reconcile failed and is retried"
     );
     Action::requeue(pause)
 }
@@ -106,7 +106,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         Step::AwaitStray => {
             let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
             let text = format!(
-                "the pod {name} of a Job that is gone still runs: the run waits for its end, or delete the pod"
+                "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
             );
             one.report(&Situation::Replacing(text)).await
         }
@@ -147,12 +147,12 @@ impl One<'_> {
         for job in &jobs {
             if apply::delete_job(&self.around.context.client, job, true).await? {
                 let note =
-                    format!("{} is deleted, and the next Job follows when its pod is gone", job.name_any());
+                    format!("{} is deleted; the next Job is created when its pod is gone", job.name_any());
                 publish(self.object, self.around, vec![events::normal(events::JOB_DELETED, note)]).await;
             }
         }
         let names: Vec<_> = jobs.iter().map(|job| job.name_any()).collect();
-        let text = format!("{} is being deleted: the run waits for the end of its pod", names.join(", "));
+        let text = format!("{} is being deleted: the run waits until its pod has ended", names.join(", "));
         self.report(&Situation::Replacing(text)).await
     }
 
@@ -187,7 +187,7 @@ impl One<'_> {
                 self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE))
             }
             Ok(Some(Made::New(job))) => {
-                let note = format!("{} was made", job.name_any());
+                let note = format!("{} was created", job.name_any());
                 publish(self.object, self.around, vec![events::normal(events::JOB_CREATED, note)]).await;
                 self.watch(&Observed::default(), Some(&job)).await
             }
@@ -228,7 +228,7 @@ impl One<'_> {
             return self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE));
         }
         let job = apply::suspend(client, job, false).await?;
-        let note = format!("{} goes on", job.name_any());
+        let note = format!("{} was resumed", job.name_any());
         publish(self.object, self.around, vec![events::normal(events::RESUMED, note)]).await;
         self.watch(observed, Some(&job)).await
     }

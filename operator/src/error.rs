@@ -17,13 +17,13 @@ pub enum Error {
     #[error("the API server gave an object without {0}")]
     Incomplete(&'static str),
     /// The client's configuration.
-    #[error("no way to reach the API server: {0}; run in a cluster, or set KUBECONFIG")]
+    #[error("the API server is not configured: {0}; run in a cluster, or set KUBECONFIG")]
     Config(String),
     /// The collector cannot be sent to.
     #[error("--otlp-endpoint {0}")]
     Collector(String),
     /// The address for metrics and health.
-    #[error("--admin-addr {address} cannot be listened at: {error}")]
+    #[error("--admin-addr {address} cannot be used: {error}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
@@ -31,7 +31,7 @@ pub enum Error {
         error: std::io::Error,
     },
     /// The lease has gone to somebody else, or could not be renewed in time.
-    #[error("the lease {0} is lost: this process ends, so that the holder acts alone")]
+    #[error("the lease {0} is lost: this process ends, so that only the new holder acts")]
     LeaseLost(String),
     /// The definition is not there or cannot be watched.
     #[error("{0}")]

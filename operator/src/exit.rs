@@ -9,36 +9,36 @@ pub const FATAL: [i32; 9] = [2, 3, 4, 5, 6, 7, 8, 9, 16];
 #[must_use]
 pub fn meaning(code: i32) -> (Reason, &'static str) {
     match code {
-        2 => (Reason::UsageError, "an option is wrong, or the dump is not there: correct the spec"),
+        2 => (Reason::UsageError, "an option is wrong, or the dump does not exist: correct the spec"),
         3 => (
             Reason::DumpBroken,
-            "the dump is cut off, damaged, or of a kind that cannot be loaded: make another one",
+            "the dump is cut off, damaged, or of a kind that cannot be loaded: make a new one",
         ),
         4 => (
             Reason::RangeDoesNotFit,
-            "the changes would reach the snapshot LSN, a live change or another run, or the set holds another run or live changes already: free the range, or choose spec.sequence",
+            "the changes would reach the snapshot LSN, a live change or another run, or the set already contains another run or live changes: free the range, or choose spec.sequence",
         ),
         5 => (
             Reason::CheckpointMismatch,
             "the checkpoint is of another dump or configuration: start over with a new run.id and run.from: Start",
         ),
-        6 => (Reason::TooManyRejectedRows, "too many rows cannot be loaded: the log names them"),
+        6 => (Reason::TooManyRejectedRows, "too many rows cannot be loaded: the log lists them"),
         7 => (
             Reason::RedisRefused,
             "Redis refuses for good: check login, permissions, TLS, version and eviction policy",
         ),
         8 => (
             Reason::VerificationFailed,
-            "Redis holds more or fewer changes than were written: find out who else writes to the set",
+            "Redis has more or fewer changes than were written: find out what else writes to the set",
         ),
         9 => (Reason::LocalFileFailed, "a file of the pod cannot be read or written"),
         10 => (Reason::SourceAway, "the dump cannot be read for now"),
-        11 => (Reason::RedisAway, "Redis is away, or another run writes"),
+        11 => (Reason::RedisAway, "Redis cannot be reached, or another run is writing"),
         12 => (Reason::RedisFull, "Redis is full: give it more memory"),
-        13 => (Reason::ChangeStreamAway, "the change stream is away"),
+        13 => (Reason::ChangeStreamAway, "the change stream cannot be reached"),
         101 => (Reason::InternalError, "an internal error: please report it with the log"),
         130 | 137 | 141 | 143 => (Reason::Killed, "the pod was stopped"),
-        _ => (Reason::UnknownExit, "the runner does not give this code: see the pod's log"),
+        _ => (Reason::UnknownExit, "the runner does not use this code: see the pod's log"),
     }
 }
 

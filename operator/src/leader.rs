@@ -50,7 +50,7 @@ impl Lease {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) if error.is_code(409) => {}
-                Err(error) => tracing::warn!(error = %error, "the lease cannot be asked for"),
+                Err(error) => tracing::warn!(error = %error, "the lease cannot be requested"),
             }
             tokio::time::sleep(PERIOD).await;
         }

@@ -122,7 +122,7 @@ pub fn beside(me: &Validated, all: &[Complete]) -> Option<String> {
         .collect();
     (!named.is_empty()).then(|| {
         format!(
-            "run {} cannot begin beside {}, in the same set: the replica applies all of them, so rows that are in several dumps arrive there several times; delete the other one's entries (pg-bootstrap-sync ranges purge) and object, choose another redis.key, or set sequence.besideOtherRuns if it is meant",
+            "run {} cannot begin beside {}, in the same set: the replica applies all of them, so rows that are in several dumps arrive there several times; delete the entries of the other run (pg-bootstrap-sync ranges purge) and its object, choose another redis.key, or set sequence.besideOtherRuns if this is intended",
             names::redis_run(&me.namespace, &me.name),
             named.join(", ")
         )
@@ -173,7 +173,7 @@ pub fn ask(me: &str, mut running: Vec<Claim>, mut waiting: Vec<Claim>, limits: L
 /// What stands in the way of one.
 fn obstacle(one: &Claim, running: &[Claim], limits: Limits) -> Option<String> {
     if running.iter().any(|other| other.target == one.target) {
-        return Some("another run writes to the same set in Redis".to_owned());
+        return Some("another run is writing to the same set in Redis".to_owned());
     }
     let beside = running.iter().filter(|other| other.target.server == one.target.server).count();
     if beside >= limits.per_redis {

@@ -43,7 +43,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let mut lease = Lease::new(client.clone(), &namespace, &args.leader_election_id, identity.clone());
     let mut signal = stopped.clone();
     tokio::select! {
-        () = lease.acquire() => tracing::info!(lease = %args.leader_election_id, "this process acts now"),
+        () = lease.acquire() => tracing::info!(lease = %args.leader_election_id, "this process is now the leader"),
         _ = signal.wait_for(|stop| *stop) => return Ok(()),
     }
     let lost = tokio::select! {
@@ -95,17 +95,17 @@ async fn act(
     };
     tokio::select! {
         _ = all => {}
-        () = overdue => tracing::warn!("what goes on has not ended in {} s: it is left as it is", LAST_WORDS.as_secs()),
+        () = overdue => tracing::warn!("reconciles have not ended after {} s: they are abandoned", LAST_WORDS.as_secs()),
     }
     admin.metrics.set_leader(false);
-    tracing::info!("the operator has stopped: runs go on without it");
+    tracing::info!("the operator has stopped: runs continue without it");
 }
 
 /// Says stop at the first signal.
 async fn signals(stop: watch::Sender<bool>) {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tracing::error!("signals cannot be caught: the process ends without a word at one");
+        tracing::error!("signals cannot be caught: a signal will end the process at once");
         return std::future::pending().await;
     };
     let name = tokio::select! {

@@ -118,7 +118,7 @@ fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
             return Ok(());
         }
         if bytes.iter().any(|&byte| byte != 0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its padding is followed by other bytes"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "other bytes follow its padding"));
         }
         let length = bytes.len();
         input.consume(length);

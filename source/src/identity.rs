@@ -75,9 +75,9 @@ pub fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
             if size != size_now {
                 format!("it had {size} bytes, now it has {size_now}")
             } else if mtime != mtime_now {
-                "its modification time is another".to_owned()
+                "its modification time has changed".to_owned()
             } else {
-                "its first bytes are others".to_owned()
+                "its first bytes have changed".to_owned()
             }
         }
         (Identity::Object { uri, size, .. }, Some(Identity::Object { uri: uri_now, size: size_now, .. })) => {
@@ -86,7 +86,7 @@ pub fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
             } else if size != size_now {
                 format!("it had {size} bytes, now it has {size_now}")
             } else {
-                "its ETag is another".to_owned()
+                "its ETag has changed".to_owned()
             }
         }
         (ours, now) => {

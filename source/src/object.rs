@@ -68,7 +68,7 @@ impl Object {
             return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
         }
         if let Err(why) = check_key(key) {
-            return Err(Error::Usage(format!("--dump-file {name} cannot be asked for: {why}")));
+            return Err(Error::Usage(format!("--dump-file {name} cannot be requested: {why}")));
         }
         if let Some(endpoint) = &access.endpoint {
             check_endpoint(endpoint)?;
@@ -87,7 +87,7 @@ impl Object {
 /// Keys that the client would ask for under another name.
 fn check_key(key: &str) -> Result<(), String> {
     if key.starts_with('/') || key.ends_with('/') {
-        return Err("a key that begins or ends with / is one that this program cannot name: copy the object to another key".to_owned());
+        return Err("this program cannot address a key that begins or ends with /: copy the object to another key".to_owned());
     }
     object_store::path::Path::parse(key).map(drop).map_err(|error| error.to_string())
 }
@@ -183,7 +183,7 @@ impl Reader {
                 Ok(())
             }
             Some(Err(failure)) => Err(io::Error::other(failure)),
-            None => Err(io::Error::other(Failure::internal(&"the thread that reads it has ended"))),
+            None => Err(io::Error::other(Failure::internal(&"the thread that reads it ended early"))),
         }
     }
 }

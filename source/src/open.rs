@@ -317,7 +317,7 @@ impl Source {
         }
         if error.get_ref().is_some_and(|inner| inner.is::<Changed>()) {
             return Error::OtherDump(format!(
-                "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
+                "{name} was written to while it was read, so what was loaded may be from two dumps: wait until the file is complete, then use --restart to delete what was loaded and start over"
             ));
         }
         let error = match error.downcast::<Failure>() {

@@ -34,12 +34,12 @@ fn from_waiting_to_streaming() {
     );
     assert_eq!(snapshot(&redis).count, changes(100));
     // Called again, as a pod is whose end nobody noticed.
-    expect(run().run(LIMIT), 0, &["knows of this bootstrap already", "streams already"]);
+    expect(run().run(LIMIT), 0, &["already knows this bootstrap", "already streaming"]);
     assert_eq!(stream.now().calls, ["start", "complete"]);
     // A set that is streamed is neither written nor deleted.
     let before = snapshot(&redis);
-    expect(run().arg("--restart").run(LIMIT), 4, &["streams already", "not done"]);
-    expect(run().args(["--run-id", "other"]).run(LIMIT), 4, &["streams already", "not done"]);
+    expect(run().arg("--restart").run(LIMIT), 4, &["already streaming", "not done"]);
+    expect(run().args(["--run-id", "other"]).run(LIMIT), 4, &["already streaming", "not done"]);
     assert_eq!(snapshot(&redis), before);
 }
 
@@ -52,7 +52,7 @@ fn killed_in_between() {
     assert_eq!(stream.now().state, "ACCUMULATING");
     running.kill();
     let _ = running.wait(LIMIT);
-    expect(run().run(LIMIT), 0, &["knows of this bootstrap already", "going on from the checkpoint"]);
+    expect(run().run(LIMIT), 0, &["already knows this bootstrap", "continuing from the checkpoint"]);
     assert_eq!(stream.now().calls, ["start", "complete"]);
 }
 
@@ -63,7 +63,7 @@ fn a_reply_that_is_lost() {
     expect(
         told(runner(&redis, &input.file), &stream).run(LIMIT),
         0,
-        &["the reply was lost", "knows of this"],
+        &["the reply was lost", "already knows this"],
     );
     let completing = Stream::start();
     completing.set(|state| {
@@ -73,7 +73,7 @@ fn a_reply_that_is_lost() {
     let run = runner(&redis, &input.file)
         .args(["--change-stream", &completing.address(), "--complete-bootstrap"])
         .run(LIMIT);
-    expect(run, 0, &["the reply was lost", "streams already"]);
+    expect(run, 0, &["the reply was lost", "already streaming"]);
     assert_eq!((stream.now().calls.len(), completing.now().calls.len()), (2, 1));
 }
 
@@ -81,7 +81,7 @@ fn a_reply_that_is_lost() {
 fn one_that_is_away() {
     let (redis, input, stream) = (RedisServer::start(), Input::of(&dump(10)), Stream::start());
     stream.set(|state| state.away = 3);
-    expect(told(runner(&redis, &input.file), &stream).run(LIMIT), 0, &["trying again", "Unavailable"]);
+    expect(told(runner(&redis, &input.file), &stream).run(LIMIT), 0, &["retrying", "Unavailable"]);
 
     let other = RedisServer::start();
     let nobody = format!("127.0.0.1:{}", free_port());
@@ -96,7 +96,7 @@ fn one_that_is_away() {
     // A signal does not wait for it.
     let waiting = ["--change-stream", nobody.as_str(), "--start-bootstrap"];
     let mut running = runner(&other, &input.file).args(waiting).spawn();
-    running.wait_for_stderr("trying again", LIMIT);
+    running.wait_for_stderr("retrying", LIMIT);
     running.signal("TERM");
     expect(running.wait(LIMIT), 143, &[]);
 }

@@ -21,8 +21,8 @@ use pg_bootstrap_tests::zset::{KEY, Snapshot};
 /// Sequences at the start and the end of the dump that are statements.
 const STATEMENTS: u64 = 240;
 const RUN: &str = "default";
-const RESUMED: &str = "going on from the checkpoint";
-const WENT_BACK: &str = "going back to what it holds";
+const RESUMED: &str = "continuing from the checkpoint";
+const WENT_BACK: &str = "continuing from what it still has";
 
 fn rows() -> u64 {
     if long() { 200_000 } else { 60_000 }
@@ -332,7 +332,7 @@ fn again_where_it_is_a_pipe(running: Running, lab: &Lab, dump: &Dump, input: Inp
     expect_refused(
         finished,
         11,
-        &["Redis lost data", "call the same command again with the dump from its start"],
+        &["Redis lost data", "run the same command again with the dump from its start"],
     );
     dump.give(lab.runner(), input).run(LIMIT).expect_code(0)
 }
@@ -641,7 +641,7 @@ fn another_dump_is_refused() {
     other[at] = if other[at] == b'1' { b'2' } else { b'1' };
     let other = Dump::new(&other);
     for (ours, theirs, says) in [
-        (Input::Plain, Input::Plain, "its modification time is another"),
+        (Input::Plain, Input::Plain, "its modification time has changed"),
         (Input::Plain, Input::Pipe, "it was a file, now it comes from a pipe"),
         (Input::Pipe, Input::Plain, "it came from a pipe, now it is a file"),
         (Input::Pipe, Input::Pipe, "is not what was loaded up to there"),
@@ -680,7 +680,7 @@ fn signals_end_a_run_with_a_checkpoint() {
                 assert!(lab.reaches(&mut running, RUN, midway(&mut rng)));
                 running.signal(signal);
                 let stopped = running.wait(LIMIT).expect_code(code);
-                assert!(stopped.stderr.contains("goes on from the checkpoint"), "{}", stopped.stderr);
+                assert!(stopped.stderr.contains("to continue from the checkpoint"), "{}", stopped.stderr);
                 let next = durable(&lab);
                 assert_eq!(next_in(&mirror), next, "the file is where Redis is");
                 let held = lab.redis.client().command(&["ZCARD", KEY]).unwrap().int();
@@ -715,7 +715,7 @@ fn signals_end_a_run_that_waits() {
     assert!(lab.reaches(&mut running, RUN, undisturbed().count / 8));
     lab.proxy.refuse();
     lab.proxy.cut();
-    running.wait_for_stderr("trying again", LIMIT);
+    running.wait_for_stderr("retrying", LIMIT);
     running.signal("TERM");
     running.wait(LIMIT).expect_code(143);
     lab.proxy.accept();

@@ -59,7 +59,7 @@ fn redis_that_comes_later_is_waited_for() {
     let proxy = Proxy::start(redis.port());
     proxy.refuse();
     let mut running = at(&redis.url_at(proxy.port()), &input.file).spawn();
-    running.wait_for_stderr("trying again", LIMIT);
+    running.wait_for_stderr("retrying", LIMIT);
     proxy.accept();
     expect(running.wait(LIMIT), 0, &[]);
     assert_eq!(snapshot(&redis), undisturbed(&dump(ROWS)));
@@ -155,7 +155,7 @@ fn a_lease_is_given_back_where_the_run_cannot_begin() {
     expect(resumed(&url), 7, &["lacks a permission"]);
     let entry = redis.cli(&["HGET", "{kasho:changes}:bootstrap:ranges", "default"]);
     assert!(entry.contains("\"state\":\"open\"") && !entry.contains("\"lease\""), "{entry}");
-    expect(resumed(&redis.url()), 0, &["going on from the checkpoint"]);
+    expect(resumed(&redis.url()), 0, &["continuing from the checkpoint"]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_replica_of_redis() {
     assert_eq!((card(&master), card(&replica)), (0, 0));
     // Promoted while it waits.
     let mut running = runner(&replica, &input.file).spawn();
-    running.wait_for_stderr("trying again", LIMIT);
+    running.wait_for_stderr("retrying", LIMIT);
     replica.cli(&["REPLICAOF", "NO", "ONE"]);
     expect(running.wait(LIMIT), 0, &[]);
     assert_eq!(card(&replica), changes(3));
@@ -285,9 +285,9 @@ fn a_full_redis_is_waited_for() {
     full();
     let gave_up =
         runner(&redis, &input.file).args(["--full-timeout", "1s", "--batch-size", "100"]).run(LIMIT);
-    expect(gave_up, 12, &["no room", "more memory"]);
+    expect(gave_up, 12, &["has been full", "more memory"]);
     redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
-    expect(runner(&redis, &input.file).run(LIMIT), 0, &["going on from the checkpoint"]);
+    expect(runner(&redis, &input.file).run(LIMIT), 0, &["continuing from the checkpoint"]);
     assert_eq!(snapshot(&redis), undisturbed(&whole));
 
     // Full from the start: there is a limit to that too.
@@ -303,7 +303,7 @@ fn a_high_water_mark() {
     let redis = RedisServer::start();
     redis.cli(&["SET", "ballast", &"x".repeat(100_000)]);
     let above = runner(&redis, &input.file).args(["--memory-high-water", "1KiB"]);
-    expect(above.args(["--full-timeout", "2s"]).run(LIMIT), 12, &["above --memory-high-water", "no room"]);
+    expect(above.args(["--full-timeout", "2s"]).run(LIMIT), 12, &["above --memory-high-water", "has been full"]);
     redis.cli(&["CONFIG", "SET", "maxmemory", "100mb"]);
     let mut running = slowly(runner(&redis, &input.file)).args(["--memory-high-water", "1%"]).spawn();
     running.wait_for_stderr("above --memory-high-water", LIMIT);
@@ -313,7 +313,7 @@ fn a_high_water_mark() {
     redis.cli(&["FLUSHALL"]);
     redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     let share = runner(&redis, &input.file).args(["--memory-high-water", "90%"]);
-    expect(share.run(LIMIT), 0, &["no maxmemory", "has no meaning"]);
+    expect(share.run(LIMIT), 0, &["no maxmemory", "give a size"]);
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn redis_restarted_in_the_middle() {
     redis.restart(Data::Keep);
     assert!(card(&redis) > 0);
     assert!(running.is_running());
-    expect(running.wait(LIMIT), 0, &["trying again", "going on"]);
+    expect(running.wait(LIMIT), 0, &["retrying", "going on"]);
     assert_eq!(snapshot(&redis), expected);
 
     // Without its data: loaded again, all of it.
@@ -388,7 +388,7 @@ fn redis_flushed_in_the_middle() {
     wait_for("entries", || card(&redis) > 3000);
     redis.cli(&["FLUSHALL"]);
     assert!(running.is_running());
-    expect(running.wait(LIMIT), 11, &["comes from a pipe", "call the same command again"]);
+    expect(running.wait(LIMIT), 11, &["comes from a pipe", "run the same command again"]);
     runner(&redis, Path::new("-")).stdin_bytes(whole).run(LIMIT).expect_code(0);
     assert_eq!(snapshot(&redis), expected);
 }
@@ -534,8 +534,8 @@ fn checkpoints_of_something_else() {
         |time| std::fs::File::options().write(true).open(&input.file).unwrap().set_modified(time).unwrap();
     for (bytes, shift, said) in [
         (dump(ROWS - 1), 0, "bytes, now it has"),
-        (whole.clone(), 5, "its modification time is another"),
-        ([&whole[..40], b"X", &whole[41..]].concat(), 0, "its first bytes are others"),
+        (whole.clone(), 5, "its modification time has changed"),
+        ([&whole[..40], b"X", &whole[41..]].concat(), 0, "its first bytes have changed"),
     ] {
         std::fs::write(&input.file, bytes).unwrap();
         touch(time + Duration::from_secs(shift));

@@ -465,7 +465,7 @@ fn a_reject_file_of_something_else_stays() {
     let run = |input: &Input| {
         runner(&redis, &input.file).args(["--on-error", "skip", "--reject-file"]).arg(&rejects)
     };
-    let said = ["--reject-file", "is not empty", "not of this dump and configuration"];
+    let said = ["--reject-file", "is not empty", "not from this dump and configuration"];
     std::fs::write(&rejects, "precious\n").unwrap();
     expect(run(&one).run(LIMIT), 2, &said);
     crate::kit::expect_untouched(&redis);

@@ -126,7 +126,7 @@ fn packed_rows_are_counted_and_estimated() {
     }
     let text = Runner::new().arg("inspect").args(PACKED).arg("--dump-file").arg(&large.plain).run(LIMIT);
     let text = String::from_utf8(text.expect_code(0).stdout).unwrap();
-    for said in ["30010 rows in ", "--rows single: about", "transforms do not see packed rows"] {
+    for said in ["30010 rows in ", "--rows single: about", "transforms do not apply to packed rows"] {
         assert!(text.contains(said), "no {said:?} in {text}");
     }
 }

@@ -24,8 +24,8 @@ fn wrong() -> Vec<(Vec<u8>, &'static str)> {
         (b"BZh91AY&SY and so on".to_vec(), "bzip2"),
         (b"".to_vec(), "the dump is empty"),
         (b"-- nothing\n".to_vec(), "holds no statement"),
-        (text.clone().into_bytes(), "begins with no word of PostgreSQL's SQL"),
-        (Packing::Gzip.pack(text.as_bytes()).unwrap(), "begins with no word of PostgreSQL's SQL"),
+        (text.clone().into_bytes(), "does not begin with a word of PostgreSQL's SQL"),
+        (Packing::Gzip.pack(text.as_bytes()).unwrap(), "does not begin with a word of PostgreSQL's SQL"),
         (b"no end".to_vec(), "first statement does not end"),
         (b"-- MySQL dump\nDROP TABLE IF EXISTS `items`;\n".to_vec(), "backticks"),
         (b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n".to_vec(), "SQLite"),
@@ -68,7 +68,7 @@ fn a_wrong_file_deletes_nothing() {
     assert_eq!(known(&redis), before);
     // What is wanted still happens.
     let fresh = Input::of(&dump(10));
-    expect(of(&redis, &fresh.file, true).arg("--restart").run(LIMIT), 0, &["deleted what an earlier"]);
+    expect(of(&redis, &fresh.file, true).arg("--restart").run(LIMIT), 0, &["deleted the entries of an earlier"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use pg_bootstrap_tests::servers::{Database, PostgresServer};
 
 use crate::kit::{CELL, LIMIT, at, expect, snapshot, undisturbed};
 
-const RESUMED: &str = "going on from the checkpoint";
+const RESUMED: &str = "continuing from the checkpoint";
 
 /// A database with so many rows.
 fn database(server: &PostgresServer, rows: u64) -> Database {

@@ -6,7 +6,7 @@ use pg_bootstrap_tests::servers::RedisServer;
 
 use crate::kit::{Input, LIMIT, at, changes, dump, expect, expect_untouched, runner, snapshot, undisturbed};
 
-const DELETED: &str = "deleted what an earlier attempt of this run left";
+const DELETED: &str = "deleted the entries of an earlier attempt of this run";
 
 fn once(runner: Runner, token: &str) -> Runner {
     runner.args(["--restart-once", token])

@@ -105,7 +105,7 @@ fn cut_connections_go_on_in_the_middle() {
         });
         let finished = runner(proxy.port(), &redis.url(), "shop.sql").run(LIMIT);
         cutting.store(false, Ordering::SeqCst);
-        expect(finished, 0, &["trying again"]);
+        expect(finished, 0, &["retrying"]);
     });
     assert!(proxy.cuts() > 3, "{}", proxy.cuts());
     assert_eq!(snapshot(&redis), expected);
@@ -123,7 +123,7 @@ fn a_service_that_is_away() {
     let server = store("shop.sql", &bytes);
     let redis = RedisServer::start();
     server.refuse(4);
-    expect(runner(server.port(), &redis.url(), "shop.sql").run(LIMIT), 0, &["503", "trying again"]);
+    expect(runner(server.port(), &redis.url(), "shop.sql").run(LIMIT), 0, &["503", "retrying"]);
     assert_eq!(snapshot(&redis).count, changes(1000));
 
     server.refuse(u64::MAX);
@@ -133,7 +133,7 @@ fn a_service_that_is_away() {
 
     // A signal does not wait for it.
     let mut waiting = other().spawn();
-    waiting.wait_for_stderr("trying again", LIMIT);
+    waiting.wait_for_stderr("retrying", LIMIT);
     waiting.signal("TERM");
     expect(waiting.wait(LIMIT), 143, &[]);
     server.refuse(0);
@@ -206,7 +206,7 @@ fn killed_and_resumed() {
             let _ = running.wait(LIMIT);
             server.forget();
         }
-        let finished = expect(run().run(LIMIT), 0, &["going on from the checkpoint"]);
+        let finished = expect(run().run(LIMIT), 0, &["continuing from the checkpoint"]);
         assert_eq!(snapshot(&lab.redis), expected, "seeks: {seeks}");
         if seeks {
             let offset = finished.stderr.split_once(" offset=").unwrap().1;
@@ -231,7 +231,7 @@ fn redis_loses_its_data_and_the_object_is_read_again() {
     let mut running = runner(server.port(), &url, "shop.sql").args(["--max-rate", "60000"]).spawn();
     assert!(lab.reaches(&mut running, RUN, 30_000), "{}", running.stderr_so_far());
     lab.redis.cli(&["FLUSHALL"]);
-    expect(running.wait(LIMIT), 0, &["going back to what it holds"]);
+    expect(running.wait(LIMIT), 0, &["continuing from what it still has"]);
     assert_eq!(snapshot(&lab.redis), expected);
     expect_refused(runner(server.port(), &url, "shop.sql").arg("--no-owner").run(LIMIT), 5, &["--no-owner"]);
 }
@@ -320,14 +320,14 @@ fn only_the_bytes_that_were_asked_for_count() {
         (format!("Content-Encoding: x-loud\r\nContent-Length: {}\r\n", body.len()), shouted)
     };
     let (finished, redis) = run(cut);
-    expect(finished, 0, &["trying again"]);
+    expect(finished, 0, &["retrying"]);
     assert_eq!(snapshot(&redis), expected);
     let longer = |body: &[u8]| (format!("Content-Length: {}\r\n", body.len() + 3), [body, b"xyz"].concat());
     let (finished, redis) = run(longer);
-    expect(finished, 2, &["more bytes than were asked for"]);
+    expect(finished, 2, &["more bytes than requested"]);
     expect_untouched(&redis);
     let endless = |body: &[u8]| (format!("Content-Length: {}\r\n", 1_u64 << 50), body.repeat(20));
     let (finished, redis) = run(endless);
-    expect(finished, 2, &["more bytes than were asked for"]);
+    expect(finished, 2, &["more bytes than requested"]);
     expect_untouched(&redis);
 }

@@ -88,7 +88,7 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     kubernetes.thaw();
     assert!(wait_until(LIMIT, || look() > then + 8000 - 100), "{}", running.stderr_so_far());
 
-    expect(running.wait(LIMIT), 0, &["cannot be written", "is written again"]);
+    expect(running.wait(LIMIT), 0, &["cannot be written", "can be written again"]);
     // Another object of the name: what is said of the first one does not go there.
     let reply =
         reporting(runner(&lab.redis, &input.file), kubernetes, "shop").args(["--status-uid", "another"]);

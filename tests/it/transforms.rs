@@ -213,7 +213,7 @@ fn the_same_by_any_number_of_workers_by_a_pipe_and_over_a_kill() {
         let runner = runner.arg("--transform-config").arg(config).arg("--transform-key-file").arg(&case.key);
         (runner.stdin_file(&case.source.plain).run(LIMIT), redis)
     };
-    expect(piped(&case.config).0, 2, &["a pipe is read once", "transform check"]);
+    expect(piped(&case.config).0, 2, &["a pipe is read only once", "transform check"]);
     let check = Runner::new().args(["transform", "check", "--dump-file"]).arg(&case.source.plain);
     let checked = expect(case.with(check).run(LIMIT), 0, &[]);
     let resolved = case.input.path("resolved.yml");

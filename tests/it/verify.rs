@@ -260,7 +260,7 @@ fn a_run_says_how_it_was_loaded() {
     assert!(found.starts_with("equal: "), "{found}");
     let other = verify(&redis.url(), &input.file).args(["--table", "public.items"]).run(LIMIT);
     let differs = "--table was \"\", now it is \"public.items\"";
-    let found = expect(other, 5, &["nothing can be compared", differs, "leave such options out"]);
+    let found = expect(other, 5, &["nothing can be compared", differs, "leave these options out"]);
     assert!(text(&found).is_empty(), "{}", text(&found));
 
     let redis = RedisServer::start();

@@ -89,7 +89,7 @@ pub(super) async fn load(buffer: &Buffer, action: &'static str) -> Result<Snapsh
         let newer = || {
             buffer
                 .error(action, ErrorKind::Unsupported)
-                .because(Cause::Reply(format!("run {} was registered by another version", range.run)))
+                .because(Cause::Reply(format!("run {} was registered by another version of the program", range.run)))
         };
         if range.is_known_version() { Ok(range) } else { Err(newer()) }
     };

@@ -67,14 +67,14 @@ fn server(url: &str) -> Result<ConnectionInfo, &'static str> {
     if url.contains('#') {
         return Err("it has a # (TLS without verification is not supported; in a password write %23)");
     }
-    url.into_connection_info().map_err(|_| "host, port, database or an escape in it cannot be read")
+    url.into_connection_info().map_err(|_| "its host, port, database or an escape sequence is not valid")
 }
 
 /// `host:port,host:port/master?db=1`; the login in front is the servers'.
 fn sentinel(rest: &str, tls: bool) -> Result<Target, &'static str> {
     let (servers, master) = servers(if tls { "rediss" } else { "redis" }, rest)?;
-    let master = master.ok_or("name the master after the hosts: redis-sentinel://host:26379/name")?;
-    let login = servers.first().map(|first| first.redis_settings().clone()).ok_or("it names no host")?;
+    let master = master.ok_or("the name of the master is missing after the hosts: redis-sentinel://host:26379/name")?;
+    let login = servers.first().map(|first| first.redis_settings().clone()).ok_or("it contains no host")?;
     let sentinels = servers.iter().map(|server| server.addr().clone()).collect();
     Ok(Target::Sentinel { sentinels, master, login: Box::new(login), tls })
 }

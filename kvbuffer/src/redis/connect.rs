@@ -182,7 +182,7 @@ impl<'a> Connector<'a> {
             return Ok(opened);
         }
         if plain::answers(host, *port, half / 2).await {
-            let cause = "the server answers without TLS: name the port at which it speaks TLS, or redis:// in the URL";
+            let cause = "the server answers without TLS: use its TLS port, or redis:// in the URL";
             return Err(self.error(ErrorKind::Tls).because(Cause::Reply(cause.to_owned())));
         }
         match opened {

@@ -54,7 +54,7 @@ impl Buffer {
     ///
     /// Connection errors; [`ErrorKind::Permission`] where INFO is not allowed.
     pub async fn memory(&self) -> Result<Memory, Error> {
-        const ACTION: &str = "ask for memory";
+        const ACTION: &str = "read the memory limits";
         let info = self.info(ACTION, "memory").await?;
         let number = |name: &str| {
             let value = info.get(name).and_then(|value| value.parse::<u64>().ok());
@@ -73,7 +73,7 @@ impl Buffer {
     ///
     /// As for [`Buffer::memory`].
     pub async fn server(&self) -> Result<Server, Error> {
-        const ACTION: &str = "ask for the server's state";
+        const ACTION: &str = "read the server's state";
         let mut info = self.info(ACTION, "server").await?;
         info.extend(self.info(ACTION, "replication").await?);
         info.extend(self.info(ACTION, "persistence").await?);
@@ -92,7 +92,7 @@ impl Buffer {
     /// Connection errors.
     pub async fn key_type(&self) -> Result<KeyType, Error> {
         let name: String =
-            self.query("ask for the key's type", redis::cmd("TYPE").arg(self.keys().set())).await?;
+            self.query("read the key's type", redis::cmd("TYPE").arg(self.keys().set())).await?;
         Ok(match name.as_str() {
             "none" => KeyType::None,
             "zset" => KeyType::SortedSet,

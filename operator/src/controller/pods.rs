@@ -70,7 +70,7 @@ fn waiting(pod: &Pod, mounts: &[&Event]) -> (Reason, String) {
     if let Some(message) = unscheduled(pod) {
         let volume = message.contains("persistentvolumeclaim") || message.contains("PersistentVolumeClaim");
         let reason = if volume { Reason::VolumeMissing } else { Reason::Unschedulable };
-        return (reason, clip(&format!("no node takes the pod: {message}")));
+        return (reason, clip(&format!("no node can run the pod: {message}")));
     }
     let state = container(pod).and_then(|container| container.state.as_ref()?.waiting.as_ref());
     let word = state.and_then(|state| state.reason.as_deref()).unwrap_or_default();
@@ -164,7 +164,7 @@ fn failure(pod: &Pod) -> LastError {
     if ended.reason.as_deref() == Some("OOMKilled") {
         (reason, meaning) = (
             Reason::OutOfMemory,
-            "the container used more memory than it may: raise spec.runner.resources.limits.memory",
+            "the container exceeded its memory limit: raise spec.runner.resources.limits.memory",
         );
     }
     let own = ended.message.as_deref().and_then(own_words).map(|words| format!(": {words}"));

@@ -50,7 +50,7 @@ pub struct Work<'a> {
     pub edited: bool,
 }
 
-const DONE: &str = "everything is in Redis, and counted there";
+const DONE: &str = "everything is in Redis, and its entries have been counted";
 
 /// Phase, verdict, reason and message.
 type Said = (Phase, Verdict, Reason, String);
@@ -67,7 +67,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
             if let Some(job) = job {
                 refer(&mut status, job);
             }
-            (Phase::Suspended, Verdict::Held, Reason::Suspended, "set suspend to false to go on".to_owned())
+            (Phase::Suspended, Verdict::Held, Reason::Suspended, "set suspend to false to continue".to_owned())
         }
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
         Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
@@ -140,7 +140,7 @@ pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
 #[must_use]
 pub fn other_data_text(object: &ReplicaBootstrap) -> String {
     format!(
-        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform or run.from are not those that run {} began with: take the change back, or give run.id a new value",
+        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform or run.from are not what run {} began with: undo the change, or give run.id a new value",
         object.spec.run.id
     )
 }
@@ -239,7 +239,7 @@ fn ended_so(status: &mut ReplicaBootstrapStatus, outcome: Outcome) -> Said {
         "BackoffLimitExceeded" => (
             Reason::BackoffLimitExceeded,
             format!(
-                "more pods failed than backoffLimit allows; the last: {}; mend it, {again}",
+                "more pods failed than backoffLimit allows; the last: {}; fix the cause, {again}",
                 last.unwrap_or("unknown")
             ),
         ),
@@ -282,20 +282,20 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
             (Phase::Running, Reason::Running, text)
         }
         Some(Doing::Stopping) => {
-            (Phase::Running, Reason::Retrying, "the pod is being stopped; another one follows".to_owned())
+            (Phase::Running, Reason::Retrying, "the pod is being stopped; another one will be started".to_owned())
         }
         Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
         None if pods::is_decided(&work.pods) => {
-            (Phase::Running, Reason::Running, "the pod has ended, the Job follows".to_owned())
+            (Phase::Running, Reason::Running, "the pod has ended; the Job will end soon".to_owned())
         }
         None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
             Some(text) => (Phase::Pending, Reason::Forbidden, text),
             None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),
-            None => (Phase::Pending, Reason::PodStarting, "the Job is there, its pod comes".to_owned()),
+            None => (Phase::Pending, Reason::PodStarting, "the Job was created; its pod does not exist yet".to_owned()),
         },
     };
     let edited = if work.edited {
-        "; the spec has changed since the Job was made: that counts for the next run, or when this one is suspended and resumed"
+        "; the spec has changed since the Job was created: the change applies to the next run, or when this one is suspended and resumed"
     } else {
         ""
     };
@@ -304,7 +304,7 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
 
 fn retry(status: &ReplicaBootstrapStatus, failed: i32) -> String {
     let last = status.last_error.as_ref().map_or("unknown", |error| error.message.as_str());
-    format!("{failed} failed, another pod follows; the last: {last}")
+    format!("{failed} failed, another pod will be started; the last: {last}")
 }
 
 #[cfg(test)]

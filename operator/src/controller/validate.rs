@@ -54,11 +54,11 @@ pub enum Invalid {
     #[error("spec.redis must have exactly one of url and urlSecretRef")]
     Redis,
     /// It would lead out of the volume.
-    #[error("spec.source.persistentVolumeClaim.path must be relative and have no .. in it")]
+    #[error("spec.source.persistentVolumeClaim.path must be relative and must not contain ..")]
     Path,
     /// It would be seen by everybody.
     #[error(
-        "spec.redis.url holds a password: put the URL into a Secret and name it in spec.redis.urlSecretRef"
+        "spec.redis.url contains a password: put the URL into a Secret and name it in spec.redis.urlSecretRef"
     )]
     Password,
     /// The change stream could not be told where to start.

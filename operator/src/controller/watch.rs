@@ -116,7 +116,7 @@ fn tell(error: &kube::runtime::controller::Error<crate::error::Error, watcher::E
         // Told by `after_error`.
         Error::ReconcilerFailed(..) => {}
         Error::QueueError(error) => {
-            tracing::warn!(error = %error, "a watch failed and is begun again; are the definition and the role installed?");
+            tracing::warn!(error = %error, "a watch failed and is restarted; check that the definition and the role are installed");
         }
         Error::RunnerError(error) => tracing::error!(error = %error, "the controller failed"),
     }
@@ -159,7 +159,7 @@ fn read(guard: DeserializeGuard<ReplicaBootstrap>) -> Option<ReplicaBootstrap> {
         namespace = invalid.metadata.namespace.as_deref().unwrap_or_default(),
         name = invalid.metadata.name.as_deref().unwrap_or_default(),
         expected,
-        "an object cannot be read, and is left alone until it is changed: it came past an older definition, or was written by hand"
+        "an object cannot be read, and is ignored until it is changed: an older definition accepted it, or it was written by hand"
     );
     None
 }

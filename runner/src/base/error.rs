@@ -26,7 +26,7 @@ pub enum Error {
     Checkpoint(String),
     /// More rows were rejected than allowed.
     #[error(
-        "{rejected} rows were rejected, more than --max-errors {allowed}; see the reject file for each of them"
+        "{rejected} rows were rejected, more than --max-errors {allowed}; the reject file lists them"
     )]
     TooManyRejected {
         /// Rows rejected.
@@ -52,14 +52,14 @@ pub enum Error {
         what: String,
     },
     /// Another bootstrap writes into the buffer.
-    #[error("another bootstrap is writing into this buffer: {0}; wait for its end, or stop it")]
+    #[error("another bootstrap is writing into this buffer: {0}; wait until it ends, or stop it")]
     Busy(String),
     /// Redis lost what it had acknowledged, and the dump cannot be read again from here.
     #[error("Redis lost data that it had acknowledged: {0}")]
     Lost(String),
     /// Redis had no room for too long.
     #[error(
-        "Redis has had no room for {waited} s; nothing frees the set before the consumer may stream: give Redis more memory, then start again"
+        "Redis has been full for {waited} s, and nothing frees the set before the consumer starts to stream: give Redis more memory, then run the command again"
     )]
     Full {
         /// Seconds.
@@ -72,7 +72,7 @@ pub enum Error {
     #[error("{0}")]
     ChangeStreamState(String),
     /// The change stream did not answer for too long.
-    #[error("cannot {action}: the change stream at {address} is away, tried for {waited} s: {why}")]
+    #[error("cannot {action}: the change stream at {address} could not be reached for {waited} s: {why}")]
     ChangeStreamAway {
         /// What was to be done.
         action: &'static str,
@@ -95,10 +95,10 @@ pub enum Error {
         error: std::io::Error,
     },
     /// Nobody reads standard output any more, where the changes go.
-    #[error("nobody reads standard output any more")]
+    #[error("the reader of standard output is gone")]
     ReaderGone,
     /// Stopped by a signal; everything durable is in the checkpoint.
-    #[error("stopped by {0}; called again, without --restart, the command goes on from the checkpoint")]
+    #[error("stopped by {0}; run the command again, without --restart, to continue from the checkpoint")]
     Stopped(Signal),
     /// A thread of ours panicked.
     #[error("internal error: {0}")]

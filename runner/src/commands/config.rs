@@ -83,20 +83,20 @@ fn dump(args: &LoadArgs) -> Result<&str, Error> {
 /// What becomes of values.
 fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
     if args.require_decision && args.transform_config.is_none() {
-        return Err(usage("--require-decision needs --transform-config, where the decisions are"));
+        return Err(usage("--require-decision needs --transform-config, which contains the decisions"));
     }
     let Some(config) = &args.transform_config else {
         return match (&args.transform_key_file, args.insecure_unkeyed) {
             (None, false) => Ok(None),
-            (Some(_), _) => Err(usage("--transform-key-file has a meaning only with --transform-config")),
-            (None, true) => Err(usage("--insecure-unkeyed has a meaning only with --transform-config")),
+            (Some(_), _) => Err(usage("--transform-key-file needs --transform-config")),
+            (None, true) => Err(usage("--insecure-unkeyed needs --transform-config")),
         };
     };
     match (&args.transform_key_file, args.insecure_unkeyed) {
         (None, false) => Err(usage(
-            "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
+            "--transform-config needs --transform-key-file: without a key, originals can be found by trying a dictionary (`openssl rand -hex 32` makes a key; --insecure-unkeyed does without one)",
         )),
-        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
+        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed cannot be used together")),
         (key, _) => transform::read(config, key.as_deref()).map(Some),
     }
 }
@@ -129,7 +129,7 @@ fn selection(args: &LoadArgs) -> Result<Selection, Error> {
 fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     let Some(token) = &args.restart_once else { return Ok(None) };
     if args.output.is_some() || args.dry_run {
-        return Err(usage("--restart-once needs Redis, which remembers the token: use --restart"));
+        return Err(usage("--restart-once needs Redis, which stores the token: use --restart"));
     }
     let visible = token.chars().all(|character| character.is_ascii_graphic());
     if !visible || !(1..=200).contains(&token.len()) {
@@ -147,7 +147,7 @@ fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
         ("--s3-ca-file", args.s3_ca_file.is_some()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
-        return Err(usage(format!("{option} has a meaning only with --dump-file s3://bucket/key")));
+        return Err(usage(format!("{option} needs a dump in S3, like s3://bucket/key")));
     }
     Ok(Access {
         endpoint: args.s3_endpoint.clone(),
@@ -181,7 +181,7 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
     }
     if args.kv.kv_url.is_none() {
         return Err(usage(
-            "--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none",
+            "--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis; --output and --dry-run need none",
         ));
     }
     let (mut connect, keys) = connection(&args.kv)?;
@@ -207,7 +207,7 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
 /// # Errors
 /// [`Error::Usage`] when no address is given, or the password's file cannot be read.
 pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
-    let missing = || usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis?");
+    let missing = || usage("--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis");
     let url = args.kv_url.as_deref().ok_or_else(missing)?;
     let mut connect = ConnectOptions::new(url);
     connect.username.clone_from(&args.kv_username);
@@ -229,7 +229,7 @@ fn rejects(args: &LoadArgs) -> Result<Rejects, Error> {
         (OnError::Skip, None) => {
             Err(usage("--on-error skip needs --reject-file: a row that is set aside must not be lost"))
         }
-        (OnError::Stop, Some(_)) => Err(usage("--reject-file has a meaning only with --on-error skip")),
+        (OnError::Stop, Some(_)) => Err(usage("--reject-file needs --on-error skip")),
         (_, file) => Ok(Rejects { file: file.clone(), most: args.max_errors }),
     }
 }
@@ -240,7 +240,7 @@ fn snapshot_lsn(text: &str) -> Result<Lsn, Error> {
     })?;
     match lsn.score() {
         Some(_) => Ok(lsn),
-        None => Err(usage(format!("--snapshot-lsn {text} is higher than the buffer's scores can express"))),
+        None => Err(usage(format!("--snapshot-lsn {text} is too high: the buffer's scores cannot express it"))),
     }
 }
 
@@ -283,7 +283,7 @@ fn ttl(text: &str) -> Result<Duration, Error> {
     let ttl = duration("--ttl", text)?;
     let long_enough = Some(ttl).filter(|ttl| *ttl >= SHORTEST_TTL);
     long_enough.ok_or_else(|| {
-        usage(format!("--ttl {text} is too short: the set expires after it, so give at least 1m"))
+        usage(format!("--ttl {text} is too short: Redis drops the set after this time, so give at least 1m"))
     })
 }
 

@@ -160,7 +160,7 @@ impl Counts<'_> {
                     return Ok(());
                 }
                 Some(item) => self.item(item, pipeline).await?,
-                None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                None => return Err(Error::Panic("the thread that reads the dump ended without a result".to_owned())),
             }
         }
     }

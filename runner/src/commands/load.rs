@@ -68,7 +68,7 @@ pub async fn load(
         match attempt(config, &before, progress, stop).await {
             Err(Error::Lost(what)) if config.location.is_rereadable() => {
                 tracing::warn!(
-                    "Redis lost data that it had acknowledged ({what}); going back to what it holds"
+                    "Redis lost data that it had acknowledged ({what}); continuing from what it still has"
                 );
                 progress.retried();
                 lost = true;
@@ -76,7 +76,7 @@ pub async fn load(
             Err(Error::Lost(what)) => {
                 clear(config, progress, stop).await;
                 return Err(Error::Lost(format!(
-                    "{what}; the dump comes from a pipe: call the same command again with the dump from its start"
+                    "{what}; the dump comes from a pipe: run the same command again with the dump from its start"
                 )));
             }
             result => return result,
@@ -92,7 +92,7 @@ async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
-            tracing::warn!(error = %crate::base::error::chain(&error), "what was in flight is still there")
+            tracing::warn!(error = %crate::base::error::chain(&error), "the batches in flight could not be cleared")
         }
     }
 }
@@ -212,7 +212,7 @@ async fn run(
             offset = checkpoint.scan.offset,
             next = checkpoint.next.get(),
             lsn = checkpoint.lsn,
-            "going on from the checkpoint"
+            "continuing from the checkpoint"
         );
     }
     let task = Task {
@@ -257,7 +257,7 @@ async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<()
     if config.location.is_rereadable() {
         return Ok(());
     }
-    tracing::info!("the run is done; reading the pipe to see whether it brings the same dump");
+    tracing::info!("the run is done; reading the pipe to check that it is the same dump");
     let (location, identity, end) = (config.location.clone(), done.source.clone(), done.scan.offset);
     let reading = move |_: &AtomicBool| {
         let mut source = location.open()?;
@@ -314,7 +314,7 @@ async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Resul
     if task.first.score().get().saturating_add(most) < limit.score {
         return Ok(());
     }
-    tracing::info!("counting the dump's rows first: they may not fit below the limit");
+    tracing::info!("counting the dump's rows first, to see whether they fit below the limit");
     let unlimited = Task { limit: None, ..task.clone() };
     let name = config.location.name();
     let end = aside(move |stopped| Walk::begin(&unlimited, &name)?.count(stopped), stop).await?;
@@ -357,7 +357,7 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
     let first = config.first.unwrap_or(Sequence::FIRST);
     if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.first != first) {
         return Err(Error::Checkpoint(format!(
-            "the checkpoint begins at sequence {}, this call at {first}; call it as before, or use --restart",
+            "the checkpoint begins at sequence {}, but this call at {first}; use the same options as before, or --restart",
             checkpoint.first
         )));
     }
@@ -389,7 +389,7 @@ fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
 fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) -> Result<(), Error> {
     if std::fs::metadata(output).is_ok_and(|file| file.len() > 0) {
         return Err(Error::Usage(format!(
-            "{} is not empty and {} does not exist: give another --output, or --restart to write over it",
+            "{} is not empty and {} does not exist: give another --output, or --restart to overwrite it",
             output.display(),
             checkpoint.display()
         )));

@@ -57,7 +57,7 @@ async fn connect(kv: &KvArgs) -> Result<Buffer, Error> {
 fn failed(action: &str, error: kvbuffer::Error) -> Error {
     match error.kind() {
         ErrorKind::LeaseHeld { holder } => Error::Busy(holder.to_string()),
-        ErrorKind::LeaseLost => Error::Busy("it took the lease of this run meanwhile".to_owned()),
+        ErrorKind::LeaseLost => Error::Busy("it has taken over the lease of this run".to_owned()),
         _ => Error::Redis { context: action.to_owned(), error: Box::new(error) },
     }
 }
@@ -159,7 +159,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
     let all = ranges.list().await.map_err(|error| failed("list the ranges", error))?;
     let Some(range) = all.into_iter().find(|range| range.run == run) else {
         return Err(Error::Usage(format!(
-            "no run {run:?} is registered in this buffer: `ranges` lists those that are"
+            "no run {run:?} is registered in this buffer: `ranges` lists the registered runs"
         )));
     };
     let request = Request {

@@ -55,7 +55,7 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
         && !transform::is_schema_hash(hash)
     {
         return Err(Error::Usage(
-            "the transform configuration was resolved by an earlier version, which wrote down the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
+            "the transform configuration was resolved by an earlier version, which wrote the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
         ));
     }
     if transforms.resolved().is_some() && !config.require_decision {
@@ -63,11 +63,11 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     }
     if !config.location.is_rereadable() {
         return Err(Error::Usage(format!(
-            "--transform-config with {}: constraints stand behind the rows, and a pipe is read once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that",
+            "--transform-config with {}: a dump has its constraints after the rows, and a pipe is read only once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that one",
             config.location.name()
         )));
     }
-    tracing::info!("reading the dump for its constraints, which the transforms keep");
+    tracing::info!("reading the dump first for its constraints, which the transforms must keep");
     let found = find(&config, config.require_decision, stop).await?;
     if let Some((verb, at)) = &found.changed {
         return Err(dump_error(config.location.name(), planner::changed_by_code(verb, *at)));
@@ -216,7 +216,7 @@ pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, 
 }
 
 fn given(config: &Config) -> Result<Arc<Transforms>, Error> {
-    let missing = || Error::Usage("--transform-config is missing: what is to be tried?".to_owned());
+    let missing = || Error::Usage("--transform-config is missing: give the configuration to try".to_owned());
     config.shape.transforms.clone().ok_or_else(missing)
 }
 
@@ -241,7 +241,7 @@ fn bytes(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > MOST {
         let most = MOST >> 20;
         return Err(Error::Usage(format!(
-            "{option} {} has more than {most} MiB: is it that file?",
+            "{option} {} is larger than {most} MiB: check that it is the right file",
             path.display()
         )));
     }

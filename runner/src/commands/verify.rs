@@ -69,7 +69,7 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     ];
     if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
         return Err(Error::Usage(format!(
-            "verify compares the dump with Redis: {option} has no meaning here"
+            "verify compares the dump with Redis: it does not take {option}"
         )));
     }
     config::load(args)
@@ -121,7 +121,7 @@ fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Err
         let known: Vec<_> = all.iter().map(|range| range.run.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(Error::Verification(format!(
-            "no run {run:?} is registered in this buffer (registered: {known}); look at --run-id, --kv-url and --kv-key"
+            "no run {run:?} is registered in this buffer (registered: {known}); check --run-id, --kv-url and --kv-key"
         )));
     };
     match (range.state, &range.lease) {
@@ -130,7 +130,7 @@ fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Err
             Err(Error::Busy(format!("run {run:?} (process {} on {})", lease.holder.pid, lease.holder.host)))
         }
         (State::Open, None) => Err(Error::Verification(format!(
-            "run {run:?} is not done: call its command again until it is, then verify"
+            "run {run:?} is not done: run its command again until it is, then verify"
         ))),
     }
 }
@@ -144,7 +144,7 @@ fn registered_parts(range: &Range) -> BTreeMap<String, String> {
 fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
     differences(&registered_parts(range), &config.shape.parts()).map_or(Ok(()), |differences| {
         Err(Error::Checkpoint(format!(
-            "run {:?} was loaded by another configuration, so nothing can be compared: {differences}; leave such options out (they are taken from the run), and give the transform configuration and the key that it was loaded with",
+            "run {:?} was loaded with another configuration, so nothing can be compared: {differences}; leave these options out (they are taken from the run), and give the transform configuration and the key that it was loaded with",
             range.run
         )))
     })
@@ -162,7 +162,7 @@ pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Re
     let parts = registered_parts(finished(&all, target)?);
     if parts.contains_key("--transform-config") && config.shape.transforms.is_none() {
         return Err(Error::Usage(format!(
-            "run {:?} was loaded with transforms, which the dump has to be read through: give its --transform-config and --transform-key-file",
+            "run {:?} was loaded with transforms, which are needed to compare it: give its --transform-config and --transform-key-file",
             target.run
         )));
     }
@@ -173,7 +173,7 @@ pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Re
 fn redis(config: &Config) -> Result<&RedisTarget, Error> {
     match &config.target {
         Target::Redis(target) => Ok(target),
-        _ => Err(Error::Usage("verify needs --kv-url: where is Redis?".to_owned())),
+        _ => Err(Error::Usage("verify needs --kv-url, the address of Redis".to_owned())),
     }
 }
 
@@ -221,7 +221,7 @@ impl Walk<'_> {
                     match item {
                         Some(Item::End { .. }) => ended = true,
                         Some(item) => self.item(item, pipeline).await?,
-                        None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                        None => return Err(Error::Panic("the thread that reads the dump ended without a result".to_owned())),
                     }
                     let last = if ended { self.pages.rest() } else { None };
                     for page in self.pages.ready().into_iter().chain(last) {

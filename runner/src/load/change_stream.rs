@@ -109,12 +109,12 @@ impl ChangeStream {
                 }
                 ACCUMULATING if self.is_ours(&status) => Begun::Accumulating,
                 STREAMING if self.is_ours(&status) => Begun::Streaming,
-                _ => return Ok(Err(self.wrong(&status, "no bootstrap from here can start in that state"))),
+                _ => return Ok(Err(self.wrong(&status, "our bootstrap cannot start in this state"))),
             };
             tracing::info!(
                 address = self.address,
                 state = status.state,
-                "the change stream knows of this bootstrap already"
+                "the change stream already knows this bootstrap"
             );
             Ok(Ok(begun))
         })
@@ -134,13 +134,13 @@ impl ChangeStream {
                     Ok(self.reached(&reply, STREAMING))
                 }
                 STREAMING if self.is_ours(&status) => {
-                    tracing::info!(address = self.address, "the change stream streams already");
+                    tracing::info!(address = self.address, "the change stream is already streaming");
                     Ok(Ok(()))
                 }
                 WAITING => {
-                    Ok(Err(self.wrong(&status, "nobody has started a bootstrap: --start-bootstrap does")))
+                    Ok(Err(self.wrong(&status, "no bootstrap has been started: --start-bootstrap starts one")))
                 }
-                _ => Ok(Err(self.wrong(&status, "this bootstrap is not the one that it waits for"))),
+                _ => Ok(Err(self.wrong(&status, "it is waiting for another bootstrap"))),
             }
         })
         .await
@@ -159,7 +159,7 @@ impl ChangeStream {
             return Ok(());
         }
         Err(Error::ChangeStreamState(format!(
-            "the change stream at {} is {now} after it was told, not {wanted}",
+            "the change stream at {} is {now} after the call, not {wanted}",
             self.address
         )))
     }
@@ -171,7 +171,7 @@ impl ChangeStream {
             position => format!(" with start position {position}{ours}"),
         };
         Error::ChangeStreamState(format!(
-            "the change stream at {} is {}{theirs}: {why}; look whose bootstrap it is in",
+            "the change stream at {} is {}{theirs}: {why}; find out which bootstrap it is in",
             self.address, status.state
         ))
     }
@@ -207,7 +207,7 @@ impl ChangeStream {
             }
             let (address, most) = (&self.address, self.retry.as_secs());
             progress.waiting(format!(
-                "{action} at the change stream {address}: {why}; trying again for up to {most} s"
+                "{action} at the change stream {address}: {why}; retrying for up to {most} s"
             ));
             stop.sleep(backoff.pause()).await?;
         }

@@ -75,7 +75,7 @@ impl Checkpoint {
         let Version { version } = serde_json::from_slice(bytes).map_err(corrupt)?;
         if version != VERSION {
             return Err(Error::Checkpoint(format!(
-                "{whence} has version {version}, this program knows version {VERSION}: go on with the program that wrote it, or use --restart to start over"
+                "{whence} has version {version}, but this program reads version {VERSION}: continue with the program that wrote it, or use --restart to start over"
             )));
         }
         serde_json::from_slice(bytes).map_err(corrupt)
@@ -96,7 +96,7 @@ impl Checkpoint {
         match difference(&self.source, source) {
             Some(differs) if self.complete => {
                 return Err(Error::Checkpoint(format!(
-                    "this run is done, and what it loaded is all of another dump, {}: {differs}; load this one under another --run-id, or {START_OVER}, into an emptied replica",
+                    "this run is done, and it loaded another dump, {}: {differs}; load this one under another --run-id, or empty the replica and {START_OVER}",
                     self.source_name
                 )));
             }
@@ -135,7 +135,7 @@ fn is_zero(number: &u64) -> bool {
 pub fn check_config(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Result<(), Error> {
     differences(then, now).map_or(Ok(()), |differences| {
         Err(Error::Checkpoint(format!(
-            "the checkpoint is of another configuration, which made other changes: {differences}; call it as before, or {START_OVER}"
+            "the checkpoint is of another configuration, which made other changes: {differences}; use the same options as before, or {START_OVER}"
         )))
     })
 }

@@ -136,7 +136,7 @@ impl<'a> Loader<'a> {
                 item = pipeline.items.recv() => match item {
                     Some(Item::End { after }) => return Ok(after),
                     Some(item) => self.item(item, pipeline, sink).await?,
-                    None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                    None => return Err(Error::Panic("the thread that reads the dump ended without a result".to_owned())),
                 },
                 durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
@@ -186,13 +186,13 @@ impl<'a> Loader<'a> {
         let as_sql = rendered.as_sql > 0 && form == RowForm::Single;
         if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
             let why = if in_pieces {
-                "a row is larger than a change may be and goes in pieces"
+                "a row is larger than a change may be and is sent in pieces"
             } else {
-                "a row goes as SQL, since only the server can read its values"
+                "a row is sent as SQL, because only the server can read its values"
             };
             tracing::warn!(
                 %table,
-                "{why}: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
+                "{why}: the translicator's own transforms do not apply to it, so it reaches the replica unchanged"
             );
         }
     }
@@ -266,7 +266,7 @@ impl<'a> Loader<'a> {
         if self.rejects.is_none() {
             let skipped = rejects.iter().filter(|reject| reject.verdict() == Verdict::Skip).count();
             if skipped > 0 {
-                tracing::warn!(table = %table, rows = skipped, "leaving rows out, as on_error: skip says");
+                tracing::warn!(table = %table, rows = skipped, "leaving rows out, because of on_error: skip");
             }
             return Ok(Vec::new());
         }
@@ -445,10 +445,10 @@ impl<'a> Loader<'a> {
             match tokio::time::timeout(limit, settled).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::base::error::chain(&error), "what was in flight did not all arrive");
+                    tracing::warn!(error = %crate::base::error::chain(&error), "not all batches in flight arrived");
                 }
                 Err(_) => tracing::warn!(
-                    "no answer for {} s after the signal: whether what was in flight arrived is for the next call to see",
+                    "no answer for {} s after the signal: the next call will find out whether the batches in flight arrived",
                     SETTLE.as_secs()
                 ),
             }
@@ -456,7 +456,7 @@ impl<'a> Loader<'a> {
         if let Some(last) = self.last.take()
             && let Err(error) = self.mirror.write(&last, true).await
         {
-            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is behind");
+            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is not up to date");
         }
     }
 }

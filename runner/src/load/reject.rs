@@ -144,7 +144,7 @@ impl RejectFile {
         let there = file.metadata().map_err(failed)?.len();
         if there < length {
             return Err(Error::Checkpoint(format!(
-                "the reject file {} has {there} bytes, the checkpoint knows of {length}: bring the file back, or use --restart",
+                "the reject file {} has {there} bytes, but the checkpoint expects {length}: restore the file, or use --restart",
                 path.display()
             )));
         }
@@ -196,7 +196,7 @@ impl RejectFile {
 
 fn others(path: &Path) -> Error {
     Error::Usage(format!(
-        "--reject-file {} is not empty, and its lines are not of this dump and configuration: give another file, or move it away",
+        "--reject-file {} is not empty, and its lines are not from this dump and configuration: give another file, or move this one away",
         path.display()
     ))
 }

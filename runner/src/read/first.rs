@@ -71,11 +71,11 @@ pub(super) fn recognise(statement: &str) -> Result<(), ScanError> {
     }
     let is_command = COMMANDS.iter().any(|command| word.eq_ignore_ascii_case(command));
     if !is_command && !statement.starts_with(['(', ';']) {
-        return refused("its first statement begins with no word of PostgreSQL's SQL");
+        return refused("its first statement does not begin with a word of PostgreSQL's SQL");
     }
     let unquoted = statement.split(['\'', '"', '$']).next().unwrap_or_default();
     if unquoted.contains('`') {
-        return refused("its first statement has names in backticks, as dumps of MySQL and MariaDB have");
+        return refused("its first statement has names in backticks, like a dump of MySQL or MariaDB");
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ mod tests {
         assert!(said("PRAGMA foreign_keys=OFF;").contains("SQLite"));
         assert!(said("DROP TABLE IF EXISTS `users`;").contains("MySQL"));
         for text in ["Dear reader;", "<html>&nbsp;", "{\"a\": \";", "SELECTED;", "1;"] {
-            assert!(said(text).contains("no word of PostgreSQL's SQL"), "{text}");
+            assert!(said(text).contains("not begin with a word of PostgreSQL's SQL"), "{text}");
         }
     }
 }

@@ -202,7 +202,7 @@ impl Reader {
             }
             if end {
                 for (option, pattern) in walk.planner.unmatched() {
-                    tracing::warn!("{option} {pattern}: nothing in {name} has such a name");
+                    tracing::warn!("{option} {pattern}: nothing in {name} matches it");
                 }
                 let after = Box::new(self.mark(&mut walk, &raw));
                 self.send(Item::End { after })?;

@@ -41,7 +41,7 @@ impl Failure {
     pub fn into_error(self, action: &'static str, name: &str) -> Error {
         match self {
             Self::Changed(what) => Error::OtherDump(format!(
-                "{name} was replaced while it was read: {what}; what was loaded is of the old one: put that back, or use --restart to delete what was loaded and start over"
+                "{name} was replaced while it was read: {what}; what was loaded is from the old object: put that back, or use --restart to delete what was loaded and start over"
             )),
             Self::Refused(what) => Error::Usage(format!("--dump-file {name} cannot be read: {what}")),
             Self::Internal(what) => Error::Internal(format!("{action} {name}: {what}")),
@@ -64,7 +64,7 @@ pub(super) enum Trouble {
 pub(super) fn judge(error: &object_store::Error) -> Trouble {
     let refused = |what: String| Trouble::Fatal(Failure::Refused(what));
     if let object_store::Error::Precondition { .. } = error {
-        return Trouble::Fatal(Failure::Changed("it no longer has the ETag that it had".to_owned()));
+        return Trouble::Fatal(Failure::Changed("its ETag has changed".to_owned()));
     }
     let text = error.to_string();
     if let Some((status, body)) = status(&text) {
@@ -102,8 +102,8 @@ fn reply(status: u16, body: &str) -> String {
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     let word = code.map_or_else(String::new, |(code, _)| format!(" {code}"));
     let advice = match status {
-        301 | 307 => "; is --s3-region the bucket's?",
-        401 | 403 => "; look at the credentials, and at what they may read",
+        301 | 307 => "; check that --s3-region is the bucket's",
+        401 | 403 => "; check the credentials and their permissions",
         404 => "; there is no such object",
         _ => "",
     };
@@ -136,7 +136,7 @@ mod tests {
         let body = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code><StringToSign>abc</StringToSign></Error>";
         let (status, body) = status(body).unwrap();
         let text = reply(status, body);
-        assert!(text.contains("403 SignatureDoesNotMatch; look at the credentials"), "{text}");
+        assert!(text.contains("403 SignatureDoesNotMatch; check the credentials"), "{text}");
         assert!(!text.contains("abc"));
         assert_eq!(reply(400, "<html>"), "the reply is 400");
     }

@@ -72,7 +72,7 @@ impl Fetcher {
             let options = GetOptions { head: true, ..GetOptions::default() };
             match self.store.get_opts(&self.path, options).await {
                 Ok(found) => {
-                    let none = "the service gives no ETag, so nothing would tell if it changes";
+                    let none = "the service gives no ETag, so a change of the object could not be noticed";
                     let etag = found.meta.e_tag.ok_or_else(|| Failure::Refused(none.to_owned()))?;
                     return Ok(Version { size: found.meta.size, etag });
                 }
@@ -109,7 +109,7 @@ impl Fetcher {
             }
             let trouble = match result {
                 Ok(()) if bytes.len() >= length => break,
-                Ok(()) => Trouble::Passing("the reply ended before the range did".to_owned()),
+                Ok(()) => Trouble::Passing("the reply ended early".to_owned()),
                 Err(trouble) => trouble,
             };
             self.pause(trouble, &mut failing).await?;
@@ -151,7 +151,7 @@ impl Fetcher {
                 }
             };
             if bytes.len() + part.len() > whole {
-                return Err(refused("it gives more bytes than were asked for".to_owned()));
+                return Err(refused("it sends more bytes than requested".to_owned()));
             }
             bytes.extend_from_slice(&part);
         }
@@ -174,7 +174,7 @@ impl Fetcher {
         if backoff.elapsed() > self.retry {
             return Err(Failure::Away { waited: backoff.elapsed().as_secs(), why });
         }
-        tracing::warn!(error = why, "reading {} failed, trying again", self.uri);
+        tracing::warn!(error = why, "reading {} failed, retrying", self.uri);
         tokio::time::sleep(backoff.pause()).await;
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Fetcher {
 /// A service that does not keep to the protocol, or something on the way to it. Its bytes are not to be trusted.
 fn refused(what: String) -> Trouble {
     Trouble::Fatal(Failure::Refused(format!(
-        "the service, or something on the way to it, is at fault: {what}"
+        "the service, or a proxy in front of it, is at fault: {what}"
     )))
 }
 
@@ -231,7 +231,7 @@ fn certificates(file: &std::path::Path) -> Result<Vec<Certificate>, Failure> {
     };
     let pem = std::fs::read(file).map_err(|error| refused(&error))?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| refused(&error))?;
-    if found.is_empty() { Err(refused(&"it holds no certificate")) } else { Ok(found) }
+    if found.is_empty() { Err(refused(&"it contains no certificate")) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ fn a_held_run_goes_on_from_its_checkpoint() {
     assert_eq!(done["status"]["run"]["progress"]["changes"], changes(2000));
     let log = kubelet.log("shop");
     let resumed =
-        log.lines().find(|line| line.contains("going on from the checkpoint")).expect("a word of it");
+        log.lines().find(|line| line.contains("continuing from the checkpoint")).expect("a word of it");
     let resumed: Value = serde_json::from_str(resumed).unwrap();
     assert_eq!(resumed["next"], held, "{log}");
 }

@@ -17,22 +17,22 @@ pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Op
             ("--snapshot-name", args.snapshot_name.is_some()),
         ];
         return match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(usage(format!("{option} needs --change-stream: who is to be told?"))),
+            Some((option, _)) => Err(usage(format!("{option} needs --change-stream, the service to notify"))),
             None => Ok(None),
         };
     };
     if args.output.is_some() || args.dry_run {
-        return Err(usage("--change-stream has a meaning only with Redis, from which it streams"));
+        return Err(usage("--change-stream needs Redis, from which it streams"));
     }
     ChangeStream::endpoint(address).map_err(|what| usage(format!("--change-stream {address}: {what}")))?;
     if !args.start_bootstrap && !args.complete_bootstrap {
         return Err(usage("--change-stream needs --start-bootstrap, --complete-bootstrap or both"));
     }
     if args.start_bootstrap && position.is_none() {
-        return Err(usage("--start-bootstrap needs --snapshot-lsn: the stream keeps changes from there on"));
+        return Err(usage("--start-bootstrap needs --snapshot-lsn, from which the stream keeps changes"));
     }
     if args.snapshot_name.is_some() && !args.start_bootstrap {
-        return Err(usage("--snapshot-name has a meaning only with --start-bootstrap"));
+        return Err(usage("--snapshot-name needs --start-bootstrap"));
     }
     Ok(Some(ChangeStream {
         address: address.clone(),

@@ -131,12 +131,12 @@ impl Transforms {
         say(
             count > 0,
             format!(
-                "{count} statements hold values of columns that are transformed, and definitions are passed on as they are: change them in the source, or leave them out"
+                "{count} statements contain values of columns that are transformed, and definitions are not transformed: change them at the source, or leave them out"
             ),
         );
         say(
             !self.definitions_read,
-            "not all definitions were looked through for values of columns that are transformed: a pipe is read once, and of more than 8 MiB of literals the rest is not searched".to_owned(),
+            "not all definitions were searched for values of columns that are transformed: a pipe is read only once, and literals beyond 8 MiB are not searched".to_owned(),
         );
     }
 
@@ -154,7 +154,7 @@ impl Transforms {
             let _ = writeln!(out, "    line {line} has values of {columns}: {statement}");
         }
         if let Some(more) = self.definitions.len().checked_sub(TABLES).filter(|more| *more > 0) {
-            let _ = writeln!(out, "    and {more} more definitions, which --format json names");
+            let _ = writeln!(out, "    and {more} more definitions; --format json lists them");
         }
     }
 }
@@ -303,7 +303,7 @@ impl Report {
         say(
             self.rejected > 0,
             format!(
-                "{} rows cannot be loaded: mend the dump, or set them aside with --on-error skip --reject-file FILE",
+                "{} rows cannot be loaded: repair the dump, or set them aside with --on-error skip --reject-file FILE",
                 self.rejected
             ),
         );
@@ -323,21 +323,21 @@ impl Report {
         );
         say(
             self.form == RowForm::Packed && self.rows > 0,
-            "the translicator's own transforms do not see packed rows: they reach the replica as the dump has them"
+            "the translicator's own transforms do not apply to packed rows: these reach the replica unchanged"
                 .to_owned(),
         );
         let in_pieces: u64 = self.tables.iter().map(|table| table.in_pieces).sum();
         say(
             in_pieces > 0 && self.form == RowForm::Single,
             format!(
-                "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
+                "{in_pieces} rows are larger than a change may be and are sent in pieces: the translicator's own transforms do not apply to them"
             ),
         );
         let as_sql: u64 = self.tables.iter().map(|table| table.as_sql).sum();
         say(
             as_sql > 0 && self.form == RowForm::Single,
             format!(
-                "{as_sql} rows go as SQL, since only the server can read their values: the translicator's own transforms do not see them"
+                "{as_sql} rows are sent as SQL, because only the server can read their values: the translicator's own transforms do not apply to them"
             ),
         );
         if let Some(transforms) = &self.transforms {
@@ -349,12 +349,12 @@ impl Report {
         say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));
         say(
             self.rows > 0 && self.count(&["CREATE TABLE"]) == 0,
-            "no table is defined here: the consumer streams the set only into a replica without tables, so this is for other readers of it".to_owned(),
+            "the dump defines no table: the consumer fills only a replica without tables, so this load is for other readers of the set".to_owned(),
         );
         say(
             self.not_understood > 0,
             format!(
-                "{} definitions were not parsed: values of their tables travel as strings, which PostgreSQL reads by the column's type",
+                "{} definitions were not parsed: the values of their tables are sent as strings, which PostgreSQL converts to the column's type",
                 self.not_understood
             ),
         );
@@ -362,7 +362,7 @@ impl Report {
         say(
             !settings.is_empty(),
             format!(
-                "settings that pg_dump does not make are left out ({}): look whether you need them",
+                "settings that pg_dump does not write are left out ({}): check whether you need them",
                 settings.join(", ")
             ),
         );
@@ -419,7 +419,7 @@ impl Report {
             transforms.text(&mut out);
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(out, "  it cannot be loaded beyond this: {error}");
+            let _ = writeln!(out, "  it cannot be loaded any further: {error}");
         }
         for advice in &self.advice {
             let _ = writeln!(out, "  - {advice}");
@@ -430,7 +430,7 @@ impl Report {
     fn compression(&self) -> String {
         match (self.format.compression.as_str(), self.format.size) {
             ("", _) => "from a pipe".to_owned(),
-            (compression, Some(bytes)) => format!("{compression}, {} as it lies there", size(bytes)),
+            (compression, Some(bytes)) => format!("{compression}, {} as stored", size(bytes)),
             (compression, None) => compression.to_owned(),
         }
     }

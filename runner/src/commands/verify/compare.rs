@@ -130,14 +130,14 @@ fn table(member: &[u8]) -> String {
             None if pieces::is_piece(&ddl.ddl) => "a large row or statement in pieces".to_owned(),
             None => "SQL text".to_owned(),
         },
-        Err(_) => "no change".to_owned(),
+        Err(_) => "not a change".to_owned(),
     }
 }
 
 /// What about a change is another: names of fields and columns.
 fn altered(expected: &[u8], found: &[u8]) -> String {
     let (Ok(expected), Ok(found)) = (decode(expected), decode(found)) else {
-        return "it is no change any more".to_owned();
+        return "it is not a change any more".to_owned();
     };
     let mut parts = Vec::new();
     if expected.position != found.position {
@@ -148,7 +148,7 @@ fn altered(expected: &[u8], found: &[u8]) -> String {
             if wanted.table != got.table {
                 parts.push(format!("it is a row of {}", got.table));
             } else if wanted.column_names != got.column_names {
-                parts.push("its columns are others".to_owned());
+                parts.push("its columns differ".to_owned());
             } else {
                 let values = wanted.column_values.iter().zip(&got.column_values);
                 let differ = wanted.column_names.iter().zip(values).filter(|(_, (a, b))| a != b);

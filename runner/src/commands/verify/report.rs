@@ -71,7 +71,7 @@ impl Report {
             let _ = writeln!(out, "different: {} changes from {from} on, {}", self.changes(), self.counts());
         }
         if self.rejected > 0 {
-            let _ = writeln!(out, "  rejected    {} rows of the dump become no change", self.rejected);
+            let _ = writeln!(out, "  rejected    {} rows of the dump were not loaded", self.rejected);
         }
         for difference in &self.differences {
             let _ = writeln!(out, "  {}", line(difference));
@@ -97,7 +97,7 @@ impl Report {
         }
         let first = self.differences.first().map(line).unwrap_or_default();
         Err(Error::Verification(format!(
-            "Redis does not hold what this dump and configuration say: {}; the first: {first}; find out what wrote there, empty the replica if the consumer has read the set, then load with --restart",
+            "the contents of Redis differ from this dump and configuration: {}; the first: {first}; find out what wrote there, empty the replica if the consumer has read the set, then load with --restart",
             self.counts()
         )))
     }
@@ -112,8 +112,8 @@ fn line(difference: &Difference) -> String {
     };
     if let What::Missing { moved: Some(score) } = what {
         let _ = match Score::from_f64(*score).and_then(Score::sequence) {
-            Some(sequence) => write!(line, ": it lies at the score of {}", Position::Bootstrap(sequence)),
-            None => write!(line, ": it lies at the score {score}"),
+            Some(sequence) => write!(line, ": it has the score of {}", Position::Bootstrap(sequence)),
+            None => write!(line, ": it has the score {score}"),
         };
     }
     if !detail.is_empty() {

@@ -49,7 +49,7 @@ impl FileSink {
         let there = file.metadata().map_err(failed)?.len();
         if there < length {
             return Err(Error::Checkpoint(format!(
-                "{} has {there} bytes, its checkpoint knows of {length}: bring the file back, or use --restart",
+                "{} has {there} bytes, but its checkpoint expects {length}: restore the file, or use --restart",
                 path.display()
             )));
         }

@@ -180,7 +180,7 @@ impl RedisSink {
         let failing = self.failing.get_or_insert_default();
         let (allowed, why) = match error.kind() {
             ErrorKind::OutOfMemory => (self.target.full, "Redis is full"),
-            _ => (self.target.retry, "Redis is away"),
+            _ => (self.target.retry, "Redis cannot be reached"),
         };
         let waited = failing.elapsed();
         if waited > allowed {
@@ -189,7 +189,7 @@ impl RedisSink {
                 _ => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
             });
         }
-        tracing::warn!(error = %crate::base::error::chain(&error), "writing failed, trying again");
+        tracing::warn!(error = %crate::base::error::chain(&error), "writing failed, retrying");
         self.progress.waiting(why);
         self.progress.retried();
         Ok(())
@@ -221,7 +221,7 @@ impl RedisSink {
             let closed = match self.count(last).await {
                 Ok(found) if found != expected => {
                     return Err(Error::Verification(format!(
-                        "the range {} to {} holds {found} entries in Redis, {expected} were written; something else writes to this set or removes from it",
+                        "the range {} to {} holds {found} entries in Redis, but {expected} were written; something else adds or removes entries in this set",
                         last.first,
                         last.next.get().saturating_sub(1)
                     )));
@@ -235,9 +235,9 @@ impl RedisSink {
             match closed {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    let error = passing(error, &self.target, "verify what lies in Redis")?;
+                    let error = passing(error, &self.target, "verify the contents of Redis")?;
                     if backoff.elapsed() > self.target.retry {
-                        return Err(redis("verify what lies in Redis".to_owned(), error));
+                        return Err(redis("verify the contents of Redis".to_owned(), error));
                     }
                     self.stop.sleep(backoff.pause()).await?;
                     if let Ok(buffer) = self.buffer.reconnect().await {

@@ -18,7 +18,7 @@ impl Reporter {
     /// [`Error::Usage`], always.
     pub async fn start(_: Target, _: Option<Duration>, _: Arc<Progress>) -> Result<Self, Error> {
         Err(Error::Usage(
-            "--status-resource: this program was built without the client of Kubernetes; use the image of pg-bootstrap-runner, or build it with --features kubernetes"
+            "--status-resource: this program was built without support for Kubernetes; use the image pg-bootstrap-runner, or build it with --features kubernetes"
                 .to_owned(),
         ))
     }

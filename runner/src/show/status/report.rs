@@ -51,7 +51,7 @@ impl Reporter {
     ) -> Result<Self, Error> {
         let usage = |error: &dyn std::error::Error| {
             Error::Usage(format!(
-                "--status-resource: no way to the API server of Kubernetes, neither by the pod's service account nor by KUBECONFIG: {}",
+                "--status-resource: the API server of Kubernetes is configured neither by the pod's service account nor by KUBECONFIG: {}",
                 error::chain(error)
             ))
         };
@@ -150,7 +150,7 @@ impl Sender {
                 return;
             }
             if until.saturating_duration_since(Instant::now()) <= PAUSE {
-                return tracing::warn!("the status of {} is not the last one", self.name());
+                return tracing::warn!("the last status of {} could not be written", self.name());
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -168,7 +168,7 @@ impl Sender {
             && let Some(lsn) = lost(&self.target.run_id, details.resumed_changes, &before)
         {
             tracing::warn!(
-                "Redis has lost changes of this run, which had come to {lsn}: they are written again"
+                "Redis has lost changes of this run, which had reached {lsn}: they are written again"
             );
         }
         if status.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.data.is_none()) {
@@ -186,7 +186,7 @@ impl Sender {
         if let Some(uid) = &self.target.uid {
             let there = self.api.get_metadata(name).await.map_err(failed)?.metadata;
             if there.uid.as_ref() != Some(uid) {
-                return Err(format!("it was deleted: the one of this name has not the UID {uid}"));
+                return Err(format!("it was deleted: the object that has this name now does not have the UID {uid}"));
             }
             metadata["resourceVersion"] = json!(there.resource_version);
         }
@@ -211,13 +211,13 @@ impl Sender {
         let arrived = failure.is_none();
         match failure {
             None if std::mem::take(&mut self.failing) => {
-                tracing::info!("the status of {} is written again", self.name())
+                tracing::info!("the status of {} can be written again", self.name())
             }
             None => {}
             Some(error) if !std::mem::replace(&mut self.failing, true) => {
                 tracing::warn!(
                     error,
-                    "the status of {} cannot be written; the load goes on, and so do the attempts",
+                    "the status of {} cannot be written; the load continues, and the status is retried",
                     self.name()
                 );
             }

@@ -16,15 +16,15 @@ pub(super) fn passing(
         kind if kind.is_retryable() => return Ok(error),
         ErrorKind::CheckpointConflict { expected, found } => Error::Lost(match found {
             Some(found) => format!(
-                "the run was at sequence {expected}, Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
+                "the run was at sequence {expected}, but Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
             ),
             None => format!(
-                "the run was at sequence {expected}, Redis knows nothing of it (flushed, or restarted without its data)"
+                "the run was at sequence {expected}, but Redis does not have it (it was flushed, or restarted without its data)"
             ),
         }),
         ErrorKind::LeaseLost => Error::Busy(format!("run {:?} was taken over", target.run)),
         ErrorKind::ForeignEntry { first, last, expected, found } => Error::Verification(format!(
-            "sequences {first} to {last} hold {found} entries in Redis, {expected} were written; something else writes into this range"
+            "sequences {first} to {last} hold {found} entries in Redis, but {expected} were written; something else writes into this range"
         )),
         _ => redis(action.to_owned(), error),
     })

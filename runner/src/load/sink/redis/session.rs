@@ -201,7 +201,7 @@ impl Run<'_> {
             }
             let error = crate::base::error::chain(&error);
             self.progress
-                .waiting(format!("{action}: {error}; trying again for up to {} s", allowed.as_secs()));
+                .waiting(format!("{action}: {error}; retrying for up to {} s", allowed.as_secs()));
             self.progress.retried();
             self.stop.sleep(backoff.pause()).await?;
         }
@@ -229,17 +229,17 @@ impl Run<'_> {
         let refuse = |what: String| Ok(Err(refusal(buffer, what)));
         if version(&server.version) < OLDEST {
             let (major, minor) = OLDEST;
-            return refuse(format!("it has version {}, at least {major}.{minor} is needed", server.version));
+            return refuse(format!("it has version {}, but needs at least {major}.{minor}", server.version));
         }
         if let KeyType::Other(name) = key {
             return refuse(format!(
-                "key {} holds a {name}, not a sorted set: it is not Kasho's; look at --kv-key and at the database in --kv-url",
+                "key {} is a {name}, not a sorted set, so it is not Kasho's; check --kv-key and the database in --kv-url",
                 buffer.keys().set()
             ));
         }
         if memory.policy != "noeviction" && !self.target.allow_eviction {
             return refuse(format!(
-                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or say --allow-eviction",
+                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
                 memory.policy
             ));
         }
@@ -248,7 +248,7 @@ impl Run<'_> {
         }
         if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
             tracing::warn!(
-                "Redis has no maxmemory, so a share of it in --memory-high-water has no meaning: give bytes, like 8GiB"
+                "--memory-high-water is a share of maxmemory, but Redis has no maxmemory: give a size, like 8GiB"
             );
         }
         self.advise_on_memory(&memory);
@@ -264,7 +264,7 @@ impl Run<'_> {
             tracing::warn!(
                 needed,
                 free,
-                "Redis may have too little memory for this dump: about so many bytes are needed, so many are free"
+                "Redis may have too little memory for this dump"
             );
         }
     }
@@ -285,7 +285,7 @@ impl Run<'_> {
                 return Err(Error::Busy(holder.to_string()));
             }
             if patience.is_zero() {
-                tracing::info!(%holder, "another process holds the buffer; waiting to see whether it is alive");
+                tracing::info!(%holder, "another process is writing into the buffer; waiting to see whether it is alive");
             }
             let pause = Duration::from_millis(500);
             patience += pause;
@@ -338,7 +338,7 @@ impl Run<'_> {
         }
         if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
             return Err(Error::Checkpoint(format!(
-                "run {:?} is registered with first sequence {}, --first-sequence says {first}; use --restart with another --run-id, or leave the option out",
+                "run {:?} is registered with first sequence {}, but --first-sequence is {first}; use --restart with another --run-id, or leave the option out",
                 self.target.run, acquired.first
             )));
         }
@@ -365,7 +365,7 @@ impl Run<'_> {
         };
         if found > checkpoint.members() {
             return Err(Error::Verification(format!(
-                "the range {} to {} holds {found} entries in Redis, the checkpoint knows of {}: something else wrote into it; find what is not of this run (its position does not belong to its score), remove it with ZREM, and call again",
+                "the range {} to {} holds {found} entries in Redis, but the checkpoint expects {}: something else wrote into it; find the entries that are not from this run (their position does not match their score), remove them with ZREM, and run the command again",
                 checkpoint.first,
                 checkpoint.next.get().saturating_sub(1),
                 checkpoint.members()
@@ -375,7 +375,7 @@ impl Run<'_> {
             tracing::warn!(
                 found,
                 expected = checkpoint.members(),
-                "Redis lost entries that its checkpoint promises; loading all of them again"
+                "Redis lost entries that its checkpoint counts; loading all of them again"
             );
             return self.start_over(buffer, token, acquired).await;
         }
@@ -390,7 +390,7 @@ impl Run<'_> {
 
     fn streams_already(&self) -> Error {
         Error::ChangeStreamState(format!(
-            "the change stream streams already, and run {:?} is not done: what it would write now would reach the replica late or never; empty the replica and begin a bootstrap anew",
+            "the change stream is already streaming, and run {:?} is not done: its remaining changes would reach the replica late or never; empty the replica and start a new bootstrap",
             self.target.run
         ))
     }
@@ -411,7 +411,7 @@ impl Run<'_> {
         tracing::warn!(
             found,
             expected = checkpoint.members(),
-            "Redis does not hold what the checkpoint file promises; loading all of it again"
+            "Redis lacks entries that the checkpoint file counts; loading all of them again"
         );
         Ok(None)
     }
@@ -434,7 +434,7 @@ impl Run<'_> {
         let free = Free { next: acquired.first, from, in_flight: false };
         self.limit(buffer, acquired.first, free).await?;
         let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;
-        let deleted = self.retry(buffer, "delete the own range", delete).await?;
+        let deleted = self.retry(buffer, "delete the range of the run", delete).await?;
         let request = self.request(token.to_owned());
         let reset = async |buffer: &Buffer| Ranges::new(buffer.clone()).reset_run(&request).await;
         self.retry(buffer, "reset the run", reset).await?;
@@ -442,7 +442,7 @@ impl Run<'_> {
             tracing::info!(
                 deleted,
                 first = acquired.first.get(),
-                "deleted what an earlier attempt of this run left"
+                "deleted the entries of an earlier attempt of this run"
             );
         }
         Ok(None)

@@ -121,10 +121,10 @@ impl Run<'_> {
         match limit {
             Some(limit) => tracing::warn!(
                 limit = limit.score,
-                "--snapshot-lsn is missing: the changes are only held against what lies in the set"
+                "--snapshot-lsn is missing: the positions of the changes are only checked against the entries in the set"
             ),
             None => tracing::warn!(
-                "--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"
+                "--snapshot-lsn is missing and the set contains no live change: it cannot be checked whether the changes sort before the live ones"
             ),
         }
     }
@@ -150,8 +150,8 @@ impl Run<'_> {
             match entry.change().map(|change| change.position) {
                 Ok(Position::Wal(lsn)) => {
                     return Ok(occupied(
-                        format!("a live change at {lsn} lies in the set"),
-                        "take the dump at a later LSN, or start lower",
+                        format!("the set contains a live change at {lsn}"),
+                        "take the dump at a later LSN, or choose a lower --first-sequence",
                     ));
                 }
                 Ok(Position::Bootstrap(_)) if free.in_flight => match Score::new(score + 1) {
@@ -160,8 +160,8 @@ impl Run<'_> {
                 },
                 _ => {
                     return Ok(occupied(
-                        "entries that no registered run owns lie in the set".to_owned(),
-                        "start behind them with --first-sequence, or empty the buffer",
+                        "the set contains entries that no registered run owns".to_owned(),
+                        "start after them with --first-sequence, or empty the buffer",
                     ));
                 }
             }
