@@ -1,4 +1,4 @@
-//! The command line, checked: what is to be done, without contradictions.
+//! The checked command line: what to do, without contradictions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub use kasho::status;
 /// Checks the options of a load.
 ///
 /// # Errors
-/// [`Error::Usage`] that names the option and what it takes.
+/// [`Error::Usage`], which names the option and the values that it takes.
 pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     let name = dump(args)?;
     let target = target(args)?;
@@ -69,7 +69,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     })
 }
 
-/// The dump, however it was given.
+/// The dump, from the argument or from the option.
 fn dump(args: &LoadArgs) -> Result<&str, Error> {
     match (args.dump.as_deref(), args.dump_file.as_deref()) {
         (Some(dump), Some(file)) if dump != file => Err(usage(format!(
@@ -80,7 +80,7 @@ fn dump(args: &LoadArgs) -> Result<&str, Error> {
     }
 }
 
-/// What becomes of values.
+/// The options for transforms.
 fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
     if args.require_decision && args.transform_config.is_none() {
         return Err(usage("--require-decision needs --transform-config, which contains the decisions"));
@@ -101,7 +101,7 @@ fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
     }
 }
 
-/// What is loaded of the dump.
+/// The options that select parts of the dump.
 fn selection(args: &LoadArgs) -> Result<Selection, Error> {
     let chosen = |section| args.section.contains(&section);
     let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {
@@ -125,7 +125,7 @@ fn selection(args: &LoadArgs) -> Result<Selection, Error> {
     })?)
 }
 
-/// A word for one beginning. It lies in the registry of runs, so it needs Redis.
+/// The token of `--restart-once`. It is stored in the registry of runs, so it needs Redis.
 fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     let Some(token) = &args.restart_once else { return Ok(None) };
     if args.output.is_some() || args.dry_run {
@@ -138,7 +138,7 @@ fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     Ok(Some(token.clone()))
 }
 
-/// How to reach S3, where that is where the dump lies.
+/// How to reach S3, if the dump is there.
 fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
     let given = [
         ("--s3-endpoint", args.s3_endpoint.is_some()),
@@ -158,7 +158,7 @@ fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
     })
 }
 
-/// Renewed every few seconds, by a process that may have to wait for its turn.
+/// The TTL is renewed every few seconds, by a process that may have to wait for its turn on the processor.
 const SHORTEST_TTL: Duration = Duration::from_secs(60);
 
 fn usage(message: impl Into<String>) -> Error {
@@ -205,7 +205,7 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
 /// How to reach Redis, and the keys there.
 ///
 /// # Errors
-/// [`Error::Usage`] when no address is given, or the password's file cannot be read.
+/// [`Error::Usage`] if no address is given, or if the password file cannot be read.
 pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
     let missing = || usage("--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis");
     let url = args.kv_url.as_deref().ok_or_else(missing)?;
@@ -250,7 +250,7 @@ fn first_sequence(number: u64) -> Result<Sequence, Error> {
     })
 }
 
-/// RFC 3339, checked by its shape and its ranges: a time that the consumer cannot read loses the entry.
+/// Checks the form and the ranges of an RFC 3339 time. The consumer drops an entry with a time that it cannot read.
 fn ddl_time(text: &str) -> Result<String, Error> {
     let readable = kvbuffer::Timestamp::parse(text).is_some();
     if readable {
@@ -278,7 +278,7 @@ fn duration(option: &str, text: &str) -> Result<Duration, Error> {
         .ok_or_else(|| usage(format!("{option} {text} is not a duration, like 500ms, 30s, 10m, 24h or 7d")))
 }
 
-/// A shorter one lets the set expire, everybody's entries with it, before it is renewed.
+/// With a shorter TTL the set, with all its entries, could expire before it is renewed.
 fn ttl(text: &str) -> Result<Duration, Error> {
     let ttl = duration("--ttl", text)?;
     let long_enough = Some(ttl).filter(|ttl| *ttl >= SHORTEST_TTL);

@@ -1,4 +1,4 @@
-//! A load from its beginning to its end.
+//! A load, from its beginning to its end.
 //!
 //! ```text
 //! begin: what is there already? ─▶ Pipeline ─▶ Loader ─▶ Sink ─▶ durable ─▶ progress, checkpoint file
@@ -48,13 +48,13 @@ pub struct Outcome {
     pub first: u64,
 }
 
-/// Times that a run goes back to what Redis holds before it gives up.
+/// How often a run goes back to the data that Redis still has before it gives up.
 const REWINDS: u32 = 20;
 
-/// Loads the dump. `begun` is what the change stream does meanwhile, where that is known.
+/// Loads the dump. `begun` is the state of the change stream, if it is known.
 ///
 /// # Errors
-/// [`Error`]; whatever it is, what is durable is in the checkpoint.
+/// [`Error`]. Even then, everything that is durable is in the checkpoint.
 pub async fn load(
     config: &Config,
     begun: Option<Begun>,
@@ -85,7 +85,8 @@ pub async fn load(
     Err(Error::Lost(format!("{REWINDS} times in a row")))
 }
 
-/// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
+/// Deletes the batches that were in flight when Redis lost the data before them, so that the next call finds the
+/// range free.
 async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
     let Target::Redis(target) = &config.target else { return };
     let run = Run { config, target, source: None, file: None, lost: true, streaming: false, progress, stop };
@@ -97,7 +98,7 @@ async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
     }
 }
 
-/// The checkpoint of `--resume-from`, which must be there.
+/// The checkpoint of `--resume-from`, which must exist.
 async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>, Error> {
     let Some(path) = &config.resume.from else { return Ok(None) };
     let missing = || Error::Checkpoint(format!("--resume-from {}: there is no such file", path.display()));
@@ -107,7 +108,7 @@ async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>,
     Ok(Some(checkpoint))
 }
 
-/// The identity of what can be read again.
+/// The identity of a source that can be read again.
 async fn identity(config: &Config, stop: &Stop) -> Result<Option<Identity>, Error> {
     let location = config.location.clone();
     aside(move |_| Ok(location.identity()?), stop).await
@@ -119,7 +120,7 @@ struct Beginning {
     checkpoint: Option<Checkpoint>,
     first: Sequence,
     limit: Option<Limit>,
-    /// The run is registered and has written nothing.
+    /// The run is registered and has not written anything.
     fresh: bool,
 }
 
@@ -127,9 +128,9 @@ struct Beginning {
 struct Before<'a> {
     /// The checkpoint of `--resume-from`.
     file: Option<&'a Checkpoint>,
-    /// What the change stream does.
+    /// The state of the change stream.
     begun: Option<Begun>,
-    /// Redis lost what the attempt before had written.
+    /// Redis lost the data that the previous attempt had written.
     lost: bool,
 }
 
@@ -159,7 +160,7 @@ async fn attempt(
     let first = beginning.first;
     let size = identity.as_ref().and_then(Identity::size);
     let checkpoint = beginning.checkpoint.take();
-    // Offsets are those of the file only where it is not compressed; elsewhere the reader counts from its start.
+    // Only for an uncompressed dump are the offsets those of the file; otherwise the reader counts from its start.
     let bytes =
         checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
     progress.begin(checkpoint.as_ref(), bytes, size);
@@ -174,7 +175,7 @@ async fn attempt(
     result.map(|()| Outcome { ending: Ending::Done, first: first.get() })
 }
 
-/// Whose lines the reject file may hold.
+/// The dump and configuration whose lines the reject file may contain.
 fn owner(config: &Config, source: Option<&Identity>) -> Owner {
     let target = match &config.target {
         Target::Redis(target) => format!("{} {}", target.keys.set(), target.run),
@@ -184,7 +185,7 @@ fn owner(config: &Config, source: Option<&Identity>) -> Owner {
     Owner::new(source, &target, &config.shape.parts())
 }
 
-/// A run that is done already is counted again.
+/// The entries of a run that is already done are counted again.
 async fn confirm(
     config: &Config,
     done: &Checkpoint,
@@ -224,7 +225,7 @@ async fn run(
         workers: config.workers,
     };
     if let Err(error) = fits(config, &task, checkpoint.is_some(), stop).await {
-        // Nothing was written, so a new run leaves nothing behind that others would have to go around.
+        // Nothing was written, so a new run leaves no registration behind that others would have to avoid.
         if fresh {
             sink.forget().await
         } else {
@@ -234,7 +235,7 @@ async fn run(
     }
     let result = drive(config, task, owner, checkpoint, &mut sink, progress, stop).await;
     match &result {
-        // Whoever corrects the command is not to find a run of another configuration.
+        // If the user corrects the command, no run with another configuration must be registered.
         Err(error) if fresh && takes_nothing(error) => sink.forget().await,
         Err(_) => sink.release().await,
         Ok(()) => {}
@@ -242,7 +243,7 @@ async fn run(
     result
 }
 
-/// Errors of which it is certain that nothing was written before them.
+/// Errors before which certainly nothing was written.
 fn takes_nothing(error: &Error) -> bool {
     matches!(
         error,
@@ -252,7 +253,7 @@ fn takes_nothing(error: &Error) -> bool {
     )
 }
 
-/// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
+/// A pipe is identified only by its bytes. Whether its dump is already loaded is known only after reading all of it.
 async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<(), Error> {
     if config.location.is_rereadable() {
         return Ok(());
@@ -284,7 +285,7 @@ async fn drive(
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
     let ended = match (&result, stop.requested()) {
-        // The scan thread may be deep in a read; the process ends anyway.
+        // The scan thread may be blocked in a read; the process ends anyway.
         (Err(_), Some(_)) => {
             pipeline.stop();
             Ok(())
@@ -297,9 +298,9 @@ async fn drive(
     result
 }
 
-/// Before anything is written: where the number of changes can be known cheaply, checks that they fit.
+/// Before anything is written: if the number of changes is cheap to find out, checks that they fit.
 async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Result<(), Error> {
-    // Opening a pipe would take its first bytes away.
+    // Opening a pipe would consume its first bytes.
     let Some(limit) = task.limit.as_ref().filter(|_| config.location.is_rereadable() && !resumed) else {
         return Ok(());
     };
@@ -309,7 +310,7 @@ async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Resul
         Ok((source.size(), source.compression()))
     };
     let (Some(size), Compression::None) = aside(looking, stop).await? else { return Ok(()) };
-    // A row or a statement takes two bytes at the very least (but for empty rows: one).
+    // A row or a statement takes at least two bytes (an empty row takes one).
     let most = i64::try_from(size).unwrap_or(i64::MAX);
     if task.first.score().get().saturating_add(most) < limit.score {
         return Ok(());
@@ -333,7 +334,7 @@ async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Err
     let at = session.sequence;
     let mut sink = RedisSink::new(session, run.target, at, Arc::clone(progress), run.stop.clone());
     if let Some(checkpoint) = adopted.as_ref().filter(|checkpoint| checkpoint.next != at) {
-        // From the file: Redis' own checkpoint moves there first.
+        // The checkpoint comes from the file: Redis' own checkpoint is set to it first.
         if let Err(error) = sink.adopt(checkpoint.clone()).await {
             sink.release().await;
             return Err(error);
@@ -369,12 +370,12 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
     Ok(Beginning { sink, checkpoint, first, limit: snapshot(config), fresh: false })
 }
 
-/// An empty checkpoint file: the output is ours, nothing in it is durable.
+/// An empty checkpoint file means that the output is ours, but nothing in it is durable.
 fn has_begun(checkpoint: &std::path::Path) -> bool {
     std::fs::metadata(checkpoint).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
-/// What is no file cannot be gone on with, and opening a pipe would wait where no signal is heard.
+/// An output that is not a regular file cannot be resumed, and opening a pipe would block where no signal is handled.
 fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
     if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
         return Err(Error::Usage(format!(
@@ -385,7 +386,7 @@ fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A file with something in it and no checkpoint is not written over.
+/// A file that is not empty and has no checkpoint is not overwritten.
 fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) -> Result<(), Error> {
     if std::fs::metadata(output).is_ok_and(|file| file.len() > 0) {
         return Err(Error::Usage(format!(
@@ -397,13 +398,13 @@ fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) ->
     Ok(())
 }
 
-/// Empties or creates the checkpoint file of an output that begins at its start.
+/// Empties or creates the checkpoint file for an output that starts from the beginning.
 fn begin_file(checkpoint: &std::path::Path) -> Result<(), Error> {
     let failed = |error| Error::File { action: "create", path: checkpoint.to_owned(), error };
     std::fs::File::create(checkpoint).map(drop).map_err(failed)
 }
 
-/// Beside the output, unless it was said where.
+/// The checkpoint file is next to the output, unless an option names it.
 fn checkpoint_of_output(config: &Config, path: &std::path::Path) -> PathBuf {
     config.resume.write.clone().unwrap_or_else(|| {
         let mut name = path.as_os_str().to_owned();

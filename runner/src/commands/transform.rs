@@ -1,4 +1,4 @@
-//! `transform`: look at a configuration and a dump together; and the same before a load.
+//! The commands of `transform`, which check a configuration against a dump; and the same check before a load.
 //!
 //! ```text
 //! file, key ─▶ Transforms ─▶ prepare: a reading of the dump for its constraints ─▶ resolved ─▶ TablePlan ─▶ rows
@@ -25,13 +25,13 @@ use convert::transforms::Transforms;
 
 pub mod preview;
 
-/// Longer files are no configurations.
+/// Longer files are not configurations.
 const MOST: u64 = 16 << 20;
 
-/// Reads the configuration and the key; without a key, values can be found again by trying.
+/// Reads the configuration and the key. Without a key, values can be found again by trying.
 ///
 /// # Errors
-/// [`Error::Usage`] with all that is wrong with the file.
+/// [`Error::Usage`], with all errors in the file.
 pub fn read(config: &Path, key: Option<&Path>) -> Result<Transforms, Error> {
     let text = text(config, "--transform-config")?;
     let config = transform::Config::parse(&config.display().to_string(), &text)
@@ -43,11 +43,11 @@ pub fn read(config: &Path, key: Option<&Path>) -> Result<Transforms, Error> {
     Ok(Transforms::new(config, key))
 }
 
-/// The configuration of a run, with its transforms resolved. Where the dump can be read again, it is read once for that; a
-/// configuration that is resolved already needs none.
+/// The configuration of a run, with its transforms resolved. If the configuration is not resolved yet and the dump
+/// can be read again, the dump is read once for this.
 ///
 /// # Errors
-/// [`Error::Usage`] for what does not suit the dump, and as reading.
+/// [`Error::Usage`] if the configuration does not suit the dump; and as reading.
 pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
@@ -87,7 +87,7 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Tables of which the configuration says nothing are loaded as they are: that is said.
+/// Logs the tables that the configuration does not name: they are loaded unchanged.
 fn report_new(config: &transform::Config, found: &Found) {
     let unnamed = found.tables.iter().filter(|table| !config.names_table(&table.name));
     let names: Vec<_> = unnamed.map(|table| table.name.as_str()).collect();
@@ -102,7 +102,7 @@ fn report_new(config: &transform::Config, found: &Found) {
     }
 }
 
-/// Whether everything that looks personal has an entry.
+/// Checks that everything that looks personal has an entry.
 fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
     let open = transform::undecided(config, &found.findings);
     if open.is_empty() {
@@ -119,7 +119,7 @@ fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
     )))
 }
 
-/// Reads the whole dump for its definitions, and looks at a sample of its rows where that is wanted.
+/// Reads the whole dump for its definitions, and a sample of its rows if `suggest` is set.
 ///
 /// # Errors
 /// As reading.
@@ -129,8 +129,8 @@ pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, E
         .await
 }
 
-/// The configuration of a look at what a load will do: password hashes are only counted, and values are looked for in the
-/// definitions where the dump can be read for these beforehand.
+/// The configuration for `inspect`: password hashes are only counted, and definitions are searched for values if the
+/// dump can be read again.
 ///
 /// # Errors
 /// As reading.
@@ -152,7 +152,7 @@ pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// A reading of the dump as it is.
+/// Reads the dump without transforms.
 fn definitions_task(config: &Config) -> Task {
     Task {
         location: config.location.clone(),
@@ -164,10 +164,10 @@ fn definitions_task(config: &Config) -> Task {
     }
 }
 
-/// The configuration with what the dump's constraints demand, as YAML.
+/// The configuration, resolved by the dump's constraints, as YAML.
 ///
 /// # Errors
-/// [`Error::Usage`] with all that does not suit the dump, and as reading.
+/// [`Error::Usage`], with everything that does not suit the dump; and as reading.
 pub async fn check(config: &Config, stop: &Stop) -> Result<String, Error> {
     let transforms = given(config)?;
     let found = find(config, config.require_decision, stop).await?;
@@ -182,7 +182,7 @@ pub async fn check(config: &Config, stop: &Stop) -> Result<String, Error> {
     Ok(resolved.config().to_yaml())
 }
 
-/// A first configuration for what looks personal in the dump, as YAML.
+/// A first configuration for the columns that look personal in the dump, as YAML.
 ///
 /// # Errors
 /// As reading.
@@ -191,10 +191,10 @@ pub async fn suggest(config: &Config, stop: &Stop) -> Result<String, Error> {
     Ok(transform::suggest(&found.tables, &found.findings, &found.keys))
 }
 
-/// So many rows of each table that is transformed, before and after.
+/// The first rows of each table with transforms, before and after.
 ///
 /// # Errors
-/// [`Error::Usage`] with all that does not suit the dump, and as reading.
+/// [`Error::Usage`], with everything that does not suit the dump; and as reading.
 pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, Error> {
     given(config)?;
     let config = prepare(config, stop).await?;
@@ -236,7 +236,7 @@ fn bytes(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
         |error: std::io::Error| Error::Usage(format!("{option} {} cannot be read: {error}", path.display()));
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    // One byte more tells that there are more: what stands behind must not be missing silently.
+    // One more byte shows that the file is too long: the rest must not be ignored silently.
     file.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MOST {
         let most = MOST >> 20;

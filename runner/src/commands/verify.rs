@@ -1,4 +1,4 @@
-//! Whether Redis holds exactly what a dump and a configuration say.
+//! Whether the contents of Redis are exactly what a dump and a configuration produce.
 //!
 //! ```text
 //! dump ─▶ Pipeline, as in a load ─▶ pages of members ─▶ the same scores of the set, several reads in flight
@@ -7,10 +7,10 @@
 //!
 //! # Guarantees
 //!
-//! - Every score from the run's first one up to the next run, or to the live changes, is looked at, and every member
-//!   is compared byte for byte.
+//! - Every score from the run's first one up to the next run, or up to the live changes, is read, and every member is
+//!   compared byte for byte.
 //! - Nothing is written, and no lease is taken.
-//! - Memory is bounded by the pages under way: what they hold is known from the dump before Redis is asked.
+//! - Memory is limited by the number of pages in flight. The dump gives the contents of a page before Redis is read.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -46,17 +46,17 @@ mod report;
 pub use difference::{Difference, What};
 pub use report::Report;
 
-/// Reads of the set that are under way at once.
+/// How many reads of the set are in flight at the same time.
 const IN_FLIGHT: usize = 4;
-/// Entries beyond those expected that one read may bring.
+/// How many entries a read may return in addition to the expected ones.
 const SURPLUS: usize = 64;
-/// Entries in a read behind the last change.
+/// How many entries a read after the last change asks for.
 const BEHIND: usize = 1000;
 
-/// Checks the options of a load that is to be verified.
+/// Checks the options of `verify`.
 ///
 /// # Errors
-/// [`Error::Usage`], also for options that only make sense for a load.
+/// [`Error::Usage`], also for options that only a load may have.
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     let refused = [
         ("--output", args.output.is_some()),
@@ -75,10 +75,10 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     config::load(args)
 }
 
-/// Compares.
+/// Compares the contents of Redis with the dump.
 ///
 /// # Errors
-/// [`Error`] where the comparison cannot be made; differences are in the report.
+/// [`Error`] if they cannot be compared. Differences are in the report.
 pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result<Report, Error> {
     let target = redis(config)?;
     let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
@@ -105,7 +105,7 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
     let mut walk = Walk { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
     let compared = walk.compare(&reader, &mut pipeline, range, end).await;
     if stop.requested().is_some() {
-        // The scan thread may be deep in a read; the process ends anyway.
+        // The scan thread may be blocked in a read; the process ends anyway.
         pipeline.stop();
         return compared;
     }
@@ -140,7 +140,7 @@ fn registered_parts(range: &Range) -> BTreeMap<String, String> {
     serde_json::from_str(&range.config).unwrap_or_default()
 }
 
-/// Checks that the dump is read as the run has read it: by other options everything would differ.
+/// Checks that the dump is read with the options of the run. With other options, every change would differ.
 fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
     differences(&registered_parts(range), &config.shape.parts()).map_or(Ok(()), |differences| {
         Err(Error::Checkpoint(format!(
@@ -150,11 +150,11 @@ fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
     })
 }
 
-/// The configuration, with what the run has registered wherever nothing else was asked for: the form of rows, the
-/// choice of tables, what is left out. Of transforms a run knows no more than their hash: they have to be given.
+/// The configuration. Options that were not given are taken from the run's registration: the form of rows, the choice
+/// of tables, what is left out. A run registers only the hash of its transforms, so these must be given.
 ///
 /// # Errors
-/// [`Error`] where the run cannot be found, is not complete, or was loaded with transforms that are not given.
+/// [`Error`] if the run is not found, is not complete, or was loaded with transforms that were not given.
 pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Result<Config, Error> {
     let target = redis(config)?;
     let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
@@ -177,7 +177,7 @@ fn redis(config: &Config) -> Result<&RedisTarget, Error> {
     }
 }
 
-/// A connection, and the runs that are registered.
+/// A connection, and the registered runs.
 async fn ranges(run: &Run<'_>) -> Result<(Buffer, Vec<Range>), Error> {
     let mut buffer = run.connect().await?;
     let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
@@ -185,14 +185,14 @@ async fn ranges(run: &Run<'_>) -> Result<(Buffer, Vec<Range>), Error> {
     Ok((buffer, all))
 }
 
-/// The last score that may still be ours: before the next run behind this one.
+/// The last score that can belong to the run: before the next run.
 fn before_next_run(all: &[Range], range: &Range) -> Score {
     let last = range.last.unwrap_or(range.first);
     let behind = all.iter().map(|other| other.first).filter(|first| *first > last).min();
     behind.and_then(|first| Score::new(first.score().get() - 1)).unwrap_or(Score::MAX)
 }
 
-/// The dump as it goes by.
+/// The dump as it is read.
 struct Walk<'a> {
     config: &'a Config,
     progress: &'a Progress,
@@ -281,14 +281,14 @@ impl Walk<'_> {
     }
 }
 
-/// What reads the set.
+/// Reads the set.
 struct Reader<'a> {
     run: &'a Run<'a>,
     buffer: Buffer,
 }
 
 impl Reader<'_> {
-    /// Reads what lies in the page's scores and compares it. Details of so many differences are wanted.
+    /// Reads the scores of the page and compares them. `details` is how many differences are listed in detail.
     async fn page(&self, page: Page, details: usize) -> Result<Comparison, Error> {
         let mut buffer = self.buffer.clone();
         let limit = page.len() + SURPLUS;
@@ -313,7 +313,7 @@ impl Reader<'_> {
         Ok(comparison)
     }
 
-    /// What lies behind the last change, up to the live ones: nothing of a bootstrap may.
+    /// Reads the entries after the last change, up to the live changes: there must be no bootstrap entry.
     async fn behind(&self, scores: RangeInclusive<Score>, details: usize) -> Result<Comparison, Error> {
         let mut buffer = self.buffer.clone();
         let mut comparison = Comparison::new(details);
@@ -345,7 +345,7 @@ impl Reader<'_> {
         let read = async |buffer: &Buffer| buffer.read_range(scores.clone(), limit).await;
         let result = self.run.retry(buffer, "read the buffer", read).await;
         match result {
-            // A score between the positions: nothing of ours was ever there.
+            // A score between two positions, which no change of ours ever had.
             Err(Error::Redis { error, .. }) if *error.kind() == ErrorKind::Protocol => {
                 Err(Error::Verification(crate::base::error::chain(&*error)))
             }

@@ -1,4 +1,4 @@
-//! The writer's loop: items in, batches out, what is durable noted.
+//! The writer's loop: takes items, sends batches, and records what is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,11 +20,12 @@ use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
 use convert::render::members::{Member, Rendered};
 
-/// A batch is sent when it has so many bytes, however few changes these are.
+/// A batch is sent when it has this many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long a run that a signal ends waits for what it has sent: well within Kubernetes' grace period of 30 s.
+/// How long a run that was stopped by a signal waits for the batches in flight: well within Kubernetes' grace period
+/// of 30 s.
 const SETTLE: Duration = Duration::from_secs(10);
-/// A batch that is not full is sent when nothing more came for so long.
+/// A batch that is not full is sent when nothing has come for this long.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// The position of the change before `next`, if there is one from `first` on.
@@ -33,7 +34,7 @@ fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
     Some(Position::Bootstrap(last).to_string())
 }
 
-/// What every checkpoint of a run has in common.
+/// The parts that all checkpoints of a run share.
 #[derive(Debug)]
 struct Common {
     first: Sequence,
@@ -51,24 +52,24 @@ pub(crate) struct Loader<'a> {
     progress: &'a Arc<Progress>,
     stop: &'a Stop,
     mirror: Mirror,
-    /// Rows set aside up to the mark, and the reject file's length there.
+    /// How many rows were set aside up to the mark, and the reject file's length there.
     rejected: u64,
     reject_bytes: u64,
-    /// Numbers up to the mark that have no change.
+    /// How many numbers up to the mark have no change.
     holes: u64,
-    /// Of the first row: pieces that are written already.
+    /// How many pieces of the first row are written already.
     pieces: u64,
     /// Changes and bytes in the batch, and the point after them.
     members: usize,
     bytes: usize,
     mark: Option<Box<Mark>>,
-    /// The table in hand, and its rows that progress was not told of.
+    /// The current table, and how many of its rows were not reported to progress yet.
     table: Option<Arc<str>>,
-    /// Tables with rows in pieces, which were told of.
+    /// The tables with rows in pieces for which a warning was logged.
     told: BTreeSet<Arc<str>>,
-    /// Bytes of the file that were read for the checkpoints in flight.
+    /// How many bytes of the file were read, for each checkpoint in flight.
     raw: BTreeMap<u64, u64>,
-    /// The last one that is durable.
+    /// The last checkpoint that is durable.
     last: Option<Arc<Checkpoint>>,
     sent: u64,
     began: Instant,
@@ -108,7 +109,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Runs until the dump's end, an error, or a signal; then everything that was sent is waited for.
+    /// Runs until the end of the dump, an error, or a signal; then waits for all batches in flight.
     pub(crate) async fn run(
         &mut self,
         mut pipeline: Pipeline,
@@ -126,7 +127,7 @@ impl<'a> Loader<'a> {
         (result, pipeline)
     }
 
-    /// Takes items in until the end of the dump.
+    /// Takes items until the end of the dump.
     async fn feed(&mut self, pipeline: &mut Pipeline, sink: &mut Sink) -> Result<Box<Mark>, Error> {
         loop {
             let waits = !sink.is_idle();
@@ -141,7 +142,7 @@ impl<'a> Loader<'a> {
                 durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
             }
-            // Acknowledgements that are there already cost nothing to take.
+            // Acknowledgements that have already arrived cost nothing to take.
             self.take_durable(sink).await?;
         }
     }
@@ -179,10 +180,10 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Nobody else will say that a value passes the consumer's transforms: once for each table.
+    /// Logs, once for each table, that a value bypasses the consumer's transforms. Nothing else would tell the user.
     fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: RowForm) {
         let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
-        // Of packed rows it is said at the beginning.
+        // For packed rows this was logged at the beginning.
         let as_sql = rendered.as_sql > 0 && form == RowForm::Single;
         if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
             let why = if in_pieces {
@@ -197,7 +198,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Puts a slab's changes into batches. Each batch's checkpoint is the point after its last row.
+    /// Puts a slab's changes into batches. The checkpoint of a batch is the point after its last row.
     async fn rows(
         &mut self,
         converted: &Converted,
@@ -212,7 +213,7 @@ impl<'a> Loader<'a> {
         let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
         let (mut passed, mut rows, mut numbered) = (0, 0, std::mem::take(&mut self.pieces));
         let mut from = rendered.members.partition_point(|member| u64::from(member.number) < numbered);
-        // A pack with the row at which the run ends is not sent: it comes whole, or not at all.
+        // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
         while from < limit {
@@ -252,7 +253,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Writes the slab's bad rows to the reject file, before anything that says it is past them.
+    /// Writes the slab's bad rows to the reject file, before any checkpoint that is after them.
     async fn set_aside(
         &mut self,
         rejects: &[Reject],
@@ -278,7 +279,7 @@ impl<'a> Loader<'a> {
         file.append(&table, place, first_row, rejects).await
     }
 
-    /// The row at which the run ends, if there is one: the first bad one, or the first beyond what is allowed.
+    /// The row at which the run ends, if there is one: the first bad row, or the first one beyond the limit.
     fn first_fatal(&self, rejects: &[Reject]) -> Option<u32> {
         let allowed = match self.rejects {
             Some(_) => usize::try_from(self.max_errors.saturating_sub(self.rejected)).unwrap_or(usize::MAX),
@@ -334,11 +335,11 @@ impl<'a> Loader<'a> {
         (self.members, self.bytes) = (0, 0);
         sink.flush(checkpoint).await?;
         self.pace().await?;
-        // A slab can take long where a rate is set, and progress must not stand still over it.
+        // With a rate limit a slab can take long, and progress must not stand still meanwhile.
         if self.max_rate.is_some() { self.take_durable(sink).await } else { Ok(()) }
     }
 
-    /// Waits where --max-rate says so.
+    /// Waits as long as --max-rate requires.
     async fn pace(&self) -> Result<(), Error> {
         let Some(rate) = self.max_rate else { return Ok(()) };
         let due = Duration::from_secs_f64(self.sent as f64 / rate as f64);
@@ -406,7 +407,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// The dump's end: everything is written, waited for and verified.
+    /// At the end of the dump: everything is written, awaited and verified.
     async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
         self.table = None;
         self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
@@ -419,7 +420,7 @@ impl<'a> Loader<'a> {
         self.mirror.write(&last, true).await
     }
 
-    /// After an error or a signal: what was sent still counts where it arrives.
+    /// After an error or a signal: the batches in flight still count if they arrive.
     async fn settle(&mut self, error: &Error, sink: &mut Sink) {
         let passes = matches!(
             error,

@@ -1,4 +1,4 @@
-//! What a run has done, in the end.
+//! The summary of a run, at its end.
 
 use std::fmt::Write;
 
@@ -16,10 +16,10 @@ pub enum Ending {
     Stopped,
 }
 
-/// What packed rows mean for who relies on the consumer's transforms.
+/// A warning about packed rows for users who rely on the consumer's transforms.
 pub const PACKED: &str = "rows are packed: the translicator's own transforms do not apply to them, so they reach the replica unchanged";
 
-/// Tables that are named one by one; the rest is one line.
+/// How many tables the summary lists; the others share one line.
 const TABLES: usize = 40;
 
 /// The summary as text, several lines.

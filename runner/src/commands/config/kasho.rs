@@ -1,4 +1,4 @@
-//! Who else is told of the run: the change stream, and Kubernetes.
+//! The services that the run notifies: the change stream and Kubernetes.
 
 use kvbuffer::Lsn;
 
@@ -8,7 +8,7 @@ use crate::commands::cli::LoadArgs;
 use crate::load::change_stream::ChangeStream;
 use crate::show::status::Target;
 
-/// The change stream, and what it is to be told.
+/// The change stream, and when to notify it.
 pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Option<ChangeStream>, Error> {
     let Some(address) = &args.change_stream else {
         let given = [
@@ -44,7 +44,7 @@ pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Op
     }))
 }
 
-/// The object whose status is written.
+/// The object whose status the run writes.
 pub fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
     let (Some(resource), Some(run_id)) = (&args.status_resource, &args.status_run_id) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What was found in a dump, as text or JSON.
+//! The report about a dump, as text or JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,23 +9,23 @@ use convert::definitions::Telltale;
 use convert::form::RowForm;
 use convert::render::packed::SLABS;
 
-/// What changes are called that are no statements of the dump but pieces of them.
+/// The name of changes that are not statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";
-/// What Redis takes for an entry beside the member, in bytes.
+/// Bytes that Redis uses for an entry in addition to the member.
 const PER_ENTRY: u64 = 180;
-/// Changes a second that the consumer applies to a replica with default durability, as measured: slow and fast.
+/// Changes per second that the consumer applies to a replica with default durability, as measured: slow and fast.
 const CONSUMER: (u64, u64) = (700, 3000);
-/// The same of packed rows.
+/// The same for packed rows.
 const CONSUMER_PACKED: (u64, u64) = (50_000, 190_000);
-/// Tables that the text names one by one; JSON has them all.
+/// How many tables the text lists; JSON lists all.
 const TABLES: usize = 40;
 
-/// What the file says of itself; a pipe is read once, and says nothing beforehand.
+/// What the file says about itself. A pipe says nothing in advance, because it is read only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Format {
     /// Bytes of the file or object.
     pub size: Option<u64>,
-    /// `none`, or how it is compressed.
+    /// `none`, or the compression format.
     pub compression: String,
     /// The version of the server that was dumped.
     pub server: Option<String>,
@@ -33,22 +33,22 @@ pub struct Format {
     pub pg_dump: Option<String>,
 }
 
-/// A table with rows.
+/// A table that has rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
     /// Its name, as SQL has it.
     pub name: String,
-    /// The columns that the rows have values for, as SQL has them; none where no row becomes a change.
+    /// The columns for which the rows have values, as SQL has them; empty if no row becomes a change.
     pub columns: Vec<String>,
     /// Rows that become changes.
     pub rows: u64,
-    /// Rows that do not.
+    /// Rows that cannot be loaded.
     pub rejected: u64,
     /// Bytes of its rows in the dump.
     pub bytes: u64,
-    /// Rows that are larger than a change may be, and go in pieces.
+    /// Rows that are larger than a change may be, and are sent in pieces.
     pub in_pieces: u64,
-    /// Rows, or packs, that go as SQL, since only the server can read their values.
+    /// Rows, or packs, that are sent as SQL because only the server can read their values.
     pub as_sql: u64,
 }
 
@@ -66,20 +66,20 @@ impl Table {
     }
 }
 
-/// A row that cannot be loaded. Holds no value.
+/// A row that cannot be loaded. It contains no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// Its table.
     pub table: String,
     /// Its number in the table, from 1.
     pub row: u64,
-    /// The column, where one is at fault.
+    /// The column, if one is the cause.
     pub column: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What the changes are in one form of rows.
+/// An estimate of the changes in one form of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Form {
     /// `single` or `packed`.
@@ -92,34 +92,34 @@ pub struct Form {
     pub consumer_seconds: (u64, u64),
 }
 
-/// Password hashes of a column.
+/// The password hashes of a column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Hashing {
     /// Its table, as SQL has it.
     pub table: String,
     /// Its name, as SQL has it.
     pub column: String,
-    /// How many are computed; what comes again is remembered for a while.
+    /// How many hashes are computed. Repeated values are cached for a while.
     pub hashes: u64,
-    /// Seconds that one takes on this machine.
+    /// Seconds for one hash on this machine.
     pub seconds_each: f64,
 }
 
-/// What is to be known of the transforms beforehand.
+/// What to know about the transforms in advance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Transforms {
     /// Threads that transform.
     pub workers: usize,
-    /// What takes its time by design.
+    /// The hashes, which are slow by design.
     pub hashing: Vec<Hashing>,
-    /// Statements that hold values of columns that are transformed, and are passed on as they are.
+    /// Statements that contain values of transformed columns. They are sent unchanged.
     pub definitions: Vec<Telltale>,
-    /// All statements were looked through for such.
+    /// Whether all statements were searched for such values.
     pub definitions_read: bool,
 }
 
 impl Transforms {
-    /// Seconds that the password hashes take with all threads.
+    /// Seconds for the password hashes with all threads.
     #[must_use]
     pub fn hashing_seconds(&self) -> u64 {
         let all: f64 = self.hashing.iter().map(|column| column.hashes as f64 * column.seconds_each).sum();
@@ -159,10 +159,10 @@ impl Transforms {
     }
 }
 
-/// Everything that was found.
+/// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// What the file says of itself.
+    /// What the file says about itself.
     pub format: Format,
     /// Bytes of the dump, decompressed.
     pub bytes: u64,
@@ -174,40 +174,40 @@ pub struct Report {
     pub rejected: u64,
     /// Bytes of the changes.
     pub member_bytes: u64,
-    /// Bytes that they take in Redis, at most.
+    /// Bytes that they need in Redis, at most.
     pub redis_bytes: u64,
-    /// Seconds that the consumer needs for them: at 3,000 and at 700 changes a second, and at 190,000 and at 50,000
-    /// packed rows.
+    /// Seconds that the consumer needs for them: at 3,000 and at 700 changes per second, and at 190,000 and at 50,000
+    /// packed rows per second.
     pub consumer_seconds: (u64, u64),
-    /// About what they would be in the other form of rows.
+    /// An estimate for the other form of rows.
     pub other_form: Form,
     /// Tables with rows, by name.
     pub tables: Vec<Table>,
-    /// Changes of SQL text, by the words they begin with.
+    /// Changes of SQL text, by the first words of the statement.
     pub statements: BTreeMap<String, u64>,
     /// What is left out, by kind.
     pub skipped: BTreeMap<String, u64>,
-    /// Definitions that no parser understood: passed on as they are.
+    /// Definitions that could not be parsed and are sent unchanged.
     pub not_understood: u64,
     /// The first rows that cannot be loaded.
     pub faults: Vec<Fault>,
-    /// The form of the rows.
+    /// How rows are sent.
     #[serde(skip)]
     pub form: RowForm,
-    /// Bytes of the changes of SQL text other than rows.
+    /// Bytes of the changes of SQL text that are not rows.
     #[serde(skip)]
     pub statement_bytes: u64,
-    /// Why the dump cannot be loaded to its end; what is counted lies before.
+    /// Why the dump cannot be loaded to its end. Everything that is counted comes before that place.
     pub error: Option<String>,
-    /// Of the transforms, where there are some.
+    /// About the transforms, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transforms: Option<Transforms>,
-    /// What to do about all that.
+    /// Advice.
     pub advice: Vec<String>,
 }
 
 impl Report {
-    /// Rows that are named one by one.
+    /// How many rows the report lists.
     pub const FAULTS: usize = 20;
 
     pub(super) fn new(format: Format, form: RowForm) -> Self {
@@ -234,7 +234,7 @@ impl Report {
         }
     }
 
-    /// What follows from the counts.
+    /// Derives the sizes, times and advice from the counts.
     pub(super) fn conclude(&mut self) {
         self.rows = self.tables.iter().map(|table| table.rows).sum();
         self.rejected = self.tables.iter().map(|table| table.rejected).sum();
@@ -258,7 +258,7 @@ impl Report {
         (at(CONSUMER.1, CONSUMER_PACKED.1), at(CONSUMER.0, CONSUMER_PACKED.0))
     }
 
-    /// From the sizes of the tables: the rows were not made in that form.
+    /// Estimated from the sizes of the tables, because the rows were not made in that form.
     fn estimate(&self, form: RowForm) -> Form {
         let (mut changes, mut bytes) = (self.statements.values().sum::<u64>(), self.statement_bytes);
         for table in &self.tables {

@@ -1,4 +1,4 @@
-//! In place of `report` where the program is built without the client of Kubernetes.
+//! Replaces `report` if the program is built without the Kubernetes client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use super::Target;
 use crate::base::error::Error;
 use crate::load::progress::Progress;
 
-/// There is none.
+/// A reporter that cannot exist.
 #[derive(Debug)]
 pub enum Reporter {}
 
 impl Reporter {
-    /// Refuses.
+    /// Refuses the options.
     ///
     /// # Errors
     /// [`Error::Usage`], always.

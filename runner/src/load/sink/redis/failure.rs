@@ -1,12 +1,11 @@
-//! Failures of Redis: what passes, and what the rest is.
+//! Failures of Redis: the ones that may pass, and the errors of the others.
 
 use kvbuffer::ErrorKind;
 
 use crate::base::error::Error;
 use crate::load::sink::target::RedisTarget;
 
-/// Gives an error that may pass back, and makes of any other the one that ends the run. `action` is what was
-/// tried.
+/// Returns an error that may pass. Converts any other error to the one that ends the run. `action` is what was tried.
 pub(super) fn passing(
     error: kvbuffer::Error,
     target: &RedisTarget,
@@ -30,7 +29,7 @@ pub(super) fn passing(
     })
 }
 
-/// An error that Redis gave when this was done.
+/// An error of Redis in the given action.
 pub(super) fn redis(context: String, error: kvbuffer::Error) -> Error {
     Error::Redis { context, error: Box::new(error) }
 }

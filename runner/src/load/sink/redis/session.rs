@@ -1,4 +1,5 @@
-//! The beginning of a run at Redis: is it fit, is the buffer free, what is there already.
+//! The beginning of a run in Redis: can Redis hold the buffer, is the buffer free, and does it contain earlier
+//! entries?
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -23,10 +24,10 @@ use source::retry::Backoff;
 
 mod neighbours;
 
-/// The oldest Redis that has what is used here.
+/// The oldest version of Redis that has the commands used here.
 const OLDEST: (u32, u32) = (6, 2);
 
-/// A run that was begun: the buffer is ours until the lease ends.
+/// A run that has begun. The buffer is ours until the lease ends.
 pub struct Session {
     /// The connection.
     pub buffer: Buffer,
@@ -34,17 +35,17 @@ pub struct Session {
     pub token: String,
     /// The number of the dump's first change.
     pub first: Sequence,
-    /// Where to go on.
+    /// Where to continue.
     pub checkpoint: Option<Checkpoint>,
-    /// The next sequence by Redis' own checkpoint.
+    /// The next sequence according to Redis' own checkpoint.
     pub sequence: Sequence,
-    /// What the numbers must stay below.
+    /// The limit for the numbers.
     pub limit: Option<Limit>,
-    /// The run is new, or was made new: nothing of it lies in the set.
+    /// The run is new, or was reset: the set contains no entries of it.
     pub fresh: bool,
 }
 
-/// What a session needs to know beyond its lease: as in [`Session`].
+/// The parts of a session other than its lease; see [`Session`].
 struct Settled {
     checkpoint: Option<Checkpoint>,
     limit: Option<Limit>,
@@ -52,31 +53,31 @@ struct Settled {
     fresh: bool,
 }
 
-/// What a run is, for the registry.
+/// The run as it is registered.
 pub struct Run<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// Redis.
     pub target: &'a RedisTarget,
-    /// The file's identity; a pipe has none before it is read.
+    /// The file's identity. For a pipe it is not known before the pipe is read.
     pub source: Option<&'a Identity>,
-    /// A checkpoint from a file, for a run that Redis knows nothing of.
+    /// A checkpoint from a file, for a run that Redis does not know.
     pub file: Option<&'a Checkpoint>,
-    /// Redis lost what this process had written, while more of it was on its way.
+    /// Redis lost data of this process while more data was in flight.
     pub lost: bool,
-    /// The set is being streamed: a run that is not done must not write into it, nor delete from it.
+    /// The set is being streamed: a run that is not done must not write to it or delete from it.
     pub streaming: bool,
-    /// Where waiting is told.
+    /// Shows people that the run waits.
     pub progress: &'a Progress,
-    /// For waiting.
+    /// Ends the waiting after a signal.
     pub stop: &'a Stop,
 }
 
 impl Session {
-    /// Ends the session before anything is written: a new run leaves nothing behind.
+    /// Ends the session before anything is written. A new run leaves nothing behind.
     pub async fn leave(self, run: &str) {
         let ranges = Ranges::new(self.buffer);
-        // Best effort: a lease that is not given back ends by itself.
+        // Best effort: a lease that is not released ends by itself.
         let _ = if self.fresh {
             ranges.remove(run, &self.token).await
         } else {
@@ -86,10 +87,10 @@ impl Session {
 }
 
 impl Run<'_> {
-    /// Connects, looks whether Redis is fit, takes the lease, and finds out where to go on.
+    /// Connects, checks that Redis can hold the buffer, takes the lease, and finds out where to continue.
     ///
     /// # Errors
-    /// What stops the run; what may pass is tried again as long as the configuration says.
+    /// Errors that stop the run. Failures that may pass are retried as long as the configuration says.
     pub async fn begin(&self) -> Result<Session, Error> {
         let mut buffer = self.connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
@@ -99,7 +100,7 @@ impl Run<'_> {
                 Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
             }
             Err(error) => {
-                // Nothing was written: leave no trace that would make others wait, and none of a new run.
+                // Nothing was written: leave nothing that would make others wait, and no trace of a new run.
                 let ranges = Ranges::new(buffer);
                 let _ = match acquired.previous {
                     None => ranges.remove(&self.target.run, &token).await,
@@ -110,7 +111,7 @@ impl Run<'_> {
         }
     }
 
-    /// Connects, and tries again while what is in the way may pass.
+    /// Connects, and retries while the failure may pass.
     ///
     /// # Errors
     /// As for [`Run::retry`].
@@ -120,20 +121,20 @@ impl Run<'_> {
         self.again("connect to Redis", async || connect().await).await
     }
 
-    /// Whether the run is new, or was made new.
+    /// Whether the run is new, or was reset.
     fn is_fresh(&self, acquired: &Acquired) -> bool {
         let open = |previous: &kvbuffer::Range| previous.state == State::Open;
         self.restarts(acquired) || acquired.previous.as_ref().is_none_or(open)
     }
 
-    /// Whether what is there is to be deleted: always, or because it was not begun with the token.
+    /// Whether to delete the existing entries: always, or because the run was not begun with the token.
     fn restarts(&self, acquired: &Acquired) -> bool {
         let resume = &self.config.resume;
         let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_ref());
         resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
     }
 
-    /// Deletes or keeps what is there.
+    /// Deletes or keeps the existing entries.
     async fn settled(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Settled, Error> {
         let checkpoint = self.settle(buffer, token, acquired).await?;
         let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
@@ -149,10 +150,10 @@ impl Run<'_> {
         Ok(Settled { checkpoint, limit, sequence, fresh })
     }
 
-    /// Tries again on a new connection while it may pass: a lost connection stays lost.
+    /// Retries on a new connection while the failure may pass. A lost connection stays lost.
     ///
     /// # Errors
-    /// What stops for good; what may pass once it was tried for as long as the configuration says.
+    /// Errors that stop the run for good; failures that may pass, after the time that the configuration allows.
     pub async fn retry<T>(
         &self,
         buffer: &mut Buffer,
@@ -169,7 +170,7 @@ impl Run<'_> {
         .await
     }
 
-    /// Tries again while it may pass.
+    /// Retries while the failure may pass.
     async fn again<T>(
         &self,
         action: &str,
@@ -221,7 +222,7 @@ impl Run<'_> {
         self.retry(buffer, "count what is in Redis", async |buffer| buffer.count(range.clone()).await).await
     }
 
-    /// Whether Redis can hold the buffer at all. The outer error may pass, the inner one is for good.
+    /// Checks that Redis can hold the buffer at all. The outer error may pass, the inner one is final.
     async fn preflight(&self, buffer: &Buffer) -> Result<Result<(), Error>, kvbuffer::Error> {
         let server = buffer.server().await?;
         let key = buffer.key_type().await?;
@@ -255,7 +256,7 @@ impl Run<'_> {
         Ok(Ok(()))
     }
 
-    /// A dump takes about two and a half times its COPY text, depending on its rows.
+    /// A dump needs about two and a half times the size of its COPY text. The factor depends on its rows.
     fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
         let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
         let needed = size.saturating_mul(5) / 2;
@@ -280,7 +281,7 @@ impl Run<'_> {
                 Ok(acquired) => return Ok((request.token, acquired)),
                 Err(holder) => holder,
             };
-            // A holder that is alive renews its lease; one that is not lets it end.
+            // A holder that is alive renews its lease; the lease of a dead one ends.
             if patience > LEASE + Duration::from_secs(1) {
                 return Err(Error::Busy(holder.to_string()));
             }
@@ -316,7 +317,7 @@ impl Run<'_> {
         }
     }
 
-    /// What an earlier attempt left: go on from it, delete it, or refuse.
+    /// What to do with the entries of an earlier attempt: resume, delete, or refuse.
     async fn settle(
         &self,
         buffer: &mut Buffer,
@@ -328,7 +329,7 @@ impl Run<'_> {
         }
         let Some(previous) = &acquired.previous else {
             if self.lost {
-                // What was in flight came behind the loss: entries that no checkpoint knows of.
+                // The batches in flight arrived after the loss: no checkpoint counts their entries.
                 return self.start_over(buffer, token, acquired).await;
             }
             return self.adopt(buffer, acquired).await;
@@ -348,7 +349,7 @@ impl Run<'_> {
             if let Some(adopted) = self.adopt(buffer, acquired).await? {
                 return Ok(Some(adopted));
             }
-            // Nothing of it is durable: whatever it was, this begins anew in the same place.
+            // Nothing of it is durable. Whatever it was, the run begins again in the same place.
             if previous.state == State::Open {
                 return self.start_over(buffer, token, acquired).await;
             }
@@ -382,7 +383,7 @@ impl Run<'_> {
         Ok(Some(checkpoint))
     }
 
-    /// A stream that streams from our position is right only behind a run that is done.
+    /// A stream that streams from our position is correct only after the run is done.
     fn expect_done(&self, acquired: &Acquired) -> Result<(), Error> {
         let done = acquired.previous.as_ref().is_some_and(|previous| previous.state == State::Done);
         if done && !self.restarts(acquired) { Ok(()) } else { Err(self.streams_already()) }
@@ -395,7 +396,7 @@ impl Run<'_> {
         ))
     }
 
-    /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
+    /// The checkpoint of the file, if Redis has none but has exactly the entries that the file's checkpoint counts.
     async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
         let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else {
             return Ok(None);
@@ -416,7 +417,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Deletes the own range and makes the run new.
+    /// Deletes the range of the run and resets the run.
     async fn start_over(
         &self,
         buffer: &mut Buffer,
@@ -428,7 +429,7 @@ impl Run<'_> {
         }
         let run = &self.target.run;
         let last = self.last_own(buffer, acquired).await?;
-        // What is wrong is said before anything is deleted.
+        // Errors are reported before anything is deleted.
         self.expect_alone(buffer).await?;
         let from = last.checked_add(1).unwrap_or(last);
         let free = Free { next: acquired.first, from, in_flight: false };
@@ -448,8 +449,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Where the own range ends at most: where the run ended, before the next run's, or where no bootstrap entry
-    /// is left.
+    /// The upper end of the run's range: where the run ended, before the next run, or after the last bootstrap entry.
     async fn last_own(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Sequence, Error> {
         let (first, known) = (acquired.first, acquired.previous.as_ref());
         let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).last_own(first, known).await;
@@ -457,7 +457,7 @@ impl Run<'_> {
     }
 }
 
-/// Asks for the lease once. A holder is an answer, not a failure.
+/// Asks for the lease once. A lease that another process holds is an answer, not a failure.
 async fn ask(buffer: &Buffer, request: &Request) -> Result<Result<Acquired, Holder>, kvbuffer::Error> {
     match Ranges::new(buffer.clone()).acquire(request).await {
         Ok(acquired) => Ok(Ok(acquired)),
