@@ -1,8 +1,8 @@
-//! What the runner's exit codes mean: docs/exit-codes.md.
+//! The meaning of the runner's exit codes: docs/exit-codes.md.
 
 use crds::conditions::Reason;
 
-/// Codes after which another attempt would fail as well. 16 is reserved: finished, with errors that were skipped.
+/// Codes after which another attempt would also fail. 16 is reserved: finished, with errors that were skipped.
 pub const FATAL: [i32; 9] = [2, 3, 4, 5, 6, 7, 8, 9, 16];
 
 /// The reason for a code, and what to do.
@@ -46,10 +46,10 @@ pub fn meaning(code: i32) -> (Reason, &'static str) {
 mod tests {
     use super::*;
 
-    /// Documented as reserved: no runner gives them yet.
+    /// Documented as reserved: the runner does not use them yet.
     const RESERVED: [i32; 3] = [14, 15, 16];
 
-    /// The codes of docs/exit-codes.md that say that something went wrong all have a meaning here.
+    /// Every code in docs/exit-codes.md that means a failure has an entry here.
     #[test]
     fn every_documented_code_has_a_meaning() {
         let table = include_str!("../../docs/exit-codes.md");

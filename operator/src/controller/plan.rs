@@ -1,4 +1,4 @@
-//! Pure: the next step for an object, from what there is.
+//! Pure: the next step for an object, from its current state.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -8,33 +8,33 @@ use super::pods;
 use super::validate::Validated;
 use crate::names;
 
-/// What there is of an object.
+/// The current state of an object.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// The run's Job, if it is there and ours.
+    /// The run's Job, if it exists and is ours.
     pub job: Option<Job>,
     /// Jobs of earlier runs that are ours.
     pub earlier: Vec<Job>,
-    /// Pods of the object, of whatever Job.
+    /// Pods of the object, of any Job.
     pub pods: Vec<Pod>,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// These Jobs must go first: [`Observed::earlier`], and the run's own too if this is true.
+    /// These Jobs must be deleted first: [`Observed::earlier`], and also the run's own if this is true.
     Replace(bool),
-    /// A pod without a Job of ours still runs: nothing but waiting.
+    /// A pod is running without a Job of ours: only wait.
     AwaitStray,
-    /// Make the Job, when the queue allows it.
+    /// Create the Job, when the queue allows it.
     Create,
-    /// Let the Job go on, when the queue allows it.
+    /// Resume the Job, when the queue allows it.
     Resume,
-    /// Stop the Job.
+    /// Suspend the Job.
     Suspend,
-    /// The user holds the run.
+    /// The user has suspended the run.
     Hold,
-    /// The Job does what it should.
+    /// The Job is as it should be.
     Watch,
 }
 
@@ -57,13 +57,13 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
         (true, _, _) | (false, false, false) => Step::Watch,
         (false, false, true) => Step::Suspend,
         (false, true, true) => Step::Hold,
-        // A Job's template cannot change, but a Job that stands still can be replaced without loss.
+        // A Job's template cannot be changed, but a suspended Job can be replaced without loss.
         (false, true, false) if differs(job, wanted) => Step::Replace(true),
         (false, true, false) => Step::Resume,
     }
 }
 
-/// Whether the step lets the run begin or go on, or tells its end.
+/// Whether the step starts or resumes the run, or reports its end.
 #[must_use]
 pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
     match step {
@@ -73,8 +73,8 @@ pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
     }
 }
 
-/// A pod of the object that runs and belongs to no Job that is known here, such as after
-/// `kubectl delete job --cascade=orphan`.
+/// A pod of the object that is running and belongs to no known Job, for example after `kubectl delete job
+/// --cascade=orphan`.
 #[must_use]
 pub fn stray(observed: &Observed) -> Option<&Pod> {
     let job = observed.job.as_ref().and_then(ResourceExt::uid);
@@ -84,29 +84,29 @@ pub fn stray(observed: &Observed) -> Option<&Pod> {
     observed.pods.iter().find(|pod| !pods::has_ended(pod) && !known(pod))
 }
 
-/// Whether the Job was made of something else than what the spec says now.
+/// Whether the Job was created from another spec than the current one.
 #[must_use]
 pub fn differs(job: &Job, wanted: &Job) -> bool {
     let hash = |job: &Job| job.annotations().get(names::ANNOTATION_TEMPLATE).cloned();
     hash(job) != hash(wanted)
 }
 
-/// Whether the Job is told to stand still.
+/// Whether the Job is suspended.
 #[must_use]
 pub fn is_suspended(job: &Job) -> bool {
     job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
 }
 
-/// How a Job has ended.
+/// The end of a Job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// With success.
     Complete,
-    /// Without, for this reason and with this message of the Job's.
+    /// Without success, for this reason and with the Job's own message.
     Failed(String, String),
 }
 
-/// How the Job has ended, if it has: by its conditions, never by its counts.
+/// The end of the Job, if it has ended: by its conditions, never by its counts.
 #[must_use]
 pub fn outcome(job: &Job) -> Option<Outcome> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
@@ -120,7 +120,7 @@ pub fn outcome(job: &Job) -> Option<Outcome> {
     })
 }
 
-/// Whether the Job takes a place among those that run: it may have a pod now or soon.
+/// Whether the Job counts as an active run: it may have a pod now or soon.
 #[must_use]
 pub fn takes_a_place(job: &Job) -> bool {
     let active = job.status.as_ref().and_then(|status| status.active).unwrap_or(0) > 0
