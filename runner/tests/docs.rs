@@ -1,4 +1,4 @@
-//! The documents say what the program does: options, exit codes, metrics, fields, kinds and commands are compared.
+//! Compares the documentation with the program: options, exit codes, metrics, fields, kinds and commands.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::collections::{BTreeMap, BTreeSet};

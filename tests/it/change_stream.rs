@@ -1,4 +1,5 @@
-//! The change stream is told once that the bootstrap starts and once that it is complete, whatever happens in between.
+//! The change stream is notified once that the bootstrap starts and once that it is complete, whatever happens in
+//! between.
 
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::loads::Lab;

@@ -1,4 +1,4 @@
-//! The command line: options, variables, what is said where, and metrics.
+//! The command line: options, variables, standard output and standard error, and metrics.
 
 use std::net::TcpStream;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The reference consumer against what the real one was seen to do, and each way in which it must say no.
+//! Compares the reference consumer with observations of the real one, and tests each error that it must report.
 
 use pg_bootstrap_tests::consumer::{
     Consumer, Entry, Kind, Options, ReadAs, ReplicaRole, Report, SequenceSync, decode, encoded_len,

@@ -1,8 +1,9 @@
-//! Whatever ends or disturbs a load, the next call makes the set complete: the same bytes as an undisturbed load,
-//! or a refusal that says why.
+//! Whatever ends or disturbs a load, the next call completes the set: it contains the same bytes as after an
+//! undisturbed load, or the call is refused with a reason.
 //!
-//! The short form runs by default; `PGBOOTSTRAP_LONG=1` takes 200,000 rows and kills at more than two hundred
-//! moments. No time is asserted: moments are positions in the run, where that can be, and only the outcome counts.
+//! The short form runs by default. `PGBOOTSTRAP_LONG=1` takes 200,000 rows and kills the program at more than two
+//! hundred moments. No time is asserted: where possible, a moment is a position in the run, and only the outcome
+//! counts.
 
 use std::sync::OnceLock;
 use std::time::Duration;

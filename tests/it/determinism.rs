@@ -1,5 +1,5 @@
-//! The same dump and configuration make the same bytes in Redis: for any number of workers, any batch size, any
-//! compression, any pieces that a pipe gives, and from any point on which a load goes on.
+//! The same dump and configuration give the same bytes in Redis: for any number of workers, any batch size, any
+//! compression, any sizes of a pipe's pieces, and after resuming at any point.
 
 use std::io::Write;
 use std::sync::OnceLock;

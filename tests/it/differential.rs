@@ -1,7 +1,7 @@
-//! Scripts by chance: equal to what psql makes of them, or refused by name.
+//! Random scripts: the replica is equal to a database that psql filled, or the script is refused by name.
 //!
-//! `PGBOOTSTRAP_SCRIPTS=5000 cargo test --test it differential` for a long run. The seed that is printed gives the
-//! same scripts again; `PGBOOTSTRAP_FINDINGS_DIR` keeps what is found.
+//! `PGBOOTSTRAP_SCRIPTS=5000 cargo test --test it differential` is a long run. The printed seed gives the same
+//! scripts again; findings are stored in `PGBOOTSTRAP_FINDINGS_DIR`.
 
 use pg_bootstrap_tests::differential::{Campaign, Lab, Observer, Question, Script, literal_scripts, server};
 

@@ -1,6 +1,6 @@
-//! Redis that refuses, fills up, goes away or comes back empty; files that cannot be written; positions that do not
-//! fit. Each ends with its code and a message that helps, and nothing is lost: the next run, or the same one once
-//! the fault is gone, leaves what an undisturbed run does.
+//! Redis refuses, is full, cannot be reached or comes back empty; files cannot be written; positions do not fit. Each
+//! case ends with its exit code and a helpful message, and nothing is lost: after the next run, or after the same one
+//! once the fault is gone, the set is as after an undisturbed run.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The replica is what psql makes of the same dump.
+//! The replica is equal to a database into which psql restored the same dump.
 
 use pg_bootstrap_tests::consumer::{Consumer, Options};
 use pg_bootstrap_tests::dumpdiff::RowOrder;

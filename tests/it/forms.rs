@@ -1,4 +1,5 @@
-//! Plain dumps made with options, or by programs, that change the form of the script: the replica is what psql makes of the same one.
+//! Plain dumps made with options, or by programs, that change the form of the script: the replica is equal to a
+//! database that psql filled from the same script.
 
 use std::path::Path;
 

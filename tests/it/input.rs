@@ -1,5 +1,5 @@
 //! Dumps that are broken, of another kind, or in another encoding: each is refused by name and place, or read
-//! right; and a run with the mended dump leaves what an undisturbed one does.
+//! correctly. A run with the repaired dump gives the same set as an undisturbed one.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;

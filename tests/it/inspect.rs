@@ -1,4 +1,4 @@
-//! What inspect counts is what a load makes.
+//! The counts of `inspect` are those of a load.
 
 use std::path::Path;
 

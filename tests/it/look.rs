@@ -1,5 +1,5 @@
-//! A look comes before anything that would have to be undone: where there is no dump, nothing is deleted, registered, written
-//! or told, and nobody is advised to delete.
+//! The dump is looked at before anything that cannot be undone. If there is no dump, nothing is deleted, registered
+//! or written, nobody is notified, and no message advises to delete anything.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The operator as a process, with the rights that its chart gives it, against a real control plane. Each test has a
-//! namespace of its own and one operator that watches it.
+//! The operator as a process, with the permissions that its chart gives it, against a real control plane. Each test
+//! has a namespace of its own and one operator that watches it.
 
 mod chaos;
 mod hostile;

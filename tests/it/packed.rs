@@ -1,4 +1,4 @@
-//! Packed rows: PostgreSQL reads back exactly what the dump holds, whatever the types, and nothing else is touched.
+//! Packed rows: PostgreSQL reads back exactly the rows of the dump, whatever the types, and nothing else changes.
 
 use pg_bootstrap_tests::consumer::{Consumer, Options, RedisEntries, Report};
 use pg_bootstrap_tests::dumpdiff::RowOrder;

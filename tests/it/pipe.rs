@@ -1,4 +1,4 @@
-//! A dump from a pipe is read again by whoever goes on, from a pg_dump that was called again.
+//! A dump from a pipe is resumed from a second call of pg_dump.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! psql's language in scripts: what is followed leaves on the replica what psql makes of it, all else ends the run with a message
-//! that names the line.
+//! psql's language in scripts: for commands that are followed, the replica is equal to a database that psql filled.
+//! All others end the run with a message that names the line.
 
 use pg_bootstrap_tests::consumer::Options;
 use pg_bootstrap_tests::dumpdiff::RowOrder;

@@ -1,4 +1,4 @@
-//! What lies in a buffer, by run, and the removal of one.
+//! Listing the runs in a buffer, and deleting one.
 
 use pg_bootstrap_tests::binary::{Finished, Runner};
 use pg_bootstrap_tests::servers::RedisServer;

@@ -1,4 +1,4 @@
-//! `--restart-once`: a new beginning for each token, and only one, at whatever moment the first call ended.
+//! `--restart-once`: one new beginning for each token, and only one, at whatever moment the first call ended.
 
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::loads::{Lab, seeded, times};

@@ -1,4 +1,4 @@
-//! A dump in S3: whatever disturbs reading it, the set is the one that a file makes, or the error says why not.
+//! A dump in S3: whatever disturbs reading it, the set is the same as that of a file, or the error gives the reason.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

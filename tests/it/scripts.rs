@@ -1,4 +1,5 @@
-//! Scripts that other tools, or people, wrote: the replica is what psql makes of them, or they are refused by name.
+//! Scripts that other tools, or people, wrote: the replica is equal to a database that psql filled, or they are
+//! refused by name.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

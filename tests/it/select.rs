@@ -1,4 +1,4 @@
-//! What a choice takes of a whole dump is what pg_dump dumps by the same choice.
+//! A selection from a whole dump gives the same as a dump that pg_dump made with the same options.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The servers start, break and go as the other tests assume.
+//! The servers start, break and stop as the other tests assume.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What the run says of itself in the status of a `ReplicaBootstrap`, on a real API server.
+//! The run's part of the status of a `ReplicaBootstrap`, on a real API server.
 
 use std::time::Duration;
 

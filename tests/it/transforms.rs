@@ -1,5 +1,5 @@
-//! Values are transformed while the dump is read: only those that are to be, all constraints hold, and no original is
-//! anywhere but in the dump.
+//! Values are transformed while the dump is read: only those of columns with transforms, all constraints hold, and no
+//! original is anywhere but in the dump.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What lies in Redis against the dump: each kind of difference is found, and equal is equal.
+//! `verify`: every kind of difference is found, and equal contents are equal.
 
 use pg_bootstrap_tests::binary::{Finished, Runner};
 use pg_bootstrap_tests::fidelity::{self, SNAPSHOT_LSN};

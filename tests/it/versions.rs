@@ -1,4 +1,4 @@
-//! What other versions of PostgreSQL dump and hold. The rest of the suite has the version of the machine.
+//! Dumps of other versions of PostgreSQL. The rest of the tests use the version of the machine.
 //!
 //! `scripts/postgres-versions` puts them into `.cache/postgres`.
 

@@ -1,4 +1,4 @@
-//! The program under test, built once, and a way to run it that a test can see into.
+//! The program under test, built once, and a way to run it and observe it.
 
 use std::ffi::OsString;
 use std::fs::File;

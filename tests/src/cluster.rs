@@ -1,5 +1,5 @@
-//! A control plane that all tests of a process share, a namespace for each of them, the operator as a process of its own,
-//! and a stand-in for the kubelet.
+//! A control plane that all tests of a process share, a namespace for each of them, the operator as a separate
+//! process, and a stand-in for the kubelet.
 //!
 //! ```text
 //! Namespace::create(ReplicaBootstrap) ─▶ Operator ─▶ Job ─▶ Kubernetes' own Job controller ─▶ Pod
@@ -8,8 +8,8 @@
 //!                                                                (runs pg-bootstrap-sync)
 //! ```
 //!
-//! What a pod does is either said by the test ([`Pod`]), or done: [`Kubelet`] runs the container's arguments as a process
-//! of this machine.
+//! The test either sets the state of a pod ([`Pod`]), or [`Kubelet`] runs the container's arguments as a process on
+//! this machine.
 
 mod kubelet;
 mod object;

@@ -1,19 +1,19 @@
-//! The reference consumer: what Kasho's `pg-change-stream` and `translicator` make of the sorted set.
+//! The reference consumer: it treats the sorted set as Kasho's `pg-change-stream` and `translicator` do.
 //!
-//! It reads every entry in order, decodes it by the real consumer's rules, renders SQL text as it does, and runs
+//! It reads every entry in order, decodes it by the real consumer's rules, renders SQL text as it does, and executes
 //! each change alone on a real PostgreSQL: one simple query, no retry, no state between two changes, connections
-//! replaced at times that nobody can foresee. What fails is noted and skipped; what breaks the real stream ends the
-//! run, because there everything after it is lost.
+//! replaced at unpredictable times. A change that fails is noted and skipped. A change that breaks the real stream
+//! ends the run, because there everything after it is lost.
 //!
 //! Guarantees:
-//! - A change arrives here if and only if it would there, with the same value.
+//! - A change arrives here if and only if it would arrive there, with the same value.
 //! - The [`Report`] counts every entry exactly once: applied, lost (unreadable), failed (PostgreSQL refused it),
 //!   or not delivered (behind a break).
-//! - What the real one would swallow without a trace but a writer must not do (a setting left behind in a session,
-//!   bytes that are not canonical, a score that is not the position's) is an [`Anomaly`].
+//! - Faults that the real one would not report, but that a writer must not make, are an [`Anomaly`]: a setting left
+//!   behind in a session, bytes that are not canonical, a score that does not match the position.
 //!
-//! Deliberately absent: the subscription after the last page, its own transforms, updates and deletes. A bootstrap
-//! has none of them.
+//! Left out on purpose: the subscription after the last page, the real consumer's transforms, updates and deletes. A
+//! bootstrap has none of them.
 
 mod apply;
 mod canonical;

@@ -1,12 +1,12 @@
-//! The proof of a bootstrap: the replica is what psql makes of the same dump.
+//! The proof of a bootstrap: the replica is equal to a database into which psql restored the same dump.
 //!
 //! ```text
 //! source dump ─┬─ psql ────────────────────────────────▶ reference ─┐
 //!              └─ pg-bootstrap-sync ─▶ Redis ─▶ consumer ─▶ replica ─┴─▶ pg_dump of both, line by line
 //! ```
 //!
-//! The reference is a restored dump and not the dump itself, because a database can differ from its own restore
-//! (the order of columns under inheritance).
+//! The reference is a restored dump and not the source database, because a database can differ from its own restore
+//! (in the order of columns under inheritance).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

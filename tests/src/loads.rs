@@ -1,4 +1,4 @@
-//! Loads that are disturbed, and what must come of them: the set that an undisturbed one makes.
+//! Disturbed loads, and their expected result: the set of an undisturbed load.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

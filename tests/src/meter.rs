@@ -1,4 +1,4 @@
-//! What a writer has sent to Redis, read from the bytes that pass a proxy.
+//! Counts what a writer has sent to Redis, from the bytes that pass through a proxy.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,6 @@
-//! A TCP proxy that breaks what passes through it, at the moment a test wants.
+//! A TCP proxy that breaks connections at the moment that a test chooses.
 //!
-//! Caveat: the counts are of bytes that were handed to the other side's socket, which is not the same as bytes
-//! that its program has read.
+//! Caveat: it counts bytes that were written to the other side's socket. The program there may not have read them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What becomes of runs when the operator does not live as long.
+//! Runs that outlive their operator.
 
 use std::time::Duration;
 

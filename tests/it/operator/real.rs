@@ -1,4 +1,4 @@
-//! With the runner itself in the pods: what arrives in Redis is what the runner alone would have written.
+//! The real runner in the pods: Redis contains the same as if the runner had run alone.
 
 use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator, replica_bootstrap};
 use pg_bootstrap_tests::loads::sequence;

@@ -1,5 +1,5 @@
-//! What the definition refuses, without any operator: every rule and every limit, with the API server's words. The
-//! definition itself says what there is, so that none is left out.
+//! Everything that the definition refuses, without an operator: every rule and every limit, with the API server's
+//! messages. The definition itself lists the rules, so that none is forgotten.
 
 use std::collections::BTreeMap;
 

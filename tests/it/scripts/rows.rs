@@ -1,5 +1,5 @@
-//! Scripts as people and other tools write them: the replica is what psql makes of the same one, in both forms of rows, or the
-//! run ends with a message that says why.
+//! Rows in scripts by people and other tools, in both forms of rows: the replica is equal to a database that psql
+//! filled from the same script, or the run ends with a message that gives the reason.
 
 use pg_bootstrap_tests::consumer::{Kind, Options};
 use pg_bootstrap_tests::dumpdiff::RowOrder;

@@ -1,12 +1,13 @@
-//! A stand-in for scheduler and kubelet that runs what a pod says, as processes of this machine.
+//! A stand-in for scheduler and kubelet that runs the containers of pods as processes on this machine.
 //!
-//! What is as in a real pod: arguments, environment with its Secrets and ConfigMaps, files of ConfigMaps, the
-//! ServiceAccount's own token bound to the pod, SIGTERM and the grace period at a deletion or eviction, exit code and last
-//! lines of the log in the status, and that a pod waits until what it needs is there, in the words of the real ones.
+//! As in a real pod: arguments; environment with its Secrets and ConfigMaps; files of ConfigMaps; the
+//! ServiceAccount's own token, bound to the pod; SIGTERM and the grace period at a deletion or eviction; exit code
+//! and last lines of the log in the status; and a pod waits until the objects that it needs exist, with the messages
+//! of the real programs.
 //!
-//! What is not: a process has no root of its own, so paths under a mount are replaced by where the volume is here, the
-//! metrics are served at a free port, and the token comes by `KUBECONFIG` instead of by the place that pods have it at.
-//! There are no images, no limits and no other user.
+//! Not as in a real pod: a process has no root folder of its own, so paths under a mount are replaced by the folder
+//! of the volume on this machine. The metrics are served at a free port. The token comes by `KUBECONFIG` instead of
+//! the usual path in pods. There are no images, no limits and no other user.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

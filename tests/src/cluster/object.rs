@@ -1,4 +1,4 @@
-//! A ReplicaBootstrap, and what must be true of its status at every look.
+//! A ReplicaBootstrap, and the rules that its status must obey at every look.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! The operator as a process, with the rights that its chart gives it and no others.
+//! The operator as a process, with the permissions that its chart gives it and no others.
 
 use std::path::PathBuf;
 use std::process::Command;

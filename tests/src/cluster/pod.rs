@@ -1,4 +1,4 @@
-//! What a pod does, said by the test in the kubelet's, the scheduler's and the API server's own forms.
+//! The state of a pod, set by the test in the kubelet's, the scheduler's and the API server's own forms.
 
 use serde_json::{Value, json};
 

@@ -1,12 +1,13 @@
-//! Looks at an object all the time, and asks at every look what must be true at any moment.
+//! Looks at an object all the time, and checks at every look what must be true at any moment.
 //!
 //! - One pod of the object at a time that has not ended, and one Job.
 //! - Phase, conditions and generations agree, and kstatus says done only when everything is in Redis.
-//! - The status' checkpoint is never ahead of what lies in Redis without a gap: the status is read first, Redis after it.
+//! - The checkpoint in the status is never ahead of the entries in Redis up to the first gap: the status is read
+//!   first, Redis after it.
 //! - Nothing goes backwards within a run: neither progress, nor checkpoint, nor the end.
 //!
-//! A look that meets an API server or a Redis that is away asks nothing. What Redis has lost is stated by the test
-//! ([`Watch::loses`]): until the status knows of it, the checkpoint is held against nothing.
+//! If the API server or Redis cannot be reached, a look checks nothing. The test tells what Redis has lost
+//! ([`Watch::loses`]): until the status shows that loss, the checkpoint is not checked.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! The canonical bytes of a change, made again from the decoded one: re-sending is only harmless where the
+//! The canonical bytes of a change, made again from the decoded one: sending a change twice is only harmless if the
 //! bytes are the same each time.
 
 use super::decode::{Change, Decoded};

@@ -1,4 +1,4 @@
-//! From a member of the sorted set to a change, or to the reason why the entry is lost.
+//! Decodes a member of the sorted set to a change, or to the reason why the entry is lost.
 
 use super::json;
 use super::value::{Value, read_value};

@@ -1,4 +1,4 @@
-//! The replica's sessions: usually the same one, replaced when nobody expects it.
+//! The replica's sessions: usually the same one, replaced at unexpected times.
 
 use std::io;
 

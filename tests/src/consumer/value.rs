@@ -1,4 +1,4 @@
-//! One column value: what the consumer takes it for, and the SQL text it makes of it.
+//! One column value: the type that the consumer takes it for, and the SQL text that it makes of it.
 
 use super::gotime::{Timestamp, read_rfc3339};
 use super::json;

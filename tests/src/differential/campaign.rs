@@ -1,4 +1,4 @@
-//! Many scripts, by several threads; what is found is made small, and everything is counted.
+//! Runs many scripts in several threads, makes failing scripts smaller, and counts everything.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What one script came to.
+//! The result of one script.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A change stream: the states and errors of the bootstrap protocol, and nothing behind them.
+//! A change stream: the states and errors of the bootstrap protocol, and nothing else.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! Kubernetes' API server with its etcd: what is stored, validated and applied is the real thing. Alone, nobody acts on
-//! it; with the controllers, Jobs make pods, and what belongs to something that was deleted goes. There are no nodes.
+//! Kubernetes' API server with its etcd: storage, validation and server-side apply are real. Alone, it has no
+//! controllers; with them, Jobs create pods, and the dependents of deleted objects are deleted. There are no nodes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

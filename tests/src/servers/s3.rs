@@ -1,5 +1,5 @@
-//! S3 itself, as far as reading goes: signatures are checked, ranges and ETags are real. What it lacks of a real
-//! one (`If-Match` on reads) and what breaks in real ones is added in front of it.
+//! A real S3 server, as far as reading goes: signatures are checked, ranges and ETags are real. A feature that it
+//! lacks (`If-Match` on reads) and faults of real services are added in front of it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Tables that have their columns from elsewhere.
+//! Tables that take their columns from other tables or queries.
 
 use super::model::{Column, Kind, TEMP, Table};
 use super::types::{Class, one};

@@ -1,4 +1,5 @@
-//! What a script has made so far, as far as the grammar must know it to write statements that psql takes.
+//! The objects that a script has created so far, as far as the grammar needs them to write statements that psql
+//! accepts.
 
 use super::types::Class;
 

@@ -1,4 +1,4 @@
-//! Settings: where a name is looked for, how a literal is read, who one is.
+//! Settings: where a name is looked up, how a literal is read, who the user is.
 
 use super::model::default_path;
 use super::names::quote;
