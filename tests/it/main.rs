@@ -4,31 +4,45 @@
 #![allow(missing_docs, reason = "tests document themselves by their names")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
-mod change_stream;
-mod cli;
-mod consumer;
-mod crash;
-mod determinism;
-mod differential;
-mod faults;
-mod fidelity;
-mod forms;
+mod commands {
+    mod cli;
+    mod inspect;
+    mod ranges;
+    mod verify;
+}
+mod crash {
+    mod file;
+    mod made_again;
+    mod restart;
+}
+mod dump {
+    mod broken;
+    mod forms;
+    mod psql;
+    mod s3;
+    mod scripts;
+}
+mod faults {
+    mod look;
+    mod redis;
+}
 mod harness;
-mod input;
-mod inspect;
-mod kit;
-mod look;
 mod operator;
-mod packed;
-mod pipe;
-mod psql;
-mod ranges;
-mod restart;
-mod s3;
-mod scripts;
-mod select;
-mod servers;
-mod status;
-mod transforms;
-mod verify;
-mod versions;
+mod result {
+    mod determinism;
+    mod differential;
+    mod fidelity;
+    mod packed;
+    mod select;
+    mod versions;
+}
+mod services {
+    mod change_stream;
+    mod status;
+}
+mod transforms {
+    mod values;
+    pub(crate) use values::all_of;
+}
+
+use harness as kit;

@@ -26,6 +26,8 @@ mod position;
 mod report;
 mod sequences;
 mod size;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use decode::{Change, Ddl, Decoded, Dml, decode};

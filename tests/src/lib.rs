@@ -18,6 +18,9 @@
     reason = "support for tests: a failing helper is a failing test, and the panic says where"
 )]
 
+#[cfg(test)]
+extern crate self as pg_bootstrap_tests;
+
 pub mod binary;
 pub mod cluster;
 pub mod consumer;
@@ -33,4 +36,6 @@ pub mod proxy;
 pub mod resp;
 pub mod rng;
 pub mod servers;
+#[cfg(test)]
+mod tests;
 pub mod zset;

@@ -12,6 +12,8 @@ mod postgres;
 pub(crate) mod reaper;
 mod redis;
 mod s3;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use change_stream::{Stream, StreamState};
