@@ -1,4 +1,4 @@
-//! What the tests of bad input, faults and the command line have in common.
+//! Helpers that the tests share: small dumps, running the program, and checks of what it says.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use pg_bootstrap_tests::servers::RedisServer;
 use pg_bootstrap_tests::zset::{self, Snapshot};
 use tempfile::TempDir;
 
-/// Longer than anything takes that ends at all.
+/// Longer than any program takes that ends at all.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
-/// Part of every text cell, and of nothing else: must never be said.
+/// Part of every text cell, and of nothing else: no message may contain it.
 pub(crate) const CELL: &str = "Cell-4711-Value";
-/// The password of every server that has one: must never be said either.
+/// The password of every server that has one: no message may contain it either.
 pub(crate) const SECRET: &str = "s3cr3t-0f-R3dis";
 
 const HEAD: &str = "--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\n\nCREATE TABLE public.items (\n    id integer NOT NULL,\n    name text\n);\n\n";
@@ -27,13 +27,13 @@ pub(crate) fn dump_of(middle: &[u8]) -> Vec<u8> {
     [HEAD.as_bytes(), middle, TAIL.as_bytes()].concat()
 }
 
-/// A dump with so many rows.
+/// A dump with this many rows.
 pub(crate) fn dump(rows: usize) -> Vec<u8> {
     let rows: String = (1..=rows).map(|row| format!("{row}\t{CELL} {row}\n")).collect();
     dump_of(format!("{COPY}{rows}\\.\n\n\n").as_bytes())
 }
 
-/// Changes of [`dump`].
+/// How many changes [`dump`] makes.
 pub(crate) fn changes(rows: usize) -> u64 {
     rows as u64 + 2
 }
@@ -57,12 +57,12 @@ impl Input {
     }
 }
 
-/// The program with a dump and a Redis.
+/// A load of a dump into a Redis.
 pub(crate) fn runner(redis: &RedisServer, dump: &Path) -> Runner {
     at(&redis.url(), dump)
 }
 
-/// The same by URL.
+/// The same, with the URL of Redis.
 pub(crate) fn at(url: &str, dump: &Path) -> Runner {
     Runner::new().arg("--dump-file").arg(dump).args(["--kv-url", url, "--snapshot-lsn", SNAPSHOT_LSN])
 }
@@ -71,14 +71,14 @@ pub(crate) fn snapshot(redis: &RedisServer) -> Snapshot {
     Snapshot::take(&mut redis.client()).unwrap()
 }
 
-/// What a run writes that nothing disturbs.
+/// The set that an undisturbed load writes.
 pub(crate) fn undisturbed(dump: &[u8]) -> Snapshot {
     let (redis, input) = (RedisServer::start(), Input::of(dump));
     runner(&redis, &input.file).run(LIMIT).expect_code(0);
     snapshot(&redis)
 }
 
-/// Checks code and message, and that no secret and no cell was said.
+/// Checks the exit code and the message, and that no secret and no cell is in the output.
 #[track_caller]
 pub(crate) fn expect(finished: Finished, code: i32, said: &[&str]) -> Finished {
     let finished = finished.expect_code(code);
@@ -98,7 +98,7 @@ pub(crate) fn expect_discreet(finished: &Finished) {
     }
 }
 
-/// Nothing in the set, and nobody registered.
+/// Checks that the set is empty, and that no run is registered.
 #[track_caller]
 pub(crate) fn expect_untouched(redis: &RedisServer) {
     assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "0");
@@ -106,14 +106,15 @@ pub(crate) fn expect_untouched(redis: &RedisServer) {
     assert!(runs.lines().all(|run| run == "#generation"), "registered: {runs}");
 }
 
-/// Nothing of a text is in these bytes: neither itself nor its base64, its hexadecimal or its JSON escapes.
+/// Checks that these bytes do not contain a text, in any of these forms: as it is, in base64, in hexadecimal, with JSON
+/// escapes.
 #[track_caller]
 pub(crate) fn expect_hidden(what: &str, bytes: &[u8], original: &str) {
     use base64::Engine as _;
     let hex: String = original.bytes().map(|byte| format!("{byte:02x}")).collect();
     let escaped: String = original.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
     let finds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
-    // Base64 of it at each of the three offsets, without what neighbours shape.
+    // Base64 of it at each of the three offsets, without the characters that depend on its neighbours.
     let base64 = (0..3).map(|offset| {
         let text = [&vec![b' '; offset], original.as_bytes()].concat();
         base64::engine::general_purpose::STANDARD.encode(text)[4..12].to_owned()
@@ -132,7 +133,7 @@ pub(crate) fn expect_hidden(what: &str, bytes: &[u8], original: &str) {
     }
 }
 
-/// What the program answers on its port.
+/// The program's answer to a GET on its port.
 pub(crate) fn get(port: u16, path: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();

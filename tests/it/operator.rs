@@ -20,7 +20,7 @@ use pg_bootstrap_tests::cluster::{Kubelet, Namespace, replica_bootstrap};
 use pg_bootstrap_tests::servers::RedisServer;
 use serde_json::{Value, json};
 
-use crate::kit::Input;
+use crate::harness::Input;
 
 /// An object that waits for no other: its Redis is its own, and is not there.
 fn alone(name: &str) -> Value {

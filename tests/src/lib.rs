@@ -18,9 +18,6 @@
     reason = "support for tests: a failing helper is a failing test, and the panic says where"
 )]
 
-#[cfg(test)]
-extern crate self as pg_bootstrap_tests;
-
 pub mod binary;
 pub mod cluster;
 pub mod consumer;

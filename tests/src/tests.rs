@@ -1,15 +1,15 @@
-//! The other tools: proxy, snapshots of the set, running a program.
+//! Tests of the tools: the proxy, snapshots of the set, running a program.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pg_bootstrap_tests::binary::Runner;
-use pg_bootstrap_tests::consumer::RedisEntries;
-use pg_bootstrap_tests::fixtures::Packing;
-use pg_bootstrap_tests::proxy::{Direction, Proxy};
-use pg_bootstrap_tests::resp::{RedisClient, Reply};
-use pg_bootstrap_tests::servers::RedisServer;
-use pg_bootstrap_tests::zset::{Difference, Snapshot, diff};
+use crate::binary::Runner;
+use crate::consumer::RedisEntries;
+use crate::fixtures::Packing;
+use crate::proxy::{Direction, Proxy};
+use crate::resp::{RedisClient, Reply};
+use crate::servers::RedisServer;
+use crate::zset::{Difference, Snapshot, diff};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -57,7 +57,7 @@ fn the_proxy_breaks_what_it_is_told_to() {
 
     proxy.hold(Direction::Down);
     let waiting = std::thread::spawn(move || client.command(&["INCR", "n"]));
-    assert!(pg_bootstrap_tests::servers::wait_until(SOON, || redis.cli(&["GET", "n"]) == "3"));
+    assert!(crate::servers::wait_until(SOON, || redis.cli(&["GET", "n"]) == "3"));
     std::thread::sleep(Duration::from_millis(50));
     assert!(!waiting.is_finished());
     proxy.release(Direction::Down);

@@ -10,7 +10,7 @@ use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 use pg_bootstrap_tests::zset::{KEY, Snapshot};
 use serde_json::Value;
 
-use crate::kit::{Input, LIMIT, dump, dump_of, expect, expect_discreet};
+use crate::harness::{Input, LIMIT, dump, dump_of, expect, expect_discreet};
 
 const PACKED: &[&str] = &["--rows", "packed"];
 

@@ -5,7 +5,7 @@ use pg_bootstrap_tests::servers::RedisServer;
 use pg_bootstrap_tests::zset::KEY;
 use serde_json::{Value, json};
 
-use crate::kit::{Input, LIMIT, changes, dump, expect, expect_untouched, runner, snapshot};
+use crate::harness::{Input, LIMIT, changes, dump, expect, expect_untouched, runner, snapshot};
 
 const ROWS: usize = 2500;
 

@@ -8,7 +8,7 @@ use pg_bootstrap_tests::servers::RedisServer;
 use pg_bootstrap_tests::zset::KEY;
 use pg_bootstrap_tests::{dumpgen, resp::RedisClient};
 
-use crate::kit::{CELL, Input, LIMIT, at, changes, dump, dump_of, expect, runner, snapshot};
+use crate::harness::{CELL, Input, LIMIT, at, changes, dump, dump_of, expect, runner, snapshot};
 
 const ROWS: usize = 2500;
 

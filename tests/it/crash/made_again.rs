@@ -7,7 +7,7 @@ use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::loads::Lab;
 use pg_bootstrap_tests::servers::{Database, PostgresServer};
 
-use crate::kit::{CELL, LIMIT, at, expect, snapshot, undisturbed};
+use crate::harness::{CELL, LIMIT, at, expect, snapshot, undisturbed};
 
 const RESUMED: &str = "continuing from the checkpoint";
 

@@ -9,7 +9,7 @@ use pg_bootstrap_tests::fidelity::{
 use pg_bootstrap_tests::fixtures::{self, Packing};
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
-use crate::kit::{self, CELL, COPY, Input, LIMIT, dump, dump_of, expect, runner};
+use crate::harness::{self, CELL, COPY, Input, LIMIT, dump, dump_of, expect, runner};
 
 const FORMS: [&[&str]; 2] = [&[], &["--rows", "packed"]];
 
@@ -157,11 +157,11 @@ fn variables_after_a_resume() {
     let (redis, input) = (RedisServer::start(), Input::of(&bytes));
     let said = ["psql's variable :v at byte ", "line 20018"];
     expect(runner(&redis, &input.file).run(LIMIT), 3, &said);
-    let loaded = kit::snapshot(&redis);
+    let loaded = harness::snapshot(&redis);
     assert!(loaded.count > 1_000, "{loaded:?}");
     // What was loaded is kept, and the same command goes on behind it.
     expect(runner(&redis, &input.file).run(LIMIT), 3, &said);
-    assert_eq!(kit::snapshot(&redis), loaded);
+    assert_eq!(harness::snapshot(&redis), loaded);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn gzip_twice_and_gzip_with_padding() {
     refused(&twice, &["compressed twice, the second time by gzip"]);
     let (redis, input) = (RedisServer::start(), Input::of(&[packed, vec![0; 10_240]].concat()));
     runner(&redis, &input.file).run(LIMIT).expect_code(0);
-    assert_eq!(kit::snapshot(&redis), kit::undisturbed(&dump(300)));
+    assert_eq!(harness::snapshot(&redis), harness::undisturbed(&dump(300)));
 }
 
 #[test]
@@ -293,9 +293,9 @@ fn a_dump_of_roles_alone() {
 fn another_dump_under_the_id_of_a_run_that_is_done() {
     let (redis, input) = (RedisServer::start(), Input::of(&dump(3)));
     runner(&redis, &input.file).run(LIMIT).expect_code(0);
-    let loaded = kit::snapshot(&redis);
+    let loaded = harness::snapshot(&redis);
     std::fs::write(&input.file, dump(4)).unwrap();
     let said = ["this run is done, and it loaded another dump", "another --run-id"];
     expect(runner(&redis, &input.file).run(LIMIT), 5, &said);
-    assert_eq!(kit::snapshot(&redis), loaded);
+    assert_eq!(harness::snapshot(&redis), loaded);
 }

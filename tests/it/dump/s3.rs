@@ -10,7 +10,7 @@ use pg_bootstrap_tests::loads::{Lab, expect_refused};
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
 use pg_bootstrap_tests::servers::{ACCESS_KEY, RedisServer, S3Server, SECRET_KEY, wait_until};
 
-use crate::kit::{LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed};
+use crate::harness::{LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed};
 
 /// Large enough for several ranges: they begin at 256 KiB and double.
 const ROWS: usize = 100_000;
@@ -185,8 +185,8 @@ fn an_object_that_is_replaced_midway() {
     expect(run().run(LIMIT), 0, &[]);
     server.put("dumps", "shop.sql", &old[..old.len() - 1]);
     expect(run().run(LIMIT), 5, &["it had", "bytes, now it has"]);
-    let file = crate::kit::Input::of(&old);
-    expect(crate::kit::runner(&redis, &file.file).run(LIMIT), 5, &["it was an object, now it is a file"]);
+    let file = crate::harness::Input::of(&old);
+    expect(crate::harness::runner(&redis, &file.file).run(LIMIT), 5, &["it was an object, now it is a file"]);
 }
 
 /// It goes on at the checkpoint's offset, and what lies before is not read.

@@ -9,7 +9,7 @@ use pg_bootstrap_tests::dumpdiff::RowOrder;
 use pg_bootstrap_tests::fidelity::{Reference, SNAPSHOT_LSN, Source, compare, replicate, strict_options};
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
-use crate::kit::LIMIT;
+use crate::harness::LIMIT;
 
 mod rows;
 

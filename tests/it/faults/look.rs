@@ -7,7 +7,7 @@ use pg_bootstrap_tests::binary::{Finished, Runner};
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::servers::{RedisServer, Stream};
 
-use crate::kit::{CELL, Input, LIMIT, dump, expect, expect_untouched, runner, snapshot};
+use crate::harness::{CELL, Input, LIMIT, dump, expect, expect_untouched, runner, snapshot};
 
 const REGISTRY: &str = "{kasho:changes}:bootstrap:ranges";
 const RUN: &str = "{kasho:changes}:bootstrap:run:default";

@@ -8,7 +8,7 @@ use pg_bootstrap_tests::servers::RedisServer;
 use serde_json::{Value, json};
 
 use super::{alone, at_once, job, provide, slow, wait};
-use crate::kit::{dump, snapshot, undisturbed};
+use crate::harness::{dump, snapshot, undisturbed};
 
 #[test]
 fn a_run_does_not_notice_that_the_operator_is_replaced() {

@@ -6,7 +6,7 @@ use pg_bootstrap_tests::servers::{RedisOptions, RedisServer};
 use serde_json::{Value, json};
 
 use super::{edit, job, provide, slow, wait, with};
-use crate::kit::{
+use crate::harness::{
     CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_hidden, runner, snapshot, undisturbed,
 };
 use crate::transforms::all_of;

@@ -7,7 +7,7 @@ use pg_bootstrap_tests::loads::{seeded, times};
 use pg_bootstrap_tests::rng::Rng;
 use pg_bootstrap_tests::servers::{Database, PostgresServer, RedisServer};
 
-use crate::kit::{Input, LIMIT, expect, expect_discreet, runner};
+use crate::harness::{Input, LIMIT, expect, expect_discreet, runner};
 
 const PACKED: &[&str] = &["--rows", "packed"];
 

@@ -10,7 +10,7 @@ use pg_bootstrap_tests::fidelity::{
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 use pg_bootstrap_tests::zset;
 
-use crate::kit::{CELL, Input, LIMIT, expect, expect_untouched, runner};
+use crate::harness::{CELL, Input, LIMIT, expect, expect_untouched, runner};
 
 /// Whatever hangs on a table, in two schemas; but for statistics objects, which pg_dump 15 does not give with --table.
 const DATABASE: &str = r#"

@@ -5,7 +5,7 @@ use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::loads::Lab;
 use pg_bootstrap_tests::servers::{RedisServer, Stream, free_port};
 
-use crate::kit::{Input, LIMIT, changes, dump, expect, expect_untouched, runner, snapshot};
+use crate::harness::{Input, LIMIT, changes, dump, expect, expect_untouched, runner, snapshot};
 
 const LSN: &str = "16/B374D848";
 

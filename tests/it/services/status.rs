@@ -7,7 +7,7 @@ use pg_bootstrap_tests::loads::{Lab, sequence};
 use pg_bootstrap_tests::servers::{KubernetesServer, RedisServer, free_port, wait_until};
 use serde_json::{Value, json};
 
-use crate::kit::{CELL, Input, LIMIT, SECRET, changes, dump, expect, runner, snapshot};
+use crate::harness::{CELL, Input, LIMIT, SECRET, changes, dump, expect, runner, snapshot};
 
 const ROWS: usize = 30_000;
 

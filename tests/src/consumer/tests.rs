@@ -1,11 +1,11 @@
-//! Compares the reference consumer with observations of the real one, and tests each error that it must report.
+//! Tests of the reference consumer: its results are compared with those of the real one, and each error is provoked.
 
-use pg_bootstrap_tests::consumer::{
+use crate::consumer::{
     Consumer, Entry, Kind, Options, ReadAs, ReplicaRole, Report, SequenceSync, decode, encoded_len,
     read_position,
 };
-use pg_bootstrap_tests::servers::{Database, PostgresServer};
-use pg_bootstrap_tests::{consumer, fixtures};
+use crate::servers::{Database, PostgresServer};
+use crate::{consumer, fixtures};
 
 /// One entry at the right score, written canonically, from the text of `data`.
 fn entry(sequence: i64, kind: &str, data: &str) -> Entry {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use pg_bootstrap_tests::resp::RedisClient;
-use pg_bootstrap_tests::servers::{
+use crate::resp::RedisClient;
+use crate::servers::{
     Data, PostgresOptions, PostgresServer, RedisOptions, RedisServer, wait_until,
 };
 
@@ -53,7 +53,7 @@ fn redis_options_are_in_force() {
     let certificates = server.certificates().unwrap();
     assert!(ping(&certificates.ca));
     let other = tempfile::tempdir().unwrap();
-    assert!(!ping(&pg_bootstrap_tests::servers::Certificates::generate(other.path()).ca));
+    assert!(!ping(&crate::servers::Certificates::generate(other.path()).ca));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pg_bootstrap_tests::fidelity::{Reference, Source, compare, load, replicate, 
 use pg_bootstrap_tests::fixtures;
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
-use crate::kit::{LIMIT, expect, runner};
+use crate::harness::{LIMIT, expect, runner};
 
 const FORMS: [&[&str]; 2] = [&[], &["--rows", "packed"]];
 
@@ -45,7 +45,7 @@ fn same(name: &str) {
 /// What is refused, in both forms, with this code and message.
 #[track_caller]
 fn refused(bytes: &[u8], said: &[&str]) {
-    let input = crate::kit::Input::of(bytes);
+    let input = crate::harness::Input::of(bytes);
     for rows in FORMS {
         let redis = RedisServer::start();
         expect(runner(&redis, &input.file).args(rows).run(LIMIT), 3, said);
@@ -164,7 +164,7 @@ fn expressions_in_a_table_with_transforms() {
     std::fs::write(&config, "tables: {public.people: {email: FakeEmail}}\n").unwrap();
     let dump = "CREATE TABLE public.people (id integer, email text);\nINSERT INTO public.people VALUES (1, 'secret@one.example');\n\
         INSERT INTO public.people VALUES (2.0, 'secret@two.example'), (3, lower('SECRET@three.example'));\n";
-    let input = crate::kit::Input::of(dump.as_bytes());
+    let input = crate::harness::Input::of(dump.as_bytes());
     for rows in FORMS {
         let args = ["--transform-config", config.to_str().unwrap(), "--insecure-unkeyed"];
         let finished = runner(&redis, &input.file).args(args).args(rows).args(["--restart"]).run(LIMIT);
