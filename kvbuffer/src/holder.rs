@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Identifies a process among all that ever had its process id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct Process {
     /// The host's name.
     pub host: String,
     /// The process id, as the process sees it itself.
@@ -26,7 +26,7 @@ pub struct Identity {
     pub pid_namespace: Option<String>,
 }
 
-impl Identity {
+impl Process {
     /// This process.
     pub fn current() -> Self {
         let pid = std::process::id();
@@ -81,7 +81,7 @@ pub struct Holder {
     /// Its owner.
     pub owner: String,
     /// Its process.
-    pub process: Identity,
+    pub process: Process,
     /// How long its lease still lasts, in milliseconds.
     pub remaining_ms: u64,
 }

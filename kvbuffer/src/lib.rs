@@ -18,7 +18,7 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use kvbuffer::{Batch, Buffer, ConnectOptions, Identity, Keys, Ranges, Request, RowHead, ROW_TAIL, Writer};
+//! use kvbuffer::{Batch, Buffer, ConnectOptions, Process, Keys, Ranges, Request, RowHead, ROW_TAIL, Writer};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let options = ConnectOptions::new("redis://localhost:6379");
@@ -34,7 +34,7 @@
 //!     first: None,
 //!     gap: 1000,
 //!     lease: Duration::from_secs(60),
-//!     identity: Identity::current(),
+//!     process: Process::current(),
 //!     snapshot_lsn: None,
 //!     begin_with: None,
 //!     token: Request::new_token(),
@@ -116,7 +116,7 @@ pub use encode::{
     BOOTSTRAP_USER, ENCODER_REVISION, ROW_TAIL, RowHead, encode, encode_ddl, push_string, push_text,
 };
 pub use error::{Error, ErrorKind};
-pub use holder::{Holder, Identity};
+pub use holder::{Holder, Process};
 pub use position::{Lsn, ParsePositionError, Position, Score, Sequence};
 pub use ranges::{Acquired, Lease, Range, Ranges, Request, State};
 pub use timestamp::{Timestamp, looks_like as looks_like_timestamp};

@@ -327,7 +327,7 @@ fn holder(snapshot: &Snapshot, request: &Request) -> Option<Holder> {
         let lease = range.lease.as_ref()?;
         let ours = range.run == request.run && lease.token == request.token;
         let remaining_ms = lease.until_ms.saturating_sub(snapshot.now_ms());
-        if ours || remaining_ms == 0 || request.identity.knows_dead(&lease.holder) {
+        if ours || remaining_ms == 0 || request.process.knows_dead(&lease.holder) {
             return None;
         }
         let (run, owner) = (range.run.clone(), range.owner.clone());
@@ -350,7 +350,7 @@ fn granted(snapshot: &Snapshot, request: &Request, mut range: Range) -> Operatio
     range.lease = Some(Lease {
         token: request.token.clone(),
         until_ms: ends_at(snapshot, request.lease),
-        holder: request.identity.clone(),
+        holder: request.process.clone(),
     });
     Operation { run: request.run.clone(), range: Some(range), action: Action::Grant(request.token.clone()) }
 }

@@ -27,7 +27,7 @@ use crate::error::{Error, pause};
 use crate::events;
 use crate::queue::Answer;
 use apply::Made;
-use plan::{Observed, Step};
+use plan::{Observed, Obsolete, Step};
 use status::{Situation, Work};
 use validate::{Validated, has_ended, validate};
 
@@ -84,7 +84,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         return Ok(Action::await_change());
     }
     if has_ended(object) {
-        return settle(object, around).await;
+        return keep_ended(object, around).await;
     }
     let Some(object) = &welcome(object, around).await? else { return Ok(Action::await_change()) };
     let valid = match validate(object) {
@@ -102,7 +102,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
     match step {
-        Step::Replace(own) => one.replace(&observed, own).await,
+        Step::Replace(obsolete) => one.replace(&observed, obsolete).await,
         Step::AwaitStray => {
             let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
             let text = format!(
@@ -141,8 +141,8 @@ impl One<'_> {
     }
 
     /// Deletes the Jobs that must go first. A watch shows when they are gone.
-    async fn replace(&self, observed: &Observed, own: bool) -> Result<Action, Error> {
-        let own = observed.job.iter().filter(|_| own);
+    async fn replace(&self, observed: &Observed, obsolete: Obsolete) -> Result<Action, Error> {
+        let own = observed.job.iter().filter(|_| obsolete == Obsolete::Own);
         let jobs: Vec<&Job> = observed.earlier.iter().chain(own).collect();
         for job in &jobs {
             if apply::delete_job(&self.around.context.client, job, true).await? {
@@ -325,11 +325,11 @@ async fn welcome(
 }
 
 /// A run that has ended stays, and its Job is deleted when its time has come.
-async fn settle(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
+async fn keep_ended(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
     if let Some(uid) = &object.metadata.uid {
         around.context.return_place(uid);
     }
-    report(object, around, &Situation::Settled).await?;
+    report(object, around, &Situation::Ended).await?;
     if status::has_other_data(object) {
         publish(object, around, vec![events::other_data(status::other_data_text(object))]).await;
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
-use crate::load::config::{Config, Target};
+use crate::load::config::{Config, Destination};
 use crate::load::progress::Progress;
 use crate::show::status::report::Reporter;
 use crate::show::summary::{self, Ending};
@@ -73,7 +73,7 @@ pub async fn run(cli: Cli) -> u8 {
 }
 
 async fn load(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let (config, status) = (config::load(args)?, config::status(args)?);
     let (progress, shown) = show_progress(args).await?;
     if config.shape.rows == RowForm::Packed {
@@ -93,7 +93,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
 }
 
 async fn verify(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
     let result = verified(&config, &progress, &stop).await;
@@ -112,7 +112,7 @@ async fn verified(config: &Config, progress: &Progress, stop: &Stop) -> Result<v
 }
 
 async fn inspect(args: &InspectArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let config = inspect::config(&args.load)?;
     let (progress, shown) = show_progress(&args.load).await?;
     let result = inspected(&config, &progress, &stop).await;
@@ -137,7 +137,7 @@ async fn inspected(
 }
 
 async fn transform(command: &TransformCommand) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let config = inspect::config(command.load())?;
     let text = match command {
         TransformCommand::Check(_) => transform::check(&config, &stop).await?,
@@ -199,12 +199,12 @@ async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error>
 /// Runs the load, and writes its state to Kubernetes if the options say so.
 async fn reported(
     config: &Config,
-    status: Option<status::Target>,
+    status: Option<status::StatusObject>,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let ttl = match &config.target {
-        Target::Redis(target) => Some(target.ttl),
+        Destination::Redis(target) => Some(target.ttl),
         _ => None,
     };
     let reporter = match status {
@@ -238,12 +238,12 @@ async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
 
 /// Prints to standard output, unless the changes go there. With the JSON log, standard error must contain only JSON.
 fn show_summary(config: &Config, format: LogFormat, text: &str) {
-    if matches!((&config.target, format), (Target::Stdout, LogFormat::Json)) {
+    if matches!((&config.target, format), (Destination::Stdout, LogFormat::Json)) {
         return tracing::info!("{text}");
     }
     // If the reader has closed the pipe, the text is lost; nothing else depends on it.
     let _ = match config.target {
-        Target::Stdout => std::io::stderr().write_all(text.as_bytes()),
+        Destination::Stdout => std::io::stderr().write_all(text.as_bytes()),
         _ => std::io::stdout().write_all(text.as_bytes()),
     };
 }

@@ -248,7 +248,7 @@ async fn errors() -> Vec<Error> {
         Error::Full { waited: 1 },
         Error::ChangeStreamState("x".into()),
         Error::ChangeStreamAway { action: "x", address: "x".into(), waited: 1, why: "x".into() },
-        Error::Panic("x".into()),
+        Error::Internal("x".into()),
         Error::ReaderGone,
         Error::Stopped(Signal::Interrupt),
         Error::Stopped(Signal::Terminate),

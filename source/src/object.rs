@@ -1,7 +1,7 @@
 //! A dump in S3: one version of one object, read in ranges.
 //!
 //! ```text
-//! scan thread: Reader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
+//! scan thread: ObjectReader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
 //!                  ◀──── whole ranges, two ahead ◀──┘
 //! ```
 //!
@@ -121,7 +121,7 @@ struct Order {
 ///
 /// # Errors
 /// [`Failure`], after retries for as long as [`Access`] allows.
-pub fn open(object: &Object) -> Result<(Reader, Identity), Failure> {
+pub fn open(object: &Object) -> Result<(ObjectReader, Identity), Failure> {
     let (orders, taken) = mpsc::unbounded_channel();
     let (tell, told) = oneshot::channel();
     let fetching = object.clone();
@@ -135,12 +135,12 @@ pub fn open(object: &Object) -> Result<(Reader, Identity), Failure> {
         .map_err(|error| Failure::internal(&error))?;
     let version = told.blocking_recv().map_err(|error| Failure::internal(&error))??;
     let identity = Identity::Object { uri: object.uri(), size: version.size, etag: version.etag.clone() };
-    let reader = Reader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
+    let reader = ObjectReader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
     Ok((reader, identity))
 }
 
 /// The object's bytes, one after the other. Dropping it ends its thread.
-pub struct Reader {
+pub struct ObjectReader {
     size: u64,
     orders: mpsc::UnboundedSender<Order>,
     /// The current order; `None` before the first read and after a jump.
@@ -151,7 +151,7 @@ pub struct Reader {
     offset: u64,
 }
 
-impl Reader {
+impl ObjectReader {
     /// Continues at `offset`.
     pub fn seek(&mut self, offset: u64) {
         let within = offset.checked_sub(self.offset).and_then(|at| usize::try_from(at).ok());
@@ -188,7 +188,7 @@ impl Reader {
     }
 }
 
-impl Read for Reader {
+impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.range.len() {
             self.next_range()?;

@@ -76,10 +76,10 @@ impl Seekable {
 
 /// An object's reader, shared by the decompressor and the code that jumps: both are on the same thread.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<object::Reader>>);
+struct Shared(Arc<Mutex<object::ObjectReader>>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, object::Reader> {
+    fn lock(&self) -> MutexGuard<'_, object::ObjectReader> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,7 +104,7 @@ impl Source {
         Ok(Self { watched: Some(watched), ..source })
     }
 
-    pub(crate) fn object(reader: object::Reader, identity: Identity) -> Self {
+    pub(crate) fn object(reader: object::ObjectReader, identity: Identity) -> Self {
         let shared = Shared(Arc::new(Mutex::new(reader)));
         Self::rereadable(Box::new(shared.clone()), Seekable::Object(shared), identity)
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::request::Request;
-use crate::holder::Identity;
+use crate::holder::Process;
 use crate::position::{Lsn, Sequence};
 
 /// The version of an entry's form.
@@ -92,7 +92,7 @@ pub struct Lease {
     pub until_ms: u64,
     /// The process that holds it.
     #[serde(flatten)]
-    pub holder: Identity,
+    pub holder: Process,
 }
 
 mod lsn {

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
-use crate::holder::Identity;
+use crate::holder::Process;
 use crate::position::{Lsn, Sequence};
 
 /// A run's request for a lease.
@@ -24,7 +24,7 @@ pub struct Request {
     /// How long the lease lasts if it is not renewed.
     pub lease: Duration,
     /// The process that asks.
-    pub identity: Identity,
+    pub process: Process,
     /// The snapshot's position, if known.
     pub snapshot_lsn: Option<Lsn>,
     /// A token to record with the run's beginning, if any (see [`Range::begun_with`](super::Range::begun_with)).

@@ -122,7 +122,7 @@ impl<T> Writer<T> {
     /// Cancel safe: dropping the future loses nothing.
     pub async fn ready(&mut self) {
         while self.flying.len() >= self.limit && !self.stopped {
-            self.settle().await;
+            self.record_oldest().await;
         }
     }
 
@@ -178,7 +178,7 @@ impl<T> Writer<T> {
             if self.flying.is_empty() {
                 return None;
             }
-            self.settle().await;
+            self.record_oldest().await;
         }
     }
 
@@ -268,7 +268,7 @@ impl<T> Writer<T> {
     }
 
     /// Waits for the oldest batch and records its result. The batch stays in front while it is waited for.
-    async fn settle(&mut self) {
+    async fn record_oldest(&mut self) {
         let Some(front) = self.flying.front_mut() else { return };
         let reply = (&mut front.reply).await;
         let Some(Flight { sent, .. }) = self.flying.pop_front() else { return };

@@ -22,8 +22,8 @@ pub struct Observed {
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// These Jobs must be deleted first: [`Observed::earlier`], and also the run's own if this is true.
-    Replace(bool),
+    /// These Jobs must be deleted first.
+    Replace(Obsolete),
     /// A pod is running without a Job of ours: only wait.
     AwaitStray,
     /// Create the Job, when the queue allows it.
@@ -38,11 +38,20 @@ pub enum Step {
     Watch,
 }
 
+/// The Jobs that must be deleted before the run can continue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obsolete {
+    /// Those of earlier runs: [`Observed::earlier`].
+    Earlier,
+    /// The run's own Job as well.
+    Own,
+}
+
 /// The next step of a run that has not ended.
 #[must_use]
 pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     if !observed.earlier.is_empty() {
-        return Step::Replace(false);
+        return Step::Replace(Obsolete::Earlier);
     }
     if stray(observed).is_some() {
         return Step::AwaitStray;
@@ -51,14 +60,14 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
         return if object.spec.suspend { Step::Hold } else { Step::Create };
     };
     if job.metadata.deletion_timestamp.is_some() {
-        return Step::Replace(true);
+        return Step::Replace(Obsolete::Own);
     }
     match (outcome(job).is_some(), is_suspended(job), object.spec.suspend) {
         (true, _, _) | (false, false, false) => Step::Watch,
         (false, false, true) => Step::Suspend,
         (false, true, true) => Step::Hold,
         // A Job's template cannot be changed, but a suspended Job can be replaced without loss.
-        (false, true, false) if differs(job, wanted) => Step::Replace(true),
+        (false, true, false) if differs(job, wanted) => Step::Replace(Obsolete::Own),
         (false, true, false) => Step::Resume,
     }
 }
@@ -67,9 +76,9 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
 #[must_use]
 pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
     match step {
-        Step::Create | Step::Resume | Step::Replace(true) => true,
+        Step::Create | Step::Resume | Step::Replace(Obsolete::Own) => true,
         Step::Watch => observed.job.as_ref().is_some_and(|job| outcome(job).is_some()),
-        Step::Replace(false) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
+        Step::Replace(Obsolete::Earlier) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
     }
 }
 
@@ -168,11 +177,11 @@ mod tests {
     #[test]
     fn one_runner_at_a_time() {
         let observed = Observed { earlier: vec![stored_job(&object(), json!({}))], ..Observed::default() };
-        assert_eq!(step(&object(), &observed), Step::Replace(false));
-        assert_eq!(step(&held(), &observed), Step::Replace(false));
+        assert_eq!(step(&object(), &observed), Step::Replace(Obsolete::Earlier));
+        assert_eq!(step(&held(), &observed), Step::Replace(Obsolete::Earlier));
         let mut going = with_job(json!({}), false);
         going.job.as_mut().unwrap().metadata.deletion_timestamp = Some(at(0));
-        assert_eq!(step(&object(), &going), Step::Replace(true));
+        assert_eq!(step(&object(), &going), Step::Replace(Obsolete::Own));
         let stray = Observed { pods: vec![pod("p", json!({"phase": "Running"}))], ..Observed::default() };
         assert_eq!(step(&object(), &stray), Step::AwaitStray);
         let ended = Observed { pods: vec![pod("p", json!({"phase": "Failed"}))], ..Observed::default() };
@@ -183,7 +192,7 @@ mod tests {
     fn a_changed_spec_replaces_a_job_that_stands_still_and_no_other() {
         let mut changed = object();
         changed.spec.max_rate = Some(7);
-        assert_eq!(step(&changed, &with_job(json!({}), true)), Step::Replace(true));
+        assert_eq!(step(&changed, &with_job(json!({}), true)), Step::Replace(Obsolete::Own));
         assert_eq!(step(&changed, &with_job(json!({"active": 1}), false)), Step::Watch);
     }
 

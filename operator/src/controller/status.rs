@@ -32,7 +32,7 @@ pub enum Situation<'a> {
     /// The Job exists.
     Working(Work<'a>),
     /// The run has ended before: the status stays unchanged.
-    Settled,
+    Ended,
 }
 
 /// A Job and the objects that belong to it.
@@ -61,7 +61,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     let old = of_operator(object);
     let mut status = carry_over(object, &old);
     let said = match situation {
-        Situation::Settled => return settle(object, old),
+        Situation::Ended => return keep_end(object, old),
         Situation::Working(work) => working(&mut status, work, waits(object), now),
         Situation::Held(job) => {
             if let Some(job) = job {
@@ -162,7 +162,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
 
 /// An end stays as it is. Only the observed generation is updated, unless the spec names something else: it is not
 /// the end of that.
-fn settle(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
+fn keep_end(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
     if has_other_data(object) {
         return old;
     }

@@ -18,7 +18,7 @@ pub async fn aside<T: Send + 'static>(
     let flag = Arc::clone(&stopped);
     let working = tokio::task::spawn_blocking(move || work(&flag));
     tokio::select! {
-        done = working => done.unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+        done = working => done.unwrap_or_else(|error| Err(Error::Internal(error.to_string()))),
         signal = stop.wait() => {
             stopped.store(true, Ordering::Relaxed);
             Err(Error::Stopped(signal))

@@ -102,7 +102,7 @@ pub enum Error {
     Stopped(Signal),
     /// An error in this program, such as a thread that panicked.
     #[error("internal error: {0}")]
-    Panic(String),
+    Internal(String),
 }
 
 /// A signal that ends a run.
@@ -165,7 +165,7 @@ impl Error {
             Self::Busy(_) | Self::Lost(_) => 11,
             Self::Full { .. } => 12,
             Self::ChangeStreamAway { .. } => 13,
-            Self::Panic(_) => 101,
+            Self::Internal(_) => 101,
             // The code that a shell reports for a program that SIGPIPE has ended.
             Self::ReaderGone => 141,
             Self::Stopped(Signal::Interrupt) => 130,

@@ -8,7 +8,7 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
 use crate::commands::transform;
-use crate::load::config::{Config, Rejects, Resume, Target};
+use crate::load::config::{Config, Rejects, Resume, Destination};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
@@ -165,9 +165,9 @@ fn usage(message: impl Into<String>) -> Error {
     Error::Usage(message.into())
 }
 
-fn target(args: &LoadArgs) -> Result<Target, Error> {
+fn target(args: &LoadArgs) -> Result<Destination, Error> {
     if args.dry_run {
-        return Ok(Target::Nowhere);
+        return Ok(Destination::Nowhere);
     }
     match args.output.as_deref() {
         Some("-") if args.checkpoint.is_some() || args.resume_from.is_some() => {
@@ -175,8 +175,8 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
                 "--output - cannot be resumed: --checkpoint and --resume-from need --output FILE or Redis",
             ));
         }
-        Some("-") => return Ok(Target::Stdout),
-        Some(path) => return Ok(Target::File(path.into())),
+        Some("-") => return Ok(Destination::Stdout),
+        Some(path) => return Ok(Destination::File(path.into())),
         None => {}
     }
     if args.kv.kv_url.is_none() {
@@ -187,7 +187,7 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
     let (mut connect, keys) = connection(&args.kv)?;
     let retry = duration("--retry-timeout", &args.retry_timeout)?;
     connect.connect_timeout = connect.connect_timeout.min(retry);
-    Ok(Target::Redis(Box::new(RedisTarget {
+    Ok(Destination::Redis(Box::new(RedisTarget {
         connect,
         keys,
         ttl: ttl(&args.ttl)?,

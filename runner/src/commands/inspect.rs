@@ -75,7 +75,7 @@ pub async fn inspect(
 ) -> Result<(Report, Option<Error>), Error> {
     let location = config.location.clone();
     let opened = tokio::task::spawn_blocking(move || format(&location)).await;
-    let format = opened.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    let format = opened.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     progress.begin(None, 0, format.size);
     let task = Task {
         location: config.location.clone(),
@@ -86,7 +86,7 @@ pub async fn inspect(
         workers: config.workers,
     };
     let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
     let report = Report::new(format, config.shape.rows);
     let mut counts =
         Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
@@ -98,7 +98,7 @@ pub async fn inspect(
         return Ok((counts.finish(), None));
     }
     let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     let failed = counted.err();
     counts.report.error = failed.as_ref().map(|failed| error::chain(failed));
     if let Some(transforms) = &config.shape.transforms {
@@ -160,7 +160,7 @@ impl Counts<'_> {
                     return Ok(());
                 }
                 Some(item) => self.item(item, pipeline).await?,
-                None => return Err(Error::Panic("the thread that reads the dump ended without a result".to_owned())),
+                None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
             }
         }
     }
@@ -176,7 +176,7 @@ impl Counts<'_> {
             Item::Rows { rows, count, table, block, before, share, .. } => {
                 self.moved(&before);
                 let converted =
-                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
                 self.rows((&table, &block), count, &converted);
                 self.before = Some((table, before.scan.offset));
                 pipeline.recycle(converted.rendered);

@@ -17,7 +17,7 @@ use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::change_stream::Begun;
 use crate::load::checkpoint::{Checkpoint, file};
-use crate::load::config::{Config, Target};
+use crate::load::config::{Config, Destination};
 use crate::load::loader::Loader;
 use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
@@ -26,7 +26,7 @@ use crate::load::sink::Sink;
 use crate::load::sink::file::FileSink;
 use crate::load::sink::null::NullSink;
 use crate::load::sink::redis::RedisSink;
-use crate::load::sink::redis::session::{Run, Session};
+use crate::load::sink::redis::session::{Attempt, Run, Session};
 use crate::read::pipeline::Pipeline;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
@@ -62,16 +62,16 @@ pub async fn load(
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let file = resume_file(config, stop).await?;
-    let mut lost = false;
+    let mut which = Attempt::First;
     for _ in 0..REWINDS {
-        let before = Before { file: file.as_ref(), begun, lost };
+        let before = Before { file: file.as_ref(), begun, attempt: which };
         match attempt(config, &before, progress, stop).await {
             Err(Error::Lost(what)) if config.location.is_rereadable() => {
                 tracing::warn!(
                     "Redis lost data that it had acknowledged ({what}); continuing from what it still has"
                 );
                 progress.retried();
-                lost = true;
+                which = Attempt::AfterLoss;
             }
             Err(Error::Lost(what)) => {
                 clear(config, progress, stop).await;
@@ -88,8 +88,8 @@ pub async fn load(
 /// Deletes the batches that were in flight when Redis lost the data before them, so that the next call finds the
 /// range free.
 async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
-    let Target::Redis(target) = &config.target else { return };
-    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, progress, stop };
+    let Destination::Redis(target) = &config.target else { return };
+    let run = Run { config, target, source: None, file: None, attempt: Attempt::AfterLoss, stream: None, progress, stop };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
@@ -130,8 +130,8 @@ struct Before<'a> {
     file: Option<&'a Checkpoint>,
     /// The state of the change stream.
     begun: Option<Begun>,
-    /// Redis lost the data that the previous attempt had written.
-    lost: bool,
+    /// Whether Redis lost the data that the previous attempt had written.
+    attempt: Attempt,
 }
 
 async fn attempt(
@@ -146,16 +146,15 @@ async fn attempt(
         RejectFile::check(path, &owner)?;
     }
     let mut beginning = match &config.target {
-        Target::Redis(target) => {
-            let streaming = before.begun == Some(Begun::Streaming);
-            let Before { file, lost, .. } = *before;
+        Destination::Redis(target) => {
+            let Before { file, attempt, begun: stream } = *before;
             let run =
-                Run { config, target, source: identity.as_ref(), file, lost, streaming, progress, stop };
+                Run { config, target, source: identity.as_ref(), file, attempt, stream, progress, stop };
             redis(&run, progress).await?
         }
-        Target::File(path) => output(config, path.clone(), identity.as_ref())?,
-        Target::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
-        Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
+        Destination::File(path) => output(config, path.clone(), identity.as_ref())?,
+        Destination::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
+        Destination::Nowhere => alone(config, Sink::Null(NullSink::default())),
     };
     let first = beginning.first;
     let size = identity.as_ref().and_then(Identity::size);
@@ -178,9 +177,9 @@ async fn attempt(
 /// The dump and configuration whose lines the reject file may contain.
 fn owner(config: &Config, source: Option<&Identity>) -> Owner {
     let target = match &config.target {
-        Target::Redis(target) => format!("{} {}", target.keys.set(), target.run),
-        Target::File(path) => path.display().to_string(),
-        Target::Stdout | Target::Nowhere => String::new(),
+        Destination::Redis(target) => format!("{} {}", target.keys.set(), target.run),
+        Destination::File(path) => path.display().to_string(),
+        Destination::Stdout | Destination::Nowhere => String::new(),
     };
     Owner::new(source, &target, &config.shape.parts())
 }
@@ -281,7 +280,7 @@ async fn drive(
     let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
     let rejects = config.rejects.file.as_ref().map(open).transpose()?;
     let first = task.first;
-    let pipeline = Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+    let pipeline = Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
     let ended = match (&result, stop.requested()) {
@@ -292,7 +291,7 @@ async fn drive(
         }
         _ => tokio::task::spawn_blocking(|| pipeline.join())
             .await
-            .unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+            .unwrap_or_else(|error| Err(Error::Internal(error.to_string()))),
     };
     ended?;
     result

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use kvbuffer::{Buffer, ErrorKind, Identity, Position, Range, Ranges, Request, Sequence, State};
+use kvbuffer::{Buffer, ErrorKind, Process, Position, Range, Ranges, Request, Sequence, State};
 use serde::Serialize;
 
 use crate::base::error::Error;
@@ -95,7 +95,7 @@ async fn line(buffer: &Buffer, ranges: &Ranges, range: Range, now_ms: u64) -> Re
         Some(last) => buffer.count(range.first.score()..=last.score()).await?,
         None => 0,
     };
-    let alive = range.lease.as_ref().filter(|lease| !Identity::current().knows_dead(&lease.holder));
+    let alive = range.lease.as_ref().filter(|lease| !Process::current().knows_dead(&lease.holder));
     let lease = alive.and_then(|lease| {
         let remaining_ms = lease.until_ms.checked_sub(now_ms).filter(|remaining| *remaining > 0)?;
         Some(Held { host: lease.holder.host.clone(), pid: lease.holder.pid, remaining_ms })
@@ -170,7 +170,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
         first: Some(range.first),
         gap: 0,
         lease: LEASE,
-        identity: Identity::current(),
+        process: Process::current(),
         snapshot_lsn: range.snapshot_lsn,
         begin_with: None,
         token: Request::new_token(),

@@ -25,10 +25,10 @@ use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
 use crate::commands::config;
 use crate::load::checkpoint::differences;
-use crate::load::config::{Config, Target};
+use crate::load::config::{Config, Destination};
 use crate::load::progress::Progress;
 use crate::load::reject::{first_fatal, row_error};
-use crate::load::sink::redis::session::Run;
+use crate::load::sink::redis::session::{Attempt, Run};
 use crate::load::sink::target::RedisTarget;
 use crate::read::item::{Converted, Item};
 use crate::read::pipeline::Pipeline;
@@ -81,14 +81,23 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
 /// [`Error`] if they cannot be compared. Differences are in the report.
 pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result<Report, Error> {
     let target = redis(config)?;
-    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
+    let run = Run {
+        config,
+        target,
+        source: None,
+        file: None,
+        attempt: Attempt::First,
+        stream: None,
+        progress,
+        stop,
+    };
     let (buffer, all) = ranges(&run).await?;
     let range = finished(&all, target)?;
     same_configuration(range, config)?;
     let end = before_next_run(&all, range);
     let location = config.location.clone();
     let identity = tokio::task::spawn_blocking(move || location.identity()).await;
-    let identity = identity.map_err(|error| Error::Panic(error.to_string()))??;
+    let identity = identity.map_err(|error| Error::Internal(error.to_string()))??;
     let size = identity.as_ref().and_then(Identity::size);
     progress.begin(None, 0, size);
     let task = Task {
@@ -100,9 +109,9 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
         workers: config.workers,
     };
     let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
-    let reader = Reader { run: &run, buffer };
-    let mut walk = Walk { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
+        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let reader = SetReader { run: &run, buffer };
+    let mut walk = DumpReading { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
     let compared = walk.compare(&reader, &mut pipeline, range, end).await;
     if stop.requested().is_some() {
         // The scan thread may be blocked in a read; the process ends anyway.
@@ -110,7 +119,7 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
         return compared;
     }
     let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     compared
 }
 
@@ -157,7 +166,16 @@ fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
 /// [`Error`] if the run is not found, is not complete, or was loaded with transforms that were not given.
 pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Result<Config, Error> {
     let target = redis(config)?;
-    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
+    let run = Run {
+        config,
+        target,
+        source: None,
+        file: None,
+        attempt: Attempt::First,
+        stream: None,
+        progress,
+        stop,
+    };
     let (_, all) = ranges(&run).await?;
     let parts = registered_parts(finished(&all, target)?);
     if parts.contains_key("--transform-config") && config.shape.transforms.is_none() {
@@ -172,7 +190,7 @@ pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Re
 
 fn redis(config: &Config) -> Result<&RedisTarget, Error> {
     match &config.target {
-        Target::Redis(target) => Ok(target),
+        Destination::Redis(target) => Ok(target),
         _ => Err(Error::Usage("verify needs --kv-url, the address of Redis".to_owned())),
     }
 }
@@ -193,7 +211,7 @@ fn before_next_run(all: &[Range], range: &Range) -> Score {
 }
 
 /// The dump as it is read.
-struct Walk<'a> {
+struct DumpReading<'a> {
     config: &'a Config,
     progress: &'a Progress,
     pages: Pages,
@@ -201,10 +219,10 @@ struct Walk<'a> {
     table: Option<Arc<str>>,
 }
 
-impl Walk<'_> {
+impl DumpReading<'_> {
     async fn compare(
         &mut self,
-        reader: &Reader<'_>,
+        reader: &SetReader<'_>,
         pipeline: &mut Pipeline,
         range: &Range,
         end: Score,
@@ -221,7 +239,7 @@ impl Walk<'_> {
                     match item {
                         Some(Item::End { .. }) => ended = true,
                         Some(item) => self.item(item, pipeline).await?,
-                        None => return Err(Error::Panic("the thread that reads the dump ended without a result".to_owned())),
+                        None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
                     }
                     let last = if ended { self.pages.rest() } else { None };
                     for page in self.pages.ready().into_iter().chain(last) {
@@ -243,7 +261,7 @@ impl Walk<'_> {
             }
             Item::Rows { rows, count, first, table, before, share, .. } => {
                 let converted =
-                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
                 let Converted { rendered, rejects } = converted;
                 let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
                 if let Some(reject) = first_fatal(&rejects, allowed) {
@@ -282,12 +300,12 @@ impl Walk<'_> {
 }
 
 /// Reads the set.
-struct Reader<'a> {
+struct SetReader<'a> {
     run: &'a Run<'a>,
     buffer: Buffer,
 }
 
-impl Reader<'_> {
+impl SetReader<'_> {
     /// Reads the scores of the page and compares them. `details` is how many differences are listed in detail.
     async fn page(&self, page: Page, details: usize) -> Result<Comparison, Error> {
         let mut buffer = self.buffer.clone();

@@ -18,7 +18,7 @@ pub struct Config {
     /// The snapshot LSN, below which all positions must be.
     pub snapshot_lsn: Option<Lsn>,
     /// Where the changes go.
-    pub target: Target,
+    pub target: Destination,
     /// The options that shape the changes.
     pub shape: Arc<Shape>,
     /// The first sequence, if it was given.
@@ -43,7 +43,7 @@ pub struct Config {
 
 /// Where changes go.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum Destination {
     /// Redis.
     Redis(Box<RedisTarget>),
     /// A file of JSON lines.

@@ -18,13 +18,16 @@ use crate::load::sink::Sink;
 use crate::read::item::{Converted, Item, Mark, Reject};
 use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
-use convert::render::members::{Member, Rendered};
+use convert::render::members::Rendered;
+use point::{Extent, Passed, after_member, after_slab};
+
+mod point;
 
 /// A batch is sent when it has this many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
 /// How long a run that was stopped by a signal waits for the batches in flight: well within Kubernetes' grace period
 /// of 30 s.
-const SETTLE: Duration = Duration::from_secs(10);
+const WIND_DOWN: Duration = Duration::from_secs(10);
 /// A batch that is not full is sent when nothing has come for this long.
 const LINGER: Duration = Duration::from_millis(200);
 
@@ -120,7 +123,7 @@ impl<'a> Loader<'a> {
         let result = match ended {
             Ok(end) => self.finish(end, sink).await,
             Err(error) => {
-                self.settle(&error, sink).await;
+                self.wind_down(&error, sink).await;
                 Err(error)
             }
         };
@@ -137,7 +140,7 @@ impl<'a> Loader<'a> {
                 item = pipeline.items.recv() => match item {
                     Some(Item::End { after }) => return Ok(after),
                     Some(item) => self.item(item, pipeline, sink).await?,
-                    None => return Err(Error::Panic("the thread that reads the dump ended without a result".to_owned())),
+                    None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
                 },
                 durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
@@ -158,12 +161,12 @@ impl<'a> Loader<'a> {
             }
             Item::Rows { rows, count, numbers, first, table, block, before, share } => {
                 let converted =
-                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
                 if block.transformed.is_none() {
                     self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
                 }
-                let result = self.rows(&converted, (count, numbers), first, before, sink).await;
+                let result = self.rows(&converted, Extent { rows: count, numbers }, first, &before, sink).await;
                 pipeline.recycle(converted.rendered);
                 drop(share);
                 result
@@ -202,17 +205,16 @@ impl<'a> Loader<'a> {
     async fn rows(
         &mut self,
         converted: &Converted,
-        (count, numbers): (u64, u64),
+        extent: Extent,
         first: Sequence,
-        before: Box<Mark>,
+        before: &Mark,
         sink: &mut Sink,
     ) -> Result<(), Error> {
         let Converted { rendered, rejects } = converted;
-        let lengths = self.set_aside(rejects, &before, sink).await?;
+        let lengths = self.set_aside(rejects, before, sink).await?;
         let stop_at = self.first_fatal(rejects);
-        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
-        let (mut passed, mut rows, mut numbered) = (0, 0, std::mem::take(&mut self.pieces));
-        let mut from = rendered.members.partition_point(|member| u64::from(member.number) < numbered);
+        let mut passed = Passed { numbers: std::mem::take(&mut self.pieces), ..Passed::default() };
+        let mut from = rendered.members.partition_point(|member| u64::from(member.number) < passed.numbers);
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
@@ -220,37 +222,49 @@ impl<'a> Loader<'a> {
             let to = self.fill(rendered, from, limit);
             sink.push(first, rendered, from..to);
             let last = rendered.members[to - 1];
-            let whole = to == rendered.members.len() && stop_at.is_none();
-            let (row, number) =
-                if whole { (count, numbers) } else { (last.rows(), u64::from(last.number) + 1) };
-            self.holes += number - numbered - (to - from) as u64;
-            numbered = number;
-            let rejected = passed;
-            while passed < rejects.len() && u64::from(rejects[passed].row) < row {
-                self.reject(lengths.get(passed));
-                passed += 1;
-            }
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
-            let mark = if whole {
-                after_slab(&before, (count, numbers), rendered, rejects)
+            let (until, mark) = if to == rendered.members.len() && stop_at.is_none() {
+                (extent, after_slab(before, extent, rendered, rejects))
             } else {
-                after_member(&before, &last)
+                (Extent::up_to(&last), after_member(before, &last))
             };
+            self.pass(&mut passed, until, to - from, rejects, &lengths);
             self.count(to - from, (last.end - start) as usize, mark);
-            self.progress.loaded(&table, row - rows - (passed - rejected) as u64);
-            rows = row;
             from = to;
             self.flush_full(sink).await?;
         }
         if rendered.members.is_empty() && stop_at.is_none() {
-            lengths.iter().for_each(|length| self.reject(Some(length)));
-            self.holes += numbers - numbered;
-            self.mark = Some(after_slab(&before, (count, numbers), rendered, rejects));
+            self.pass(&mut passed, extent, 0, rejects, &lengths);
+            self.mark = Some(after_slab(before, extent, rendered, rejects));
         }
         match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
-            Some(reject) => Err(self.fault(reject, &before)),
+            Some(reject) => Err(self.fault(reject, before)),
             None => Ok(()),
         }
+    }
+
+    /// Counts the slab up to `until`, of which `members` were pushed: its rows, its holes, and the rows that were set
+    /// aside.
+    fn pass(
+        &mut self,
+        passed: &mut Passed,
+        until: Extent,
+        members: usize,
+        rejects: &[Reject],
+        lengths: &[u64],
+    ) {
+        self.holes += until.numbers - passed.numbers - members as u64;
+        let earlier = passed.rejects;
+        while passed.rejects < rejects.len() && u64::from(rejects[passed.rejects].row) < until.rows {
+            self.reject(lengths.get(passed.rejects));
+            passed.rejects += 1;
+        }
+        let loaded = until.rows - passed.rows - (passed.rejects - earlier) as u64;
+        if members > 0 {
+            let table = self.table.as_deref().unwrap_or("");
+            self.progress.loaded(table, loaded);
+        }
+        (passed.rows, passed.numbers) = (until.rows, until.numbers);
     }
 
     /// Writes the slab's bad rows to the reject file, before any checkpoint that is after them.
@@ -421,7 +435,7 @@ impl<'a> Loader<'a> {
     }
 
     /// After an error or a signal: the batches in flight still count if they arrive.
-    async fn settle(&mut self, error: &Error, sink: &mut Sink) {
+    async fn wind_down(&mut self, error: &Error, sink: &mut Sink) {
         let passes = matches!(
             error,
             Error::Stopped(_)
@@ -432,25 +446,25 @@ impl<'a> Loader<'a> {
                 | Error::TooManyRejected { .. }
         );
         if passes {
-            let settled = async {
+            let drained = async {
                 self.flush(sink).await?;
                 self.drain(sink).await?;
                 if let Sink::File(file) = sink {
-                    let durable = file.settle().await?;
+                    let durable = file.sync_rest().await?;
                     self.durable(durable).await?;
                 }
                 Ok::<(), Error>(())
             };
             let signalled = matches!(error, Error::Stopped(_));
-            let limit = if signalled { SETTLE } else { Duration::MAX };
-            match tokio::time::timeout(limit, settled).await {
+            let limit = if signalled { WIND_DOWN } else { Duration::MAX };
+            match tokio::time::timeout(limit, drained).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
                     tracing::warn!(error = %crate::base::error::chain(&error), "not all batches in flight arrived");
                 }
                 Err(_) => tracing::warn!(
                     "no answer for {} s after the signal: the next call will find out whether the batches in flight arrived",
-                    SETTLE.as_secs()
+                    WIND_DOWN.as_secs()
                 ),
             }
         }
@@ -460,35 +474,4 @@ impl<'a> Loader<'a> {
             tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is not up to date");
         }
     }
-}
-
-/// The point after a member of the slab, which may be one of several pieces of a row.
-fn after_member(before: &Mark, member: &Member) -> Box<Mark> {
-    let counts = (member.rows(), u64::from(member.number) + 1);
-    let mut mark = after_row(before, counts, member.row_end, member.lines);
-    mark.pieces = u64::from(member.pieces);
-    mark
-}
-
-/// The point after row `row` and number `number` (counted from 1) of the slab, which end at `bytes` of it, `lines` lines
-/// on.
-fn after_row(before: &Mark, (row, number): (u64, u64), bytes: u32, lines: u32) -> Box<Mark> {
-    let mut mark = before.clone();
-    mark.scan = before.scan.after_rows(row, u64::from(bytes), u64::from(lines));
-    mark.rows += row;
-    if let Some(next) = before.next.checked_add(number) {
-        mark.next = next;
-    }
-    Box::new(mark)
-}
-
-/// The point after the slab, whose last rows may have been set aside.
-fn after_slab(before: &Mark, counts: (u64, u64), rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
-    let member = rendered.members.last().map_or((0, 0), |member| (member.row_end, member.lines));
-    let reject = rejects.last().map_or((0, 0), |reject| {
-        let lines = memchr::memchr_iter(b'\n', &reject.bytes).count() as u64;
-        ((reject.start + reject.bytes.len() as u64) as u32, (reject.lines + lines) as u32)
-    });
-    let (bytes, lines) = member.max(reject);
-    after_row(before, counts, bytes, lines)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, file};
-use super::config::{Config, Target};
+use super::config::{Config, Destination};
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
 
@@ -24,7 +24,7 @@ impl Mirror {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let path = match config.target {
-            Target::Redis(_) => config.resume.write.clone(),
+            Destination::Redis(_) => config.resume.write.clone(),
             _ => None,
         };
         Self { path, written: None }

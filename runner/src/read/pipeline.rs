@@ -79,7 +79,7 @@ impl Pipeline {
             threads.push(thread::Builder::new().name(format!("convert-{index}")).spawn(body)?);
         }
         let reader =
-            Reader { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
+            ScanThread { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
         // PostgreSQL's parser recurses.
         let builder = thread::Builder::new().name("scan".to_owned()).stack_size(16 << 20);
         threads.push(builder.spawn(move || reader.run(&task))?);
@@ -117,7 +117,7 @@ impl Pipeline {
                 panicked = Some(name);
             }
         }
-        panicked.map_or(Ok(()), |name| Err(Error::Panic(format!("thread {name} panicked"))))
+        panicked.map_or(Ok(()), |name| Err(Error::Internal(format!("thread {name} panicked"))))
     }
 }
 
@@ -169,7 +169,7 @@ impl From<convert::error::Error> for Ended {
     }
 }
 
-struct Reader {
+struct ScanThread {
     give: mpsc::Sender<Item>,
     jobs: blocking::Sender<Job>,
     slabs: Spares<Vec<u8>>,
@@ -179,7 +179,7 @@ struct Reader {
     plan: Option<Arc<PlanPoint>>,
 }
 
-impl Reader {
+impl ScanThread {
     fn run(mut self, task: &Task) {
         if let Ended::Failed(error) = self.read(task).err().unwrap_or(Ended::Done) {
             let _ = self.give.blocking_send(Item::Failed(error));

@@ -14,7 +14,7 @@ pub mod run;
 
 /// The object whose status is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct StatusObject {
     /// The object's namespace.
     pub namespace: String,
     /// Its name.

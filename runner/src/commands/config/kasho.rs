@@ -6,7 +6,7 @@ use super::{duration, usage};
 use crate::base::error::Error;
 use crate::commands::cli::LoadArgs;
 use crate::load::change_stream::ChangeStream;
-use crate::show::status::Target;
+use crate::show::status::StatusObject;
 
 /// The change stream, and when to notify it.
 pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Option<ChangeStream>, Error> {
@@ -45,7 +45,7 @@ pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Op
 }
 
 /// The object whose status the run writes.
-pub fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
+pub fn status(args: &LoadArgs) -> Result<Option<StatusObject>, Error> {
     let (Some(resource), Some(run_id)) = (&args.status_resource, &args.status_run_id) else {
         return Ok(None);
     };
@@ -54,7 +54,7 @@ pub fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
         !name.is_empty() && name.chars().all(allowed)
     };
     match resource.split_once('/') {
-        Some((namespace, name)) if is_name(namespace) && is_name(name) => Ok(Some(Target {
+        Some((namespace, name)) if is_name(namespace) && is_name(name) => Ok(Some(StatusObject {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             run_id: run_id.clone(),

@@ -9,14 +9,16 @@ use convert::definitions::Telltale;
 use convert::form::RowForm;
 use convert::render::packed::SLABS;
 
+mod advice;
+
 /// The name of changes that are not statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";
 /// Bytes that Redis uses for an entry in addition to the member.
 const PER_ENTRY: u64 = 180;
-/// Changes per second that the consumer applies to a replica with default durability, as measured: slow and fast.
-const CONSUMER: (u64, u64) = (700, 3000);
+/// Changes per second that the consumer applies to a replica with default durability, as measured.
+const CONSUMER: Rates = Rates { fast: 3000, slow: 700 };
 /// The same for packed rows.
-const CONSUMER_PACKED: (u64, u64) = (50_000, 190_000);
+const CONSUMER_PACKED: Rates = Rates { fast: 190_000, slow: 50_000 };
 /// How many tables the text lists; JSON lists all.
 const TABLES: usize = 40;
 
@@ -79,6 +81,28 @@ pub struct Fault {
     pub reason: String,
 }
 
+/// Changes or rows per second of the consumer, at its fastest and at its slowest.
+struct Rates {
+    fast: u64,
+    slow: u64,
+}
+
+/// Seconds that the consumer needs, at its fastest and at its slowest; in JSON a list of both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "[u64; 2]")]
+pub struct Seconds {
+    /// At its fastest.
+    pub least: u64,
+    /// At its slowest.
+    pub most: u64,
+}
+
+impl From<Seconds> for [u64; 2] {
+    fn from(seconds: Seconds) -> Self {
+        [seconds.least, seconds.most]
+    }
+}
+
 /// An estimate of the changes in one form of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Form {
@@ -89,7 +113,7 @@ pub struct Form {
     /// Bytes that they take in Redis.
     pub redis_bytes: u64,
     /// Seconds that the consumer needs for them, at its fastest and at its slowest.
-    pub consumer_seconds: (u64, u64),
+    pub consumer_seconds: Seconds,
 }
 
 /// The password hashes of a column.
@@ -124,20 +148,6 @@ impl Transforms {
     pub fn hashing_seconds(&self) -> u64 {
         let all: f64 = self.hashing.iter().map(|column| column.hashes as f64 * column.seconds_each).sum();
         (all / self.workers.max(1) as f64).ceil() as u64
-    }
-
-    fn advices(&self, say: &mut impl FnMut(bool, String)) {
-        let count = self.definitions.len();
-        say(
-            count > 0,
-            format!(
-                "{count} statements contain values of columns that are transformed, and definitions are not transformed: change them at the source, or leave them out"
-            ),
-        );
-        say(
-            !self.definitions_read,
-            "not all definitions were searched for values of columns that are transformed: a pipe is read only once, and literals beyond 8 MiB are not searched".to_owned(),
-        );
     }
 
     fn text(&self, out: &mut String) {
@@ -178,7 +188,7 @@ pub struct Report {
     pub redis_bytes: u64,
     /// Seconds that the consumer needs for them: at 3,000 and at 700 changes per second, and at 190,000 and at 50,000
     /// packed rows per second.
-    pub consumer_seconds: (u64, u64),
+    pub consumer_seconds: Seconds,
     /// An estimate for the other form of rows.
     pub other_form: Form,
     /// Tables with rows, by name.
@@ -214,7 +224,7 @@ impl Report {
         Self {
             form,
             statement_bytes: 0,
-            other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: (0, 0) },
+            other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: Seconds::default() },
             format,
             bytes: 0,
             changes: 0,
@@ -222,7 +232,7 @@ impl Report {
             rejected: 0,
             member_bytes: 0,
             redis_bytes: 0,
-            consumer_seconds: (0, 0),
+            consumer_seconds: Seconds::default(),
             tables: Vec::new(),
             statements: BTreeMap::new(),
             skipped: BTreeMap::new(),
@@ -247,7 +257,7 @@ impl Report {
         self.advice = self.advices();
     }
 
-    fn seconds(&self, form: RowForm) -> (u64, u64) {
+    fn seconds(&self, form: RowForm) -> Seconds {
         let statements: u64 = self.statements.values().sum();
         let at = |single: u64, packed: u64| match form {
             RowForm::Single => (statements + self.rows).div_ceil(single),
@@ -255,7 +265,10 @@ impl Report {
                 (statements as f64 / single as f64 + self.rows as f64 / packed as f64).ceil() as u64
             }
         };
-        (at(CONSUMER.1, CONSUMER_PACKED.1), at(CONSUMER.0, CONSUMER_PACKED.0))
+        Seconds {
+            least: at(CONSUMER.fast, CONSUMER_PACKED.fast),
+            most: at(CONSUMER.slow, CONSUMER_PACKED.slow),
+        }
     }
 
     /// Estimated from the sizes of the tables, because the rows were not made in that form.
@@ -284,89 +297,6 @@ impl Report {
     fn count(&self, words: &[&str]) -> u64 {
         let of = |verb: &str| words.iter().any(|word| verb.starts_with(word));
         self.statements.iter().filter(|(verb, _)| of(verb)).map(|(_, count)| count).sum()
-    }
-
-    fn advices(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        let mut say = |applies: bool, text: String| {
-            if applies {
-                all.push(text);
-            }
-        };
-        say(
-            self.changes > 0,
-            format!(
-                "Redis must hold all of it until the bootstrap is complete: leave {} free below maxmemory, and set maxmemory-policy noeviction",
-                size(self.redis_bytes)
-            ),
-        );
-        say(
-            self.rejected > 0,
-            format!(
-                "{} rows cannot be loaded: repair the dump, or set them aside with --on-error skip --reject-file FILE",
-                self.rejected
-            ),
-        );
-        let roles = self.count(&["OWNER", "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES"]);
-        say(
-            roles > 0,
-            format!(
-                "{roles} statements name roles, which must exist on the replica: create them, or use --no-owner and --no-privileges"
-            ),
-        );
-        let values = self.count(&["SETVAL"]);
-        say(
-            values > 0 && self.form == RowForm::Single,
-            format!(
-                "{values} sequences get a value, but the consumer sets owned sequences to the highest value of their column"
-            ),
-        );
-        say(
-            self.form == RowForm::Packed && self.rows > 0,
-            "the translicator's own transforms do not apply to packed rows: these reach the replica unchanged"
-                .to_owned(),
-        );
-        let in_pieces: u64 = self.tables.iter().map(|table| table.in_pieces).sum();
-        say(
-            in_pieces > 0 && self.form == RowForm::Single,
-            format!(
-                "{in_pieces} rows are larger than a change may be and are sent in pieces: the translicator's own transforms do not apply to them"
-            ),
-        );
-        let as_sql: u64 = self.tables.iter().map(|table| table.as_sql).sum();
-        say(
-            as_sql > 0 && self.form == RowForm::Single,
-            format!(
-                "{as_sql} rows are sent as SQL, because only the server can read their values: the translicator's own transforms do not apply to them"
-            ),
-        );
-        if let Some(transforms) = &self.transforms {
-            transforms.advices(&mut say);
-            let large = self.count(&["LARGE OBJECT"]);
-            say(large > 0, format!("{large} statements write large objects, which are not transformed"));
-        }
-        let extensions = self.count(&["CREATE EXTENSION"]);
-        say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));
-        say(
-            self.rows > 0 && self.count(&["CREATE TABLE"]) == 0,
-            "the dump defines no table: the consumer fills only a replica without tables, so this load is for other readers of the set".to_owned(),
-        );
-        say(
-            self.not_understood > 0,
-            format!(
-                "{} definitions were not parsed: the values of their tables are sent as strings, which PostgreSQL converts to the column's type",
-                self.not_understood
-            ),
-        );
-        let settings: Vec<_> = self.skipped.keys().filter_map(|kind| kind.strip_prefix("setting_")).collect();
-        say(
-            !settings.is_empty(),
-            format!(
-                "settings that pg_dump does not write are left out ({}): check whether you need them",
-                settings.join(", ")
-            ),
-        );
-        all
     }
 
     /// The report as JSON, one line.
@@ -401,15 +331,15 @@ impl Report {
             }
         };
         let _ = writeln!(out, "  in Redis    {} at most", size(self.redis_bytes));
-        let (fast, slow) = self.consumer_seconds;
-        let _ = writeln!(out, "  consumer    {} to {}", time(fast), time(slow));
-        let Form { rows, changes, redis_bytes, consumer_seconds: (fast, slow) } = &self.other_form;
+        let Seconds { least, most } = self.consumer_seconds;
+        let _ = writeln!(out, "  consumer    {} to {}", time(least), time(most));
+        let Form { rows, changes, redis_bytes, consumer_seconds } = &self.other_form;
         let _ = writeln!(
             out,
             "  --rows {rows}: about {changes} changes, {} in Redis, {} to {} for the consumer",
             size(*redis_bytes),
-            time(*fast),
-            time(*slow)
+            time(consumer_seconds.least),
+            time(consumer_seconds.most)
         );
         if self.rejected > 0 {
             let _ = writeln!(out, "  rejected    {} rows cannot be loaded", self.rejected);
@@ -498,7 +428,7 @@ mod tests {
         report.conclude();
         assert_eq!((report.rows, report.rejected), (6997, 2));
         assert_eq!(report.redis_bytes, 1000 + 7001 * 180);
-        assert_eq!(report.consumer_seconds, (3, 11));
+        assert_eq!(report.consumer_seconds, Seconds { least: 3, most: 11 });
         let said = report.text();
         for part in [
             "3 statements name roles",
@@ -520,9 +450,9 @@ mod tests {
         report.statements = [("CREATE TABLE".to_owned(), 700)].into();
         report.tables = vec![Table { rows: 1_000_000, bytes: 100 << 20, ..Table::new("public.t") }];
         report.conclude();
-        assert_eq!(report.consumer_seconds, (6, 21));
+        assert_eq!(report.consumer_seconds, Seconds { least: 6, most: 21 });
         assert_eq!((report.other_form.rows, report.other_form.changes), ("single", 1_000_700));
-        assert_eq!(report.other_form.consumer_seconds, (334, 1430));
+        assert_eq!(report.other_form.consumer_seconds, Seconds { least: 334, most: 1430 });
         let said = report.text();
         assert!(said.contains("702: 1000000 rows in 2 packs, 700 statements"), "{said}");
     }

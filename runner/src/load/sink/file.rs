@@ -130,7 +130,7 @@ impl FileSink {
     ///
     /// # Errors
     /// [`Error::File`].
-    pub async fn settle(&mut self) -> Result<Option<Checkpoint>, Error> {
+    pub async fn sync_rest(&mut self) -> Result<Option<Checkpoint>, Error> {
         self.sync().await?;
         Ok(self.done.pop_front())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Target;
+use super::StatusObject;
 use crate::base::error::Error;
 use crate::load::progress::Progress;
 
@@ -16,7 +16,7 @@ impl Reporter {
     ///
     /// # Errors
     /// [`Error::Usage`], always.
-    pub async fn start(_: Target, _: Option<Duration>, _: Arc<Progress>) -> Result<Self, Error> {
+    pub async fn start(_: StatusObject, _: Option<Duration>, _: Arc<Progress>) -> Result<Self, Error> {
         Err(Error::Usage(
             "--status-resource: this program was built without support for Kubernetes; use the image pg-bootstrap-runner, or build it with --features kubernetes"
                 .to_owned(),

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::Target;
+use super::StatusObject;
 use super::run::{carry_over, lost, run_status};
 use crate::base::error::{self, Error};
 use crate::load::progress::{Progress, Rate};
@@ -45,7 +45,7 @@ impl Reporter {
     /// # Errors
     /// [`Error::Usage`] if the API server is configured neither by the pod's service account nor by `KUBECONFIG`.
     pub async fn start(
-        target: Target,
+        target: StatusObject,
         ttl: Option<Duration>,
         progress: Arc<Progress>,
     ) -> Result<Self, Error> {
@@ -84,7 +84,7 @@ impl Reporter {
 
 struct Sender {
     api: Api<DynamicObject>,
-    target: Target,
+    target: StatusObject,
     ttl: Option<Duration>,
     progress: Arc<Progress>,
     rate: Rate,

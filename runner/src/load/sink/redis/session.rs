@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Ranges, Request, Role, RunState,
+    Acquired, Buffer, ErrorKind, Holder, Process, KeyType, Ranges, Request, Role, RunState,
     Score, Sequence, State,
 };
 
@@ -13,6 +13,7 @@ use super::failure::{passing, redis};
 use super::watch::LEASE;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
+use crate::load::change_stream::Begun;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
@@ -46,11 +47,20 @@ pub struct Session {
 }
 
 /// The parts of a session other than its lease; see [`Session`].
-struct Settled {
+struct Prepared {
     checkpoint: Option<Checkpoint>,
     limit: Option<Limit>,
     sequence: Sequence,
     fresh: bool,
+}
+
+/// What happened before in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// Nothing: this process has not written yet.
+    First,
+    /// Redis lost data of this process while more data was in flight.
+    AfterLoss,
 }
 
 /// The run as it is registered.
@@ -63,10 +73,11 @@ pub struct Run<'a> {
     pub source: Option<&'a Identity>,
     /// A checkpoint from a file, for a run that Redis does not know.
     pub file: Option<&'a Checkpoint>,
-    /// Redis lost data of this process while more data was in flight.
-    pub lost: bool,
-    /// The set is being streamed: a run that is not done must not write to it or delete from it.
-    pub streaming: bool,
+    /// Whether this process has written before, and Redis lost it.
+    pub attempt: Attempt,
+    /// The state of the change stream, if it is known. While it streams the set, a run that is not done must not write
+    /// to it or delete from it.
+    pub stream: Option<Begun>,
     /// Shows people that the run waits.
     pub progress: &'a Progress,
     /// Ends the waiting after a signal.
@@ -95,8 +106,8 @@ impl Run<'_> {
         let mut buffer = self.connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
         let (token, acquired) = self.acquire(&mut buffer).await?;
-        match self.settled(&mut buffer, &token, &acquired).await {
-            Ok(Settled { checkpoint, limit, sequence, fresh }) => {
+        match self.prepare(&mut buffer, &token, &acquired).await {
+            Ok(Prepared { checkpoint, limit, sequence, fresh }) => {
                 Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
             }
             Err(error) => {
@@ -135,8 +146,8 @@ impl Run<'_> {
     }
 
     /// Deletes or keeps the existing entries.
-    async fn settled(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Settled, Error> {
-        let checkpoint = self.settle(buffer, token, acquired).await?;
+    async fn prepare(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Prepared, Error> {
+        let checkpoint = self.resume_or_start_over(buffer, token, acquired).await?;
         let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
         let free = Free { next, from: next, in_flight: checkpoint.is_some() };
         let limit = self.limit(buffer, acquired.first, free).await?;
@@ -147,7 +158,7 @@ impl Run<'_> {
             self.expect_alone(buffer).await?;
         }
         self.tell_of_no_snapshot(limit.as_ref());
-        Ok(Settled { checkpoint, limit, sequence, fresh })
+        Ok(Prepared { checkpoint, limit, sequence, fresh })
     }
 
     /// Retries on a new connection while the failure may pass. A lost connection stays lost.
@@ -303,7 +314,7 @@ impl Run<'_> {
             first: self.config.first.or(self.file.map(|checkpoint| checkpoint.first)),
             gap: self.config.gap,
             lease: LEASE,
-            identity: Process::current(),
+            process: Process::current(),
             snapshot_lsn: self.config.snapshot_lsn,
             begin_with: self.config.resume.restart_once.clone(),
             token,
@@ -318,17 +329,17 @@ impl Run<'_> {
     }
 
     /// What to do with the entries of an earlier attempt: resume, delete, or refuse.
-    async fn settle(
+    async fn resume_or_start_over(
         &self,
         buffer: &mut Buffer,
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
-        if self.streaming {
+        if self.is_streamed() {
             self.expect_done(acquired)?;
         }
         let Some(previous) = &acquired.previous else {
-            if self.lost {
+            if self.attempt == Attempt::AfterLoss {
                 // The batches in flight arrived after the loss: no checkpoint counts their entries.
                 return self.start_over(buffer, token, acquired).await;
             }
@@ -344,19 +355,24 @@ impl Run<'_> {
             )));
         }
         let state = self.load_run(buffer).await?;
-        let kept = state.and_then(|state| state.checkpoint);
-        let Some(kept) = kept else {
-            if let Some(adopted) = self.adopt(buffer, acquired).await? {
-                return Ok(Some(adopted));
+        match state.and_then(|state| state.checkpoint) {
+            Some(kept) => {
+                let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
+                checkpoint.check(self.source, &self.config.shape.parts())?;
+                let intact = self.has_its_entries(buffer, &checkpoint).await?;
+                if intact { Ok(Some(checkpoint)) } else { self.start_over(buffer, token, acquired).await }
             }
-            // Nothing of it is durable. Whatever it was, the run begins again in the same place.
-            if previous.state == State::Open {
-                return self.start_over(buffer, token, acquired).await;
-            }
-            return Ok(None);
-        };
-        let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
-        checkpoint.check(self.source, &self.config.shape.parts())?;
+            None => match self.adopt(buffer, acquired).await? {
+                Some(adopted) => Ok(Some(adopted)),
+                // Nothing of it is durable. Whatever it was, the run begins again in the same place.
+                None if previous.state == State::Open => self.start_over(buffer, token, acquired).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Whether the set has the entries that its checkpoint counts. Fewer were lost; more are an error.
+    async fn has_its_entries(&self, buffer: &mut Buffer, checkpoint: &Checkpoint) -> Result<bool, Error> {
         let found = match checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) {
             Some(end) => {
                 let range = checkpoint.first.score()..=end.score();
@@ -378,9 +394,12 @@ impl Run<'_> {
                 expected = checkpoint.members(),
                 "Redis lost entries that its checkpoint counts; loading all of them again"
             );
-            return self.start_over(buffer, token, acquired).await;
         }
-        Ok(Some(checkpoint))
+        Ok(found == checkpoint.members())
+    }
+
+    fn is_streamed(&self) -> bool {
+        self.stream == Some(Begun::Streaming)
     }
 
     /// A stream that streams from our position is correct only after the run is done.
@@ -424,7 +443,7 @@ impl Run<'_> {
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
-        if self.streaming {
+        if self.is_streamed() {
             return Err(self.streams_already());
         }
         let run = &self.target.run;

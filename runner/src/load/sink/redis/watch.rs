@@ -43,7 +43,7 @@ impl Watch {
             looked: AtomicBool::new(false),
         });
         let run =
-            Run { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
+            Watching { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
     }
 
@@ -68,14 +68,14 @@ impl Drop for Watch {
     }
 }
 
-struct Run {
+struct Watching {
     target: RedisTarget,
     token: String,
     shared: Arc<Shared>,
     progress: Arc<Progress>,
 }
 
-impl Run {
+impl Watching {
     /// This task ignores errors: the writer meets them too, and handles them.
     async fn watch(self, mut buffer: Buffer) {
         let mut renew = tokio::time::interval(RENEW);

@@ -2,7 +2,7 @@
 
 use kvbuffer::{Buffer, Lsn, Position, Ranges, Score, Sequence, State};
 
-use super::Run;
+use super::{Attempt, Run};
 use crate::base::error::Error;
 use convert::error::{Error as ConvertError, RangeError};
 use convert::planner::{Limit, LimitKind};
@@ -27,7 +27,7 @@ impl Run<'_> {
     /// [`RangeError::Beside`] and [`RangeError::LiveEntries`], unless the options allow it.
     pub(super) async fn expect_alone(&self, buffer: &mut Buffer) -> Result<(), Error> {
         // A run that goes back to the data that Redis has kept has already begun.
-        if self.lost {
+        if self.attempt == Attempt::AfterLoss {
             return Ok(());
         }
         if !self.target.beside_other_runs {
