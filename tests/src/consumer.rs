@@ -62,7 +62,7 @@ pub enum SequenceSync {
     Never,
     /// Once after the last change, if there were dml changes: the burst is over.
     AtEnd,
-    /// After each so many dml changes (a pause in the middle of the load), and at the end.
+    /// After each of this many dml changes (a pause in the middle of the load), and at the end.
     EveryChanges(u64),
 }
 
@@ -71,13 +71,13 @@ pub enum SequenceSync {
 pub struct Options {
     /// Decides when connections are replaced.
     pub seed: u64,
-    /// A connection is replaced, or another one taken, once in so many changes on average; 0: never.
+    /// A connection is replaced, or another one is used, once in this many changes on average; 0: never.
     pub replace_every: u64,
     /// Where the role comes from.
     pub role: ReplicaRole,
     /// When sequences are set.
     pub sync: SequenceSync,
-    /// Stop (as the real one does by itself only at the end of the set) after so many entries.
+    /// Stop after this many entries. (The real one stops by itself only at the end of the set.)
     pub limit: Option<u64>,
     /// Each commit waits for the disk, as by default. Else `synchronous_commit=off`: sooner, and the same rows.
     pub durable: bool,
@@ -132,7 +132,7 @@ impl Consumer {
         apply::run(&self.target, &self.options, entries)
     }
 
-    /// Sets every owned sequence to `max(column)`, or to 1 where there is no row; gives the errors.
+    /// Sets every owned sequence to `max(column)`, or to 1 if there is no row; returns the errors.
     pub fn sync_sequences(&self) -> io::Result<Vec<String>> {
         sequences::sync(&mut Connection::open(&self.target)?)
     }

@@ -160,7 +160,7 @@ struct Dump<'a> {
     lines: Vec<(usize, &'a [u8])>,
     /// Index of the first row, index after the last one, and the COPY line of each block.
     blocks: Vec<(usize, usize, &'a [u8])>,
-    /// Index of the line that names an object, and what it says.
+    /// The index of the line that names an object, and its text.
     sections: Vec<(usize, &'a [u8])>,
 }
 

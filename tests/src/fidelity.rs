@@ -42,7 +42,7 @@ const LEFT_OUT: &str = r"
 pub struct Source {
     /// For messages.
     pub name: String,
-    /// The dump, unpacked, in a folder of its own.
+    /// The dump, unpacked, in a separate folder.
     pub plain: PathBuf,
     folder: TempDir,
 }
@@ -136,7 +136,7 @@ pub fn load(redis: &RedisServer, dump: &Path, more: &[&str]) {
         .expect_code(0);
 }
 
-/// Lets the reference consumer apply what is in the buffer to a new database.
+/// Lets the reference consumer apply the buffer's contents to a new database.
 pub fn replicate(server: &PostgresServer, redis: &RedisServer, options: Options) -> (Database, Report) {
     let replica = server.fresh_database();
     let entries = RedisEntries::all(redis.client()).in_large_pages();

@@ -63,7 +63,7 @@ pub(crate) struct Reader {
     line: Vec<u8>,
     /// Bytes of the argument in hand that are still to come, with its line end.
     left: usize,
-    /// The argument in hand, where it is a name or a score.
+    /// The current argument, if it is a name or a score.
     kept: Vec<u8>,
     keep: bool,
     arguments: usize,

@@ -99,7 +99,7 @@ impl Connection {
         self.out.len()
     }
 
-    /// Sends what is in the buffer.
+    /// Sends the buffer's contents.
     pub fn flush(&mut self) -> io::Result<()> {
         self.stream.get_mut().write_all(&self.out)?;
         self.out.clear();

@@ -1,4 +1,4 @@
-//! The registry: who may write, and where.
+//! The registry: which process may write which sequences.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn a_run_from_start_to_end() {
     ranges.finish("r1", &first.token, Some(seq(50))).await.unwrap();
     let listed = ranges.list().await.unwrap();
     assert_eq!((listed[0].state, listed[0].last, &listed[0].lease), (State::Done, Some(seq(50)), &None));
-    // The next run begins behind it, with the gap.
+    // The next run begins after it, with the gap.
     let second = acquire(&buffer, "r2").await;
     assert_eq!(second.first, seq(51 + 1000));
     assert!(server.cli(&["TTL", "{kasho:changes}:bootstrap:ranges"]).parse::<u64>().unwrap() > 86_000);

@@ -26,7 +26,7 @@ use crate::binary::{Runner, Running, pg_bootstrap_sync};
 use crate::servers::reaper::Reaper;
 
 const PERIOD: Duration = Duration::from_millis(50);
-/// The kubelet keeps so many bytes of a log as the message of a container's end.
+/// The kubelet keeps this many bytes of a log as the message of a container's end.
 const MESSAGE: usize = 2048;
 
 /// Runs the pods of one namespace. Dropping it kills them.
@@ -204,7 +204,7 @@ impl Shared {
         if leaves { self.leave(state, pod, &status) } else { self.say(state, pod, status) }
     }
 
-    /// Starts the container, or says what is in the way.
+    /// Starts the container, or returns the reason why it cannot.
     fn admit(&self, state: &mut State, pod: &Value) -> Result<(), Value> {
         let folder = self.folder.path().join(uid(pod));
         let mounts = self.mount(pod, &folder)?;
@@ -378,7 +378,7 @@ fn plain(argument: &str) -> String {
     argument.replace("$$", "$")
 }
 
-/// An argument as it is here: a path under a mount is another one, and no two processes share a port.
+/// An argument for this machine: a path under a mount is replaced, and no two processes share a port.
 fn here(argument: &str, mounts: &[(String, PathBuf)]) -> String {
     let Some((option, value)) = argument.split_once('=') else { return argument.to_owned() };
     if option == "--metrics-addr" {

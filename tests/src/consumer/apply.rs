@@ -124,7 +124,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sends what is buffered. If the session is gone, what it has not answered goes through another: it never ran.
+    /// Sends the buffered rows. If the session is gone, the unanswered rows go through another session: they were
+    /// never executed.
     fn flush(&mut self) -> io::Result<()> {
         if self.pool.current()?.flush().is_ok() {
             return Ok(());

@@ -8,7 +8,7 @@ use super::json;
 pub enum Value {
     /// `null`.
     Null,
-    /// A number that is an int64 as it is written.
+    /// A number that is an int64 in its spelling.
     Int(i64),
     /// Any other number that a float64 can hold.
     Float(f64),

@@ -37,7 +37,7 @@ pub struct Campaign {
     pub findings: usize,
     /// Show what differs after an error of psql too.
     pub after_errors: bool,
-    /// Threads, each with databases of its own.
+    /// Threads, each with its own databases.
     pub threads: usize,
     /// A folder that keeps the findings, too.
     pub folder: Option<PathBuf>,

@@ -124,7 +124,7 @@ impl<'a> Lab<'a> {
         Verdict { psql, outcomes }
     }
 
-    /// Where the script lies.
+    /// The file of the script.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("script.sql")
     }

@@ -58,7 +58,7 @@ impl Script {
         text
     }
 
-    /// What lies in the file.
+    /// The contents of the file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut text = String::new();
         for piece in &self.pieces {

@@ -15,7 +15,7 @@ mod protocol {
     tonic::include_proto!("change_stream");
 }
 
-/// Where it is, and what was asked of it.
+/// Its state, and the calls that it received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamState {
     /// `WAITING`, `ACCUMULATING` or `STREAMING`.

@@ -14,7 +14,7 @@ pub(super) struct Column {
     pub(super) own_type: Option<Id>,
     /// Each row has another value.
     pub(super) key: bool,
-    /// An index says so.
+    /// An index makes it unique.
     pub(super) unique: bool,
     /// The configuration of transforms names it; set in what [`super::Gen::some_table`] gives.
     pub(super) masked: bool,
@@ -95,7 +95,7 @@ impl Model {
         }
     }
 
-    /// Goes back to what was before, but gives no id a second time.
+    /// Goes back to an earlier state, but never uses an id twice.
     pub(super) fn restore(&mut self, before: Self) {
         *self = Self { next: self.next, ..before };
     }
