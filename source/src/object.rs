@@ -87,7 +87,10 @@ impl Object {
 /// Keys that the client would change before it requests them.
 fn check_key(key: &str) -> Result<(), String> {
     if key.starts_with('/') || key.ends_with('/') {
-        return Err("this program cannot address a key that begins or ends with /: copy the object to another key".to_owned());
+        return Err(
+            "this program cannot address a key that begins or ends with /: copy the object to another key"
+                .to_owned(),
+        );
     }
     object_store::path::Path::parse(key).map(drop).map_err(|error| error.to_string())
 }
@@ -135,7 +138,8 @@ pub fn open(object: &Object) -> Result<(ObjectReader, Identity), Failure> {
         .map_err(|error| Failure::internal(&error))?;
     let version = told.blocking_recv().map_err(|error| Failure::internal(&error))??;
     let identity = Identity::Object { uri: object.uri(), size: version.size, etag: version.etag.clone() };
-    let reader = ObjectReader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
+    let reader =
+        ObjectReader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
     Ok((reader, identity))
 }
 

@@ -17,9 +17,9 @@ mod signals;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::binary::{Finished, Runner, Running};
-use pg_bootstrap_tests::loads::{Dump, IN_FLIGHT, Input, LIMIT, Lab, long, runner, seeded, sequence};
+use pg_bootstrap_tests::dumpgen;
+use pg_bootstrap_tests::loads::{Dump, IN_FLIGHT, Input, LIMIT, Lab, long, seeded};
 use pg_bootstrap_tests::rng::Rng;
 use pg_bootstrap_tests::zset::Snapshot;
 

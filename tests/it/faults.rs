@@ -9,11 +9,11 @@ mod neighbours;
 mod redis;
 mod room;
 
-use pg_bootstrap_tests::zset;
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::servers::{RedisServer, wait_until};
+use pg_bootstrap_tests::zset;
 
-use crate::harness::{LIMIT, changes, runner};
+use crate::harness::LIMIT;
 
 const ROWS: usize = 20_000;
 const RUN_KEY: &str = "{kasho:changes}:bootstrap:run:default";

@@ -84,7 +84,10 @@ impl Config {
                         self.resolved = Some(schema.to_owned());
                         Ok(())
                     }
-                    _ => Err(Fault::new(value.place, "`resolved` must be the text that `transform check` writes")),
+                    _ => Err(Fault::new(
+                        value.place,
+                        "`resolved` must be the text that `transform check` writes",
+                    )),
                 },
                 "tables" => {
                     seen = true;

@@ -249,8 +249,11 @@ impl Resolver<'_> {
                     | Transform::DateShift { by: Some(_), .. }
             );
         if !of_value_alone {
-            let what = format!("{here}, and the {} there depends on more than the value", rule.transform.name());
-            self.faults.push(Fault::new(rule.place, what).help("use a keyed transform that depends only on the value"));
+            let what =
+                format!("{here}, and the {} there depends on more than the value", rule.transform.name());
+            self.faults.push(
+                Fault::new(rule.place, what).help("use a keyed transform that depends only on the value"),
+            );
             return true;
         }
         if rule.value_type.is_none() {
@@ -259,7 +262,8 @@ impl Resolver<'_> {
         match self.rule(&key.table, from) {
             Some(own) if !same(own, &rule) => {
                 let what = format!("{here}, and their transforms differ");
-                let fault = Fault::new(own.place, what).help("leave it out here: this column gets the same transform by itself");
+                let fault = Fault::new(own.place, what)
+                    .help("leave it out here: this column gets the same transform by itself");
                 self.faults.push(fault);
             }
             _ if key.table == key.to_table && from == to => {}
@@ -276,8 +280,10 @@ impl Resolver<'_> {
                 "column {from} of {} refers to {to} of {}, which is not transformed",
                 key.table, key.to_table
             );
-            self.faults
-                .push(Fault::new(rule.place, what).help("transform that column: this one gets the same transform by itself"));
+            self.faults.push(
+                Fault::new(rule.place, what)
+                    .help("transform that column: this one gets the same transform by itself"),
+            );
         }
     }
 }

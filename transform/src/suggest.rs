@@ -50,7 +50,10 @@ fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
     let has = |columns: &[String]| columns.contains(&column.name);
     let name = scalar(&column.name);
     if keys.foreign.iter().any(|key| key.table == table.name && has(&key.columns)) {
-        return Some(format!("    # {name}: gets the transform of the column that its foreign key references; {}\n", finding.reason));
+        return Some(format!(
+            "    # {name}: gets the transform of the column that its foreign key references; {}\n",
+            finding.reason
+        ));
     }
     if let Some((_, _, why)) = keys.fixed.iter().find(|(t, c, _)| *t == table.name && *c == column.name) {
         return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));

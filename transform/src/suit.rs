@@ -167,10 +167,9 @@ pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsu
             "a unique index contains it in an expression, in which different values may become equal",
             assumed,
         ),
-        Transform::FormatPreserving { .. } => help(
-            "a unique index ignores the case of letters, but FormatPreserving does not",
-            assumed,
-        ),
+        Transform::FormatPreserving { .. } => {
+            help("a unique index ignores the case of letters, but FormatPreserving does not", assumed)
+        }
         _ => Ok(()),
     }
 }

@@ -88,9 +88,10 @@ pub(super) async fn load(buffer: &Buffer, action: &'static str) -> Result<Snapsh
         let broken = |cause: Cause| buffer.error(action, ErrorKind::Protocol).because(cause);
         let range: Range = serde_json::from_slice(bytes).map_err(|error| broken(error.into()))?;
         let newer = || {
-            buffer
-                .error(action, ErrorKind::Unsupported)
-                .because(Cause::Reply(format!("run {} was registered by another version of the program", range.run)))
+            buffer.error(action, ErrorKind::Unsupported).because(Cause::Reply(format!(
+                "run {} was registered by another version of the program",
+                range.run
+            )))
         };
         if range.is_known_version() { Ok(range) } else { Err(newer()) }
     };

@@ -73,7 +73,8 @@ fn server(url: &str) -> Result<ConnectionInfo, &'static str> {
 /// `host:port,host:port/master?db=1`; the login before it is that of the servers.
 fn sentinel(rest: &str, tls: bool) -> Result<Target, &'static str> {
     let (servers, master) = servers(if tls { "rediss" } else { "redis" }, rest)?;
-    let master = master.ok_or("the name of the master is missing after the hosts: redis-sentinel://host:26379/name")?;
+    let master = master
+        .ok_or("the name of the master is missing after the hosts: redis-sentinel://host:26379/name")?;
     let login = servers.first().map(|first| first.redis_settings().clone()).ok_or("it contains no host")?;
     let sentinels = servers.iter().map(|server| server.addr().clone()).collect();
     Ok(Target::Sentinel { sentinels, master, login: Box::new(login), tls })

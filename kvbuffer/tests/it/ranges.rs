@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kvbuffer::{Batch, Buffer, ErrorKind, Process, Lsn, Ranges, Request, State, Writer};
+use kvbuffer::{Batch, Buffer, ErrorKind, Lsn, Process, Ranges, Request, State, Writer};
 
 use crate::support::{RedisServer, acquire, batch, request, seq};
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kvbuffer::{
-    Acquired, Batch, Buffer, ConnectOptions, Process, Keys, Position, Ranges, Request, Sequence, encode_ddl,
+    Acquired, Batch, Buffer, ConnectOptions, Keys, Position, Process, Ranges, Request, Sequence, encode_ddl,
 };
 
 pub(crate) const TTL: Duration = Duration::from_secs(86_400);

@@ -67,7 +67,12 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
             if let Some(job) = job {
                 refer(&mut status, job);
             }
-            (Phase::Suspended, Verdict::Held, Reason::Suspended, "set suspend to false to continue".to_owned())
+            (
+                Phase::Suspended,
+                Verdict::Held,
+                Reason::Suspended,
+                "set suspend to false to continue".to_owned(),
+            )
         }
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
         Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
@@ -281,9 +286,11 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
             );
             (Phase::Running, Reason::Running, text)
         }
-        Some(Doing::Stopping) => {
-            (Phase::Running, Reason::Retrying, "the pod is being stopped; another one will be started".to_owned())
-        }
+        Some(Doing::Stopping) => (
+            Phase::Running,
+            Reason::Retrying,
+            "the pod is being stopped; another one will be started".to_owned(),
+        ),
         Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
         None if pods::is_decided(&work.pods) => {
             (Phase::Running, Reason::Running, "the pod has ended; the Job will end soon".to_owned())
@@ -291,7 +298,11 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
         None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
             Some(text) => (Phase::Pending, Reason::Forbidden, text),
             None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),
-            None => (Phase::Pending, Reason::PodStarting, "the Job was created; its pod does not exist yet".to_owned()),
+            None => (
+                Phase::Pending,
+                Reason::PodStarting,
+                "the Job was created; its pod does not exist yet".to_owned(),
+            ),
         },
     };
     let edited = if work.edited {

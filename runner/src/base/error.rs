@@ -25,9 +25,7 @@ pub enum Error {
     #[error("{0}")]
     Checkpoint(String),
     /// More rows were rejected than allowed.
-    #[error(
-        "{rejected} rows were rejected, more than --max-errors {allowed}; the reject file lists them"
-    )]
+    #[error("{rejected} rows were rejected, more than --max-errors {allowed}; the reject file lists them")]
     TooManyRejected {
         /// Rows rejected.
         rejected: u64,

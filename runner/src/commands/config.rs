@@ -8,7 +8,7 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
 use crate::commands::transform;
-use crate::load::config::{Config, Rejects, Resume, Destination};
+use crate::load::config::{Config, Destination, Rejects, Resume};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
@@ -240,7 +240,9 @@ fn snapshot_lsn(text: &str) -> Result<Lsn, Error> {
     })?;
     match lsn.score() {
         Some(_) => Ok(lsn),
-        None => Err(usage(format!("--snapshot-lsn {text} is too high: the buffer's scores cannot express it"))),
+        None => {
+            Err(usage(format!("--snapshot-lsn {text} is too high: the buffer's scores cannot express it")))
+        }
     }
 }
 

@@ -160,7 +160,11 @@ impl Counts<'_> {
                     return Ok(());
                 }
                 Some(item) => self.item(item, pipeline).await?,
-                None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
+                None => {
+                    return Err(Error::Internal(
+                        "the thread that reads the dump ended without a result".to_owned(),
+                    ));
+                }
             }
         }
     }

@@ -89,7 +89,16 @@ pub async fn load(
 /// range free.
 async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
     let Destination::Redis(target) = &config.target else { return };
-    let run = Run { config, target, source: None, file: None, attempt: Attempt::AfterLoss, stream: None, progress, stop };
+    let run = Run {
+        config,
+        target,
+        source: None,
+        file: None,
+        attempt: Attempt::AfterLoss,
+        stream: None,
+        progress,
+        stop,
+    };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
@@ -280,7 +289,8 @@ async fn drive(
     let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
     let rejects = config.rejects.file.as_ref().map(open).transpose()?;
     let first = task.first;
-    let pipeline = Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let pipeline =
+        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
     let ended = match (&result, stop.requested()) {

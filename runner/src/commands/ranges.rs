@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use kvbuffer::{Buffer, ErrorKind, Process, Position, Range, Ranges, Request, Sequence, State};
+use kvbuffer::{Buffer, ErrorKind, Position, Process, Range, Ranges, Request, Sequence, State};
 use serde::Serialize;
 
 use crate::base::error::Error;

@@ -68,9 +68,7 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
         ("--resume-from", args.resume_from.is_some()),
     ];
     if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
-        return Err(Error::Usage(format!(
-            "verify compares the dump with Redis: it does not take {option}"
-        )));
+        return Err(Error::Usage(format!("verify compares the dump with Redis: it does not take {option}")));
     }
     config::load(args)
 }

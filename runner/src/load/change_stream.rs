@@ -137,9 +137,9 @@ impl ChangeStream {
                     tracing::info!(address = self.address, "the change stream is already streaming");
                     Ok(Ok(()))
                 }
-                WAITING => {
-                    Ok(Err(self.wrong(&status, "no bootstrap has been started: --start-bootstrap starts one")))
-                }
+                WAITING => Ok(Err(
+                    self.wrong(&status, "no bootstrap has been started: --start-bootstrap starts one")
+                )),
                 _ => Ok(Err(self.wrong(&status, "it is waiting for another bootstrap"))),
             }
         })

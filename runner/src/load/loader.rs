@@ -166,7 +166,8 @@ impl<'a> Loader<'a> {
                 if block.transformed.is_none() {
                     self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
                 }
-                let result = self.rows(&converted, Extent { rows: count, numbers }, first, &before, sink).await;
+                let result =
+                    self.rows(&converted, Extent { rows: count, numbers }, first, &before, sink).await;
                 pipeline.recycle(converted.rendered);
                 drop(share);
                 result

@@ -182,9 +182,7 @@ impl Fetcher {
 
 /// The service, or a proxy in front of it, violates the protocol. Its bytes cannot be trusted.
 fn refused(what: String) -> Trouble {
-    Trouble::Fatal(Failure::Refused(format!(
-        "the service, or a proxy in front of it, is at fault: {what}"
-    )))
+    Trouble::Fatal(Failure::Refused(format!("the service, or a proxy in front of it, is at fault: {what}")))
 }
 
 fn store(object: &Object) -> Result<AmazonS3, Failure> {

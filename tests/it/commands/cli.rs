@@ -8,7 +8,9 @@ use pg_bootstrap_tests::binary::{Finished, Runner, pg_bootstrap_sync};
 use pg_bootstrap_tests::servers::{RedisServer, free_port, wait_until};
 use pg_bootstrap_tests::zset;
 
-use crate::harness::{CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_discreet, get, runner, snapshot};
+use crate::harness::{
+    CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_discreet, get, runner, snapshot,
+};
 
 fn bare(args: &[&str]) -> Finished {
     Runner::new().args(args).run(LIMIT)

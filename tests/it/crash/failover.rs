@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use pg_bootstrap_tests::binary::{Finished, Running};
-use pg_bootstrap_tests::loads::{Dump, IN_FLIGHT, Input, LIMIT, Lab, expect_refused, runner, seeded, sequence, times};
+use pg_bootstrap_tests::loads::{
+    Dump, IN_FLIGHT, Input, LIMIT, Lab, expect_refused, seeded, sequence, times,
+};
 use pg_bootstrap_tests::proxy::Direction;
 use pg_bootstrap_tests::servers::{Data, RedisOptions, RedisServer, wait_until};
 use pg_bootstrap_tests::zset::Snapshot;
 
-use super::{RESUMED, RUN, dump, midway, slowly, start, undisturbed};
+use super::{RESUMED, RUN, dump, midway, slowly, undisturbed};
 
 const WENT_BACK: &str = "continuing from what it still has";
 

@@ -3,15 +3,18 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::binary::Runner;
+use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, expect_refused, run_key, runner, seeded, times};
 use pg_bootstrap_tests::proxy::Direction;
 use pg_bootstrap_tests::resp::{RedisClient, Reply};
 use pg_bootstrap_tests::servers::{RedisServer, wait_until};
 use pg_bootstrap_tests::zset::{KEY, Snapshot};
 
-use super::{Form, RESUMED, RUN, Tally, bytes, check, dump, durable, kill_and_resume, midway, next_in, rows, single, slowly, start, stopped_midway, undisturbed};
+use super::{
+    Form, RESUMED, RUN, Tally, bytes, check, dump, durable, kill_and_resume, midway, next_in, rows, single,
+    slowly, stopped_midway, undisturbed,
+};
 
 fn packed() -> Form {
     static SNAPSHOT: OnceLock<Snapshot> = OnceLock::new();

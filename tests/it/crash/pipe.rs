@@ -1,6 +1,6 @@
 //! Loads of pipes that are killed, and pipes that break off.
 
-use pg_bootstrap_tests::loads::{Input, LIMIT, Lab, runner, seeded, times};
+use pg_bootstrap_tests::loads::{Input, LIMIT, Lab, seeded, times};
 
 use super::{bytes, dump, kill_and_resume, single, undisturbed};
 

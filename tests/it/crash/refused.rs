@@ -1,6 +1,6 @@
 //! Calls that must not resume a run: another encoder, another configuration, another dump.
 
-use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, expect_refused, run_key, runner, seeded};
+use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, expect_refused, run_key, seeded};
 use pg_bootstrap_tests::zset::Snapshot;
 
 use super::{RESUMED, RUN, bytes, dump, midway, slowly, stopped_midway, undisturbed};

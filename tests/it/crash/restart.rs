@@ -4,7 +4,9 @@ use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::loads::{Lab, seeded, times};
 use pg_bootstrap_tests::servers::RedisServer;
 
-use crate::harness::{Input, LIMIT, at, changes, dump, expect, expect_untouched, runner, snapshot, undisturbed};
+use crate::harness::{
+    Input, LIMIT, at, changes, dump, expect, expect_untouched, runner, snapshot, undisturbed,
+};
 
 const DELETED: &str = "deleted the entries of an earlier attempt of this run";
 

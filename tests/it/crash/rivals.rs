@@ -1,12 +1,12 @@
 //! Several runs that write to the same buffer at the same time, or after one another.
 
-use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::binary::{Finished, Runner};
-use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, expect_refused, runner, seeded, sequence, times};
+use pg_bootstrap_tests::dumpgen;
+use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, expect_refused, runner, seeded, times};
 use pg_bootstrap_tests::servers::RedisServer;
 use pg_bootstrap_tests::zset::{KEY, Snapshot};
 
-use super::{RUN, bytes, dump, midway, rows, slowly, start, undisturbed};
+use super::{RUN, dump, midway, rows, slowly, undisturbed};
 
 /// Runs two at once. Where the machine is so slow that one gave up because the other one lives, it is called again.
 fn race<T: Copy>(names: [T; 2], run: impl Fn(T) -> Runner) -> [Finished; 2] {

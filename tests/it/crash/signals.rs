@@ -1,7 +1,7 @@
 //! Loads that are stopped by a signal.
 
 use pg_bootstrap_tests::binary::Runner;
-use pg_bootstrap_tests::loads::{Input, LIMIT, Lab, runner, seeded, times};
+use pg_bootstrap_tests::loads::{Input, LIMIT, Lab, seeded, times};
 use pg_bootstrap_tests::zset::KEY;
 
 use super::{RESUMED, RUN, Tally, bytes, check, dump, durable, midway, next_in, slowly, undisturbed};

@@ -4,11 +4,13 @@ use pg_bootstrap_tests::binary::Finished;
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::resp::Reply;
 use pg_bootstrap_tests::servers::RedisServer;
-use pg_bootstrap_tests::zset::{Snapshot, self};
+use pg_bootstrap_tests::zset::{self, Snapshot};
 
-use crate::harness::{CELL, COPY, Input, LIMIT, at, changes, dump, dump_of, expect, runner, snapshot, undisturbed};
+use crate::harness::{
+    CELL, COPY, Input, LIMIT, changes, dump, dump_of, expect, runner, snapshot, undisturbed,
+};
 
-use super::{MANY, count};
+use super::MANY;
 
 struct Bench {
     redis: RedisServer,

@@ -1,11 +1,11 @@
 //! Dumps in other encodings, and bytes without an encoding.
 
 use pg_bootstrap_tests::dumpdiff::RowOrder;
-use pg_bootstrap_tests::fidelity::{Reference, Source, self};
+use pg_bootstrap_tests::fidelity::{self, Reference, Source};
 use pg_bootstrap_tests::fixtures;
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
-use crate::harness::{Input, LIMIT, dump, expect, runner, snapshot};
+use crate::harness::{Input, LIMIT, expect, runner, snapshot};
 
 /// The same characters arrive as PostgreSQL makes them of the dump, in a replica in UTF-8.
 fn encoded(folder: &str, encoding: &str, without: &[&str]) -> Vec<u8> {

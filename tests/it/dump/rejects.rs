@@ -7,7 +7,7 @@ use base64::Engine;
 use pg_bootstrap_tests::servers::{RedisServer, wait_until};
 use pg_bootstrap_tests::zset;
 
-use crate::harness::{CELL, COPY, Input, LIMIT, dump, dump_of, expect, runner, snapshot};
+use crate::harness::{CELL, COPY, Input, LIMIT, dump_of, expect, runner, snapshot};
 
 use super::count;
 

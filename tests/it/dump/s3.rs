@@ -10,7 +10,9 @@ use pg_bootstrap_tests::loads::{Lab, expect_refused};
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
 use pg_bootstrap_tests::servers::{ACCESS_KEY, RedisServer, S3Server, SECRET_KEY, wait_until};
 
-use crate::harness::{LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed};
+use crate::harness::{
+    LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed,
+};
 
 /// Large enough for several ranges: they begin at 256 KiB and double.
 const ROWS: usize = 100_000;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::servers::RedisServer;
 
-use crate::harness::{CELL, COPY, Input, LIMIT, at, dump, dump_of, expect, runner, snapshot, undisturbed};
+use crate::harness::{CELL, COPY, Input, LIMIT, dump, dump_of, expect, runner, snapshot, undisturbed};
 
 use super::{ROWS, RUN_KEY};
 

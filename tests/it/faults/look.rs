@@ -68,7 +68,11 @@ fn a_wrong_file_deletes_nothing() {
     assert_eq!(known(&redis), before);
     // What is wanted still happens.
     let fresh = Input::of(&dump(10));
-    expect(of(&redis, &fresh.file, true).arg("--restart").run(LIMIT), 0, &["deleted the entries of an earlier"]);
+    expect(
+        of(&redis, &fresh.file, true).arg("--restart").run(LIMIT),
+        0,
+        &["deleted the entries of an earlier"],
+    );
 }
 
 #[test]

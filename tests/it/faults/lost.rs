@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pg_bootstrap_tests::zset;
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
 use pg_bootstrap_tests::servers::{Data, RedisOptions, RedisServer};
+use pg_bootstrap_tests::zset;
 
 use crate::harness::{Input, LIMIT, at, dump, expect, runner, snapshot, undisturbed};
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use pg_bootstrap_tests::zset;
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::servers::RedisServer;
+use pg_bootstrap_tests::zset;
 
-use crate::harness::{Input, LIMIT, at, changes, dump, expect, expect_untouched, runner, snapshot};
+use crate::harness::{Input, LIMIT, changes, dump, expect, expect_untouched, runner, snapshot};
 
 use super::{ROWS, card, wait_for};
 

@@ -1,10 +1,12 @@
 //! Redis that cannot be reached, refuses, or is not fit to hold the buffer.
 
-use pg_bootstrap_tests::zset;
 use pg_bootstrap_tests::proxy::Proxy;
 use pg_bootstrap_tests::servers::{RedisOptions, RedisServer, free_port};
+use pg_bootstrap_tests::zset;
 
-use crate::harness::{CELL, Input, LIMIT, SECRET, at, changes, dump, expect, expect_untouched, runner, snapshot, undisturbed};
+use crate::harness::{
+    CELL, Input, LIMIT, SECRET, at, changes, dump, expect, expect_untouched, runner, snapshot, undisturbed,
+};
 
 use super::{ROWS, RUN_KEY, card, wait_for};
 

@@ -1,7 +1,7 @@
 //! Redis that is full, or above `--memory-high-water`.
 
-use pg_bootstrap_tests::zset;
 use pg_bootstrap_tests::servers::RedisServer;
+use pg_bootstrap_tests::zset;
 
 use crate::harness::{Input, LIMIT, changes, dump, expect, runner, snapshot, undisturbed};
 
@@ -59,7 +59,11 @@ fn a_high_water_mark() {
     let redis = RedisServer::start();
     redis.cli(&["SET", "ballast", &"x".repeat(100_000)]);
     let above = runner(&redis, &input.file).args(["--memory-high-water", "1KiB"]);
-    expect(above.args(["--full-timeout", "2s"]).run(LIMIT), 12, &["above --memory-high-water", "has been full"]);
+    expect(
+        above.args(["--full-timeout", "2s"]).run(LIMIT),
+        12,
+        &["above --memory-high-water", "has been full"],
+    );
     redis.cli(&["CONFIG", "SET", "maxmemory", "100mb"]);
     let mut running = slowly(runner(&redis, &input.file)).args(["--memory-high-water", "1%"]).spawn();
     running.wait_for_stderr("above --memory-high-water", LIMIT);

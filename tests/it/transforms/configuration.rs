@@ -9,7 +9,7 @@ use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 use crate::harness::{Input, LIMIT, expect, runner};
 
-use super::{CANARY, Case, all_of, columns, expect_no_original, expect_silent};
+use super::{CANARY, Case, all_of, expect_no_original, expect_silent};
 
 /// A part of a configuration may read as a whole one, whose last tables are then loaded as they are.
 #[test]

@@ -5,9 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::resp::RedisClient;
-use crate::servers::{
-    Data, PostgresOptions, PostgresServer, RedisOptions, RedisServer, wait_until,
-};
+use crate::servers::{Data, PostgresOptions, PostgresServer, RedisOptions, RedisServer, wait_until};
 
 #[test]
 fn redis_keeps_or_loses_its_data() {

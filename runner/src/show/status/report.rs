@@ -186,7 +186,9 @@ impl Sender {
         if let Some(uid) = &self.target.uid {
             let there = self.api.get_metadata(name).await.map_err(failed)?.metadata;
             if there.uid.as_ref() != Some(uid) {
-                return Err(format!("it was deleted: the object that has this name now does not have the UID {uid}"));
+                return Err(format!(
+                    "it was deleted: the object that has this name now does not have the UID {uid}"
+                ));
             }
             metadata["resourceVersion"] = json!(there.resource_version);
         }

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Holder, Process, KeyType, Ranges, Request, Role, RunState,
-    Score, Sequence, State,
+    Acquired, Buffer, ErrorKind, Holder, KeyType, Process, Ranges, Request, Role, RunState, Score, Sequence,
+    State,
 };
 
 use super::failure::{passing, redis};
@@ -146,7 +146,12 @@ impl Run<'_> {
     }
 
     /// Deletes or keeps the existing entries.
-    async fn prepare(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Prepared, Error> {
+    async fn prepare(
+        &self,
+        buffer: &mut Buffer,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<Prepared, Error> {
         let checkpoint = self.resume_or_start_over(buffer, token, acquired).await?;
         let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
         let free = Free { next, from: next, in_flight: checkpoint.is_some() };
@@ -212,8 +217,7 @@ impl Run<'_> {
                 });
             }
             let error = crate::base::error::chain(&error);
-            self.progress
-                .waiting(format!("{action}: {error}; retrying for up to {} s", allowed.as_secs()));
+            self.progress.waiting(format!("{action}: {error}; retrying for up to {} s", allowed.as_secs()));
             self.progress.retried();
             self.stop.sleep(backoff.pause()).await?;
         }
@@ -273,11 +277,7 @@ impl Run<'_> {
         let needed = size.saturating_mul(5) / 2;
         let free = max.saturating_sub(memory.used);
         if needed > free {
-            tracing::warn!(
-                needed,
-                free,
-                "Redis may have too little memory for this dump"
-            );
+            tracing::warn!(needed, free, "Redis may have too little memory for this dump");
         }
     }
 

@@ -42,8 +42,12 @@ impl Watch {
             above: AtomicBool::new(false),
             looked: AtomicBool::new(false),
         });
-        let run =
-            Watching { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
+        let run = Watching {
+            target: target.clone(),
+            token: token.to_owned(),
+            shared: Arc::clone(&shared),
+            progress,
+        };
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
     }
 
