@@ -69,6 +69,10 @@ impl Planner {
                 "currval or lastval, which ask for what the session had of a sequence,",
                 "each change runs in a session of its own: write the value itself, as pg_dump does",
             ),
+            Needs::OpenLargeObject => (
+                "loread, lo_lseek, lo_truncate or another function of an open large object",
+                "each change runs in a session of its own: write the bytes by lowrite, as pg_dump does, or by lo_put",
+            ),
             Needs::ExplainAnalyze => {
                 ("EXPLAIN ANALYZE, which runs what it explains,", "write the statement without it")
             }
@@ -123,14 +127,6 @@ impl Planner {
             place,
             "who that is, is not known: write its schema, or set search_path without \"$user\"",
         )
-    }
-
-    /// An INSERT that goes as a statement.
-    pub(super) fn refuse_firing_statement(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
-        match dump::subject(&statement.kind, &statement.text, standard) {
-            Subject::Relation(name) => self.refuse_firing(&self.schema.qualify(&name), statement.place),
-            _ => Ok(()),
-        }
     }
 
     fn refuse_firing(&self, table: &QualifiedName, place: Place) -> Result<(), Error> {

@@ -15,6 +15,9 @@ use super::settings::{self, Role, Settings};
 pub(super) struct Session {
     /// Those of the session.
     settings: Settings,
+    /// Those of the database that it connected to.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    defaults: Settings,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transaction: Option<Open>,
 }
@@ -55,6 +58,11 @@ pub(super) enum Refused {
 }
 
 impl Session {
+    /// A new session in a database with these settings of its own.
+    pub(super) fn connected(defaults: Settings) -> Self {
+        Self { defaults, ..Self::default() }
+    }
+
     /// Takes over a setting. Returns the kind under which it counts as left out: all but those that travel.
     pub(super) fn set(&mut self, setting: &Setting) -> Result<Option<String>, Refused> {
         let name = setting.name.as_str();
@@ -76,6 +84,8 @@ impl Session {
         }
         let value = match (name, &setting.value) {
             ("datestyle", Some(value)) => Some(settings::date_style(value, self.get(name))),
+            // PostgreSQL's default is another one than the database's.
+            _ if self.defaults.get(name).is_some() => setting.value.clone(),
             _ => settings::unless_default(setting),
         };
         match (&mut self.transaction, setting.scope) {
@@ -108,6 +118,11 @@ impl Session {
             open.touched = true;
             open.savepoints.iter_mut().for_each(|savepoint| savepoint.touched = true);
         }
+    }
+
+    /// Whether a transaction has begun.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// Where a transaction began that is open and has done something.
@@ -191,21 +206,17 @@ impl Session {
     /// The value in force, unless it is the default.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         match self.transaction.as_ref().and_then(|open| open.local.get(name)) {
-            Some(local) => local.as_ref(),
-            None => self.settings.get(name),
+            Some(Some(local)) => Some(local),
+            Some(None) => self.defaults.get(name),
+            None => self.settings.get(name).or_else(|| self.defaults.get(name)),
         }
     }
 
     /// All settings in force that are not the default, in alphabetical order.
     pub(super) fn in_force(&self) -> BTreeMap<&str, &Value> {
-        let mut all: BTreeMap<&str, &Value> = self.settings.iter().collect();
-        for (name, value) in self.transaction.iter().flat_map(|open| &open.local) {
-            match value {
-                Some(value) => drop(all.insert(name, value)),
-                None => drop(all.remove(name.as_str())),
-            }
-        }
-        all
+        let locals = self.transaction.iter().flat_map(|open| open.local.keys().map(String::as_str));
+        let names = self.settings.iter().chain(self.defaults.iter()).map(|(name, _)| name).chain(locals);
+        names.filter_map(|name| Some((name, self.get(name)?))).collect()
     }
 
     /// Who runs what follows, where the script says so.

@@ -69,15 +69,27 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     })
 }
 
-/// The dump, from the argument or from the option.
+/// The dump, from the argument or from the option. If it is the address of a Redis, that may contain a password.
 fn dump(args: &LoadArgs) -> Result<&str, Error> {
-    match (args.dump.as_deref(), args.dump_file.as_deref()) {
-        (Some(dump), Some(file)) if dump != file => Err(usage(format!(
+    let given = [args.dump.as_deref(), args.dump_file.as_deref()];
+    for address in given.into_iter().flatten().filter(|name| is_address(name)) {
+        return Err(usage(format!(
+            "{} is not a dump: give a path, s3://bucket/key, or - (Redis is given by --kv-url)",
+            ConnectOptions::new(address).redacted_url()
+        )));
+    }
+    match given {
+        [Some(dump), Some(file)] if dump != file => Err(usage(format!(
             "two dumps are given, {dump} and {file} (--dump-file or PGBOOTSTRAP_DUMP_FILE)"
         ))),
-        (Some(name), _) | (None, Some(name)) => Ok(name),
-        (None, None) => Err(usage("no dump is given")),
+        [Some(name), _] | [None, Some(name)] => Ok(name),
+        [None, None] => Err(usage("no dump is given")),
     }
+}
+
+/// Whether it is the address of something other than an object in S3.
+fn is_address(name: &str) -> bool {
+    name.contains("://") && !name.starts_with("s3://")
 }
 
 /// The options for transforms.

@@ -30,6 +30,8 @@ fn wrong_options() {
     // A refused command line is not repeated with its password.
     let misplaced = bare(&["--dump-file", &file, "rediss://user:s3cr@t@redis.example:6380/1"]).expect_code(2);
     assert!(misplaced.stderr.contains("rediss://***@redis.example:6380/1"), "{}", misplaced.stderr);
+    let alone = bare(&["rediss://user:s3cr@t@redis.example:6380/1", "--dry-run"]).expect_code(2);
+    assert!(alone.stderr.contains("rediss://***@redis.example:6380/1 is not a dump"), "{}", alone.stderr);
     assert!(!misplaced.stderr.contains("s3cr"), "{}", misplaced.stderr);
     let with = |args: &[&str]| bare(&[&["--dump-file", file.as_str(), "--dry-run"], args].concat());
     expect(with(&["--output", "-"]), 2, &["cannot be used with"]);

@@ -15,6 +15,17 @@ mod rows;
 
 /// Scripts that arrive as psql restores them, in both forms of rows.
 const EQUAL: &[&str] = &[
+    "code_after_settings.sql",
+    "events.sql",
+    "explain_off.sql",
+    "kasho_index.sql",
+    "names_of_classes.sql",
+    "own_casts.sql",
+    "own_types.sql",
+    "path_defaults.sql",
+    "role_defaults.sql",
+    "statements_fire.sql",
+    "upsert_fires.sql",
     "set_role_changes.sql",
     "datestyle_halves.sql",
     "quoted_settings.sql",
@@ -78,6 +89,38 @@ const EQUAL: &[&str] = &[
 
 /// Scripts that are refused, and what is said: the place, what it is, what to do.
 const REFUSED: &[(&str, &[&str])] = &[
+    ("code_commits.sql", &["CALL with code that ends transactions", "line 3", "write the statements"]),
+    ("code_files.sql", &["INSERT with code that reads or writes files of the server", "line 2"]),
+    ("code_in_values.sql", &["row 1 of public.u", "line 4", "their code changes definitions"]),
+    ("code_nonstandard.sql", &["DO with code while standard_conforming_strings is off", "line 3"]),
+    ("code_sets.sql", &["DO with code that changes settings of the session", "line 2", "SET statements"]),
+    ("code_sets_hidden.sql", &["INSERT with code that changes settings of the session", "line 4"]),
+    ("code_temporary.sql", &["DO with code that makes or uses temporary objects", "line 1"]),
+    (
+        "code_triggers.sql",
+        &["rows of public.t, for which a trigger or rule that code may have made fires", "--silent-triggers"],
+    ),
+    (
+        "default_cached.sql",
+        &["rows of public.t that leave columns to defaults", "sequence with CACHE", "line 4"],
+    ),
+    (
+        "default_in_row.sql",
+        &["row 2 of public.t", "line 3", "sequence with CACHE", "write the values themselves"],
+    ),
+    (
+        "default_writes.sql",
+        &["rows of public.t that leave columns to defaults: their code writes rows", "line 5"],
+    ),
+    ("row_sets.sql", &["row 1 of public.t", "line 2", "their code changes settings"]),
+    ("deferred.sql", &["UPDATE in a transaction, where constraints are deferrable", "line 4"]),
+    ("event_changes.sql", &["CREATE TABLE with code that changes settings of the session", "line 3"]),
+    ("explain_quoted.sql", &["EXPLAIN ANALYZE", "line 3"]),
+    ("kasho_among_others.sql", &["objects named kasho_…", "line 3", "two statements"]),
+    ("large_object_seek.sql", &["lo_lseek", "line 5", "lo_put"]),
+    ("large_objects_open.sql", &["lo_open of a large object while another one is open", "line 5"]),
+    ("replica_trigger.sql", &["rows of public.t, for which trigger g fires", "line 5"]),
+    ("view_over_trigger.sql", &["rows of public.v, for which trigger g fires", "line 5"]),
     ("copy_from_file.sql", &["a COPY of a file, a program or a query at byte 44, line 2", "FROM stdin"]),
     (
         "copy_without_names_unknown.sql",
@@ -109,6 +152,8 @@ const REFUSED: &[(&str, &[&str])] = &[
 
 /// Scripts of which nothing may reach Redis that is to be transformed: no `secret@…`.
 const MASKED: &[(&str, i32)] = &[
+    ("mask_by_call.sql", 3),
+    ("mask_by_call_of_view.sql", 3),
     ("mask_by_query.sql", 2),
     ("mask_inherit_owner.sql", 0),
     ("mask_inherited.sql", 0),
@@ -274,4 +319,44 @@ fn the_name_of_a_database_ends_before_a_semicolon() {
     let members: Vec<_> = members.into_iter().map(|m| String::from_utf8(m.bytes()).unwrap()).collect();
     assert_eq!(members.len(), 2);
     assert!(members[0].contains("\"database\":\"shopdb\""), "{}", members[0]);
+}
+
+/// `ALTER DATABASE … SET` is in force in the sessions that begin afterwards.
+#[test]
+fn settings_of_a_database_begin_with_its_session() {
+    let server = PostgresServer::shared();
+    let redis = RedisServer::start();
+    let database = server.create_database("with_settings", "UTF8");
+    let script = b"ALTER DATABASE with_settings SET \"DateStyle\" = 'SQL, DMY';
+ALTER DATABASE with_settings SET search_path = shop;
+\\connect with_settings
+CREATE SCHEMA shop;
+CREATE TABLE t (d date);
+INSERT INTO t VALUES ('03/04/2024');
+COPY t FROM stdin;
+05/06/2024
+\\.
+RESET DateStyle;
+INSERT INTO t VALUES ('07/08/2024');
+SET DateStyle = 'MDY';
+INSERT INTO t VALUES ('09/10/2024');
+ALTER DATABASE with_settings RESET ALL;
+INSERT INTO t VALUES ('11/12/2024');
+\\connect with_settings
+CREATE TABLE public.u (d date);
+INSERT INTO u VALUES ('03/04/2024');
+";
+    let source = Source::of_bytes("settings", script);
+    let restore = server.psql(&database, &source.plain);
+    let reference = Reference { database, restore };
+    for rows in ["single", "packed"] {
+        redis.client().command(&["FLUSHALL"]).unwrap();
+        pg_bootstrap_tests::fidelity::load(&redis, &source.plain, &["--rows", rows]);
+        let (replica, report) = replicate(server, &redis, strict_options(7));
+        let order = RowOrder::AnyWithinTable("each row is by itself");
+        let comparison = compare(server, &reference, &replica, order);
+        assert!(comparison.differing.is_empty(), "{rows}: {comparison}\n{report}");
+        server.drop_database(&replica);
+    }
+    server.drop_database(&reference.database);
 }

@@ -13,6 +13,7 @@ mod model;
 mod names;
 mod psql;
 mod rows;
+mod session;
 mod settings;
 mod transactions;
 mod types;
@@ -44,10 +45,11 @@ enum Subject {
     Upkeep,
     Roles,
     Temporary,
+    Session,
     Bytes,
 }
 
-const SUBJECTS: [Subject; 15] = [
+const SUBJECTS: [Subject; 16] = [
     Subject::Path,
     Subject::Transactions,
     Subject::Literals,
@@ -62,6 +64,7 @@ const SUBJECTS: [Subject; 15] = [
     Subject::Upkeep,
     Subject::Roles,
     Subject::Temporary,
+    Subject::Session,
     Subject::Bytes,
 ];
 
@@ -93,6 +96,7 @@ const ACTIONS: &[Action] = &[
     (Subject::Temporary, 2, create::temporary),
     (Subject::Temporary, 3, write::from_temporary),
     (Subject::Conflict, 6, rows::again),
+    (Subject::Session, 9, session::any),
 ];
 
 /// The script of a seed.
