@@ -214,7 +214,7 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
 
-    /// Load only tables that match this pattern, as in pg_dump.
+    /// Load only tables that match this pg_dump pattern.
     ///
     /// The pattern also selects views and sequences. May be given several times.
     #[arg(
@@ -279,13 +279,13 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
     pub database: Option<String>,
 
-    /// Transform personal data by this configuration (Kasho's transforms.yml).
+    /// Transform personal data by this file (Kasho's transforms.yml).
     ///
     /// Values are transformed before they are written anywhere.
     #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_CONFIG", value_name = "FILE", help_heading = "Transforms")]
     pub transform_config: Option<PathBuf>,
 
-    /// The secret key that decides which fake replaces a value; at least 16 bytes.
+    /// Secret key that chooses the fake for a value; at least 16 bytes.
     ///
     /// The same key gives the same fakes. Anyone who has the key can find originals by trying.
     #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_KEY_FILE", value_name = "FILE", help_heading = "Transforms")]
