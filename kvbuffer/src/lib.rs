@@ -18,7 +18,7 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use kvbuffer::{Batch, Buffer, ConnectOptions, Process, Keys, Ranges, Request, RowHead, ROW_TAIL, Writer};
+//! use kvbuffer::{Batch, Buffer, ConnectOptions, Keys, Process, Ranges, Request, RowHead, ROW_TAIL, Writer};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let options = ConnectOptions::new("redis://localhost:6379");
