@@ -1,4 +1,4 @@
-//! `transforms.yml`: which column becomes what.
+//! `transforms.yml`: the transform of each column.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ mod read;
 mod rule;
 pub(crate) mod write;
 
-/// What the same configuration makes of the same value never changes, except with this number. It is part of the
-/// configuration's hash.
+/// The same configuration always gives the same result for the same value, unless this number changes. It is part of
+/// the configuration's hash.
 pub const REVISION: u32 = 1;
 
-/// The lists of names that the fakes draw from, where the configuration says nothing else. Old lists stay as they
-/// are; newer ones get a higher number.
+/// The version of the lists of names from which fakes are drawn, unless the configuration names another one. Old
+/// lists never change; newer lists get a higher number.
 pub const LISTS: u32 = 1;
 
-/// A configuration whose every rule is complete in itself. Whether it suits the tables is
-/// [`Draft::check`](crate::Draft::check)'s and [`Plan::compile`](crate::Plan::compile)'s to say.
+/// A configuration in which every rule is valid by itself. [`Draft::check`](crate::Draft::check) and
+/// [`Plan::compile`](crate::Plan::compile) check whether it suits the tables.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) file: Arc<str>,
@@ -49,11 +49,11 @@ pub(crate) struct TableRules {
 }
 
 impl Config {
-    /// Reads a configuration. `file` is what messages call it.
+    /// Reads a configuration. `file` is its name in messages.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, each problem with its line and column.
+    /// All errors in it, each with its line and column.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
         let (config, faults) = Self::read(file, text);
         config.problems(faults)?;
@@ -89,7 +89,10 @@ impl Config {
                         self.resolved = Some(schema.to_owned());
                         Ok(())
                     }
-                    _ => Err(Fault::new(value.place, "`resolved` is what `transform check` writes, a text")),
+                    _ => Err(Fault::new(
+                        value.place,
+                        "`resolved` must be the text that `transform check` writes",
+                    )),
                 },
                 "tables" => {
                     seen = true;
@@ -132,9 +135,9 @@ impl Config {
         read::types()
     }
 
-    /// The SHA-256, in hexadecimal, of all that shapes results: tables, columns, transforms with their options,
-    /// the lists and this crate's [`REVISION`]. Comments, order and the way of writing do not count; the key is
-    /// apart, in [`Key::fingerprint`](crate::Key::fingerprint).
+    /// The SHA-256, in hexadecimal, of everything that shapes results: tables, columns, transforms with their
+    /// options, the lists and this crate's [`REVISION`]. Comments, order and spelling do not count. The key is not
+    /// part of it; see [`Key::fingerprint`](crate::Key::fingerprint).
     #[must_use]
     pub fn hash(&self) -> String {
         let tables: BTreeMap<&str, BTreeMap<&str, &Rule>> = self
@@ -145,12 +148,12 @@ impl Config {
                 (name.as_str(), columns)
             })
             .collect();
-        // Maps with text for keys always have a JSON form.
+        // Maps with text keys can always be serialised.
         let canonical = serde_json::to_vec(&(REVISION, self.lists, tables)).unwrap_or_default();
         crate::text::hex(&Sha256::digest(canonical))
     }
 
-    /// The [`schema_hash`](crate::schema_hash()) that it was resolved with, if it was.
+    /// The [`schema_hash`](crate::schema_hash()) that it was resolved with, if it was resolved.
     #[must_use]
     pub fn resolved(&self) -> Option<&str> {
         self.resolved.as_deref()
@@ -161,13 +164,13 @@ impl Config {
         self.tables.keys().map(String::as_str)
     }
 
-    /// Whether it says anything of the table, be it `keep`.
+    /// Whether it has an entry for the table; `keep` is an entry too.
     #[must_use]
     pub fn names_table(&self, table: &str) -> bool {
         self.tables.contains_key(table)
     }
 
-    /// Whether it says what becomes of the column: a transform, `keep`, or `keep` for its whole table.
+    /// Whether it has an entry for the column: a transform, `keep`, or `keep` for its whole table.
     #[must_use]
     pub fn decides(&self, table: &str, column: &str) -> bool {
         self.tables.get(table).is_some_and(|rules| {
@@ -303,7 +306,7 @@ fn is_qualified(name: &str) -> bool {
     })
 }
 
-/// The pairs of a mapping with the texts of their keys; each key once.
+/// The pairs of a mapping, with their keys as text. No key may come twice.
 pub(crate) fn mapping<'a>(
     node: &'a Node,
     what: &str,
@@ -323,7 +326,7 @@ pub(crate) fn mapping<'a>(
         if seen.insert(name.as_str()) {
             out.push((key, name, value));
         } else {
-            faults.push(Fault::new(key.place, format!("`{name}` is there twice")));
+            faults.push(Fault::new(key.place, format!("`{name}` is given twice")));
         }
     }
     Some(out)

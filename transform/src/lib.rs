@@ -1,5 +1,5 @@
-//! Replaces personal data in the rows of a dump before they go anywhere, by the configuration that Kasho's users
-//! already have.
+//! Replaces personal data in the rows of a dump before they are written anywhere, by the configuration file that
+//! Kasho's users already have.
 //!
 //! ```text
 //! transforms.yml ─▶ Config ─┐
@@ -7,15 +7,15 @@
 //! key ─▶ Key ───────────────┘
 //! ```
 //!
-//! A [`Draft`] is compared with a whole schema, and says all that is wrong at once; one without faults is a [`Config`].
-//! A [`Config`] is read once; with a [`Key`] and a table's definition it makes a [`Plan`], which refuses what could
-//! not give valid values; a plan transforms any number of rows in any number of threads, each with a [`Scratch`] of
-//! its own. What becomes of a value is a function of the value, the key and the configuration, and for some
-//! transforms of the row and its number, but never of time, order or chance.
+//! A [`Draft`] is compared with a whole schema, and says everything that is wrong at once; one without faults is a
+//! [`Config`]. A [`Config`] is read once. With a [`Key`] and a table's definition it makes a [`Plan`], which refuses
+//! rules that could not give valid values. A plan transforms any number of rows in any number of threads, each with
+//! its own [`Scratch`]. The result is a function of the value, the key and the configuration, and for some transforms
+//! also of the row and its number. It never depends on time, order or chance.
 //!
-//! [`Inspector`] looks for columns that hold personal data, and [`suggest`] writes a first configuration for them.
+//! [`Inspector`] finds columns that look personal, and [`suggest`] writes a first configuration for them.
 //!
-//! The crate does no I/O and knows neither dumps nor Redis.
+//! The crate does no I/O and does not know dumps or Redis.
 
 pub use config::{Config, LISTS, REVISION};
 pub use detect::{Finding, Inspector, Sort};

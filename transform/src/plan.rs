@@ -1,4 +1,4 @@
-//! What to do with the rows of one table.
+//! The transforms for the rows of one table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use column::{PlannedColumn, Step, planned};
 
 mod column;
 
-/// So many password hashes are remembered, for values that come again.
+/// How many password hashes are cached, for values that repeat.
 const REMEMBERED: usize = 4096;
 
-/// The transforms of a table, made ready. Threads share it; each has its own [`Scratch`].
+/// The compiled transforms of a table. Threads share it; each has its own [`Scratch`].
 #[derive(Debug, Clone)]
 pub struct Plan {
     table: Arc<str>,
     classes: Vec<Class>,
-    /// In the table's order.
+    /// In the order of the table.
     columns: Vec<PlannedColumn>,
-    /// The same, as places in `columns`: first those that see only their own value.
+    /// Indexes into `columns`: first the columns that depend only on their own value.
     order: Vec<usize>,
-    /// By the column's place in the row: its place in `columns`.
+    /// For each column of the row, its index in `columns`.
     planned: Vec<Option<usize>>,
     reads: Vec<bool>,
     warnings: Vec<Problem>,
-    /// Password hashes are computed; else only counted.
+    /// Whether password hashes are computed; otherwise they are only counted.
     hashes: bool,
 }
 
-/// What a template takes a column's value for.
+/// How a template treats a column's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Integer,
@@ -52,7 +52,7 @@ pub struct Scratch {
     results: Vec<Outcome>,
     passwords: HashMap<(PasswordHash, [u8; 16], String), String>,
     cleartext: String,
-    /// Places of columns for which a hash had to be computed.
+    /// The columns for which a hash had to be computed.
     hashed: Vec<usize>,
 }
 
@@ -61,12 +61,12 @@ struct Outcome {
     at: usize,
     text: String,
     null: bool,
-    /// It is done for the row in hand.
+    /// Whether it is done for the current row.
     done: bool,
 }
 
 impl Scratch {
-    /// The columns that the last row's transforms wrote: each with its place in the row and its new value.
+    /// The columns that the last row's transforms wrote: each with its index in the row and its new value.
     pub fn values(&self) -> impl Iterator<Item = (usize, Option<&str>)> {
         self.results.iter().map(|outcome| (outcome.at, outcome.value()))
     }
@@ -77,7 +77,7 @@ impl Scratch {
         self.results.get(n).and_then(Outcome::value)
     }
 
-    /// The places in the row of the columns for which the last row took the computation of a password hash.
+    /// The indexes of the columns for which a password hash had to be computed in the last row.
     pub fn hashed(&self) -> impl Iterator<Item = usize> {
         self.hashed.iter().copied()
     }
@@ -90,12 +90,12 @@ impl Outcome {
 }
 
 impl Plan {
-    /// Makes a table's plan. A table that the configuration does not name has an empty one.
+    /// Compiles a table's plan. A table that the configuration does not name has an empty plan.
     ///
     /// # Errors
     ///
-    /// Every rule that does not suit its column: one that does not exist or is generated, a type that the
-    /// transform's results are no values of, a template that names no column.
+    /// Every rule that does not suit its column: the column does not exist or is generated, the transform's results
+    /// are not values of its type, or a template names a column that does not exist.
     pub fn compile(config: &Config, table: &Table, key: &Key) -> Result<Self, Problems> {
         let (plan, mut faults) = Self::make(config, table, key);
         faults.extend(
@@ -155,7 +155,7 @@ impl Plan {
         self.columns.push(column);
     }
 
-    /// What is allowed and yet most often a mistake.
+    /// Allowed, but usually a mistake.
     fn warn<'a>(&self, rule: impl Fn(&str) -> Option<&'a Rule>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for column in &self.columns {
@@ -197,48 +197,48 @@ impl Plan {
         faults
     }
 
-    /// The name of a column of the second pass that the template reads before it is transformed.
+    /// The name of a second-pass column that the template reads before it is transformed.
     fn sees_original(&self, reader: &PlannedColumn, at: usize) -> Option<&str> {
         let read = &self.columns[self.planned[at]?];
         (!matches!(read.step, Step::Action(_)) && read.at >= reader.at).then_some(&*read.name)
     }
 
-    /// Nothing is to be done.
+    /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// The places in the row of the columns that it transforms, ascending.
+    /// The indexes of the columns that it transforms, ascending.
     pub fn columns(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().map(|column| column.at)
     }
 
-    /// Whether the value at this place of a row is looked at. Others may be handed over as `None`.
+    /// Whether the value of this column is used. Others may be passed as `None`.
     #[must_use]
     pub fn reads(&self, at: usize) -> bool {
         self.reads.get(at).copied().unwrap_or(false)
     }
 
-    /// The same plan with a text of the same length in place of each password hash, which would take its time: to learn
-    /// beforehand what a run will do.
+    /// The same plan with a text of the same length in place of each password hash, which would take long: to find
+    /// out in advance what a run will do.
     #[must_use]
     pub fn without_hashing(mut self) -> Self {
         self.hashes = false;
         self
     }
 
-    /// The columns that get password hashes: their places in the row, and their names.
+    /// The columns with password hashes: their indexes in the row, and their names.
     pub fn passwords(&self) -> impl Iterator<Item = (usize, &str)> {
         let password = |column: &&PlannedColumn| matches!(column.step, Step::Password { .. });
         self.columns.iter().filter(password).map(|column| (column.at, &*column.name))
     }
 
-    /// Computes a password hash as the column at this place gets them, to learn how long that takes.
+    /// Computes a password hash with the parameters of this column, to measure how long that takes.
     ///
     /// # Errors
     ///
-    /// When the function takes no such parameters. A column that gets none is none to compute.
+    /// If the function does not accept these parameters. For a column without a password hash, nothing is computed.
     pub fn hash_once(&self, at: usize) -> Result<(), Reason> {
         let column = self.planned.get(at).copied().flatten().map(|n| &self.columns[n]);
         match column.map(|column| &column.step) {
@@ -249,19 +249,19 @@ impl Plan {
         }
     }
 
-    /// What is allowed and yet most often a mistake.
+    /// Allowed, but usually a mistake.
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
 
-    /// Transforms a row: the values of the table's columns in their order, `None` for NULL, as the dump has them
-    /// without COPY's escapes. `number` is that of the row in its table, the same in every run; only transforms
-    /// that say `consistent: false` depend on it. The results are then in the scratch.
+    /// Transforms a row: the values of the table's columns in their order, `None` for NULL, as in the dump but
+    /// without COPY's escapes. `number` is the number of the row in its table, which is the same in every run; only
+    /// transforms with `consistent: false` depend on it. The results are then in the scratch.
     ///
     /// # Errors
     ///
-    /// If a value cannot be transformed and its column's `on_error` does not say what to put in its place.
+    /// If a value cannot be transformed and its column's `on_error` does not name a replacement.
     pub fn apply(&self, row: &[Option<&str>], number: u64, scratch: &mut Scratch) -> Result<(), RowError> {
         if row.len() != self.classes.len() {
             let reason = Reason::RowLength { expected: self.classes.len(), found: row.len() };
@@ -310,7 +310,7 @@ impl Plan {
         }
     }
 
-    /// Appends a column's new value; `false` says NULL.
+    /// Appends a column's new value; `false` means NULL.
     fn one(
         &self,
         column: &PlannedColumn,
@@ -374,7 +374,7 @@ fn salt_of(salt: SaltSource, source: &Source, original: &str) -> [u8; 16] {
     salt
 }
 
-/// The row as a template sees it: what is transformed already in place of the original.
+/// The row as a template sees it: values that are already transformed replace the originals.
 struct View<'a> {
     plan: &'a Plan,
     row: &'a [Option<&'a str>],

@@ -1,5 +1,5 @@
-//! A configuration brought together with the constraints of the schema: unique columns stay unique, foreign keys
-//! follow what they refer to.
+//! Resolves a configuration by the constraints of the schema: unique columns stay unique, and foreign keys follow the
+//! columns that they reference.
 
 use std::collections::BTreeSet;
 
@@ -24,29 +24,30 @@ pub struct UniqueKey {
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
-    /// The table that refers.
+    /// The referencing table.
     pub table: String,
-    /// Its columns.
+    /// The referencing columns.
     pub columns: Vec<String>,
-    /// The table that is referred to.
+    /// The referenced table.
     pub to_table: String,
-    /// Its columns, one for each of the others.
+    /// The referenced columns, in the order of the referencing ones.
     pub to_columns: Vec<String>,
 }
 
-/// What a schema demands of its columns.
+/// The constraints of a schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys {
     /// Columns that must stay unique.
     pub unique: Vec<UniqueKey>,
     /// Columns that must stay equal.
     pub foreign: Vec<ForeignKey>,
-    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows stand under the child's name.
+    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows are in the dump under the
+    /// child's name.
     pub parents: Vec<(String, String)>,
-    /// Columns that must stay as they are, and why: `(table, column, "a partition bound depends on it")`.
+    /// Columns that must stay unchanged, and why: `(table, column, "a partition bound depends on it")`.
     pub fixed: Vec<(String, String, String)>,
-    /// Columns of unique keys that stand in an expression there, as `(table, column, folds_case)`: their values must differ
-    /// under it, which for `lower(column)` and `upper(column)` is known.
+    /// Columns that are in an expression of a unique key, as `(table, column, folds_case)`. Their values must stay
+    /// different in that expression; this is known for `lower(column)` and `upper(column)`.
     pub expressions: Vec<(String, String, bool)>,
 }
 
@@ -72,15 +73,16 @@ pub(crate) fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> (Config
     (Config { resolved: Some(schema_hash(keys)), ..resolver.config }, resolver.faults)
 }
 
-/// In front of the hash: the version of what is hashed.
+/// The prefix of the hash: the version of its input.
 const SCHEMA_HASH: &str = "v2-";
 
-/// What tells schemas apart whose demands differ: a configuration that was resolved with one says so, and is of no use
-/// with another. Order does not count.
+/// Identifies the constraints of a schema. A resolved configuration contains this hash, and cannot be used with other
+/// constraints. Their order does not count.
 ///
-/// It is kept in users' files, so it is made of a stated form: `v2-` and, in hexadecimal, the first 8 bytes of the SHA-256 of
-/// the demands. Each is a line of JSON without blanks, in UTF-8, with nothing escaped that need not be, and with names as SQL
-/// spells them; the lines are sorted by their bytes, each stands once, and a line feed stands between two:
+/// It is stored in users' files, so its form is fixed: `v2-` and, in hexadecimal, the first 8 bytes of the SHA-256 of
+/// the constraints. Each constraint is a line of JSON without blanks, in UTF-8, with only the necessary escapes, and
+/// with names as SQL spells them. The lines are sorted by their bytes, there are no duplicates, and the lines are
+/// separated by line feeds:
 ///
 /// ```text
 /// ["expression","public.users","email",true]                               (table, column, whether case is folded)
@@ -106,7 +108,7 @@ pub fn schema_hash(keys: &Keys) -> String {
     format!("{SCHEMA_HASH}{}", crate::text::hex(&Sha256::digest(text)[..8]))
 }
 
-/// Whether a configuration was resolved by a version of this crate whose [`schema_hash`] is compared with this one's.
+/// Whether a configuration was resolved by a version of this crate with the same form of [`schema_hash`].
 #[must_use]
 pub fn is_schema_hash(text: &str) -> bool {
     text.starts_with(SCHEMA_HASH)
@@ -203,14 +205,14 @@ impl Resolver<'_> {
         }
     }
 
-    /// A foreign key whose columns are not known at both ends cannot be followed.
+    /// A foreign key cannot be followed if its columns are not known at both ends.
     fn unknown(&mut self, keys: &Keys) {
         for key in keys.foreign.iter().filter(|key| key.columns.len() != key.to_columns.len()) {
             let rules = [&key.to_table, &key.table].map(|table| self.config.tables.get(table));
             let mut rules = rules.into_iter().flatten().flat_map(|rules| &rules.columns);
             let Some((_, place, _)) = rules.find(|(_, _, rule)| !rule.is_keep()) else { continue };
             let what = format!(
-                "the foreign key of {} ({}) to {} cannot be followed: which columns it refers to is not known",
+                "the foreign key of {} ({}) to {} cannot be followed: the columns that it references are not known",
                 key.table,
                 key.columns.join(", "),
                 key.to_table
@@ -245,11 +247,11 @@ impl Resolver<'_> {
         }
     }
 
-    /// Rules go from what is referred to to what refers, over any number of tables and in cycles.
+    /// Rules pass from the referenced column to the referencing one, over any number of tables and in cycles.
     fn foreign(&mut self, keys: &Keys) {
         let mut links: Vec<(&ForeignKey, usize)> =
             keys.foreign.iter().flat_map(|key| (0..key.columns.len()).map(move |n| (key, n))).collect();
-        // A column that is itself referred to hands on what it got; each round settles at least one link.
+        // A referenced column may itself reference another one. Each round resolves at least one link.
         loop {
             let before = links.len();
             links.retain(|(key, n)| !self.follow(key, *n));
@@ -262,7 +264,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether the link is settled.
+    /// Whether the link is resolved.
     fn follow(&mut self, key: &ForeignKey, n: usize) -> bool {
         let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return true };
         if self.is_unclear(&key.to_table, to) {
@@ -287,7 +289,7 @@ impl Resolver<'_> {
         match self.rule(&key.table, from) {
             Some(own) if !same(own, &rule) => {
                 let what = format!("{here}, and their transforms differ");
-                let fault = Fault::new(own.place, what).help("leave it out here: it follows by itself");
+                let fault = Fault::new(own.place, what).help("leave it out here: this column gets the same transform by itself");
                 self.fail(&key.table, fault.place, &there, fault);
             }
             _ if key.table == key.to_table && from == to => {}
@@ -310,7 +312,7 @@ impl Resolver<'_> {
             let there = format!("{to} of {}", key.to_table);
             let what = format!("column {from} of {} refers to {there}, which is not transformed", key.table);
             let fault =
-                Fault::new(rule.place, what).help("transform that column: this one follows by itself");
+                Fault::new(rule.place, what).help("transform that column: this one gets the same transform by itself");
             self.fail(&key.table, fault.place, &there, fault);
         }
     }
@@ -341,7 +343,7 @@ fn with_children(keys: &Keys) -> Keys {
     all
 }
 
-/// Each table with each that it descends from.
+/// Each table with all its ancestors.
 fn descendants(keys: &Keys) -> Vec<(String, String)> {
     let mut pairs = keys.parents.clone();
     let mut at = 0;
@@ -358,7 +360,7 @@ fn descendants(keys: &Keys) -> Vec<(String, String)> {
     pairs
 }
 
-/// Whether two rules make the same of the same value.
+/// Whether two rules give the same result for the same value.
 fn same(own: &Rule, target: &Rule) -> bool {
     let form = |rule: &Rule| {
         let value_of = (&rule.transform, &rule.salt, rule.consistent, rule.locale);
@@ -406,7 +408,7 @@ mod tests {
         assert!(problems.contains("public.o (e) to public.users cannot be followed"), "{problems}");
     }
 
-    /// The form is stated, so that any program can make the same of it: `printf %s "$LINES" | sha256sum`.
+    /// The form is fixed, so any program can compute it: `printf %s "$LINES" | sha256sum`.
     #[test]
     fn the_hash_of_a_schema_is_that_of_stated_lines() {
         let text = |text: &str| text.to_owned();

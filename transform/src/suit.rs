@@ -6,7 +6,7 @@ use crate::config::{ErrorPolicy, PasswordHash, Rule, Transform, Unique};
 use crate::fake;
 use crate::sql::{Kind, SqlType};
 
-/// What is wrong, and what to do.
+/// The fault, and what to do.
 pub(crate) type Unsuited = (String, Option<String>);
 
 /// Why the rule does not suit a column of this type; nothing if it does.
@@ -35,7 +35,7 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
             Ok(()) => Ok(()),
             Err(reason) => no(format!("the column is {}: {reason}", sql.text)),
         },
-        // What comes of them is checked row by row.
+        // Their results are checked row by row.
         Transform::Template(_) => Ok(()),
         Transform::Regex(_) => takes(!matches!(sql.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool), "text"),
         Transform::Password { hash, .. } => {
@@ -108,7 +108,7 @@ fn refuse(name: &str, types: &str, sql: &SqlType) -> Result<(), Unsuited> {
     }
 }
 
-/// The column must have room for what cannot be cut.
+/// The column must have room for results that cannot be cut.
 fn room(sql: &SqlType, needed: usize) -> Result<(), Unsuited> {
     match sql.most() {
         Some(limit) if limit < needed => no(format!("needs {needed} characters; the column is {}", sql.text)),
@@ -173,21 +173,20 @@ fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
     if suits { Ok(()) } else { refuse(kind.name(), types, sql) }
 }
 
-/// Whether results that differ do so too within the expressions of unique indexes in which the column stands: each says
-/// whether it only folds the case.
+/// Whether different results stay different in the expressions of unique indexes that contain the column. Each
+/// expression tells whether it only folds the case.
 pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsuited> {
-    let assumed = "say `unique: assumed` if you know that they stay different";
+    let assumed = "use `unique: assumed` if you know that they stay different";
     match &rule.transform {
         _ if expressions.is_empty() => Ok(()),
         Transform::Keep | Transform::Null => Ok(()),
         _ if expressions.contains(&false) => help(
-            "a unique index has it in an expression, in which different values may become equal",
+            "a unique index contains it in an expression, in which different values may become equal",
             assumed,
         ),
-        Transform::FormatPreserving { .. } => help(
-            "a unique index takes upper and lower case for equal, which FormatPreserving does not",
-            assumed,
-        ),
+        Transform::FormatPreserving { .. } => {
+            help("a unique index ignores the case of letters, but FormatPreserving does not", assumed)
+        }
         _ => Ok(()),
     }
 }
@@ -251,7 +250,7 @@ fn is_one_to_one(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
         Transform::Email => suffix(SUFFIX + 8),
         _ => help(
             format!("{name} makes different values equal, and the column is unique"),
-            "use FormatPreserving, Hash, Uuid, Email or FakeEmail, or say `unique: assumed` if you know it does not",
+            "use FormatPreserving, Hash, Uuid, Email or FakeEmail, or `unique: assumed` if you know that they stay different",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! `transform`: look at a configuration and a dump together; and the same before a load.
+//! The commands of `transform`, which check a configuration against a dump; and the same check before a load.
 //!
 //! ```text
 //! file, key ─▶ Transforms ─▶ prepare: a reading of the dump for its constraints ─▶ resolved ─▶ TablePlan ─▶ rows
@@ -30,7 +30,7 @@ pub mod preview;
 /// configuration that is resolved already needs none.
 ///
 /// # Errors
-/// [`Error::Usage`] for what does not suit the dump, and as reading.
+/// [`Error::Usage`] if the configuration does not suit the dump; and as reading.
 pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
@@ -38,7 +38,7 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
         && !transform::is_schema_hash(hash)
     {
         return Err(Error::Usage(
-            "the transform configuration was resolved by an earlier version, which wrote down the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
+            "the transform configuration was resolved by an earlier version, which wrote the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
         ));
     }
     if transforms.resolved().is_some() && !config.require_decision {
@@ -46,11 +46,11 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     }
     if !config.location.is_rereadable() {
         return Err(Error::Usage(format!(
-            "--transform-config with {}: constraints stand behind the rows, and a pipe is read once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that",
+            "--transform-config with {}: a dump has its constraints after the rows, and a pipe is read only once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that one",
             config.location.name()
         )));
     }
-    tracing::info!("reading the dump for its constraints, which the transforms keep");
+    tracing::info!("reading the dump first for its constraints, which the transforms must keep");
     let found = find(&config, config.require_decision, stop).await?;
     if let Some((verb, at)) = &found.changed {
         return Err(dump_error(config.location.name(), planner::changed_by_code(verb, *at)));
@@ -70,7 +70,7 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Tables of which the configuration says nothing are loaded as they are: that is said.
+/// Logs the tables that the configuration does not name: they are loaded unchanged.
 fn report_new(config: &transform::Config, found: &Found) {
     let unnamed = found.tables.iter().filter(|table| !config.names_table(&table.name));
     let names: Vec<_> = unnamed.map(|table| table.name.as_str()).collect();
@@ -85,7 +85,7 @@ fn report_new(config: &transform::Config, found: &Found) {
     }
 }
 
-/// Whether everything that looks personal has an entry.
+/// Checks that everything that looks personal has an entry.
 fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
     undecided(&transform::undecided(config, &found.findings)).map_or(Ok(()), |what| Err(Error::Usage(what)))
 }
@@ -106,7 +106,7 @@ fn undecided(open: &[&transform::Finding]) -> Option<String> {
     ))
 }
 
-/// Reads the whole dump for its definitions, and looks at a sample of its rows where that is wanted.
+/// Reads the whole dump for its definitions, and a sample of its rows if `suggest` is set.
 ///
 /// # Errors
 /// As reading.
@@ -116,8 +116,8 @@ pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, E
         .await
 }
 
-/// The configuration of a look at what a load will do: password hashes are only counted, and values are looked for in the
-/// definitions where the dump can be read for these beforehand.
+/// The configuration for `inspect`: password hashes are only counted, and definitions are searched for values if the
+/// dump can be read again.
 ///
 /// # Errors
 /// As reading.
@@ -139,7 +139,7 @@ pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// A reading of the dump as it is.
+/// Reads the dump without transforms.
 fn definitions_task(config: &Config) -> Task {
     Task {
         location: config.location.clone(),
@@ -151,7 +151,7 @@ fn definitions_task(config: &Config) -> Task {
     }
 }
 
-/// The configuration with what the dump's constraints demand, as YAML.
+/// The configuration, resolved by the dump's constraints, as YAML.
 ///
 /// # Errors
 /// [`Error::Usage`] with all that is wrong with the file or does not suit the dump, and as reading.
@@ -190,7 +190,7 @@ pub async fn check(args: &LoadArgs, stop: &Stop) -> Result<String, Error> {
     }
 }
 
-/// A first configuration for what looks personal in the dump, as YAML.
+/// A first configuration for the columns that look personal in the dump, as YAML.
 ///
 /// # Errors
 /// As reading.
@@ -199,10 +199,10 @@ pub async fn suggest(config: &Config, stop: &Stop) -> Result<String, Error> {
     Ok(transform::suggest(&found.tables, &found.findings, &found.keys))
 }
 
-/// So many rows of each table that is transformed, before and after.
+/// The first rows of each table with transforms, before and after.
 ///
 /// # Errors
-/// [`Error::Usage`] with all that does not suit the dump, and as reading.
+/// [`Error::Usage`], with everything that does not suit the dump; and as reading.
 pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, Error> {
     if config.shape.transforms.is_none() {
         return Err(missing());
@@ -226,7 +226,7 @@ pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, 
 }
 
 fn missing() -> Error {
-    Error::Usage("--transform-config is missing: what is to be tried?".to_owned())
+    Error::Usage("--transform-config is missing: give the configuration to try".to_owned())
 }
 
 fn dump_error(source_name: String, error: DumpError) -> Error {

@@ -1,8 +1,8 @@
-//! Scripts by chance, from a seed: what people and tools write, in any order.
+//! Random scripts from a seed: statements as people and tools write them, in any order.
 //!
-//! A script has a few subjects (settings, renames, psql's commands, …) beside the base of tables and rows, so that
-//! what one of them is refused for does not hide the others. The [`model`] keeps what the script has made, so that
-//! psql takes most of it.
+//! A script has a few subjects (settings, renames, psql's commands, …) in addition to its tables and rows, so that a
+//! refusal of one subject does not hide the others. The [`model`] records what the script has created, so that psql
+//! accepts most of it.
 
 mod alter;
 mod code;

@@ -1,4 +1,4 @@
-//! Reading of rules: each type with its options.
+//! Reads rules: each type with its options.
 
 use super::mapping;
 use super::options::Options;
@@ -40,10 +40,10 @@ const TYPES: [&str; 24] = [
     "Truncate",
 ];
 
-/// Reads a rule: the name of a type, or a mapping with `type` and options. `at` is where a column's name stands.
+/// Reads a rule: the name of a type, or a mapping with `type` and options. `at` is the place of the column's name.
 pub(super) fn read(node: &Node, at: Option<Place>) -> Result<Rule, Vec<Fault>> {
     let mut faults = Vec::new();
-    // YAML reads this type's name as a null, which somebody who left it out has written too, but not so.
+    // YAML reads the name of this type as a null. A missing rule is also a null, but is written differently.
     if node.value == Value::Plain("Null".to_owned()) {
         return build("Null", node.place, Options::new(node.place, "Null", Vec::new()));
     }
@@ -72,7 +72,7 @@ fn typed<'a>(node: &'a Node, pairs: Vec<(&'a Node, &'a str, &'a Node)>) -> Resul
         let names = pairs.iter().map(|(_, name, _)| *name).find(|name| is_type(name));
         return Err(vec![fault.hint(names.map(|name| format!("did you mean `type: {name}`?")))]);
     };
-    // YAML's null is a type here.
+    // YAML reads the name of this type as a null.
     let (Value::Plain(name) | Value::Quoted(name)) = &type_node.value else {
         return Err(vec![Fault::new(type_node.place, "`type` must be a name")]);
     };
@@ -100,14 +100,14 @@ fn build(name: &str, place: Place, options: Options<'_>) -> Result<Rule, Vec<Fau
     Ok(rule)
 }
 
-/// The options that are not one transform's alone.
+/// The options that all transforms have.
 fn common(rule: &mut Rule, options: &Options<'_>) {
     // By the name: a rule with a fault may stand here as `keep`, and have all options yet.
     if options.type_name == "keep" {
         return;
     }
     if rule.transform.is_keyed() {
-        // What Bool keeps has no use for a salt.
+        // A Bool that keeps the value does not need a salt.
         if !matches!(rule.transform, Transform::Bool) {
             rule.salt = options.text("salt");
         }
@@ -268,14 +268,14 @@ fn password(name: &str, options: &Options<'_>) -> Option<Transform> {
         }
         "PasswordArgon2id" => {
             let threads = number("threads", 1, 255, 4);
-            // Less than eight blocks a lane is as much as eight.
+            // With fewer than eight blocks per lane, the result is as with eight.
             let memory = number("memory", 1, 4 << 20, 65_536).max(8 * threads);
             PasswordHash::Argon2id { time: number("time", 1, 1000, 3), memory, threads }
         }
         _ => return None,
     };
     let salt = match hash {
-        // Kasho's bcrypt has a random salt; ours comes from the key, so that a run can be repeated.
+        // Kasho's bcrypt has a random salt. Ours comes from the key, so that a run can be repeated.
         PasswordHash::Bcrypt { .. } => {
             options.choice("use_salt", &["true"]);
             SaltSource::Keyed
@@ -324,7 +324,7 @@ fn element(options: &Options<'_>) -> Transform {
     }
 }
 
-/// A rule inside another sees one value, not the row.
+/// A rule inside another rule sees one value, not the row.
 fn nested(rule: Rule) -> Result<Rule, Vec<Fault>> {
     let name = rule.transform.name();
     let needs_row = matches!(rule.transform, Transform::Template(_) | Transform::Password { .. });
