@@ -51,7 +51,7 @@ pub struct Keys {
     pub expressions: Vec<(String, String, bool)>,
 }
 
-/// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
+/// Gives partitions the rules of their parent for the columns that they have none for; makes every rule of a column in
 /// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
 /// refer to. Also every rule that cannot be brought together with the schema; it stays as it was.
 pub(crate) fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> (Config, Vec<Fault>) {
@@ -175,18 +175,28 @@ impl Resolver<'_> {
         self.unclear.contains(&(table.to_owned(), column.to_owned()))
     }
 
-    /// A partition of a partition gets what its parent got.
+    /// A partition gets the rules of its parent for the columns that it has no rule for; so does a partition of it.
     fn inherit(&mut self, keys: &Keys) {
         for _ in 0..keys.parents.len() {
             let mut changed = false;
             for (child, parent) in &keys.parents {
-                if let Some(rules) = self.config.tables.get(parent)
-                    && !self.config.tables.contains_key(child)
-                {
-                    let rules = rules.clone();
-                    self.config.tables.insert(child.clone(), rules);
-                    self.inherited.insert(child.clone());
-                    changed = true;
+                let Some(rules) = self.config.tables.get(parent).cloned() else { continue };
+                match self.config.tables.get_mut(child) {
+                    None => {
+                        self.config.tables.insert(child.clone(), rules);
+                        self.inherited.insert(child.clone());
+                        changed = true;
+                    }
+                    // Of a table that is to stay as it is, all columns stay.
+                    Some(own) if own.keep => {}
+                    Some(own) => {
+                        for (column, place, rule) in rules.columns {
+                            if !own.columns.iter().any(|(name, ..)| *name == column) {
+                                own.columns.push((column, place, rule));
+                                changed = true;
+                            }
+                        }
+                    }
                 }
             }
             if !changed {
@@ -289,7 +299,8 @@ impl Resolver<'_> {
         match self.rule(&key.table, from) {
             Some(own) if !same(own, &rule) => {
                 let what = format!("{here}, and their transforms differ");
-                let fault = Fault::new(own.place, what).help("leave it out here: this column gets the same transform by itself");
+                let fault = Fault::new(own.place, what)
+                    .help("leave it out here: this column gets the same transform by itself");
                 self.fail(&key.table, fault.place, &there, fault);
             }
             _ if key.table == key.to_table && from == to => {}
@@ -311,8 +322,8 @@ impl Resolver<'_> {
         if let Some(rule) = self.changing(&key.table, from) {
             let there = format!("{to} of {}", key.to_table);
             let what = format!("column {from} of {} refers to {there}, which is not transformed", key.table);
-            let fault =
-                Fault::new(rule.place, what).help("transform that column: this one gets the same transform by itself");
+            let fault = Fault::new(rule.place, what)
+                .help("transform that column: this one gets the same transform by itself");
             self.fail(&key.table, fault.place, &there, fault);
         }
     }
@@ -540,6 +551,10 @@ mod tests {
         );
         let config = of("{public.c: {email: Redact}}");
         assert!(config.transforms("public.c_1") && config.transforms("public.c_1_2"));
+        let config = of("{public.c: {email: Redact}, public.c_1: {b: keep}}");
+        assert!(["public.c_1", "public.c_1_2"].iter().all(|table| config.decides(table, "email")
+            && config.decides(table, "b")
+            && config.transforms(table)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pg_bootstrap_tests::binary::Runner;
+use pg_bootstrap_tests::binary::{Finished, Runner};
 use pg_bootstrap_tests::fidelity::Source;
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
