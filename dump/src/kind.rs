@@ -327,21 +327,20 @@ fn alter(c: &mut Cursor<'_>) -> Kind {
 /// before it.
 fn ends_with_owner(mut c: Cursor<'_>) -> bool {
     let mut depth = 0_u32;
-    loop {
+    while c.peek().is_some() {
         if c.symbol(b'(') {
             depth += 1;
         } else if c.symbol(b')') {
             depth = depth.saturating_sub(1);
         } else if depth == 0 && c.symbol(b',') {
             return false;
-        }
-        if c.words(&["OWNER", "TO"]) {
+        } else if c.words(&["OWNER", "TO"]) {
             return c.part().is_some() && c.symbol(b';') && c.peek().is_none();
-        }
-        if c.next().is_none() {
-            return false;
+        } else {
+            c.next();
         }
     }
+    false
 }
 
 fn privileges(c: &mut Cursor<'_>) -> Kind {
@@ -405,6 +404,9 @@ mod tests {
             ("ALTER PUBLICATION p OWNER TO x;", skip(Skip::Publication)),
             ("COMMENT ON PUBLICATION p IS 'x';", skip(Skip::Publication)),
             ("COMMENT ON TABLE t IS 'publication';", Kind::Other),
+            ("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u(a), OWNER TO x;", Kind::Definition),
+            ("ALTER TABLE t ADD CHECK (a > 0), OWNER TO x;", Kind::Definition),
+            ("ALTER FUNCTION f(int) OWNER TO x;", Kind::Owner),
             ("ALTER SUBSCRIPTION s ENABLE;", skip(Skip::Subscription)),
             ("CREATE USER MAPPING FOR x SERVER s;", Kind::Other),
             ("CREATE ROLE r;", skip(Skip::Role)),

@@ -114,8 +114,10 @@ fn object(c: &mut Cursor<'_>, changes: bool) -> About {
         return About::list(all);
     }
     if c.word("INDEX") {
-        // Whose it is, its table says.
-        return About::one(after(c, "ON"));
+        existing(c);
+        let name = if c.at_word("ON") { None } else { last(c) };
+        // Whose a new one is, its table says.
+        return About::one(after(c, "ON").or(name));
     }
     if c.any_word(&["POLICY", "RULE"]) {
         c.part();
@@ -243,6 +245,8 @@ mod tests {
             "COPY public.kasho_x (a) FROM stdin;",
             "CREATE TABLE KASHO_X (a int);",
             "DROP TABLE kasho_a, kasho_b;",
+            "DROP INDEX public.kasho_i;",
+            "COMMENT ON INDEX public.kasho_i IS 'a';",
             "ALTER TABLE kasho_a RENAME TO kasho_b;",
         ] {
             assert_eq!(bookkeeping(text, true), Bookkeeping::Yes, "{text}");

@@ -175,8 +175,8 @@ pub struct Schema {
     code: Arc<Code>,
     /// Code ran that may have made triggers or rules.
     hidden_firing: bool,
-    /// A cast of the script's own decides what an assignment makes of a value.
-    casts: bool,
+    /// The types, without their schemas, for which a cast of the script's own decides what an assignment makes of a value.
+    casts: HashSet<String>,
     /// The schemas that are there.
     schemas: HashSet<String>,
     /// Roles that the script names where the name of a role may be that of a schema.
@@ -212,7 +212,7 @@ impl Default for Schema {
             fires: HashMap::new(),
             code: Arc::default(),
             hidden_firing: false,
-            casts: false,
+            casts: HashSet::new(),
             schemas: HashSet::from(["public".to_owned()]),
             roles: HashSet::from(["postgres".to_owned()]),
             hazy: false,
@@ -245,9 +245,13 @@ fn without_long_literals(text: &str) -> String {
     out
 }
 
-/// Whether `CREATE CAST` makes one that an assignment uses.
-fn may_be_implicit(text: &str) -> bool {
-    Cursor::new(text, true).any(|c| c.words(&["AS", "ASSIGNMENT"]) || c.words(&["AS", "IMPLICIT"]))
+/// The type that `CREATE CAST` makes one for, without its schema, if an assignment uses it.
+fn cast_by_assignment(text: &str) -> Option<String> {
+    let mut c = Cursor::new(text, true);
+    let implicit = |c: &mut Cursor<'_>| c.words(&["AS", "ASSIGNMENT"]) || c.words(&["AS", "IMPLICIT"]);
+    c.clone().any(implicit).then_some(())?;
+    c.skip_past("AS").then_some(())?;
+    c.parts()?.pop()
 }
 
 impl Schema {
@@ -277,7 +281,7 @@ impl Schema {
             parse::Reading::Everything => self.ran(kind, text),
             parse::Reading::Change => self.changed(kind, text),
             parse::Reading::Cast => {
-                self.casts |= may_be_implicit(text);
+                self.casts.extend(cast_by_assignment(text));
                 Learned::Around
             }
             parse::Reading::Fires => self.observe_firing(text),
@@ -396,10 +400,17 @@ impl Schema {
         Arc::clone(&self.code)
     }
 
-    /// Whether a cast of the script's own may decide what a literal becomes in a column.
+    /// Whether a cast of the script's own may decide what a literal becomes in some column.
     #[must_use]
     pub fn has_casts(&self) -> bool {
-        self.casts
+        !self.casts.is_empty()
+    }
+
+    /// Whether a cast of the script's own is one to the type of this column.
+    #[must_use]
+    pub fn casts_to(&self, column: &Column) -> bool {
+        let name = column.type_name.as_deref().and_then(|name| Cursor::new(name, true).parts());
+        name.and_then(|mut parts| parts.pop()).is_some_and(|name| self.casts.contains(&name))
     }
 
     /// What the definitions so far demand of columns.

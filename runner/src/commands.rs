@@ -138,11 +138,12 @@ async fn inspected(
 
 async fn transform(command: &TransformCommand) -> Result<(), Error> {
     let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
-    let config = inspect::config(command.load())?;
     let text = match command {
-        TransformCommand::Check(_) => transform::check(&config, &stop).await?,
-        TransformCommand::Suggest(_) => transform::suggest(&config, &stop).await?,
-        TransformCommand::Preview(args) => transform::preview(&config, args.rows_per_table, &stop).await?,
+        TransformCommand::Check(args) => transform::check(&args.load, &stop).await?,
+        TransformCommand::Suggest(args) => transform::suggest(&inspect::config(&args.load)?, &stop).await?,
+        TransformCommand::Preview(args) => {
+            transform::preview(&inspect::config(&args.load)?, args.rows_per_table, &stop).await?
+        }
     };
     say(&text)
 }

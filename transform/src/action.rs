@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::check_digits;
 use crate::config::{Rule, Spread, Step, Transform, Unique};
 use crate::error::Reason;
 use crate::fake::{self, Shape, Suffix};
@@ -77,6 +78,11 @@ enum ActionKind {
     IpAddress {
         permutation: Permutation,
         keep: u32,
+    },
+    Iban(Permutation),
+    CardNumber {
+        permutation: Permutation,
+        first: usize,
     },
     Json(Vec<(Path, Action)>),
     Array(Box<Action>),
@@ -159,6 +165,12 @@ impl Action {
             ActionKind::IpAddress { permutation, keep } => {
                 address(*permutation, *keep, text, &self.domain, out)?
             }
+            ActionKind::Iban(permutation) => {
+                check_digits::iban(self.permutation(*permutation, cell.row), cell.text, out)?;
+            }
+            ActionKind::CardNumber { permutation, first } => {
+                check_digits::card_number(self.permutation(*permutation, cell.row), *first, cell.text, out)?;
+            }
             ActionKind::Json(steps) => {
                 let paths: Vec<&Path> = steps.iter().map(|(path, _)| path).collect();
                 rewrite(cell.text, &paths, &mut Steps { steps, row: cell.row }, out)?;
@@ -182,6 +194,11 @@ impl Action {
 
     fn seed(&self, text: &str, row: u64) -> [u8; 32] {
         if self.consistent { self.source.seed(text) } else { self.source.seed(&row.to_string()) }
+    }
+
+    /// The column's own permutation, or one of each row.
+    fn permutation(&self, of_column: Permutation, row: u64) -> Permutation {
+        if self.consistent { of_column } else { Permutation::new(self.source.sip_of(&row.to_string())) }
     }
 
     fn draw(&self, text: &str, row: u64) -> Draw {
@@ -285,6 +302,8 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
         Transform::Uuid => ActionKind::Uuid(permutation),
         Transform::Email => ActionKind::Email,
         Transform::IpAddress { keep } => ActionKind::IpAddress { permutation, keep: u32::from(*keep) },
+        Transform::Iban => ActionKind::Iban(permutation),
+        Transform::CardNumber { first } => ActionKind::CardNumber { permutation, first: *first },
         Transform::Json(steps) => {
             let text = SqlType::text();
             let action = |rule: &Rule| Action::new(rule, &text, key, place);

@@ -1,6 +1,6 @@
 //! `transforms.yml`: the transform of each column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -24,8 +24,8 @@ pub const REVISION: u32 = 1;
 /// lists never change; newer lists get a higher number.
 pub const LISTS: u32 = 1;
 
-/// A configuration in which every rule is valid by itself. [`Config::check`] and
-/// [`Plan::compile`](crate::Plan::compile) check whether it suits the tables.
+/// A configuration whose every rule is complete in itself. Whether it suits the tables is
+/// [`Draft::check`](crate::Draft::check)'s and [`Plan::compile`](crate::Plan::compile)'s to say.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) file: Arc<str>,
@@ -42,6 +42,10 @@ pub(crate) struct TableRules {
     pub(crate) keep: bool,
     /// In the order of the file.
     pub(crate) columns: Vec<(String, Place, Rule)>,
+    /// Columns whose rules cannot be read: only in a [`Draft`](crate::Draft).
+    pub(crate) unread: Vec<(String, Place)>,
+    /// Nothing of the table can be read: only in a [`Draft`](crate::Draft).
+    pub(crate) unreadable: bool,
 }
 
 impl Config {
@@ -51,26 +55,27 @@ impl Config {
     ///
     /// All errors in it, each with its line and column.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
-        let file: Arc<str> = file.into();
+        let (config, faults) = Self::read(file, text);
+        config.problems(faults)?;
+        Ok(config)
+    }
+
+    /// A configuration as far as it can be read, and what is wrong with it.
+    pub(crate) fn read(file: &str, text: &str) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
-        let mut config =
-            Self { file: Arc::clone(&file), tables: BTreeMap::new(), lists: LISTS, resolved: None };
+        let mut config = Self { file: file.into(), tables: BTreeMap::new(), lists: LISTS, resolved: None };
         match yaml::parse(text) {
             Err(fault) => faults.push(fault),
             Ok(None) => faults.push(
                 Fault::new(Place { line: 1, column: 1 }, "the configuration is empty")
                     .help("it needs `tables:`"),
             ),
-            Ok(Some(root)) => config.read(&root, &mut faults),
+            Ok(Some(root)) => config.read_root(&root, &mut faults),
         }
-        if faults.is_empty() {
-            return Ok(config);
-        }
-        faults.sort_by_key(|fault| fault.place);
-        Err(Problems(faults.into_iter().map(|fault| fault.in_file(&file)).collect()))
+        (config, faults)
     }
 
-    fn read(&mut self, root: &Node, faults: &mut Vec<Fault>) {
+    fn read_root(&mut self, root: &Node, faults: &mut Vec<Fault>) {
         const KEYS: [&str; 5] = ["major_version", "version", "lists", "resolved", "tables"];
         let Some(pairs) = mapping(root, "the configuration", faults) else { return };
         let mut seen = false;
@@ -168,9 +173,9 @@ impl Config {
     /// Whether it has an entry for the column: a transform, `keep`, or `keep` for its whole table.
     #[must_use]
     pub fn decides(&self, table: &str, column: &str) -> bool {
-        self.tables
-            .get(table)
-            .is_some_and(|rules| rules.keep || rules.columns.iter().any(|(c, _, _)| c == column))
+        self.tables.get(table).is_some_and(|rules| {
+            rules.keep || rules.unreadable || rules.names().any(|(name, _)| name == column)
+        })
     }
 
     /// Whether it transforms any column of the table.
@@ -190,14 +195,11 @@ impl Config {
         transformed(table).iter().any(|column| !there.contains(column))
     }
 
-    /// Compares the configuration's tables and columns with those that exist.
-    ///
-    /// # Errors
-    ///
-    /// Every table and column that does not exist, with the name that was probably meant.
-    pub fn check(&self, tables: &[Table]) -> Result<(), Problems> {
+    /// Every table and column that does not exist, with the one that was probably meant.
+    pub(crate) fn unknown(&self, tables: &[Table]) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (name, rules) in &self.tables {
+        // That a name has no schema was said when it was read.
+        for (name, rules) in self.tables.iter().filter(|(name, _)| is_qualified(name)) {
             match tables.iter().find(|table| table.name == *name) {
                 Some(table) => faults.extend(rules.unknown_columns(table)),
                 None => faults.push(
@@ -206,14 +208,33 @@ impl Config {
                 ),
             }
         }
-        self.problems(faults)
+        faults
+    }
+
+    /// Columns whose transforms cannot be told, since a fault stands where they should be, or the name is of none: each with
+    /// its table. What depends on them is no fault of its own.
+    pub(crate) fn unclear(&self, tables: &[Table]) -> BTreeSet<(String, String)> {
+        let mut unclear = BTreeSet::new();
+        for (name, rules) in &self.tables {
+            let named = tables.iter().find(|table| table.name == *name);
+            let meant =
+                tables.iter().filter(|table| !self.names_table(&table.name) && is_meant(name, table, tables));
+            for table in meant.chain(named.filter(|_| rules.unreadable)) {
+                unclear.extend(table.columns.iter().map(|column| (table.name.clone(), column.name.clone())));
+            }
+            if let Some(table) = named {
+                unclear.extend(rules.unclear_columns(table).map(|column| (name.clone(), column.to_owned())));
+            }
+        }
+        unclear
     }
 
     pub(crate) fn problems(&self, mut faults: Vec<Fault>) -> Result<(), Problems> {
         if faults.is_empty() {
             return Ok(());
         }
-        faults.sort_by_key(|fault| fault.place);
+        faults.sort_by(|a, b| (a.place, &a.what).cmp(&(b.place, &b.what)));
+        faults.dedup();
         Err(Problems(faults.into_iter().map(|fault| self.problem(fault)).collect()))
     }
 
@@ -223,22 +244,55 @@ impl Config {
 }
 
 impl TableRules {
+    /// All columns that it names, also those whose rules cannot be read.
+    fn names(&self) -> impl Iterator<Item = (&str, Place)> {
+        let read = self.columns.iter().map(|(name, place, _)| (name.as_str(), *place));
+        read.chain(self.unread.iter().map(|(name, place)| (name.as_str(), *place)))
+    }
+
     pub(crate) fn unknown_columns(&self, table: &Table) -> Vec<Fault> {
-        let unknown = |(name, ..): &&(String, Place, Rule)| table.position(name).is_none();
-        let fault = |(name, place, _): &(String, Place, Rule)| {
+        let unknown = self.names().filter(|(name, _)| table.position(name).is_none());
+        let fault = |(name, place): (&str, Place)| {
             let names = table.columns.iter().map(|column| column.name.as_str());
-            Fault::new(*place, format!("table {} has no column {name}", table.name))
+            Fault::new(place, format!("table {} has no column {name}", table.name))
                 .hint(near::hint(name, "columns", names))
         };
-        self.columns.iter().filter(unknown).map(fault).collect()
+        unknown.map(fault).collect()
+    }
+
+    /// Columns of the table whose rules cannot be read, or may be those of names that are no column's.
+    fn unclear_columns<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a str> {
+        let free = |column: &&str| !self.names().any(|(name, _)| name == *column);
+        let others = table.columns.iter().map(|column| column.name.as_str()).filter(free);
+        let unknown = self.names().filter(|(name, _)| table.position(name).is_none());
+        let meant = unknown.filter_map(move |(name, _)| near::nearest(name, others.clone()));
+        self.unread.iter().map(|(name, _)| name.as_str()).chain(meant)
     }
 }
 
+/// Whether a name that is no table's may have been meant for this one.
+fn is_meant(name: &str, table: &Table, tables: &[Table]) -> bool {
+    if tables.iter().any(|table| table.name == name) {
+        return false;
+    }
+    if !is_qualified(name) {
+        return table.name.strip_suffix(name).is_some_and(|schema| schema.ends_with('.'));
+    }
+    near::nearest(name, tables.iter().map(|table| table.name.as_str())) == Some(table.name.as_str())
+}
+
 fn read_columns(node: &Node, rules: &mut TableRules, faults: &mut Vec<Fault>) {
-    for (key, name, value) in mapping(node, "a table", faults).unwrap_or_default() {
+    let Some(pairs) = mapping(node, "a table", faults) else {
+        rules.unreadable = true;
+        return;
+    };
+    for (key, name, value) in pairs {
         match read::read(value, Some(key.place)) {
             Ok(rule) => rules.columns.push((name.to_owned(), key.place, rule)),
-            Err(found) => faults.extend(found),
+            Err(found) => {
+                rules.unread.push((name.to_owned(), key.place));
+                faults.extend(found);
+            }
         }
     }
 }

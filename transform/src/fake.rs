@@ -1,5 +1,6 @@
 //! The fakes: values that are drawn from our own lists by the keyed hash of the original.
 
+use crate::check_digits;
 use crate::keyed::Draw;
 use crate::lists;
 use crate::locale::Locale;
@@ -370,22 +371,8 @@ fn card(draw: &mut Draw, out: &mut String) {
     out.push_str(draw.pick(&["4", "51", "52", "53", "54", "55", "6011", "35"]));
     let missing = 15 - (out.len() - from);
     digits(missing, draw, out);
-    let check = luhn_check_digit(&out.as_bytes()[from..]);
+    let check = check_digits::luhn_check_digit(&out.as_bytes()[from..]);
     out.push(char::from(b'0' + check));
-}
-
-/// The digit that makes the digits before it pass Luhn's test.
-pub(crate) fn luhn_check_digit(digits: &[u8]) -> u8 {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, digit)| {
-            let value = u32::from(digit - b'0') * if i % 2 == 0 { 2 } else { 1 };
-            if value > 9 { value - 9 } else { value }
-        })
-        .sum();
-    ((10 - sum % 10) % 10) as u8
 }
 
 #[cfg(test)]
@@ -452,11 +439,5 @@ mod tests {
         let regex = regex::Regex::new(r"^[a-z.]+@example\.(com|net|org)$").unwrap();
         assert!(fakes(Kind::Email, Some(14)).iter().all(|fake| regex.is_match(fake)));
         assert!(fakes(Kind::DomainName, Some(10)).iter().all(|fake| fake.ends_with(".example")));
-    }
-
-    #[test]
-    fn check_digits() {
-        assert_eq!(luhn_check_digit(b"7992739871"), 3);
-        assert_eq!(luhn_check_digit(b"411111111111111"), 1);
     }
 }

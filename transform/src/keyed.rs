@@ -110,7 +110,12 @@ impl Source {
 
     /// The key of a permutation.
     pub(crate) fn sip(&self) -> SipKey {
-        let seed = self.seed("");
+        self.sip_of("")
+    }
+
+    /// The key of one of several permutations.
+    pub(crate) fn sip_of(&self, which: &str) -> SipKey {
+        let seed = self.seed(which);
         SipKey::new([word(&seed, 0), word(&seed, 1)])
     }
 }

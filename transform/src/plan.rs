@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::action::{Action, Cell};
+use crate::action::Cell;
 use crate::config::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transform};
 use crate::error::{Fault, Problem, Problems, Reason, RowError};
 use crate::keyed::{Key, Source};
-use crate::near;
 use crate::password;
 use crate::sql::{Kind, SqlType};
-use crate::suit;
-use crate::table::{Column, Table, unquoted};
+use crate::table::{Column, Table};
 use crate::template::{Row, Template, Val};
+use column::{PlannedColumn, Step, planned};
+
+mod column;
 
 /// How many password hashes are cached, for values that repeat.
 const REMEMBERED: usize = 4096;
@@ -45,27 +46,7 @@ enum Class {
     Text,
 }
 
-#[derive(Debug, Clone)]
-struct PlannedColumn {
-    /// Its index in the row.
-    at: usize,
-    name: Arc<str>,
-    sql: SqlType,
-    step: Step,
-    on_error: ErrorPolicy,
-    nulls: bool,
-    /// The column whose value decides instead of its own.
-    by: Option<usize>,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Action(Box<Action>),
-    Template(Template),
-    Password { hash: PasswordHash, cleartext: Template, salt: SaltSource, source: Source },
-}
-
-/// The result of a row, and memory to make it in. It is reused for the next row.
+/// What a row became, and room to make it in. It is used again for the next row.
 #[derive(Debug, Default)]
 pub struct Scratch {
     results: Vec<Outcome>,
@@ -116,6 +97,16 @@ impl Plan {
     /// Every rule that does not suit its column: the column does not exist or is generated, the transform's results
     /// are not values of its type, or a template names a column that does not exist.
     pub fn compile(config: &Config, table: &Table, key: &Key) -> Result<Self, Problems> {
+        let (plan, mut faults) = Self::make(config, table, key);
+        faults.extend(
+            config.tables.get(&table.name).map(|rules| rules.unknown_columns(table)).unwrap_or_default(),
+        );
+        config.problems(faults)?;
+        Ok(plan)
+    }
+
+    /// A plan of the rules that suit their columns, and what is wrong with the others.
+    pub(crate) fn make(config: &Config, table: &Table, key: &Key) -> (Self, Vec<Fault>) {
         let mut plan = Self {
             table: table.name.as_str().into(),
             classes: table.columns.iter().map(class).collect(),
@@ -126,8 +117,8 @@ impl Plan {
             warnings: Vec::new(),
             hashes: true,
         };
-        let Some(rules) = config.tables.get(&table.name) else { return Ok(plan) };
-        let mut faults = rules.unknown_columns(table);
+        let mut faults = Vec::new();
+        let Some(rules) = config.tables.get(&table.name) else { return (plan, faults) };
         for (at, column) in table.columns.iter().enumerate() {
             let Some((_, _, rule)) = rules.columns.iter().find(|(name, ..)| *name == column.name) else {
                 continue;
@@ -137,10 +128,9 @@ impl Plan {
             }
             match planned(rule, table, at, key) {
                 Ok(column) => plan.add(column),
-                Err(fault) => faults.push(fault),
+                Err(more) => faults.extend(more),
             }
         }
-        config.problems(faults)?;
         let second = |n: &usize| !matches!(plan.columns[*n].step, Step::Action(_));
         let (last, mut order): (Vec<usize>, Vec<usize>) = (0..plan.columns.len()).partition(second);
         order.extend(last);
@@ -149,7 +139,7 @@ impl Plan {
             rules.columns.iter().find(|(name, ..)| **name == *column).map(|(_, _, rule)| rule)
         });
         plan.warnings = warnings.into_iter().map(|fault| config.problem(fault)).collect();
-        Ok(plan)
+        (plan, faults)
     }
 
     fn add(&mut self, column: PlannedColumn) {
@@ -419,70 +409,6 @@ fn class(column: &Column) -> Class {
         Kind::Bool => Class::Bool,
         _ => Class::Text,
     }
-}
-
-fn planned(rule: &Rule, table: &Table, at: usize, key: &Key) -> Result<PlannedColumn, Fault> {
-    let column = &table.columns[at];
-    let fault = |what: String| Fault::new(rule.place, format!("column {}: {what}", column.name));
-    if column.generated {
-        return Err(
-            fault("it is generated from other columns".into()).help("transform the columns it is made of")
-        );
-    }
-    let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
-    suit::check(rule, &sql, column.not_null).map_err(|(what, help)| fault(what).hint(help))?;
-    let mut on_error = rule.on_error.clone();
-    match &mut on_error {
-        ErrorPolicy::Null if column.not_null => {
-            return Err(fault("`on_error: null` in a NOT NULL column".into()));
-        }
-        ErrorPolicy::Constant(value) => {
-            sql.fit(value).map_err(|reason| fault(format!("`error_value`: {reason}")))?;
-        }
-        _ => {}
-    }
-    let domain = match &rule.value_type {
-        Some(text) => SqlType::of(Some(text), &column.labels),
-        None => sql.clone(),
-    };
-    let place = format!("{}\0{}", table.name, column.name);
-    let step = match (&rule.transform, Action::new(rule, &domain, key, &place)) {
-        (_, Some(action)) => Step::Action(Box::new(action.in_column(&sql))),
-        (Transform::Template(template), _) => Step::Template(bound(template, rule, table)?),
-        (Transform::Password { hash, cleartext, salt }, _) => Step::Password {
-            hash: *hash,
-            cleartext: bound(cleartext, rule, table)?,
-            salt: *salt,
-            source: key.source(rule.transform.name(), "salt"),
-        },
-        _ => return Err(fault(format!("{} does not suit {}", rule.transform.name(), sql.text))),
-    };
-    let by = match &rule.transform {
-        Transform::DateShift { by: Some(by), .. } => Some(find(table, by).ok_or_else(|| {
-            fault(format!("`by`: there is no column {by}")).hint(near::hint(by, "columns", names(table)))
-        })?),
-        _ => None,
-    };
-    let name = column.name.as_str().into();
-    Ok(PlannedColumn { at, name, sql, step, on_error, nulls: rule.nulls, by })
-}
-
-fn bound(template: &Template, rule: &Rule, table: &Table) -> Result<Template, Fault> {
-    let mut template = template.clone();
-    template.bind(|name| find(table, name)).map_err(|name| {
-        Fault::new(rule.place, format!("the template: table {} has no column {name}", table.name))
-            .hint(near::hint(&name, "columns", names(table)))
-    })?;
-    Ok(template)
-}
-
-fn names(table: &Table) -> impl Iterator<Item = &str> + Clone {
-    table.columns.iter().map(|column| column.name.as_str())
-}
-
-/// Finds a column by its name in SQL's spelling, or without quotes.
-fn find(table: &Table, name: &str) -> Option<usize> {
-    table.position(name).or_else(|| table.columns.iter().position(|column| unquoted(&column.name) == name))
 }
 
 #[cfg(test)]

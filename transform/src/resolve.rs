@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Rule, Transform, Unique};
-use crate::error::{Fault, Problems};
+use crate::error::{Fault, Place};
 use crate::sql::SqlType;
 use crate::suit;
 use crate::table::{Column, Table};
@@ -51,23 +51,26 @@ pub struct Keys {
     pub expressions: Vec<(String, String, bool)>,
 }
 
-/// Gives partitions the rules of their parent, unless they have an entry of their own. Rules of columns in unique
-/// keys must keep different values different. The columns of foreign keys get the rule of the columns that they
-/// reference. The result can be stored for the run by [`Config::to_yaml`].
-///
-/// # Errors
-///
-/// Every rule that contradicts the schema.
-pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
-    let mut resolver = Resolver { config: config.clone(), tables, faults: Vec::new() };
+/// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
+/// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
+/// refer to. Also every rule that cannot be brought together with the schema; it stays as it was.
+pub(crate) fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> (Config, Vec<Fault>) {
+    let mut resolver = Resolver {
+        config: config.clone(),
+        tables,
+        inherited: BTreeSet::new(),
+        unclear: BTreeSet::new(),
+        faults: Vec::new(),
+        said: BTreeSet::new(),
+    };
     let all = &with_children(keys);
     resolver.inherit(all);
+    resolver.unclear = resolver.config.unclear(tables);
     resolver.fixed(all);
     resolver.unique(all);
     resolver.unknown(all);
     resolver.foreign(all);
-    config.problems(resolver.faults)?;
-    Ok(Config { resolved: Some(schema_hash(keys)), ..resolver.config })
+    (Config { resolved: Some(schema_hash(keys)), ..resolver.config }, resolver.faults)
 }
 
 /// The prefix of the hash: the version of its input.
@@ -114,7 +117,13 @@ pub fn is_schema_hash(text: &str) -> bool {
 struct Resolver<'a> {
     config: Config,
     tables: &'a [Table],
+    /// Tables without an entry of their own, which have their parent's.
+    inherited: BTreeSet<String>,
+    /// Columns of which nobody can tell yet what becomes of them.
+    unclear: BTreeSet<(String, String)>,
     faults: Vec<Fault>,
+    /// What was said of which place in the file.
+    said: BTreeSet<(Place, String)>,
 }
 
 impl Resolver<'_> {
@@ -146,7 +155,27 @@ impl Resolver<'_> {
         }
     }
 
-    /// A partition of a partition gets the rules of its parent.
+    /// Notes a fault of a table's rule. What is wrong with a parent's rule is said once, not for each partition that has it
+    /// from there.
+    fn fail(&mut self, table: &str, place: Place, what: &str, fault: Fault) {
+        let is_new = self.said.insert((place, what.to_owned()));
+        if is_new || !self.inherited.contains(table) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// What becomes of the column cannot be told, unless it has a rule of its own.
+    fn leave_open(&mut self, table: &str, column: &str) {
+        if self.rule(table, column).is_none() {
+            self.unclear.insert((table.to_owned(), column.to_owned()));
+        }
+    }
+
+    fn is_unclear(&self, table: &str, column: &str) -> bool {
+        self.unclear.contains(&(table.to_owned(), column.to_owned()))
+    }
+
+    /// A partition of a partition gets what its parent got.
     fn inherit(&mut self, keys: &Keys) {
         for _ in 0..keys.parents.len() {
             let mut changed = false;
@@ -156,6 +185,7 @@ impl Resolver<'_> {
                 {
                     let rules = rules.clone();
                     self.config.tables.insert(child.clone(), rules);
+                    self.inherited.insert(child.clone());
                     changed = true;
                 }
             }
@@ -169,8 +199,8 @@ impl Resolver<'_> {
         for (table, column, why) in &keys.fixed {
             if let Some(rule) = self.changing(table, column) {
                 let what = format!("column {column} of {table} cannot be transformed: {why}");
-                self.faults
-                    .push(Fault::new(rule.place, what).help("write `keep`, or transform another column"));
+                let fault = Fault::new(rule.place, what).help("write `keep`, or transform another column");
+                self.fail(table, fault.place, why, fault);
             }
         }
     }
@@ -203,16 +233,15 @@ impl Resolver<'_> {
                     keys.expressions.iter().filter(|(table, name, _)| *table == key.table && name == column);
                 let under: Vec<_> = under.map(|(.., folds_case)| *folds_case).collect();
                 let sql = self.sql(&key.table, column);
-                match suit::can_be_unique(rule, &sql).and_then(|()| suit::unique_under(rule, &under)) {
-                    Ok(()) => {
-                        let rule = Rule { unique: Unique::Yes, ..rule.clone() };
-                        self.set(&key.table, column, rule);
-                    }
-                    Err((what, help)) => {
-                        let what = format!("column {column} of {}: {what}", key.table);
-                        let fault = Fault::new(rule.place, what).hint(help);
-                        self.faults.push(fault);
-                    }
+                let mut faults = suit::can_be_unique(rule, &sql);
+                faults.extend(suit::unique_under(rule, &under).err());
+                let (place, unique) = (rule.place, Rule { unique: Unique::Yes, ..rule.clone() });
+                if faults.is_empty() {
+                    self.set(&key.table, column, unique);
+                }
+                for (why, help) in faults {
+                    let what = format!("column {column} of {}: {why}", key.table);
+                    self.fail(&key.table, place, &why, Fault::new(place, what).hint(help));
                 }
             }
         }
@@ -238,24 +267,24 @@ impl Resolver<'_> {
     /// Whether the link is resolved.
     fn follow(&mut self, key: &ForeignKey, n: usize) -> bool {
         let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return true };
+        if self.is_unclear(&key.to_table, to) {
+            self.leave_open(&key.table, from);
+            return true;
+        }
         let Some(target) = self.changing(&key.to_table, to) else { return false };
         let mut rule = target.clone();
         let here = format!("column {from} of {} refers to {to} of {}", key.table, key.to_table);
-        let of_value_alone = rule.consistent
-            && !matches!(
-                rule.transform,
-                Transform::Template(_)
-                    | Transform::Password { .. }
-                    | Transform::DateShift { by: Some(_), .. }
-            );
-        if !of_value_alone {
+        let there = format!("{to} of {}", key.to_table);
+        if !is_of_value_alone(&rule) {
             let what =
                 format!("{here}, and the {} there depends on more than the value", rule.transform.name());
-            self.faults.push(
-                Fault::new(rule.place, what).help("use a keyed transform that depends only on the value"),
-            );
+            let fault =
+                Fault::new(rule.place, what).help("use a keyed transform that depends only on the value");
+            self.fail(&key.table, fault.place, &there, fault);
+            self.leave_open(&key.table, from);
             return true;
         }
+        let suits = self.suits(&key.to_table, to, &rule);
         if rule.value_type.is_none() {
             rule.value_type = self.column(&key.to_table, to).and_then(|column| column.type_name.clone());
         }
@@ -264,31 +293,44 @@ impl Resolver<'_> {
                 let what = format!("{here}, and their transforms differ");
                 let fault = Fault::new(own.place, what)
                     .help("leave it out here: this column gets the same transform by itself");
-                self.faults.push(fault);
+                self.fail(&key.table, fault.place, &there, fault);
             }
             _ if key.table == key.to_table && from == to => {}
+            // The fault is said where the rule stands.
+            None if !suits => self.leave_open(&key.table, from),
             _ => self.set(&key.table, from, rule),
         }
         true
     }
 
-    /// If the referenced column is kept, the referencing one must be kept too.
+    fn suits(&self, table: &str, column: &str, rule: &Rule) -> bool {
+        let not_null = self.column(table, column).is_some_and(|column| column.not_null);
+        suit::check(rule, &self.sql(table, column), not_null).is_empty()
+    }
+
+    /// What is referred to stays: so must what refers to it.
     fn unmatched(&mut self, key: &ForeignKey, n: usize) {
         let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return };
         if let Some(rule) = self.changing(&key.table, from) {
-            let what = format!(
-                "column {from} of {} refers to {to} of {}, which is not transformed",
-                key.table, key.to_table
-            );
-            self.faults.push(
-                Fault::new(rule.place, what)
-                    .help("transform that column: this one gets the same transform by itself"),
-            );
+            let there = format!("{to} of {}", key.to_table);
+            let what = format!("column {from} of {} refers to {there}, which is not transformed", key.table);
+            let fault = Fault::new(rule.place, what)
+                .help("transform that column: this one gets the same transform by itself");
+            self.fail(&key.table, fault.place, &there, fault);
         }
     }
 }
 
-/// The keys of a table also apply to its partitions.
+/// Whether equal values become equal, wherever they are.
+fn is_of_value_alone(rule: &Rule) -> bool {
+    let sees_row = matches!(
+        rule.transform,
+        Transform::Template(_) | Transform::Password { .. } | Transform::DateShift { by: Some(_), .. }
+    );
+    rule.consistent && !sees_row
+}
+
+/// What a table's keys demand, they demand of its partitions too.
 fn with_children(keys: &Keys) -> Keys {
     let mut all = keys.clone();
     for (child, ancestor) in descendants(keys) {
@@ -333,8 +375,15 @@ fn same(own: &Rule, target: &Rule) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Problems;
     use crate::keyed::Key;
     use crate::plan::{Plan, Scratch};
+
+    fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
+        let (resolved, faults) = super::resolve(config, tables, keys);
+        config.problems(faults)?;
+        Ok(resolved)
+    }
 
     fn table(name: &str, columns: &[(&str, &str)]) -> Table {
         Table { name: name.to_owned(), columns: columns.iter().map(|(n, t)| Column::new(n, t)).collect() }
@@ -519,9 +568,16 @@ mod tests {
             assert!(problems.to_string().contains(what), "{rules}: {problems}");
         }
         assert!(resolved("  public.a: {id: FormatPreserving}\n  public.b: {a: FormatPreserving}").is_ok());
-        for rules in
-            ["code: FakeEmail", "code: Hash", "code: Uuid", "t: Uuid", "t: FormatPreserving", "u: Uuid"]
-        {
+        for rules in [
+            "code: FakeEmail",
+            "code: Hash",
+            "code: Uuid",
+            "code: Iban",
+            "code: CardNumber",
+            "t: Uuid",
+            "t: FormatPreserving",
+            "u: Uuid",
+        ] {
             assert!(resolved(&format!("  public.d: {{{rules}}}")).is_ok(), "{rules}");
         }
         assert!(resolved("  public.d: {n: {type: FormatPreserving, unique: assumed}}").is_ok());

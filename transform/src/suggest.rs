@@ -22,7 +22,7 @@ pub fn undecided<'a>(config: &Config, findings: &'a [Finding]) -> Vec<&'a Findin
 }
 
 /// A configuration that suits the tables, with the reason beside each line. Columns of unique keys get transforms
-/// that keep them unique. Columns of foreign keys are left to [`resolve`](crate::resolve()).
+/// that keep them unique; those of foreign keys are left to [`Draft::check`](crate::Draft::check).
 #[must_use]
 pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
     let mut out = HEAD.to_owned();
@@ -59,7 +59,7 @@ fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
         return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));
     }
     let unique = keys.unique.iter().any(|key| key.table == table.name && has(&key.columns));
-    Some(match rule(finding.sort, column, unique) {
+    Some(match rule(finding, column, unique) {
         Some(rule) => format!("    {name}: {rule} # {}\n", finding.reason),
         None => format!("    # {name}: no transform suits {}; {}\n", type_of(column), finding.reason),
     })
@@ -69,17 +69,19 @@ fn type_of(column: &Column) -> &str {
     column.type_name.as_deref().unwrap_or("its type, which is not known")
 }
 
-/// The first candidate that suits the column, as written in the configuration.
-fn rule(sort: Sort, column: &Column, unique: bool) -> Option<String> {
+/// What refuses a value without right check digits: only for columns in which no other value was seen.
+const STRICT: [&str; 2] = ["Iban", "CardNumber"];
+
+/// The first of the candidates that suits the column, as it is written.
+fn rule(finding: &Finding, column: &Column, unique: bool) -> Option<String> {
+    let takes_all = |text: &&&str| finding.exceptions == 0 || !STRICT.contains(*text);
+    let mut candidates = candidates(finding.sort).iter().filter(takes_all);
     let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
     if let Kind::Array(element) = &sql.kind {
-        let inner = candidates(sort).iter().find(|text| suits(text, element, false, unique))?;
+        let inner = candidates.find(|text| suits(text, element, false, unique))?;
         return Some(format!("{{type: Array, element: {inner}}}")).filter(|_| !unique);
     }
-    candidates(sort)
-        .iter()
-        .find(|text| suits(text, &sql, column.not_null, unique))
-        .map(|text| (*text).to_owned())
+    candidates.find(|text| suits(text, &sql, column.not_null, unique)).map(|text| (*text).to_owned())
 }
 
 fn suits(text: &str, sql: &SqlType, not_null: bool, unique: bool) -> bool {
@@ -91,7 +93,7 @@ fn suits(text: &str, sql: &SqlType, not_null: bool, unique: bool) -> bool {
         return false;
     }
     let unique = if unique { Unique::Yes } else { Unique::No };
-    suit::check(&Rule { unique, ..rule }, sql, not_null).is_ok()
+    suit::check(&Rule { unique, ..rule }, sql, not_null).is_empty()
 }
 
 /// The candidates for a kind of data, best first. The last ones suit almost any column.
@@ -104,8 +106,8 @@ fn candidates(sort: Sort) -> &'static [&'static str] {
         Sort::FullName => &["FakeName", "FormatPreserving"],
         Sort::Username => &["FakeUsername", "Hash", "FormatPreserving"],
         Sort::Secret => &["Hash", "Null", "Redact"],
-        Sort::CardNumber => &["FakeCreditCardNum", "FormatPreserving", "Redact"],
-        Sort::Iban => &["{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
+        Sort::CardNumber => &["CardNumber", "FakeCreditCardNum", "FormatPreserving", "Redact"],
+        Sort::Iban => &["Iban", "{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
         Sort::IpAddress => &["IpAddress", "Hash", "Redact"],
         Sort::BirthDate => &["DateShift", "FakeDateOfBirth", "Null"],
         // An assignable number could belong to another person.

@@ -1,6 +1,7 @@
 //! Whether a transform's results are values of a column's type, and whether they can be unique.
 
 use crate::action::SUFFIX;
+use crate::check_digits::{SHORTEST_CARD, SHORTEST_IBAN};
 use crate::config::{ErrorPolicy, PasswordHash, Rule, Transform, Unique};
 use crate::fake;
 use crate::sql::{Kind, SqlType};
@@ -8,13 +9,11 @@ use crate::sql::{Kind, SqlType};
 /// The fault, and what to do.
 pub(crate) type Unsuited = (String, Option<String>);
 
-/// Whether the rule suits a column of this type.
-pub(crate) fn check(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited> {
-    fits_type(rule, sql, not_null)?;
-    if rule.unique == Unique::Yes {
-        can_be_unique(rule, sql)?;
-    }
-    Ok(())
+/// Why the rule does not suit a column of this type; nothing if it does.
+pub(crate) fn check(rule: &Rule, sql: &SqlType, not_null: bool) -> Vec<Unsuited> {
+    let type_fault = fits_type(rule, sql, not_null).err();
+    let unique_faults = (rule.unique == Unique::Yes).then(|| can_be_unique(rule, sql));
+    type_fault.into_iter().chain(unique_faults.into_iter().flatten()).collect()
 }
 
 fn no<T>(what: impl Into<String>) -> Result<T, Unsuited> {
@@ -71,6 +70,14 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
             takes(sql.is_text() || matches!(sql.kind, Kind::Inet | Kind::Cidr), "inet, cidr and text")?;
             if sql.is_text() { room(sql, 43) } else { Ok(()) }
         }
+        Transform::Iban => {
+            takes(sql.is_text(), "text")?;
+            room(sql, SHORTEST_IBAN)
+        }
+        Transform::CardNumber { .. } => {
+            takes(sql.is_text() || holds_card_numbers(sql), "text, bigint and numerics of as many digits")?;
+            room(sql, SHORTEST_CARD)
+        }
         Transform::Json(_) => {
             takes(sql.kind == Kind::Json || sql.is_text(), "json, jsonb and text that holds it")
         }
@@ -119,6 +126,16 @@ fn is_whole_number(sql: &SqlType) -> bool {
         Kind::Numeric { precision, scale } => scale == 0 && precision.is_none_or(|precision| precision <= 37),
         _ => false,
     }
+}
+
+/// Whether any card number is a value of the type of numbers.
+fn holds_card_numbers(sql: &SqlType) -> bool {
+    let digits = match sql.kind {
+        Kind::Int(width) => width.range().1.ilog10() as usize,
+        Kind::Numeric { precision: Some(precision), .. } => precision as usize,
+        _ => SHORTEST_CARD,
+    };
+    is_whole_number(sql) && digits >= SHORTEST_CARD
 }
 
 fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
@@ -174,8 +191,31 @@ pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsu
     }
 }
 
-/// Whether different values of the column get different results. The error says why not.
-pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
+/// Why different values of the column may not become different ones; nothing if they do.
+pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Vec<Unsuited> {
+    if matches!(rule.transform, Transform::Keep | Transform::Null) {
+        return Vec::new();
+    }
+    let name = rule.transform.name();
+    let has_constant = matches!(rule.on_error, ErrorPolicy::Constant(_));
+    let options = [
+        (!rule.consistent, format!("{name} with `consistent: false` is not unique")),
+        (
+            rule.nulls,
+            "with `nulls: transform` several NULLs become one value, and the column is unique".to_owned(),
+        ),
+        (
+            has_constant,
+            "with `on_error: constant` several rows get one value, and the column is unique".to_owned(),
+        ),
+    ];
+    let mut faults: Vec<Unsuited> =
+        options.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| (what, None)).collect();
+    faults.extend(is_one_to_one(rule, sql).err());
+    faults
+}
+
+fn is_one_to_one(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
     let name = rule.transform.name();
     let suffix = |shortest: usize| match sql.most() {
         Some(limit) if limit < shortest => help(
@@ -185,14 +225,6 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
         _ => Ok(()),
     };
     match &rule.transform {
-        Transform::Keep | Transform::Null => Ok(()),
-        _ if !rule.consistent => no(format!("{name} with `consistent: false` is not unique")),
-        _ if rule.nulls => {
-            no("with `nulls: transform` several NULLs become one value, and the column is unique")
-        }
-        _ if matches!(rule.on_error, ErrorPolicy::Constant(_)) => {
-            no("with `on_error: constant` several rows get one value, and the column is unique")
-        }
         Transform::IpAddress { .. } if sql.is_text() => help(
             "several spellings of an address in a text become one, and the column is unique",
             "use FormatPreserving or Hash",
@@ -200,6 +232,8 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
         Transform::Uuid
         | Transform::FormatPreserving { .. }
         | Transform::IpAddress { .. }
+        | Transform::Iban
+        | Transform::CardNumber { .. }
         | Transform::Bool => Ok(()),
         Transform::Hash { length } => match sql.kind {
             Kind::Int(_) | Kind::Uuid => Ok(()),

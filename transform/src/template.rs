@@ -104,18 +104,19 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// The first name that `place` does not know.
-    pub(crate) fn bind(&mut self, place: impl Fn(&str) -> Option<usize>) -> Result<(), String> {
-        let mut unknown = None;
+    /// The names that `place` does not know, each once.
+    pub(crate) fn bind(&mut self, place: impl Fn(&str) -> Option<usize>) -> Result<(), Vec<String>> {
+        let mut unknown = Vec::new();
         visit_mut(&mut self.nodes, &mut |operand| {
             if let Operand::Field { name, at } = operand {
                 match place(name) {
                     Some(found) => *at = found,
-                    None => unknown = unknown.take().or_else(|| Some(name.clone())),
+                    None if !unknown.contains(name) => unknown.push(name.clone()),
+                    None => {}
                 }
             }
         });
-        unknown.map_or(Ok(()), Err)
+        if unknown.is_empty() { Ok(()) } else { Err(unknown) }
     }
 }
 

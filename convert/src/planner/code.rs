@@ -36,6 +36,9 @@ const NEVER: [(Effect, &str, &str); 4] = [
 /// What a value or a table's query may not do either.
 const NOT_IN_VALUES: [Effect; 2] = [Effect::Definitions, Effect::Firing];
 
+/// What an event trigger may do that shows afterwards.
+const BEYOND: [Effect; 3] = [Effect::Definitions, Effect::Firing, Effect::Rows];
+
 impl Planner {
     /// Whether the statement is about Kasho's own bookkeeping, which is left out.
     pub(super) fn is_bookkeeping(&self, statement: &Statement, standard: bool) -> Result<bool, Error> {
@@ -59,7 +62,13 @@ impl Planner {
             Kind::Change | Kind::Query | Kind::Code => true,
             // A constraint that is checked at the end of psql's transaction is not checked at the end of this statement.
             Kind::Insert => !self.shape.silent_triggers && !self.is_deferred(),
-            _ => self.schema.code().has_events() && dump::fires_event_triggers(kind, text),
+            // What does nothing need not fire.
+            _ => {
+                let code = self.schema.code();
+                code.has_events()
+                    && dump::fires_event_triggers(kind, text)
+                    && code.effects_of_events().has_any(&BEYOND)
+            }
         }
     }
 
@@ -129,16 +138,15 @@ impl Planner {
         Ok(())
     }
 
-    /// The values of an INSERT, and the query of a table: they are no places for code that does more.
+    /// The values of an INSERT, and the query of a table: they are no places for code that does more. With transforms nothing is.
     fn refuse_in_values(&self, effects: Effects, statement: &Statement, made: bool) -> Result<(), Error> {
-        if !made && statement.kind != Kind::Insert {
-            return Ok(());
-        }
         let rows = effects.has(Effect::Rows);
-        if self.shape.transforms.is_some() && (rows || effects.has_any(&NOT_IN_VALUES)) {
+        let more = effects.has_any(&NOT_IN_VALUES);
+        if self.shape.transforms.is_some() && (rows || more) {
             return Err(self.dump_error(changed_by_code(&dump::verb(&statement.text), statement.place)));
         }
-        if !effects.has_any(&NOT_IN_VALUES) && !(made && rows) {
+        let in_values = made || statement.kind == Kind::Insert;
+        if !in_values || !(more || made && rows) {
             return Ok(());
         }
         Err(self.unsupported(

@@ -39,6 +39,14 @@ impl Planner {
                 "a transaction in two phases (PREPARE TRANSACTION)",
                 "what is prepared belongs to no session, and nobody knows how it ends: write COMMIT",
             ),
+            Refused::ReadOnly => (
+                "a transaction that is READ ONLY",
+                "PostgreSQL refuses what it would change: leave READ ONLY out",
+            ),
+            Refused::TemporaryPath => (
+                "a search_path with pg_temp in front of others",
+                "what is made under it is temporary: put pg_temp last, or leave it out",
+            ),
             Refused::ReadingInTransaction => (
                 "SET LOCAL of client_encoding or standard_conforming_strings",
                 "how the script is read would change within it: set it without LOCAL",

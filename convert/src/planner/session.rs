@@ -55,6 +55,10 @@ pub(super) enum Refused {
     Prepared,
     /// How what follows is read would change when the transaction ends.
     ReadingInTransaction,
+    /// PostgreSQL would refuse what follows.
+    ReadOnly,
+    /// What is made next would be temporary.
+    TemporaryPath,
 }
 
 impl Session {
@@ -66,6 +70,7 @@ impl Session {
     /// Takes over a setting. Returns the kind under which it counts as left out: all but those that travel.
     pub(super) fn set(&mut self, setting: &Setting) -> Result<Option<String>, Refused> {
         let name = setting.name.as_str();
+        refuse(setting)?;
         let role = settings::role(name);
         let counted = match role {
             Role::Travels | Role::Rows => None,
@@ -151,6 +156,7 @@ impl Session {
             }
             Transaction::RollbackTo(name) => self.roll_back_to(name)?,
             Transaction::Prepared => return Err(Refused::Prepared),
+            Transaction::ReadOnly => return Err(Refused::ReadOnly),
         }
         Ok(())
     }
@@ -232,6 +238,24 @@ impl Session {
     }
 }
 
+/// Settings under which psql would do something else with all that follows.
+fn refuse(setting: &Setting) -> Result<(), Refused> {
+    let read_only = match setting.name.as_str() {
+        "default_transaction_read_only" | "transaction_read_only" => dump::is_on(setting.plain()),
+        // SET TRANSACTION, SET SESSION CHARACTERISTICS AS TRANSACTION.
+        "transaction" | "characteristics" => setting.plain().contains("readonly"),
+        _ => false,
+    };
+    if read_only {
+        return Err(Refused::ReadOnly);
+    }
+    let names = setting.value.as_ref().filter(|_| setting.name == "search_path").map(Value::names);
+    let temporary = |names: Vec<String>| {
+        names.split_last().is_some_and(|(_, first)| first.iter().any(|name| name == "pg_temp"))
+    };
+    if names.is_some_and(temporary) { Err(Refused::TemporaryPath) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +326,14 @@ mod tests {
             ("BEGIN; SET client_encoding = 'LATIN1'; ROLLBACK;", Some(Refused::TakenBack)),
             ("BEGIN; SET LOCAL standard_conforming_strings = off;", Some(Refused::ReadingInTransaction)),
             ("PREPARE TRANSACTION 'x';", Some(Refused::Prepared)),
+            ("BEGIN READ ONLY;", Some(Refused::ReadOnly)),
+            ("START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY;", Some(Refused::ReadOnly)),
+            ("BEGIN; SET TRANSACTION READ ONLY;", Some(Refused::ReadOnly)),
+            ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;", Some(Refused::ReadOnly)),
+            ("SET default_transaction_read_only = on;", Some(Refused::ReadOnly)),
+            ("SET default_transaction_read_only = off; BEGIN READ WRITE; COMMIT;", None),
+            ("SET search_path = pg_temp, public;", Some(Refused::TemporaryPath)),
+            ("SET search_path = public, pg_temp;", None),
         ] {
             assert_eq!(run(script).err(), refused, "{script}");
         }

@@ -120,9 +120,12 @@ impl TablePlan {
             (true, false) => Trust::Dump,
             (true, true) => Trust::Data,
         };
-        // An assignment may use a cast of the script's own; what pg_dump spells without quotes needs none.
-        let cast = schema.has_casts() && trust == Trust::Nobody;
-        let takes = |name: &String| if cast { Takes::Unknown } else { Takes::of(find(name), trust) };
+        // An assignment may use a cast of the script's own. What pg_dump writes without quotes needs none.
+        let cast = |name: &String| match trust {
+            Trust::Nobody => schema.has_casts(),
+            Trust::Dump | Trust::Data => find(name).is_some_and(|column| schema.casts_to(column)),
+        };
+        let takes = |name: &String| if cast(name) { Takes::Unknown } else { Takes::of(find(name), trust) };
         let table = schema.qualify(&header.table);
         let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
         Some(Self {

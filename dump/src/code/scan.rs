@@ -64,6 +64,8 @@ const FILES: [&str; 9] = [
     "pg_stat_file",
     "pg_file_write",
 ];
+/// Functions that run their first argument begin so.
+const QUERY: &str = "query_to_xml";
 /// Words that ask who runs the code, and how the session is set.
 const READS: [&str; 7] = [
     "current_role",
@@ -127,8 +129,11 @@ impl Scan {
                         code |= word == "atomic" && before == "begin";
                     }
                     self.words.push(Word::name(&word));
-                    if called {
+                    // `row.f` calls f, too.
+                    if called || before == "." {
                         self.words.push(Word::called(&word));
+                    }
+                    if called {
                         named.clone_from(&word);
                     }
                     before = word;
@@ -156,7 +161,7 @@ impl Scan {
         let Some(inner) = literal_value(raw, kind) else { return };
         if sequence {
             self.text(&inner, Text::Statement, depth + 1);
-        } else if what != Text::Statement {
+        } else if what != Text::Statement || (before == "(" && called.starts_with(QUERY)) {
             self.text(&inner, Text::Code, depth + 1);
         }
     }
@@ -166,6 +171,13 @@ impl Scan {
         if word == "set_config" && at.called {
             let local = ends_with_true(rest.clone());
             self.effects.add(if local { Effect::LocalSettings } else { Effect::Settings });
+        }
+        if word == "pg_settings" && at.before == "update" {
+            self.effects.add(Effect::Settings);
+        }
+        if word.starts_with(QUERY) && at.called && !begins_with_words(after_parenthesis(rest)) {
+            self.effects.add(Effect::Definitions);
+            self.effects.add(Effect::Rows);
         }
         if FILES.contains(&word) && at.called {
             self.effects.add(Effect::Files);
@@ -222,6 +234,12 @@ fn begins_with_words(mut c: Cursor<'_>) -> bool {
         c.symbol(b'(');
     }
     c.literal().is_some_and(|text| !text.trim_start().starts_with('%') && !text.trim().is_empty())
+}
+
+fn after_parenthesis<'a>(c: &Cursor<'a>) -> Cursor<'a> {
+    let mut c = c.clone();
+    c.symbol(b'(');
+    c
 }
 
 fn more_than_one(number: &str) -> bool {

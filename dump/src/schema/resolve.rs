@@ -31,7 +31,8 @@ impl Schema {
             return Resolved { name: name.clone(), certain: true };
         }
         let at = |schema: &str| QualifiedName::new(schema, &name.name);
-        let mut certain = true;
+        // PostgreSQL's catalogue comes first, and its names begin so.
+        let mut certain = !name.name.starts_with("pg_");
         let mut first = None;
         let mut places = 0;
         for entry in self.entries() {

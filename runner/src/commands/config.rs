@@ -7,17 +7,16 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
-use crate::commands::transform;
 use crate::load::config::{Config, Destination, Rejects, Resume};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
-use convert::transforms::Transforms;
 use source::Location;
 use source::object::Access;
 
 mod files;
 mod kasho;
+pub mod transforms;
 
 pub use kasho::status;
 
@@ -36,7 +35,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         no_privileges: args.no_privileges,
         keep_kasho: args.keep_kasho_objects,
         selection: selection(args)?,
-        transforms: transforms(args)?.map(Arc::new),
+        transforms: transforms::of(args)?.map(Arc::new),
         skip_rows: args.on_error == OnError::Skip,
         silent_triggers: args.silent_triggers,
     };
@@ -92,28 +91,7 @@ fn is_address(name: &str) -> bool {
     name.contains("://") && !name.starts_with("s3://")
 }
 
-/// The options for transforms.
-fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
-    if args.require_decision && args.transform_config.is_none() {
-        return Err(usage("--require-decision needs --transform-config, which contains the decisions"));
-    }
-    let Some(config) = &args.transform_config else {
-        return match (&args.transform_key_file, args.insecure_unkeyed) {
-            (None, false) => Ok(None),
-            (Some(_), _) => Err(usage("--transform-key-file needs --transform-config")),
-            (None, true) => Err(usage("--insecure-unkeyed needs --transform-config")),
-        };
-    };
-    match (&args.transform_key_file, args.insecure_unkeyed) {
-        (None, false) => Err(usage(
-            "--transform-config needs --transform-key-file: without a key, originals can be found by trying a dictionary (`openssl rand -hex 32` makes a key; --insecure-unkeyed does without one)",
-        )),
-        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed cannot be used together")),
-        (key, _) => transform::read(config, key.as_deref()).map(Some),
-    }
-}
-
-/// The options that select parts of the dump.
+/// What is loaded of the dump.
 fn selection(args: &LoadArgs) -> Result<Selection, Error> {
     let chosen = |section| args.section.contains(&section);
     let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {

@@ -4,7 +4,6 @@
 //! file, key ─▶ Transforms ─▶ prepare: a reading of the dump for its constraints ─▶ resolved ─▶ TablePlan ─▶ rows
 //! ```
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,6 +12,9 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
+use crate::commands::cli::LoadArgs;
+use crate::commands::config::transforms;
+use crate::commands::inspect;
 use crate::load::config::Config;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
@@ -21,30 +23,11 @@ use convert::error::{DumpError, Error as ConvertError};
 use convert::planner;
 use convert::shape::Shape;
 use convert::tables::Found;
-use convert::transforms::Transforms;
 
 pub mod preview;
 
-/// Longer files are not configurations.
-const MOST: u64 = 16 << 20;
-
-/// Reads the configuration and the key. Without a key, values can be found again by trying.
-///
-/// # Errors
-/// [`Error::Usage`], with all errors in the file.
-pub fn read(config: &Path, key: Option<&Path>) -> Result<Transforms, Error> {
-    let text = text(config, "--transform-config")?;
-    let config = transform::Config::parse(&config.display().to_string(), &text)
-        .map_err(|problems| Error::Usage(problems.to_string()))?;
-    let key = match key {
-        Some(path) => key_of(path)?,
-        None => transform::Key::insecure_unkeyed(),
-    };
-    Ok(Transforms::new(config, key))
-}
-
-/// The configuration of a run, with its transforms resolved. If the configuration is not resolved yet and the dump
-/// can be read again, the dump is read once for this.
+/// The configuration of a run, with its transforms resolved. Where the dump can be read again, it is read once for that; a
+/// configuration that is resolved already needs none.
 ///
 /// # Errors
 /// [`Error::Usage`] if the configuration does not suit the dump; and as reading.
@@ -104,19 +87,23 @@ fn report_new(config: &transform::Config, found: &Found) {
 
 /// Checks that everything that looks personal has an entry.
 fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
-    let open = transform::undecided(config, &found.findings);
+    undecided(&transform::undecided(config, &found.findings)).map_or(Ok(()), |what| Err(Error::Usage(what)))
+}
+
+/// What is wrong where columns that look personal have no entry.
+fn undecided(open: &[&transform::Finding]) -> Option<String> {
     if open.is_empty() {
-        return Ok(());
+        return None;
     }
     let lines: Vec<_> = open
         .iter()
         .map(|finding| format!("\n  {}.{}: {}", finding.table, finding.column, finding.reason))
         .collect();
-    Err(Error::Usage(format!(
+    Some(format!(
         "--require-decision: {} columns look personal and have no entry in the transform configuration; give each a transform or `keep`:{}",
         open.len(),
         lines.concat()
-    )))
+    ))
 }
 
 /// Reads the whole dump for its definitions, and a sample of its rows if `suggest` is set.
@@ -167,19 +154,40 @@ fn definitions_task(config: &Config) -> Task {
 /// The configuration, resolved by the dump's constraints, as YAML.
 ///
 /// # Errors
-/// [`Error::Usage`], with everything that does not suit the dump; and as reading.
-pub async fn check(config: &Config, stop: &Stop) -> Result<String, Error> {
-    let transforms = given(config)?;
-    let found = find(config, config.require_decision, stop).await?;
-    let (resolved, warnings) = transforms.resolve(&found)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
+/// [`Error::Usage`] with all that is wrong with the file or does not suit the dump, and as reading.
+pub async fn check(args: &LoadArgs, stop: &Stop) -> Result<String, Error> {
+    let (file, key_file) = transforms::files(args)?.ok_or_else(missing)?;
+    let draft = transforms::draft(file)?;
+    // What is wrong with the file is known without key and dump.
+    let faults_or = |error: Error| match error {
+        Error::Stopped(_) => error,
+        _ => draft.clone().complete().map_or_else(transforms::refused, |_| error),
+    };
+    let key = transforms::key(key_file).map_err(faults_or)?;
+    // The dump is read as it is.
+    let config = inspect::config(&LoadArgs {
+        transform_config: None,
+        transform_key_file: None,
+        insecure_unkeyed: false,
+        require_decision: false,
+        ..args.clone()
+    })?;
+    let found = find(&config, args.require_decision, stop).await.map_err(faults_or)?;
+    let checked = draft.check(&found.tables, &found.keys, &key);
+    let open = if args.require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
+    match checked.complete() {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            report_new(&config, &found);
+            open.map_or_else(|| Ok(config.to_yaml()), |open| Err(Error::Usage(open)))
+        }
+        Err(problems) => {
+            let all = [Some(problems.to_string()), open];
+            Err(Error::Usage(all.into_iter().flatten().collect::<Vec<_>>().join("\n")))
+        }
     }
-    report_new(resolved.config(), &found);
-    if config.require_decision {
-        decided(resolved.config(), &found)?;
-    }
-    Ok(resolved.config().to_yaml())
 }
 
 /// A first configuration for the columns that look personal in the dump, as YAML.
@@ -196,7 +204,9 @@ pub async fn suggest(config: &Config, stop: &Stop) -> Result<String, Error> {
 /// # Errors
 /// [`Error::Usage`], with everything that does not suit the dump; and as reading.
 pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, Error> {
-    given(config)?;
+    if config.shape.transforms.is_none() {
+        return Err(missing());
+    }
     let config = prepare(config, stop).await?;
     let task = Task {
         location: config.location.clone(),
@@ -215,37 +225,8 @@ pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, 
     aside(walk, stop).await
 }
 
-fn given(config: &Config) -> Result<Arc<Transforms>, Error> {
-    let missing = || Error::Usage("--transform-config is missing: give the configuration to try".to_owned());
-    config.shape.transforms.clone().ok_or_else(missing)
-}
-
-fn key_of(path: &Path) -> Result<transform::Key, Error> {
-    transform::Key::new(&bytes(path, "--transform-key-file")?)
-        .map_err(|error| Error::Usage(format!("--transform-key-file {}: {error}", path.display())))
-}
-
-fn text(path: &Path, option: &str) -> Result<String, Error> {
-    String::from_utf8(bytes(path, option)?)
-        .map_err(|_| Error::Usage(format!("{option} {} cannot be read: it is not UTF-8", path.display())))
-}
-
-fn bytes(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
-    use std::io::Read as _;
-    let unreadable =
-        |error: std::io::Error| Error::Usage(format!("{option} {} cannot be read: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    // One more byte shows that the file is too long: the rest must not be ignored silently.
-    file.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST {
-        let most = MOST >> 20;
-        return Err(Error::Usage(format!(
-            "{option} {} is larger than {most} MiB: check that it is the right file",
-            path.display()
-        )));
-    }
-    Ok(bytes)
+fn missing() -> Error {
+    Error::Usage("--transform-config is missing: give the configuration to try".to_owned())
 }
 
 fn dump_error(source_name: String, error: DumpError) -> Error {

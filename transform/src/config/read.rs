@@ -12,8 +12,8 @@ use crate::pattern::Pattern;
 use crate::template::Template;
 use crate::yaml::{Node, Value};
 
-/// The types that are not fakes.
-const TYPES: [&str; 22] = [
+/// The types beside the fakes.
+const TYPES: [&str; 24] = [
     "keep",
     "Bool",
     "Regex",
@@ -33,6 +33,8 @@ const TYPES: [&str; 22] = [
     "Uuid",
     "Email",
     "IpAddress",
+    "Iban",
+    "CardNumber",
     "Json",
     "Array",
     "Truncate",
@@ -56,9 +58,15 @@ pub(super) fn read(node: &Node, at: Option<Place>) -> Result<Rule, Vec<Fault>> {
         return Err(vec![Fault::new(node.place, "a transform must be a type or a mapping with `type`")]);
     }
     let Some(pairs) = mapping(node, "a transform", &mut faults) else { return Err(faults) };
-    if !faults.is_empty() {
-        return Err(faults);
+    match typed(node, pairs) {
+        Ok(rule) if faults.is_empty() => Ok(rule),
+        Ok(_) => Err(faults),
+        Err(more) => Err([faults, more].concat()),
     }
+}
+
+/// Reads a mapping with `type` and options.
+fn typed<'a>(node: &'a Node, pairs: Vec<(&'a Node, &'a str, &'a Node)>) -> Result<Rule, Vec<Fault>> {
     let Some((_, _, type_node)) = pairs.iter().find(|(_, name, _)| *name == "type") else {
         let fault = Fault::new(node.place, "`type` is missing");
         let names = pairs.iter().map(|(_, name, _)| *name).find(|name| is_type(name));
@@ -94,7 +102,8 @@ fn build(name: &str, place: Place, options: Options<'_>) -> Result<Rule, Vec<Fau
 
 /// The options that all transforms have.
 fn common(rule: &mut Rule, options: &Options<'_>) {
-    if rule.is_keep() {
+    // By the name: a rule with a fault may stand here as `keep`, and have all options yet.
+    if options.type_name == "keep" {
         return;
     }
     if rule.transform.is_keyed() {
@@ -166,6 +175,10 @@ fn transform(name: &str, options: &Options<'_>) -> Option<Transform> {
         "Email" => Transform::Email,
         "IpAddress" => Transform::IpAddress {
             keep: options.integer("keep_bits", 0, 120).and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
+        },
+        "Iban" => Transform::Iban,
+        "CardNumber" => Transform::CardNumber {
+            first: options.integer("keep_first", 1, 8).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
         },
         "Json" => Transform::Json(json(options)),
         "Array" => element(options),
@@ -284,10 +297,13 @@ fn json(options: &Options<'_>) -> Vec<Step> {
     };
     let mut faults = Vec::new();
     for (key, text, value) in mapping(node, "`paths`", &mut faults).unwrap_or_default() {
-        match (Path::parse(text), read(value, Some(key.place)).and_then(nested)) {
+        let path = Path::parse(text)
+            .map_err(|what| options.fail(Fault::new(key.place, format!("path `{text}`: {what}"))));
+        let rule = read(value, Some(key.place)).and_then(nested);
+        match (path, rule) {
             (Ok(path), Ok(rule)) => steps.push(Step { path, rule }),
-            (Err(what), _) => options.fail(Fault::new(key.place, format!("path `{text}`: {what}"))),
             (_, Err(found)) => found.into_iter().for_each(|fault| options.fail(fault)),
+            (Err(()), Ok(_)) => {}
         }
     }
     faults.into_iter().for_each(|fault| options.fail(fault));
@@ -310,24 +326,24 @@ fn element(options: &Options<'_>) -> Transform {
 
 /// A rule inside another rule sees one value, not the row.
 fn nested(rule: Rule) -> Result<Rule, Vec<Fault>> {
-    let fault = |what: String| Err(vec![Fault::new(rule.place, what)]);
     let name = rule.transform.name();
-    match &rule.transform {
-        Transform::Template(_) | Transform::Password { .. } => {
-            fault(format!("{name} needs the row: it cannot be inside another transform"))
-        }
-        Transform::Json(_) | Transform::Array(_) => {
-            fault(format!("{name} cannot be inside another transform"))
-        }
-        Transform::DateShift { by: Some(_), .. } => {
-            fault("`by` needs the row: not inside another transform".into())
-        }
-        _ if rule.on_error != ErrorPolicy::Default => {
-            fault("`on_error` belongs to the column's own transform".into())
-        }
-        _ if rule.unique != Unique::No => fault("`unique` belongs to the column's own transform".into()),
-        _ if rule.nulls => fault("`nulls` belongs to the column's own transform".into()),
-        _ if rule.value_type.is_some() => fault("`value_type` belongs to the column's own transform".into()),
-        _ => Ok(rule),
-    }
+    let needs_row = matches!(rule.transform, Transform::Template(_) | Transform::Password { .. });
+    let nests = matches!(rule.transform, Transform::Json(_) | Transform::Array(_));
+    let sees_row = matches!(rule.transform, Transform::DateShift { by: Some(_), .. });
+    let own = |option: &str| format!("`{option}` belongs to the column's own transform");
+    let faults = [
+        (needs_row, format!("{name} needs the row: it cannot be inside another transform")),
+        (nests, format!("{name} cannot be inside another transform")),
+        (sees_row, "`by` needs the row: not inside another transform".to_owned()),
+        (rule.on_error != ErrorPolicy::Default, own("on_error")),
+        (rule.unique != Unique::No, own("unique")),
+        (rule.nulls, own("nulls")),
+        (rule.value_type.is_some(), own("value_type")),
+    ];
+    let faults: Vec<_> = faults
+        .into_iter()
+        .filter(|(is_so, _)| *is_so)
+        .map(|(_, what)| Fault::new(rule.place, what))
+        .collect();
+    if faults.is_empty() { Ok(rule) } else { Err(faults) }
 }

@@ -95,6 +95,8 @@ pub(crate) enum Transform {
     Json(Vec<Step>),
     Array(Box<Rule>),
     Truncate { length: usize },
+    Iban,
+    CardNumber { first: usize },
 }
 
 /// A rule for the values at a path of a JSON value.
@@ -153,6 +155,8 @@ impl Transform {
             Self::Json(_) => "Json",
             Self::Array(_) => "Array",
             Self::Truncate { .. } => "Truncate",
+            Self::Iban => "Iban",
+            Self::CardNumber { .. } => "CardNumber",
         }
     }
 
@@ -169,6 +173,8 @@ impl Transform {
                 | Self::Uuid
                 | Self::Email
                 | Self::IpAddress { .. }
+                | Self::Iban
+                | Self::CardNumber { .. }
         )
     }
 

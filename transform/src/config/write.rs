@@ -123,6 +123,7 @@ fn options(rule: &Rule) -> Vec<(&'static str, String)> {
         Transform::FormatPreserving { first, last } => {
             vec![("keep_first", number(first)), ("keep_last", number(last))]
         }
+        Transform::CardNumber { first } => vec![("keep_first", number(first))],
         Transform::IpAddress { keep } => vec![("keep_bits", keep.to_string())],
         Transform::Truncate { length } => vec![("length", number(length))],
         Transform::Keep
@@ -130,6 +131,7 @@ fn options(rule: &Rule) -> Vec<(&'static str, String)> {
         | Transform::Null
         | Transform::Uuid
         | Transform::Email
+        | Transform::Iban
         | Transform::Json(_)
         | Transform::Array(_) => Vec::new(),
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::Sort;
-use crate::fake::luhn_check_digit;
+use crate::check_digits::{is_card_number, is_iban};
 use crate::lists;
 use crate::locale::Locale;
 use crate::sql::{Kind, SqlType};
@@ -94,7 +94,16 @@ impl Counts {
         }
     }
 
-    /// The kind that most values look like, and in words how many.
+    /// How many values are nothing of this sort, where that is certain.
+    pub(super) fn exceptions(&self, sort: Sort) -> u32 {
+        match sort {
+            Sort::Iban => self.seen - self.iban,
+            Sort::CardNumber => self.seen - self.card,
+            _ => 0,
+        }
+    }
+
+    /// What most values look like, and in words how many.
     pub(super) fn verdict(&self) -> Option<(Sort, String)> {
         let say = |count: u32, sort: Sort| {
             (sort, format!("{count} of {} sampled values look like {}", self.seen, sort.words()))
@@ -175,40 +184,9 @@ fn looks_like_date(text: &str) -> bool {
 
 /// Thirteen to nineteen digits, grouped or not, that begin like a card number and pass Luhn's test.
 fn is_card(text: &str) -> bool {
-    let mut digits = [0_u8; 19];
-    let mut count = 0;
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' if count < 19 => {
-                digits[count] = byte;
-                count += 1;
-            }
-            b' ' | b'-' if count > 0 => {}
-            _ => return false,
-        }
-    }
-    if count < 13 || !matches!(digits[0], b'2'..=b'6') {
-        return false;
-    }
-    luhn_check_digit(&digits[..count - 1]) == digits[count - 1] - b'0'
-}
-
-/// Two letters, two digits and up to thirty more, whose remainder by 97 is 1.
-fn is_iban(text: &str) -> bool {
-    let compact: Vec<u8> = text.bytes().filter(|b| *b != b' ').map(|b| b.to_ascii_uppercase()).collect();
-    let shape = (15..=34).contains(&compact.len())
-        && compact[..2].iter().all(u8::is_ascii_uppercase)
-        && compact[2..4].iter().all(u8::is_ascii_digit)
-        && compact.iter().all(u8::is_ascii_alphanumeric);
-    if !shape {
-        return false;
-    }
-    let digit = |b: u8| if b.is_ascii_digit() { u32::from(b - b'0') } else { u32::from(b - b'A') + 10 };
-    let remainder = compact[4..].iter().chain(&compact[..4]).fold(0, |remainder, b| {
-        let value = digit(*b);
-        (remainder * if value > 9 { 100 } else { 10 } + value) % 97
-    });
-    remainder == 1
+    text.starts_with(|c: char| ('2'..='6').contains(&c))
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 13
+        && is_card_number(text)
 }
 
 fn holds_iban(text: &str) -> bool {
