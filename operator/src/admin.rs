@@ -87,7 +87,7 @@ impl Admin {
         if dead.is_empty() {
             return ("200 OK", "the watches are alive\n".to_owned());
         }
-        ("503 Service Unavailable", format!("no word from the watch of {}\n", dead.join(", ")))
+        ("503 Service Unavailable", format!("nothing received from the watch of {}\n", dead.join(", ")))
     }
 
     fn phases(&self) -> BTreeMap<Phase, u64> {

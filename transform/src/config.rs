@@ -24,8 +24,8 @@ pub const REVISION: u32 = 1;
 /// lists never change; newer lists get a higher number.
 pub const LISTS: u32 = 1;
 
-/// A configuration in which every rule is valid by itself. [`Draft::check`](crate::Draft::check) and
-/// [`Plan::compile`](crate::Plan::compile) check whether it suits the tables.
+/// A configuration whose every rule is complete in itself. Whether it suits the tables is
+/// [`Draft::check`](crate::Draft::check)'s and [`Plan::compile`](crate::Plan::compile)'s to say.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) file: Arc<str>,

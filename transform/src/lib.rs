@@ -7,11 +7,11 @@
 //! key ─▶ Key ───────────────┘
 //! ```
 //!
-//! A [`Draft`] is compared with a whole schema, and says everything that is wrong at once; one without faults is a
-//! [`Config`]. A [`Config`] is read once. With a [`Key`] and a table's definition it makes a [`Plan`], which refuses
-//! rules that could not give valid values. A plan transforms any number of rows in any number of threads, each with
-//! its own [`Scratch`]. The result is a function of the value, the key and the configuration, and for some transforms
-//! also of the row and its number. It never depends on time, order or chance.
+//! A [`Draft`] is compared with a whole schema, and says all that is wrong at once; one without faults is a [`Config`].
+//! A [`Config`] is read once; with a [`Key`] and a table's definition it makes a [`Plan`], which refuses what could
+//! not give valid values; a plan transforms any number of rows in any number of threads, each with a [`Scratch`] of
+//! its own. What becomes of a value is a function of the value, the key and the configuration, and for some
+//! transforms of the row and its number, but never of time, order or chance.
 //!
 //! [`Inspector`] finds columns that look personal, and [`suggest`] writes a first configuration for them.
 //!

@@ -51,7 +51,7 @@ pub struct Keys {
     pub expressions: Vec<(String, String, bool)>,
 }
 
-/// Gives partitions the rules of their parent for the columns that they have none for; makes every rule of a column in
+/// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
 /// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
 /// refer to. Also every rule that cannot be brought together with the schema; it stays as it was.
 pub(crate) fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> (Config, Vec<Fault>) {
@@ -175,7 +175,7 @@ impl Resolver<'_> {
         self.unclear.contains(&(table.to_owned(), column.to_owned()))
     }
 
-    /// A partition gets the rules of its parent for the columns that it has no rule for; so does a partition of it.
+    /// A partition of a partition gets what its parent got.
     fn inherit(&mut self, keys: &Keys) {
         for _ in 0..keys.parents.len() {
             let mut changed = false;
@@ -286,8 +286,10 @@ impl Resolver<'_> {
         let here = format!("column {from} of {} refers to {to} of {}", key.table, key.to_table);
         let there = format!("{to} of {}", key.to_table);
         if !is_of_value_alone(&rule) {
-            let what = format!("{here}, whose {} depends on more than the value", rule.transform.name());
-            let fault = Fault::new(rule.place, what).help("use a keyed transform of the value alone");
+            let what =
+                format!("{here}, and the {} there depends on more than the value", rule.transform.name());
+            let fault =
+                Fault::new(rule.place, what).help("use a keyed transform that depends only on the value");
             self.fail(&key.table, fault.place, &there, fault);
             self.leave_open(&key.table, from);
             return true;

@@ -89,7 +89,7 @@ pub(super) async fn load(buffer: &Buffer, action: &'static str) -> Result<Snapsh
         let range: Range = serde_json::from_slice(bytes).map_err(|error| broken(error.into()))?;
         let newer = || {
             buffer.error(action, ErrorKind::Unsupported).because(Cause::Reply(format!(
-                "run {} was registered by another version of the program",
+                "run {} was registered by another version of the program of the program",
                 range.run
             )))
         };

@@ -91,7 +91,7 @@ fn is_address(name: &str) -> bool {
     name.contains("://") && !name.starts_with("s3://")
 }
 
-/// The options that select parts of the dump.
+/// What is loaded of the dump.
 fn selection(args: &LoadArgs) -> Result<Selection, Error> {
     let chosen = |section| args.section.contains(&section);
     let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {

@@ -70,11 +70,11 @@ fn each_difference_is_found_and_named() {
         &[
             "1 missing, 0 altered, 1 foreign",
             "foreign  0/BOOTSTRAP00001699  public.items: its position says 0/BOOTSTRAP00001700",
-            "missing  0/BOOTSTRAP00001700  public.items: it lies at the score of 0/BOOTSTRAP00001699",
+            "missing  0/BOOTSTRAP00001700  public.items: it has the score of 0/BOOTSTRAP00001699",
         ],
     );
     put(&mut client, "70000000000", &row);
-    check(8, &["missing  0/BOOTSTRAP00001700  public.items: it lies at the score of 0/BOOTSTRAP70001000000"]);
+    check(8, &["missing  0/BOOTSTRAP00001700  public.items: it has the score of 0/BOOTSTRAP70001000000"]);
     put(&mut client, "-998300.5", &row);
     let between = expect(verify(&redis.url(), &input.file).run(LIMIT), 8, &["-998300.5"]);
     assert!(!text(&between).contains("equal"));
@@ -84,7 +84,7 @@ fn each_difference_is_found_and_named() {
     // One too many: at a number that is taken, and behind the last one.
     for (score, position) in [("-998300", "0/BOOTSTRAP00001700"), ("-997000", "0/BOOTSTRAP00003000")] {
         put(&mut client, score, b"something");
-        check(8, &["0 missing, 0 altered, 1 foreign", &format!("foreign  {position}  no change")]);
+        check(8, &["0 missing, 0 altered, 1 foreign", &format!("foreign  {position}  not a change")]);
         take(&mut client, b"something");
     }
     // Between two scores, also below the first one and where a page ends.

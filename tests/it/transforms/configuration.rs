@@ -9,7 +9,7 @@ use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 use crate::harness::{Input, LIMIT, expect, runner};
 
-use super::{CANARY, Case, all_of, expect_no_original, expect_silent};
+use super::{CANARY, Case, all_of, columns, expect_no_original, expect_silent};
 
 const FAULTY: &str = "\
 tables:
@@ -100,7 +100,7 @@ fn a_configuration_is_read_whole_or_not_at_all() {
         run.arg("--transform-config").arg(input.path("t.yml")).run(LIMIT)
     };
     write(8 << 20);
-    expect(run(), 2, &["t.yml has more than 16 MiB"]);
+    expect(run(), 2, &["t.yml is larger than 16 MiB"]);
     let resolved = "resolved: 0123456789abcdef\ntables:\n  public.t: {a: Redact}\n";
     std::fs::write(input.path("t.yml"), resolved).unwrap();
     expect(run(), 2, &["resolved by an earlier version", "transform check"]);
@@ -156,6 +156,78 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
     );
     let unkeyed = runner(&redis, &case.source.plain).arg("--transform-config").arg(&case.config).run(LIMIT);
     expect(unkeyed, 2, &["--transform-key-file", "dictionary"]);
+}
+
+const FAULTY: &str = "\
+tables:
+  public.users:
+    id: Hash
+    emial: FakeEmail
+    email: {type: FakePhone, nulls: transform}
+    name: {type: FakeName, locale: it}
+    age: FakeName
+    note: {type: Template, template: '{{.nmae}}{{.agge}}'}
+    card: CardNumbr
+  public.order: {user_id: Hash}
+  public.orders:
+    user_id: FormatPreserving
+    day: {type: DateShift, by: usr}
+";
+
+const ALL_FAULTS: &str = "\
+4:5: table public.users has no column emial; did you mean email?
+5:19: column email of public.users: FakePhone makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or `unique: assumed` if you know that they stay different
+5:19: column email of public.users: with `nulls: transform` several NULLs become one value, and the column is unique
+6:36: `locale` must be one of en, de, fr
+7:10: column age: FakeName is for text; the column is integer; FormatPreserving, Hash, Noise, Null and Constant suit numbers
+8:18: the template: table public.users has no column agge; did you mean age?
+8:18: the template: table public.users has no column nmae; did you mean name?
+9:11: unknown transform type `CardNumbr`; did you mean CardNumber?
+10:3: there is no table public.order in the dump; did you mean public.orders?
+12:14: column user_id of public.orders refers to id of public.users, and their transforms differ; leave it out here: this column gets the same transform by itself
+13:17: column day: `by`: there is no column usr; columns: id, user_id, day
+";
+
+/// One call says all that is wrong, with the file and between it and the dump.
+#[test]
+fn check_names_all_faults_at_once() {
+    let input = Input::of(
+        b"CREATE TABLE public.users (id integer, email text, name text, age integer, note text, card text, phone text);\n\
+          CREATE TABLE public.orders (id integer, user_id integer, day date);\n\
+          COPY public.users (id, email, name, age, note, card, phone) FROM stdin;\n\
+          1\ta@b.test\tJane\t7\tx\t4111111111111111\t+1 555 010 4477\n\\.\n\
+          ALTER TABLE ONLY public.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);\n\
+          ALTER TABLE ONLY public.users ADD CONSTRAINT users_email_key UNIQUE (email);\n\
+          ALTER TABLE ONLY public.orders ADD CONSTRAINT orders_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id);\n",
+    );
+    let config = input.path("t.yml");
+    std::fs::write(&config, FAULTY).unwrap();
+    let check = |dump: &Path, more: &[&str]| {
+        let check = Runner::new().args(["transform", "check", "--insecure-unkeyed", "--dump-file"]).arg(dump);
+        check.arg("--transform-config").arg(&config).args(more).run(LIMIT)
+    };
+    let said = |finished: &Finished| {
+        let place = format!("{}:", config.display());
+        let lines = finished.stderr.lines().filter_map(|line| line.split_once(&place));
+        lines.map(|(_, fault)| format!("{fault}\n")).collect::<String>()
+    };
+    let finished = expect(check(&input.file, &[]), 2, &[]);
+    assert_eq!(said(&finished), ALL_FAULTS, "{}", finished.stderr);
+    assert!(finished.stdout.is_empty());
+    // A column with a fault is decided, others are not.
+    let finished = expect(
+        check(&input.file, &["--require-decision"]),
+        2,
+        &["1 columns look personal", "public.users.phone:"],
+    );
+    assert_eq!(said(&finished), ALL_FAULTS, "{}", finished.stderr);
+    // Without a dump, and before a load, at least what is wrong with the file.
+    let in_file = "6:36: `locale` must be one of en, de, fr\n9:11: unknown transform type `CardNumbr`; did you mean CardNumber?\n";
+    let finished = expect(check(&input.path("nothing.sql"), &[]), 2, &[]);
+    assert_eq!(said(&finished), in_file, "{}", finished.stderr);
+    let load = Runner::new().args(["--dry-run", "--insecure-unkeyed", "--dump-file"]).arg(&input.file);
+    let finished = expect(load.arg("--transform-config").arg(&config).run(LIMIT), 2, &[]);
+    assert_eq!(said(&finished), in_file, "{}", finished.stderr);
 }
 
 /// pg_dump writes none of these, and none is a row that could be transformed.

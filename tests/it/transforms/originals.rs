@@ -6,7 +6,7 @@ use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 use crate::harness::{Input, LIMIT, expect, runner};
 
-use super::{CANARY, Case, NUMBER, all_of, expect_no_original, expect_silent};
+use super::{CANARY, Case, NUMBER, all_of, columns, expect_no_original, expect_silent};
 
 /// Errors say where, and not what.
 #[test]
@@ -30,7 +30,7 @@ fn no_original_in_errors() {
     let finished = expect(
         run(&redis, &[]),
         3,
-        &["row 2 of public.t, column j", "cannot be transformed: the value is no valid"],
+        &["row 2 of public.t, column j", "cannot be transformed: the value is not a valid"],
     );
     expect_silent(&finished);
     expect_no_original("Redis", &all_of(&redis));
@@ -113,7 +113,7 @@ SELECT lo_from_bytea(4711, 'large');
     }
     assert_eq!(found.len(), told.len(), "{statements:?}");
     let text = inspect(&[]);
-    assert!(text.contains("6 statements hold values of columns that are transformed"), "{text}");
+    assert!(text.contains("6 statements contain values of columns that are transformed"), "{text}");
     assert!(text.contains("write large objects, which are not transformed"), "{text}");
     assert!(
         text.contains("has values of public.customers.name: ALTER TABLE ONLY public.lists ATTACH"),

@@ -133,7 +133,7 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
         ("c: {type: Array}", "Array needs `element`"),
         ("c: {type: Array, element: {type: Array, element: Uuid}}", "cannot be inside another"),
         ("c: {type: Array, element: {type: FakeName, nulls: transform}}", "belongs to the column's own"),
-        ("c: Uuid\n    c: Uuid", "t.yml:4:5: `c` is there twice"),
+        ("c: Uuid\n    c: Uuid", "t.yml:4:5: `c` is given twice"),
     ] {
         let text = format!("tables:\n  public.t:\n    {rules}\n");
         let problems = Config::parse("t.yml", &text).expect_err(rules).to_string();

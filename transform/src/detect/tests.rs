@@ -167,9 +167,12 @@ fn reasons_name_no_value() {
     assert_eq!(reason, "3 of 3 sampled values look like e-mail addresses; so does its name");
     let (sort, reason) = found("email", "text", &["Jane Roberts", "Hans Müller", "Zoé Dupont"]).unwrap();
     assert_eq!(sort, Sort::FullName);
-    assert_eq!(reason, "3 of 3 sampled values look like names of persons; its name says e-mail addresses");
+    assert_eq!(
+        reason,
+        "3 of 3 sampled values look like names of persons; its name suggests e-mail addresses"
+    );
     let (_, reason) = found("email", "text", &[]).unwrap();
-    assert_eq!(reason, "its name says e-mail addresses");
+    assert_eq!(reason, "its name suggests e-mail addresses");
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn a_suggestion_suits_the_tables() {
         let row = vec![None; table.columns.len()];
         plan.apply(&row, 1, &mut Scratch::default()).unwrap();
     }
-    assert!(text.contains("    email: FakeEmail # its name says e-mail addresses\n"), "{text}");
+    assert!(text.contains("    email: FakeEmail # its name suggests e-mail addresses\n"), "{text}");
     assert!(text.contains("\"\\\"SSN\\\"\": FormatPreserving"), "{text}");
     let free = suggest(&tables, &findings, &Keys::default());
     assert!(free.contains("\"\\\"SSN\\\"\": FakeSSN"), "{free}");

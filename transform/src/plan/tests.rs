@@ -276,7 +276,7 @@ fn enums() {
     assert_eq!(of("{type: Template, template: '{{if .c}}male{{end}}'}").unwrap(), "male");
     assert_eq!(
         of("{type: Template, template: nope}").unwrap_err(),
-        "table public.t, column c: the result is no valid label of the column's enum"
+        "table public.t, column c: the result is not a valid label of the column's enum"
     );
 }
 
@@ -291,7 +291,7 @@ fn errors_of_a_row() {
     };
     let error = of("").unwrap_err();
     assert_eq!((error.skip, error.fatal), (false, false));
-    assert_eq!(error.to_string(), "table public.t, column c: the result is no valid UUID");
+    assert_eq!(error.to_string(), "table public.t, column c: the result is not a valid UUID");
     assert!(of(", on_error: skip").unwrap_err().skip && of(", on_error: fail").unwrap_err().fatal);
     assert_eq!(of(", on_error: null").unwrap()[0], None);
     let constant = "00000000-0000-0000-0000-000000000000";
@@ -425,7 +425,7 @@ fn check_digits_stay_right() {
     ] {
         let error = one(type_name, rule, Some(original)).unwrap_err();
         assert!(
-            error.contains("the value is no valid ") && !error.contains("3704") && !error.contains("4111"),
+            error.contains("the value is not a valid ") && !error.contains("3704") && !error.contains("4111"),
             "{error}"
         );
         let with =

@@ -118,7 +118,7 @@ fn one_reading_names_all_faults() {
     let expected = "\
 2:1: unknown key `tabels`; did you mean tables?
 5:9: unknown transform type `FakeNmae`; did you mean FakeName?
-6:19: column email: FakePhone makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or say `unique: assumed` if you know it does not
+6:19: column email: FakePhone makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or `unique: assumed` if you know that they stay different
 6:19: column email: with `on_error: constant` several rows get one value, and the column is unique
 7:35: `locale` must be one of en, de, fr
 8:18: column name: `on_error: null` in a NOT NULL column
@@ -136,11 +136,11 @@ fn one_reading_names_all_faults() {
 13:17: column upper_name: it is generated from other columns; transform the columns it is made of
 14:5: table public.users has no column nam; did you mean name?
 14:33: the pattern: unclosed group
-17:19: column email of public.orders refers to email of public.users, and their transforms differ; leave it out here: it follows by itself
+17:19: column email of public.orders refers to email of public.users, and their transforms differ; leave it out here: this column gets the same transform by itself
 18:18: column note: `by`: there is no column nosuch; columns: user_id, email, note
-19:27: column user_id of public.items refers to user_id of public.orders, and their transforms differ; leave it out here: it follows by itself
+19:27: column user_id of public.items refers to user_id of public.orders, and their transforms differ; leave it out here: this column gets the same transform by itself
 19:39: Truncate needs `length`
-21:19: column email of public.visits: Redact makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or say `unique: assumed` if you know it does not
+21:19: column email of public.visits: Redact makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or `unique: assumed` if you know that they stay different
 22:10: column day of public.visits cannot be transformed: a partition bound depends on it; write `keep`, or transform another column
 23:3: there is no table public.contries in the dump; did you mean public.countries?
 24:3: table `users` has no schema; write it as in the dump, as public.users
@@ -185,7 +185,7 @@ fn what_depends_on_a_fault_is_none() {
         // Partitions have their parent's rules, and its faults are said once.
         (
             "tables:\n  public.visits: {email: Redact}\n",
-            "t.yml:2:26: column email of public.visits: Redact makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or say `unique: assumed` if you know it does not",
+            "t.yml:2:26: column email of public.visits: Redact makes different values equal, and the column is unique; use FormatPreserving, Hash, Uuid, Email or FakeEmail, or `unique: assumed` if you know that they stay different",
         ),
         (
             "tables:\n  public.visits: {emial: Hash}\n",

@@ -51,9 +51,9 @@ pub enum RangesCommand {
 pub enum TransformCommand {
     /// Check a configuration against a dump, and resolve it by the dump's constraints.
     ///
-    /// Reads the whole dump for tables, columns, types, unique and foreign keys, and partitions. Names everything
-    /// that is wrong, or prints the resolved configuration. A load from a pipe needs it; any other load that gets it
-    /// does not have to read the dump twice.
+    /// Reads the whole dump for tables, columns, types, unique and foreign keys, and partitions. Lists everything that
+    /// is wrong, or prints the resolved configuration. A load from a pipe needs it; any other load that gets it does
+    /// not have to read the dump twice.
     Check(Box<TransformArgs>),
     /// Print a first configuration for the columns of a dump that look personal, by their names and a sample of their
     /// values.

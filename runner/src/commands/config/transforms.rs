@@ -27,20 +27,20 @@ pub fn of(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
 /// [`Error::Usage`] for options that do not fit together.
 pub fn files(args: &LoadArgs) -> Result<Option<(&Path, Option<&Path>)>, Error> {
     if args.require_decision && args.transform_config.is_none() {
-        return Err(usage("--require-decision needs --transform-config, where the decisions are"));
+        return Err(usage("--require-decision needs --transform-config, which contains the decisions"));
     }
     let Some(config) = &args.transform_config else {
         return match (&args.transform_key_file, args.insecure_unkeyed) {
             (None, false) => Ok(None),
-            (Some(_), _) => Err(usage("--transform-key-file has a meaning only with --transform-config")),
-            (None, true) => Err(usage("--insecure-unkeyed has a meaning only with --transform-config")),
+            (Some(_), _) => Err(usage("--transform-key-file needs --transform-config")),
+            (None, true) => Err(usage("--insecure-unkeyed needs --transform-config")),
         };
     };
     match (&args.transform_key_file, args.insecure_unkeyed) {
         (None, false) => Err(usage(
-            "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
+            "--transform-config needs --transform-key-file: without a key, originals can be found by trying a dictionary (`openssl rand -hex 32` makes a key; --insecure-unkeyed does without one)",
         )),
-        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
+        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed cannot be used together")),
         (key, _) => Ok(Some((config, key.as_deref()))),
     }
 }
@@ -84,7 +84,10 @@ fn bytes(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
     file.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MOST {
         let most = MOST >> 20;
-        return Err(usage(format!("{option} {} has more than {most} MiB: is it that file?", path.display())));
+        return Err(usage(format!(
+            "{option} {} is larger than {most} MiB: check that it is the right file",
+            path.display()
+        )));
     }
     Ok(bytes)
 }
