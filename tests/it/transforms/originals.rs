@@ -6,7 +6,7 @@ use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
 
 use crate::harness::{Input, LIMIT, expect, runner};
 
-use super::{CANARY, Case, NUMBER, all_of, columns, expect_no_original, expect_silent};
+use super::{CANARY, Case, NUMBER, all_of, expect_no_original, expect_silent};
 
 /// Errors say where, and not what.
 #[test]

@@ -6,7 +6,7 @@ use pg_bootstrap_tests::binary::{Runner, pg_bootstrap_sync};
 use pg_bootstrap_tests::fidelity::{replicate, strict_options};
 use pg_bootstrap_tests::servers::{PostgresServer, RedisServer, free_port};
 
-use crate::harness::{LIMIT, expect, get, runner, snapshot};
+use crate::harness::{LIMIT, expect, get, snapshot};
 
 use super::{Case, all_of, columns, expect_no_original, expect_silent};
 
