@@ -250,6 +250,23 @@ impl TableRules {
         read.chain(self.unread.iter().map(|(name, place)| (name.as_str(), *place)))
     }
 
+    /// Takes what the parent says of columns of which these rules say nothing. Whether there was any.
+    pub(crate) fn inherit(&mut self, parent: &Self) -> bool {
+        let before = (self.columns.len(), self.unread.len());
+        for (column, place, rule) in &parent.columns {
+            if !self.names().any(|(name, _)| name == column) {
+                self.columns.push((column.clone(), *place, rule.clone()));
+            }
+        }
+        for (column, place) in &parent.unread {
+            if !self.names().any(|(name, _)| name == column) {
+                self.unread.push((column.clone(), *place));
+            }
+        }
+        self.unreadable |= parent.unreadable;
+        before != (self.columns.len(), self.unread.len())
+    }
+
     pub(crate) fn unknown_columns(&self, table: &Table) -> Vec<Fault> {
         let unknown = self.names().filter(|(name, _)| table.position(name).is_none());
         let fault = |(name, place): (&str, Place)| {

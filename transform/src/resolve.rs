@@ -117,7 +117,7 @@ pub fn is_schema_hash(text: &str) -> bool {
 struct Resolver<'a> {
     config: Config,
     tables: &'a [Table],
-    /// Tables without an entry of their own, which have their parent's.
+    /// Tables that have rules from their parent.
     inherited: BTreeSet<String>,
     /// Columns of which nobody can tell yet what becomes of them.
     unclear: BTreeSet<(String, String)>,
@@ -175,7 +175,7 @@ impl Resolver<'_> {
         self.unclear.contains(&(table.to_owned(), column.to_owned()))
     }
 
-    /// A partition of a partition gets what its parent got.
+    /// A partition gets the rules of its parent for the columns that it says nothing of; so does a partition of it.
     fn inherit(&mut self, keys: &Keys) {
         for _ in 0..keys.parents.len() {
             let mut changed = false;
@@ -190,11 +190,9 @@ impl Resolver<'_> {
                     // Of a table that is to stay as it is, all columns stay.
                     Some(own) if own.keep => {}
                     Some(own) => {
-                        for (column, place, rule) in rules.columns {
-                            if !own.columns.iter().any(|(name, ..)| *name == column) {
-                                own.columns.push((column, place, rule));
-                                changed = true;
-                            }
+                        if own.inherit(&rules) {
+                            self.inherited.insert(child.clone());
+                            changed = true;
                         }
                     }
                 }
@@ -572,7 +570,7 @@ mod tests {
             ("  public.a: {id: FormatPreserving}\n  public.b: {a: keep}", "transforms differ"),
             ("  public.b: {a: Hash}", "not transformed"),
             ("  public.b: {note: FakeSentence}", "partition bound"),
-            ("  public.d: {code: FormatPreserving}", "upper and lower case"),
+            ("  public.d: {code: FormatPreserving}", "ignores the case"),
             ("  public.d: {n: FormatPreserving}", "an expression"),
             ("  public.d: {t: IpAddress}", "several spellings"),
             ("  public.d: {t: {type: FakeEmail, nulls: transform}}", "several NULLs"),
