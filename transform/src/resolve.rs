@@ -570,7 +570,7 @@ mod tests {
             ("  public.a: {id: FormatPreserving}\n  public.b: {a: keep}", "transforms differ"),
             ("  public.b: {a: Hash}", "not transformed"),
             ("  public.b: {note: FakeSentence}", "partition bound"),
-            ("  public.d: {code: FormatPreserving}", "ignores the case"),
+            ("  public.d: {code: FormatPreserving}", "ignores the case of letters"),
             ("  public.d: {n: FormatPreserving}", "an expression"),
             ("  public.d: {t: IpAddress}", "several spellings"),
             ("  public.d: {t: {type: FakeEmail, nulls: transform}}", "several NULLs"),

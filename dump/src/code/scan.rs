@@ -211,12 +211,15 @@ impl Scan {
             }
             "create" | "alter" | "drop" => self.effects.add(Effect::Definitions),
             "schema" if matches!(at.before, "create" | "foreign") => self.effects.add(Effect::Schemas),
-            "execute" if at.before != "grant" && !next("FUNCTION") && !next("PROCEDURE") => {
-                if !begins_with_words(rest.clone()) {
-                    self.effects.add(Effect::Definitions);
-                    self.effects.add(Effect::Schemas);
-                    self.effects.add(Effect::Rows);
-                }
+            "execute"
+                if at.before != "grant"
+                    && !next("FUNCTION")
+                    && !next("PROCEDURE")
+                    && !begins_with_words(rest.clone()) =>
+            {
+                self.effects.add(Effect::Definitions);
+                self.effects.add(Effect::Schemas);
+                self.effects.add(Effect::Rows);
             }
             "insert" | "update" | "delete" | "merge" | "truncate" | "copy"
                 if !matches!(at.before, "on" | "or" | "before" | "after" | "of" | "for" | "key" | ".") =>

@@ -71,7 +71,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
 /// The dump, from the argument or from the option. If it is the address of a Redis, that may contain a password.
 fn dump(args: &LoadArgs) -> Result<&str, Error> {
     let given = [args.dump.as_deref(), args.dump_file.as_deref()];
-    for address in given.into_iter().flatten().filter(|name| is_address(name)) {
+    if let Some(address) = given.into_iter().flatten().find(|name| is_address(name)) {
         return Err(usage(format!(
             "{} is not a dump: give a path, s3://bucket/key, or - (Redis is given by --kv-url)",
             ConnectOptions::new(address).redacted_url()

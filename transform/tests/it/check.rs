@@ -237,6 +237,7 @@ fn a_fault_is_a_decision() {
     let open: Vec<_> =
         checked.undecided(&findings).iter().map(|f| format!("{}.{}", f.table, f.column)).collect();
     let visits = ["public.visits.email", "public.visits_1.email", "public.visits_2.email"];
-    assert_eq!(open, [["public.users.name", "public.users.born"].as_slice(), &visits].concat());
+    assert_eq!(open[..2], ["public.users.name", "public.users.born"]);
+    assert_eq!(open[2..], visits);
     assert!(checked.complete().is_err());
 }

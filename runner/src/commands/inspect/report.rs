@@ -434,7 +434,7 @@ mod tests {
             "3 statements name roles",
             "2 rows cannot",
             "1 sequences",
-            "no table is defined",
+            "the dump defines no table",
             "(geqo)",
             "1.2 MiB",
             "--rows packed: about 6 changes",
