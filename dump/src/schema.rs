@@ -245,11 +245,18 @@ fn without_long_literals(text: &str) -> String {
     out
 }
 
-/// The type that `CREATE CAST` makes one for, without its schema, if an assignment uses it.
+/// What a literal without quotes may be.
+const LITERALS: [&str; 10] =
+    ["bigint", "bit", "bool", "boolean", "decimal", "int", "int4", "int8", "integer", "numeric"];
+
+/// The type that `CREATE CAST` makes one for, without its schema, if an assignment of a literal uses it.
 fn cast_by_assignment(text: &str) -> Option<String> {
     let mut c = Cursor::new(text, true);
     let implicit = |c: &mut Cursor<'_>| c.words(&["AS", "ASSIGNMENT"]) || c.words(&["AS", "IMPLICIT"]);
     c.clone().any(implicit).then_some(())?;
+    (c.words(&["CREATE", "CAST"]) && c.symbol(b'(')).then_some(())?;
+    let source = c.parts()?.pop()?;
+    LITERALS.contains(&source.as_str()).then_some(())?;
     c.skip_past("AS").then_some(())?;
     c.parts()?.pop()
 }

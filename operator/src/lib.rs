@@ -4,8 +4,8 @@
 //! watches: objects, Jobs, pods, two kinds of events
 //!     │
 //!     ▼
-//! dereference ─▶ validate ─▶ plan ─▶ (queue) ─▶ build ─▶ apply ─▶ status ─▶ events
-//!   stores        pure       pure     one lock    pure    client    pure     client
+//! validate ─▶ dereference ─▶ build ─▶ plan ─▶ (queue) ─▶ apply ─▶ status ─▶ events
+//!   pure        stores       pure     pure   one lock   client    pure     client
 //! ```
 //!
 //! Guarantees: at most one runner of an object at a time; an outcome is in the status before its Job is deleted; a
