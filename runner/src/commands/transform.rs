@@ -171,7 +171,8 @@ pub async fn check(args: &LoadArgs, stop: &Stop) -> Result<String, Error> {
         insecure_unkeyed: false,
         require_decision: false,
         ..args.clone()
-    })?;
+    })
+    .map_err(faults_or)?;
     let found = find(&config, args.require_decision, stop).await.map_err(faults_or)?;
     let checked = draft.check(&found.tables, &found.keys, &key);
     let open = if args.require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
