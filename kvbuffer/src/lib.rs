@@ -37,7 +37,7 @@
 //!     process: Process::current(),
 //!     snapshot_lsn: None,
 //!     begin_with: None,
-//!     token: Request::new_token(),
+//!     token: Request::new_token()?,
 //! };
 //! let acquired = ranges.acquire(&request).await?;
 //! let state = ranges.load_run("shop-1").await?;

@@ -1,12 +1,14 @@
 //! The name that somebody meant.
 
+use strsim::osa_distance;
+
 /// The candidate nearest to a misspelt name, if any is near enough to be what was meant.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted: Vec<char> = folded(name);
-    let limit = (wanted.len() / 3).clamp(1, 4);
+    let wanted = folded(name);
+    let limit = (wanted.chars().count() / 3).clamp(1, 4);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&wanted, &folded(candidate)), candidate))
+        .map(|candidate| (osa_distance(&wanted, &folded(candidate)), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)
@@ -29,27 +31,8 @@ pub(crate) fn hint<'a>(
     }
 }
 
-fn folded(name: &str) -> Vec<char> {
+fn folded(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | '"')).flat_map(char::to_lowercase).collect()
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 0..a.len() {
-        let mut row = vec![i + 1; b.len() + 1];
-        for j in 0..b.len() {
-            let replaced = last[j] + usize::from(a[i] != b[j]);
-            let mut best = replaced.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row[j + 1] = best;
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]
@@ -67,11 +50,19 @@ mod tests {
     }
 
     #[test]
-    fn distances() {
-        let distance = |a: &str, b: &str| distance(&folded(a), &folded(b));
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("ab", "ba"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("same", "same"), 0);
+    fn how_near_is_near_enough() {
+        // Insertions, deletions, replacements and swaps of neighbours count one each.
+        assert_eq!(nearest("sittnig", ["sitting"]), Some("sitting"));
+        assert_eq!(nearest("kitten", ["sitting"]), None);
+        assert_eq!(nearest("ba", ["ab"]), Some("ab"));
+        // Of two letters that were swapped, neither moves again.
+        assert_eq!(nearest("spanca", ["spanabc"]), None);
+        // A third of the letters, at most four, and characters count, not bytes.
+        assert_eq!(nearest("äöü", ["aöü"]), Some("aöü"));
+        assert_eq!(nearest("äöü", ["aoü"]), None);
+        assert_eq!(nearest("abcdefghijklmno", ["xxxxefghijklmno"]), Some("xxxxefghijklmno"));
+        assert_eq!(nearest("abcdefghijklmno", ["xxxxxfghijklmno"]), None);
+        // Of the equally near the first in the alphabet.
+        assert_eq!(nearest("cat", ["rat", "bat"]), Some("bat"));
     }
 }

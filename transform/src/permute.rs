@@ -40,9 +40,9 @@ impl Permutation {
         for round in 0..ROUNDS {
             let head = round << 8 | u64::from(bits);
             if round % 2 == 0 {
-                low ^= self.key.words(&[head, tweak, high]) & low_mask;
+                low ^= self.key.words([head, tweak, high]) & low_mask;
             } else {
-                high ^= self.key.words(&[head, tweak, low]) & high_mask;
+                high ^= self.key.words([head, tweak, low]) & high_mask;
             }
         }
         u128::from(high) << low_bits | u128::from(low)
@@ -97,7 +97,7 @@ impl Permutation {
                 moved /= base;
             }
             // Each piece depends on those before it, so that equal pieces do not stay equal.
-            tweak = self.key.words(&[tweak, moved_hash(&text, places)]);
+            tweak = self.key.words([tweak, moved_hash(&text, places)]);
             start += end;
         }
         // ASCII was replaced by ASCII.

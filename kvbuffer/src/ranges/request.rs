@@ -1,6 +1,5 @@
 //! A run's request to the registry.
 
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use crate::holder::Process;
@@ -36,8 +35,27 @@ pub struct Request {
 
 impl Request {
     /// A unique token: 128 random bits.
-    pub fn new_token() -> String {
-        let half = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-        format!("{:016x}{:016x}", half(), half())
+    ///
+    /// # Errors
+    /// When the system has no random numbers to give.
+    pub fn new_token() -> std::io::Result<String> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_hexadecimal_and_never_the_same() {
+        let tokens: std::collections::HashSet<String> =
+            (0..1000).map(|_| Request::new_token().unwrap()).collect();
+        assert_eq!(tokens.len(), 1000);
+        assert!(tokens.iter().all(|token| {
+            token.len() == 32 && token.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        }));
     }
 }

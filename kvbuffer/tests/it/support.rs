@@ -160,7 +160,7 @@ pub(crate) fn request(run: &str) -> Request {
         process: Process::current(),
         snapshot_lsn: None,
         begin_with: None,
-        token: Request::new_token(),
+        token: Request::new_token().unwrap(),
     }
 }
 

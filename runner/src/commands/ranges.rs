@@ -162,6 +162,8 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
             "no run {run:?} is registered in this buffer: `ranges` lists the registered runs"
         )));
     };
+    let token = Request::new_token()
+        .map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
     let request = Request {
         run: run.to_owned(),
         owner: range.owner.clone(),
@@ -173,7 +175,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
         process: Process::current(),
         snapshot_lsn: range.snapshot_lsn,
         begin_with: None,
-        token: Request::new_token(),
+        token,
     };
     ranges.acquire(&request).await.map_err(|error| failed("take the run's lease", error))?;
     let deleted = delete(&buffer, &ranges, &range, &request.token).await;

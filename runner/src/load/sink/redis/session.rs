@@ -282,7 +282,9 @@ impl Run<'_> {
     }
 
     async fn acquire(&self, buffer: &mut Buffer) -> Result<(String, Acquired), Error> {
-        let request = self.request(Request::new_token());
+        let token = Request::new_token()
+            .map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
+        let request = self.request(token);
         let mut patience = Duration::ZERO;
         loop {
             let holder = match self
