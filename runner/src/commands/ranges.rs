@@ -163,7 +163,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
         )));
     };
     let token = Request::new_token()
-        .map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
+        .map_err(|error| Error::Internal(format!("make a token for the lease: {error}")))?;
     let request = Request {
         run: run.to_owned(),
         owner: range.owner.clone(),

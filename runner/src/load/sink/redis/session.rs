@@ -283,7 +283,7 @@ impl Run<'_> {
 
     async fn acquire(&self, buffer: &mut Buffer) -> Result<(String, Acquired), Error> {
         let token = Request::new_token()
-            .map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
+            .map_err(|error| Error::Internal(format!("make a token for the lease: {error}")))?;
         let request = self.request(token);
         let mut patience = Duration::ZERO;
         loop {
