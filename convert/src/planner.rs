@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
-use dump::{Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Slab, Statement, object};
+use dump::{Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Skip, Slab, Statement};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::error::{DumpError, Error, RangeError};
@@ -29,6 +29,7 @@ pub use refuse::{changed_by_code, renamed_after_rows};
 
 mod block;
 mod choice;
+mod code;
 mod identities;
 mod large_objects;
 mod limit;
@@ -275,11 +276,15 @@ impl Planner {
 
     fn statement(&mut self, statement: Statement, scanner: &Scanner) -> Result<Option<Vec<String>>, Error> {
         let standard = scanner.standard_strings();
-        if !self.shape.keep_kasho && object::is_kasho_object(&statement.text, standard) {
+        if self.is_bookkeeping(&statement, standard)? {
             self.skip("kasho_object");
             return Ok(None);
         }
         let place = statement.place;
+        if statement.kind == Kind::NotForReplica(Skip::Database) {
+            let dumped = scanner.point().head || scanner.is_cluster();
+            self.database_setting(&statement, standard, dumped);
+        }
         if self.is_no_change(&statement.kind, place)? {
             return Ok(None);
         }
@@ -292,6 +297,7 @@ impl Planner {
         }
         self.refuse_by_user(&statement, standard)?;
         self.refuse_other_rows(&statement)?;
+        self.refuse_effects(&statement, standard)?;
         let mut texts = self.settle(&choice);
         texts.extend(self.around_data(&statement.kind));
         let text = match &statement.kind {
@@ -318,7 +324,6 @@ impl Planner {
                 self.definition(&statement, standard)
             }
             Kind::Insert => {
-                self.refuse_firing_statement(&statement, standard)?;
                 self.refuse_untransformed(&statement, standard)?;
                 statement.text.clone()
             }
@@ -435,43 +440,13 @@ impl Planner {
         learned
     }
 
-    /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
-    fn around_data(&mut self, kind: &Kind) -> Vec<String> {
-        match kind {
-            // An INSERT that is no list of literals: data, which the planner passes on as it is.
-            Kind::SequenceValue
-            | Kind::LargeObject(LargeObject::Write { .. })
-            | Kind::Insert
-            | Kind::Change
-            | Kind::Code
-            | Kind::Query => {
-                self.data_begins(None);
-                Vec::new()
-            }
-            // Large objects are made before the data and filled within it, with their owners and privileges.
-            Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
-            // These come anywhere, and become no change.
-            Kind::Setting(_) | Kind::ResetAll { .. } | Kind::Transaction(_) | Kind::NotForReplica(_) => {
-                Vec::new()
-            }
-            _ if self.point.data_seen => self.restore_identities(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn data_begins(&mut self, at: Option<u64>) {
-        self.point.data_seen = true;
-        if self.point.data_begins.is_none() {
-            self.point.data_begins = at;
-        }
-    }
-
     /// The change's text: what the statement relies on in front of it, literals in the form that needs no
     /// setting.
     fn complete(&self, kind: &Kind, text: String, standard: bool) -> String {
         let text = if standard { text } else { dump::standard_strings(&text) };
         let text = dump::without_concurrently(&text, true).unwrap_or(text);
-        let prefix = self.point.session.prefix(kind, &text, self.shape.no_owner);
+        let fires = self.fires_as_in_psql(kind, &text);
+        let prefix = self.point.session.prefix(kind, &text, fires, self.shape.no_owner);
         if prefix.is_empty() { text } else { format!("{prefix}{text}") }
     }
 

@@ -14,6 +14,7 @@
 pub mod block;
 pub mod changes;
 pub mod copy_form;
+pub mod expressions;
 pub mod fault;
 pub mod lines;
 pub mod literals;

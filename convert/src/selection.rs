@@ -97,7 +97,7 @@ impl Selection {
     #[must_use]
     pub fn parts(&self) -> Vec<(&'static str, String)> {
         let list = |patterns: &[Pattern]| {
-            let mut texts: Vec<_> = patterns.iter().map(Pattern::text).collect();
+            let mut texts: Vec<_> = patterns.iter().map(Pattern::word).collect();
             texts.sort_unstable();
             texts.dedup();
             texts.join(" ")

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use transform::{Plan, Problems};
+use transform::{Draft, Plan, Problems};
 
 use super::definitions::Definitions;
 use super::error::Error;
@@ -109,23 +109,8 @@ impl Transforms {
     /// # Errors
     /// [`Error::Usage`] with all that does not suit.
     pub fn resolve(&self, found: &Found) -> Result<(Self, Vec<transform::Problem>), Error> {
-        self.config.check(&found.tables).map_err(refused)?;
-        let config = transform::resolve(&self.config, &found.tables, &found.keys).map_err(refused)?;
-        let mut warnings = Vec::new();
-        let mut problems = Vec::new();
-        for table in &found.tables {
-            match Plan::compile(&config, table, &self.key) {
-                Ok(plan) => warnings.extend_from_slice(plan.warnings()),
-                Err(Problems(more)) => problems.extend(more),
-            }
-        }
-        if !problems.is_empty() {
-            problems.sort_by_key(|problem| problem.place);
-            problems.dedup();
-            return Err(refused(Problems(problems)));
-        }
-        warnings.sort_by_key(|problem| problem.place);
-        warnings.dedup();
+        let checked = Draft::from(self.config.clone()).check(&found.tables, &found.keys, &self.key);
+        let (config, warnings) = checked.complete().map_err(refused)?;
         Ok((Self { config, key: self.key.clone(), rehearsal: None }, warnings))
     }
 }

@@ -1,55 +1,56 @@
-//! `status.conditions`: their types, their reasons, and how a new set comes from an old one.
+//! `status.conditions`: their types and reasons, and how new conditions are made from old ones.
 //!
-//! Kubernetes' tools read them in this order (kstatus): `Reconciling=True` is in progress, `Stalled=True` has failed, and
-//! else `Ready` decides. So `Reconciling` and `Stalled` are there only while they are true, and never both.
+//! Kubernetes' tools (kstatus) read them in this order: `Reconciling=True` means in progress, `Stalled=True` means
+//! failed, and otherwise `Ready` decides. So `Reconciling` and `Stalled` exist only while they are true, and never
+//! both.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// Whether the run has ended with success: true, false, or unknown before anything was tried.
+/// Whether the run has succeeded: true, false, or unknown as long as nothing was tried.
 pub const READY: &str = "Ready";
-/// There while the operator or the runner still works on it, or waits for something.
+/// Exists while the operator or the runner is working on the run, or is waiting for something.
 pub const RECONCILING: &str = "Reconciling";
-/// There when nothing goes on until somebody changes something.
+/// Exists when the run cannot continue until somebody changes something.
 pub const STALLED: &str = "Stalled";
 
-/// Why a condition is as it is: one word, which does not change between releases.
+/// Why a condition has its status: one word, which does not change between releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
-    /// The operator has seen the object and has done nothing yet.
+    /// The operator has seen the object but has done nothing yet.
     Accepted,
-    /// Other runs come first.
+    /// The run waits for other runs.
     Queued,
-    /// `spec.suspend` holds the run.
+    /// The run is suspended by `spec.suspend`.
     Suspended,
     /// The Job of an earlier run, or of an earlier spec, is being deleted.
     Replacing,
-    /// The Job is there, its pod is not running yet.
+    /// The Job exists, but its pod is not running yet.
     PodStarting,
-    /// No node takes the pod.
+    /// No node can run the pod.
     Unschedulable,
     /// The image cannot be pulled.
     ImagePullFailed,
-    /// The volume with the dump cannot be mounted, or its claim is not there.
+    /// The volume with the dump cannot be mounted, or its claim does not exist.
     VolumeMissing,
-    /// A Secret, a ConfigMap, or a key of one is not there.
+    /// A Secret, a ConfigMap, or a key in one of them does not exist.
     ConfigMissing,
     /// A quota, or an admission rule of the cluster, refuses the Job or its pod.
     Forbidden,
-    /// The pod runs.
+    /// The pod is running.
     Running,
-    /// A pod has failed in a way that is worth a retry, and the next one comes.
+    /// A pod has failed in a way that is worth a retry, and another one will be started.
     Retrying,
-    /// Everything is in Redis, and counted there.
+    /// Everything is in Redis, and its entries have been counted.
     Succeeded,
-    /// A Job of the same name belongs to somebody else.
+    /// A Job of the same name exists and belongs to another owner.
     JobConflict,
-    /// The spec cannot be made into a Job.
+    /// No Job can be made from the spec.
     InvalidSpec,
-    /// Exit code 2: an option is wrong, or the dump is not there.
+    /// Exit code 2: an option is wrong, or the dump does not exist.
     UsageError,
     /// Exit code 3: the dump is cut off, damaged, or of a kind that cannot be loaded.
     DumpBroken,
-    /// Exit code 4: the positions do not fit, or another complete run lies in the same set.
+    /// Exit code 4: the positions do not fit, or the set contains another complete run.
     RangeDoesNotFit,
     /// Exit code 5: the checkpoint is of another dump or configuration.
     CheckpointMismatch,
@@ -57,31 +58,31 @@ pub enum Reason {
     TooManyRejectedRows,
     /// Exit code 7: Redis refuses for good.
     RedisRefused,
-    /// Exit code 8: Redis holds more or fewer changes than were written.
+    /// Exit code 8: Redis has more or fewer changes than were written.
     VerificationFailed,
     /// Exit code 9: a file of the pod cannot be read or written.
     LocalFileFailed,
     /// Exit code 10: the dump cannot be read for now.
     SourceAway,
-    /// Exit code 11: Redis is away, or another run writes.
+    /// Exit code 11: Redis cannot be reached, or another run is writing.
     RedisAway,
     /// Exit code 12: Redis was full for too long.
     RedisFull,
-    /// Exit code 13: the change stream is away.
+    /// Exit code 13: the change stream cannot be reached.
     ChangeStreamAway,
     /// Exit code 101: an internal error.
     InternalError,
     /// The pod was stopped by a signal, or killed.
     Killed,
-    /// The container used more memory than it may.
+    /// The container exceeded its memory limit.
     OutOfMemory,
-    /// An exit code that the runner does not give.
+    /// An exit code that the runner does not use.
     UnknownExit,
     /// More pods failed than `spec.backoffLimit` allows.
     BackoffLimitExceeded,
     /// The run took longer than `spec.activeDeadlineSeconds`.
     DeadlineExceeded,
-    /// The Job has failed for a reason that its own message tells.
+    /// The Job has failed for another reason; its own message names it.
     JobFailed,
 }
 
@@ -166,23 +167,23 @@ impl Reason {
     }
 }
 
-/// What the conditions together say.
+/// The state that the conditions express together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing was tried yet.
+    /// Nothing has been tried yet.
     New,
-    /// It goes on by itself, now or when what it waits for is there.
+    /// The run continues by itself, now or when it no longer has to wait.
     InProgress,
-    /// It waits for nobody but the user, as the user asked. Neither failed nor in progress by itself.
+    /// The user has suspended the run. It has not failed, and is not in progress.
     Held,
-    /// It has ended with success.
+    /// The run has succeeded.
     Done,
-    /// It does not go on until somebody changes something.
+    /// The run cannot continue until somebody changes something.
     Stalled,
 }
 
-/// The conditions for a verdict. A `lastTransitionTime` of `old` stays unless the condition's status changes, so that
-/// nothing changes when nothing has changed.
+/// The conditions for a verdict. A condition keeps the `lastTransitionTime` it has in `old` unless its status changes,
+/// so that the same verdict gives the same conditions.
 #[must_use]
 pub fn conditions(
     old: &[Condition],

@@ -7,11 +7,11 @@ use kube::CustomResourceExt;
 
 use crate::v1alpha1::{ReplicaBootstrap, UNSEEN};
 
-/// The fields whose types are Kubernetes' own: what lies below them is documented there, at a length that would make
+/// The fields that have Kubernetes' own types. Kubernetes documents what is below them, at a length that would make
 /// this definition too large.
 const OF_KUBERNETES: [&str; 4] = ["affinity", "resources", "tolerations", "topologySpreadConstraints"];
 
-/// The formats that an API server knows. It warns about others, and they bind nothing.
+/// The formats that an API server knows. It warns about others and does not enforce them.
 const FORMATS: [&str; 4] = ["int32", "int64", "double", "date-time"];
 
 /// The definition as it is installed.
@@ -27,8 +27,8 @@ pub fn crd() -> CustomResourceDefinition {
     crd
 }
 
-/// An object without a status counts as current to those who read by kstatus' rules, and nobody has begun yet. So it has one
-/// from the start, of a generation that no object has.
+/// By kstatus' rules an object without a status is up to date, although the operator has not begun. So every object
+/// has a status from the start, with a generation that no object has.
 fn unseen(schema: &mut JSONSchemaProps) {
     let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
     if let Some(status) = status {
@@ -36,7 +36,8 @@ fn unseen(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// The API server does not hold a number to its format, and nobody could read what is beyond.
+/// Adds the bounds of `int32`: the API server does not check a number against its format, and the operator could not
+/// read a larger one.
 fn bound(schema: &mut JSONSchemaProps) {
     if schema.type_.as_deref() == Some("integer") && schema.format.as_deref() == Some("int32") {
         schema.minimum.get_or_insert(f64::from(i32::MIN));
@@ -44,8 +45,9 @@ fn bound(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// Bounds numbers, and takes away formats that nobody knows, nulls, and below a type of Kubernetes descriptions. A null that is not allowed
-/// is dropped by the API server before it asks the rules, for which it would count as set.
+/// Adds bounds to numbers. Removes formats that the API server does not know, `nullable`, and the descriptions below
+/// Kubernetes' own types. The API server drops a null that is not allowed before it evaluates the rules, in which it
+/// would count as set.
 fn tidy(schema: &mut JSONSchemaProps, foreign: bool) {
     schema.nullable = None;
     bound(schema);

@@ -1,12 +1,12 @@
 //! The API of `ReplicaBootstrap`: group `bootstrap.kasho.io`, version `v1alpha1`.
 //!
-//! Types only, without a client: the operator and the runner's status reporter share them, and `crdgen` prints the
-//! CustomResourceDefinition and its reference page from them.
+//! This crate has only types, and no client. The operator and the runner's status reporter share them. `crdgen` prints
+//! the CustomResourceDefinition and its reference page from them.
 //!
 //! ```text
 //! v1alpha1  ──▶ definition::crd() ──▶ crdgen ──▶ charts/…/files/crd.yaml
 //!                     └─▶ reference::markdown() ──▶ docs/reference-replicabootstrap.md
-//! conditions ──▶ what the operator says in status.conditions
+//! conditions ──▶ status.conditions, which the operator writes
 //! ```
 
 pub mod conditions;

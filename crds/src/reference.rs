@@ -1,4 +1,4 @@
-//! The reference page, made from the definition, so that it cannot say anything else.
+//! The reference page. It is generated from the definition, so the two cannot differ.
 
 use std::fmt::Write;
 
@@ -47,7 +47,7 @@ pub fn markdown(crd: &CustomResourceDefinition) -> String {
     out
 }
 
-/// An object: its fields as a table, what is refused, and then the objects in it.
+/// Documents an object: a table of its fields, the rules that refuse values, and then the objects in it.
 fn section(out: &mut String, path: &str, schema: &JSONSchemaProps) {
     let _ = writeln!(out, "\n## {path}\n");
     if let Some(text) = &schema.description {
@@ -84,7 +84,7 @@ fn is_kubernetes(name: &str) -> bool {
     ["affinity", "resources", "tolerations", "topologySpreadConstraints", "conditions"].contains(&name)
 }
 
-/// The object that a property is, or that its items are.
+/// The object type of a property, or of its items.
 fn object_in(schema: &JSONSchemaProps) -> Option<(&'static str, &JSONSchemaProps)> {
     if schema.properties.is_some() {
         return Some(("", schema));
@@ -129,7 +129,7 @@ fn default(schema: &JSONSchemaProps) -> String {
     schema.default.as_ref().map_or_else(|| "-".to_owned(), |value| format!("`{}`", value.0))
 }
 
-/// The description and what the schema demands, in one cell of a table.
+/// The description and the constraints of the schema, in one cell of a table.
 fn meaning(schema: &JSONSchemaProps) -> String {
     let mut text = one_line(schema.description.as_deref().unwrap_or_default());
     let limits: Vec<String> = [

@@ -1,7 +1,7 @@
 //! `ReplicaBootstrap`, version v1alpha1.
 //!
-//! Every `Option` is left out when it is none: a null would make `has(self.x)` true in a CEL rule. Rules that see the
-//! status stand at the root, since rules inside `spec` cannot.
+//! Every `Option` that is `None` is left out of the JSON: a null would make `has(self.x)` true in a CEL rule. Rules
+//! that read the status are at the root, because rules inside `spec` cannot see it.
 
 #![expect(unreachable_pub, reason = "KubeSchema puts a public copy of a type into a function")]
 
@@ -23,7 +23,7 @@ pub use status::{
 };
 pub use tables::{Section, TablesSpec};
 
-/// What shapes the data, and where a run of it begins, holds still from the moment the run began until it has another id.
+/// The fields that shape the changes, and `run.from`, cannot be changed after the run has begun, unless `run.id` changes too.
 const FROZEN: &str = "!has(oldSelf.status) || !has(oldSelf.status.startTime) || self.spec.run.id != oldSelf.spec.run.id || \
 (self.spec.source == oldSelf.spec.source && self.spec.redis == oldSelf.spec.redis && self.spec.run.from == oldSelf.spec.run.from && \
 self.spec.rows == oldSelf.spec.rows && self.spec.silentTriggers == oldSelf.spec.silentTriggers && \
@@ -36,8 +36,8 @@ has(self.spec.snapshotLSN) == has(oldSelf.spec.snapshotLSN) && \
 has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
 (!has(self.spec.sequence) || self.spec.sequence == oldSelf.spec.sequence))";
 
-/// Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which an empty replica is filled. Each
-/// `spec.run.id` is one run of one Job.
+/// Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which Kasho fills an empty replica. Each
+/// `spec.run.id` is one run, in one Job.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "bootstrap.kasho.io",
@@ -50,32 +50,32 @@ has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
     namespaced,
     status = "ReplicaBootstrapStatus",
     derive = "PartialEq",
-    doc = "Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which an empty replica is filled. Each `spec.run.id` is one run of one Job.",
+    doc = "Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which Kasho fills an empty replica. Each `spec.run.id` is one run, in one Job.",
     selectable = ".spec.run.id",
     selectable = ".status.phase",
     validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
-    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Where the run is"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Phase of the run"),
     printcolumn(name = "Progress", type_ = "integer", json_path = ".status.run.progress.percent", description = "Percent of the dump that is durable in Redis"),
     printcolumn(name = "Rows", type_ = "integer", json_path = ".status.run.progress.rows", description = "Rows that are durable in Redis"),
     printcolumn(name = "LSN", type_ = "string", json_path = ".status.run.checkpoint.lsn", description = "Position of the last durable change"),
-    printcolumn(name = "ETA", type_ = "integer", json_path = ".status.run.progress.etaSeconds", description = "Seconds until the end at the present rate"),
+    printcolumn(name = "ETA", type_ = "integer", json_path = ".status.run.progress.etaSeconds", description = "Seconds until the end at the current rate"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Job", type_ = "string", json_path = ".status.job.name", description = "The Job of the run", priority = 1),
     printcolumn(name = "Table", type_ = "string", json_path = ".status.run.progress.table", description = "The table that is being loaded", priority = 1),
     printcolumn(name = "First", type_ = "integer", json_path = ".status.run.range.first", description = "First sequence number of the run", priority = 1),
     printcolumn(name = "Last", type_ = "integer", json_path = ".status.run.range.last", description = "Last sequence number of the run", priority = 1),
-    printcolumn(name = "Form", type_ = "string", json_path = ".spec.rows", description = "The form of rows", priority = 1)
+    printcolumn(name = "Form", type_ = "string", json_path = ".spec.rows", description = "How rows are sent", priority = 1)
 )]
 #[x_kube(
-    validation = Rule::new("!has(self.changeStream) || !self.changeStream.start || has(self.snapshotLSN)").message("changeStream.start needs snapshotLSN, the position that the change stream starts at: set it, or set changeStream.start to false").field_path(".snapshotLSN")
+    validation = Rule::new("!has(self.changeStream) || !self.changeStream.start || has(self.snapshotLSN)").message("changeStream.start needs snapshotLSN, the position at which the change stream starts: set it, or set changeStream.start to false").field_path(".snapshotLSN")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ReplicaBootstrapSpec {
     /// Where the dump is.
     pub source: SourceSpec,
 
-    /// The WAL position of the dump's snapshot, like `16/B374D848`. Every change must lie below it. Without it the
-    /// set must hold no live changes (`sequence.allowLiveEntries`).
+    /// The WAL position of the dump's snapshot, like `16/B374D848`. The changes of the run must sort before it.
+    /// Without it the set must not contain live changes, unless `sequence.allowLiveEntries` is set.
     #[serde(rename = "snapshotLSN", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 17), regex(pattern = r"^[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}$"))]
     pub snapshot_lsn: Option<String>,
@@ -83,100 +83,103 @@ pub struct ReplicaBootstrapSpec {
     /// The Redis that holds the change buffer.
     pub redis: RedisSpec,
 
-    /// Which sequence numbers the changes get.
+    /// The sequence numbers of the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<SequenceSpec>,
 
-    /// Which tables, schemas and sections of the dump are loaded. Without it all are.
+    /// The tables, schemas and sections of the dump to load. By default everything is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<TablesSpec>,
 
-    /// The form of rows: a change for each, or a statement for some thousand, with which the replica is ready tens of
-    /// times sooner. The translicator's own transforms do not see packed rows: they reach the replica as the dump has
-    /// them.
+    /// How rows are sent: one change for each row, or one statement for some thousand rows, with which the replica is
+    /// ready tens of times sooner. The translicator's own transforms do not apply to packed rows: these reach the
+    /// replica unchanged.
     #[serde(default)]
     pub rows: RowForm,
 
-    /// Load rows of tables that have triggers or rules for INSERT already. psql would fire them; where changes are applied
-    /// they stay silent. Without it a run ends before such rows.
+    /// Load rows into tables that already have triggers or rules for INSERT. psql would fire these; the replica does
+    /// not. By default a run fails before such rows.
     #[serde(default)]
     pub silent_triggers: bool,
 
-    /// What becomes of values before they go anywhere: no original is in Redis then. Without it they are loaded as the dump
-    /// has them. The ConfigMap's content and the key must stay as they are for as long as the run goes on.
+    /// How values are transformed before they are written, so that Redis never contains an original. By default values
+    /// are loaded unchanged. Do not change the contents of the ConfigMap or the key while the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<TransformSpec>,
 
-    /// Changes in one transaction with its checkpoint. The runner's default is 1000.
+    /// How many changes one Redis transaction writes, together with its checkpoint. The runner's default is 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub batch_size: Option<i64>,
 
-    /// At most this many changes a second.
+    /// Write at most this many changes per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_rate: Option<i64>,
 
-    /// The change stream that is told when the bootstrap starts and when it is complete.
+    /// The change stream to notify when the bootstrap starts and when it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_stream: Option<ChangeStreamSpec>,
 
-    /// Stops the runner, which writes its checkpoint, until this is false again; then it goes on from there.
+    /// Suspends the run: the runner writes its checkpoint and stops. When this is false again, the run continues from
+    /// the checkpoint.
     #[serde(default)]
     pub suspend: bool,
 
-    /// Which run this is. A new id is a new run.
+    /// The run. A new id starts a new run.
     #[serde(default)]
     pub run: RunSpec,
 
-    /// How many pods may fail, in ways that are worth a retry, before the run has failed. Evicted pods do not count.
+    /// How many pods may fail before the run fails. Only failures that are worth a retry count, and evicted pods do
+    /// not count. Any other failure ends the run at once.
     #[serde(default = "default_backoff_limit")]
     #[schemars(range(min = 0, max = 1000))]
     pub backoff_limit: i32,
 
-    /// Seconds after which a run that has not ended has failed. A run that is suspended and resumed has all of them
-    /// again.
+    /// The run fails if it has not ended after this many seconds. The count starts again when a suspended run is
+    /// resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub active_deadline_seconds: Option<i64>,
 
-    /// Seconds after the end of a run at which its Job and pods, and with them its log, are deleted. Without it they
-    /// stay until the next run, or until this object is deleted.
+    /// The Job and its pods, and with them the log, are deleted this many seconds after the end of the run. By
+    /// default they stay until the next run, or until this object is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub ttl_seconds_after_finished: Option<i32>,
 
-    /// How the runner's pod is made.
+    /// Settings of the runner's pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runner: Option<RunnerSpec>,
 }
 
-/// How many pods may fail by default.
+/// The default of `backoffLimit`.
 fn default_backoff_limit() -> i32 {
     6
 }
 
-/// What becomes of values before they go anywhere. Exactly one of `keySecretRef` and `insecureUnkeyed` is set.
+/// How values are transformed before they are written. Exactly one of `keySecretRef` and `insecureUnkeyed` must be
+/// set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
-    validation = Rule::new("has(self.keySecretRef) != self.insecureUnkeyed").message("keySecretRef names the key by which fakes are chosen: without one, insecureUnkeyed must say that a dictionary may find the originals")
+    validation = Rule::new("has(self.keySecretRef) != self.insecureUnkeyed").message("exactly one of keySecretRef and insecureUnkeyed must be set: without a key, originals can be found by trying a dictionary")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct TransformSpec {
-    /// The key of a ConfigMap that holds the configuration, as Kasho's `transforms.yml` has it.
+    /// The key of a ConfigMap that contains the configuration, in the form of Kasho's `transforms.yml`.
     pub config_map_ref: KeyReference,
-    /// The key of a Secret that holds the key by which fakes are chosen, 16 bytes or more.
+    /// The key of a Secret that contains the secret key, which decides which fake replaces a value; at least 16 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_secret_ref: Option<KeyReference>,
-    /// Transform without a key: whoever has the replica finds originals by trying a dictionary.
+    /// Transform without a key. Anyone who has the replica can then find originals by trying a dictionary.
     #[serde(default)]
     pub insecure_unkeyed: bool,
-    /// End before anything is written when a column that looks personal has no entry in the configuration.
+    /// Fail before anything is written if a column looks personal and has no entry in the configuration.
     #[serde(default)]
     pub require_decision: bool,
 }
 
-/// The form of rows.
+/// How rows are sent.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RowForm {
     /// One change for each row.
@@ -186,71 +189,72 @@ pub enum RowForm {
     Packed,
 }
 
-/// Which sequence numbers the changes get, and beside what else in the set.
+/// The sequence numbers of the changes, and what else the set may contain.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SequenceSpec {
-    /// The first sequence number. By default it is behind everything that lies in the buffer.
+    /// The first sequence number. By default it is the first one after everything in the buffer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub first: Option<i64>,
-    /// Sequence numbers to leave free behind an earlier run. The runner's default is 1000.
+    /// How many sequence numbers to leave free after an earlier run. The runner's default is 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub gap: Option<i64>,
-    /// Begin the run in a set that holds others, of other databases or of other parts of one. Rows that are in several dumps
-    /// are then on the replica as often. Without it such a run is refused.
+    /// Begin the run in a set that contains other runs, of other databases or of other parts of the same one. A row
+    /// that is in several dumps is then inserted into the replica several times. By default such a run is refused.
     #[serde(default, skip_serializing_if = "is_false")]
     pub beside_other_runs: bool,
-    /// Begin the run without `snapshotLSN` in a set that holds live changes. Without it such a run is refused.
+    /// Begin the run without `snapshotLSN` in a set that contains live changes. By default such a run is refused.
     #[serde(default, skip_serializing_if = "is_false")]
     pub allow_live_entries: bool,
 }
 
-/// What is not asked for is left out, so that a hash of the whole stays what it was before it could be asked for.
+/// For fields that are left out if they are false: the hash of an object from before the field existed stays the same.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
 fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// The change stream, and what it is told.
+/// The change stream, and when to notify it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
-    validation = Rule::new("!has(self.snapshotName) || self.start").message("snapshotName is told when the bootstrap starts: set start to true, or leave snapshotName out").field_path(".snapshotName")
+    validation = Rule::new("!has(self.snapshotName) || self.start").message("snapshotName is sent when the bootstrap starts: set start to true, or leave snapshotName out").field_path(".snapshotName")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeStreamSpec {
     /// Its gRPC address, like `change-stream:50051`.
     #[schemars(length(min = 1, max = 512))]
     pub address: String,
-    /// The name of the exported snapshot, which the change stream notes.
+    /// The name of the exported snapshot, which the change stream stores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub snapshot_name: Option<String>,
-    /// Tell it before the load that the bootstrap starts at `snapshotLSN`, so that it accumulates live changes.
+    /// Notify it before the load that the bootstrap starts at `snapshotLSN`, so that it accumulates live changes.
     #[serde(default = "yes")]
     pub start: bool,
-    /// Tell it that the bootstrap is complete when everything is in Redis and counted there, so that it streams.
+    /// Notify it that the bootstrap is complete, after all entries in Redis have been counted, so that it streams.
     #[serde(default = "yes")]
     pub complete: bool,
 }
 
-/// The default of what is done unless it is turned off.
+/// The default of fields that are true unless the user turns them off.
 fn yes() -> bool {
     true
 }
 
-/// Which run this is.
+/// The run.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunSpec {
-    /// The run's name. What ended does not run again under the same name, unless another one began in between: give a new one to run again.
+    /// The run's name. A run that has ended does not start again under the same name, unless another run began in
+    /// between. To run again, give a new name.
     #[serde(default = "default_run_id")]
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("run.id consists of lower-case letters, digits and hyphens, and begins and ends with a letter or digit"))]
     #[schemars(length(min = 1, max = 63))]
     pub id: String,
-    /// Where the run begins: where the earlier one of this object ended, if its checkpoint is of the same dump, or at
-    /// the start, after deleting what the earlier one left in its range.
+    /// Where the run begins: at the checkpoint of this object's earlier run, if that is of the same dump, or at the
+    /// start of the dump, after deleting the entries of the earlier run.
     #[serde(default)]
     pub from: RunFrom,
 }
@@ -269,9 +273,9 @@ fn default_run_id() -> String {
 /// Where a run begins.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunFrom {
-    /// Go on from the checkpoint in Redis, if there is one.
+    /// Continue from the checkpoint in Redis, if there is one.
     #[default]
     Checkpoint,
-    /// Delete what an earlier run left in its range, and start over.
+    /// Delete the entries of an earlier run, and start over.
     Start,
 }

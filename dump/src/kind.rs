@@ -230,6 +230,10 @@ fn select(c: &mut Cursor<'_>) -> Kind {
         "lo_open" => large_object_open(c),
         "lowrite" => large_object_write(c),
         "lo_close" => Kind::LargeObject(LargeObject::Close),
+        "loread" | "lo_lseek" | "lo_lseek64" | "lo_tell" | "lo_tell64" | "lo_truncate" | "lo_truncate64" => {
+            Kind::Session(Session::OpenLargeObject)
+        }
+        "lo_import" | "lo_export" => Kind::Query,
         name if name.starts_with("lo_") => Kind::LargeObject(LargeObject::Whole),
         name if name.starts_with("pg_restore_") && name.ends_with("_stats") => {
             Kind::NotForReplica(Skip::Statistics)
@@ -323,21 +327,20 @@ fn alter(c: &mut Cursor<'_>) -> Kind {
 /// before it.
 fn ends_with_owner(mut c: Cursor<'_>) -> bool {
     let mut depth = 0_u32;
-    loop {
+    while c.peek().is_some() {
         if c.symbol(b'(') {
             depth += 1;
         } else if c.symbol(b')') {
             depth = depth.saturating_sub(1);
         } else if depth == 0 && c.symbol(b',') {
             return false;
-        }
-        if c.words(&["OWNER", "TO"]) {
+        } else if c.words(&["OWNER", "TO"]) {
             return c.part().is_some() && c.symbol(b';') && c.peek().is_none();
-        }
-        if c.next().is_none() {
-            return false;
+        } else {
+            c.next();
         }
     }
+    false
 }
 
 fn privileges(c: &mut Cursor<'_>) -> Kind {
@@ -346,8 +349,11 @@ fn privileges(c: &mut Cursor<'_>) -> Kind {
         return Kind::NotForReplica(Skip::Role);
     }
     match skipped(&mut on) {
-        Some(skip) => Kind::NotForReplica(skip),
-        None => Kind::Privileges,
+        // A table may have the word for a name: behind it comes no other.
+        Some(skip) if on.part().is_some_and(|name| !matches!(name.as_str(), "to" | "from")) => {
+            Kind::NotForReplica(skip)
+        }
+        _ => Kind::Privileges,
     }
 }
 
@@ -398,6 +404,9 @@ mod tests {
             ("ALTER PUBLICATION p OWNER TO x;", skip(Skip::Publication)),
             ("COMMENT ON PUBLICATION p IS 'x';", skip(Skip::Publication)),
             ("COMMENT ON TABLE t IS 'publication';", Kind::Other),
+            ("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u(a), OWNER TO x;", Kind::Definition),
+            ("ALTER TABLE t ADD CHECK (a > 0), OWNER TO x;", Kind::Definition),
+            ("ALTER FUNCTION f(int) OWNER TO x;", Kind::Owner),
             ("ALTER SUBSCRIPTION s ENABLE;", skip(Skip::Subscription)),
             ("CREATE USER MAPPING FOR x SERVER s;", Kind::Other),
             ("CREATE ROLE r;", skip(Skip::Role)),
@@ -405,6 +414,14 @@ mod tests {
             ("GRANT a TO b;", skip(Skip::Role)),
             ("GRANT SELECT ON TABLE t TO b;", Kind::Privileges),
             ("REVOKE ALL ON DATABASE d FROM PUBLIC;", skip(Skip::Database)),
+            ("GRANT SELECT ON database TO b;", Kind::Privileges),
+            ("GRANT SELECT ON publication, t TO b;", Kind::Privileges),
+            ("GRANT SELECT ON role.t TO b;", Kind::Privileges),
+            ("EXPLAIN (\"analyze\", verbose) DELETE FROM t;", Kind::Session(Session::ExplainAnalyze)),
+            ("EXPLAIN (costs off, ANALYSE true) DELETE FROM t;", Kind::Session(Session::ExplainAnalyze)),
+            ("EXPLAIN (ANALYZE false, VERBOSE) DELETE FROM t;", skip(Skip::Maintenance)),
+            ("SELECT lo_lseek(0, 1, 0);", Kind::Session(Session::OpenLargeObject)),
+            ("SELECT pg_catalog.lo_import('/etc/passwd');", Kind::Query),
             ("ALTER DEFAULT PRIVILEGES FOR ROLE a GRANT SELECT ON TABLES TO b;", Kind::Privileges),
             ("ALTER TABLE public.t OWNER TO \"me\";", Kind::Owner),
             ("ALTER TABLE ONLY public.t ADD CONSTRAINT c CHECK (a > 0);", Kind::Definition),

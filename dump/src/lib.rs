@@ -55,6 +55,7 @@
 //! # }
 //! ```
 
+mod code;
 pub mod copy;
 pub mod detect;
 pub mod encoding;
@@ -77,23 +78,24 @@ mod transaction;
 mod variable;
 mod window;
 
+pub use code::{Code, Effect, Effects, fires_event_triggers};
 pub use copy::{SLAB_BYTES, SLAB_ROWS, Slab};
 pub use encoding::Encoding;
 pub use error::{Closing, Place, ScanError};
 pub use header::{CopyColumns, CopyHeader};
 pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
-pub use name::{QualifiedName, quote_name};
+pub use name::{QualifiedName, has_word, quote_name};
 pub use plain::{BlockPoint, Event, InsertPoint, ScanPoint, Scanner, SlabSize, Statement};
 pub use schema::{
     Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Moved, Resolved, Schema, Table, TypeClass,
     Unique,
 };
 pub use session::{Session, without_concurrently};
-pub use setting::{Scope, Setting, Value, is_on};
+pub use setting::{DatabaseSetting, Scope, Setting, Value, is_on, setting_of_database};
 pub use statement::{Boundary, Stop};
 pub use subject::{
-    Section, Subject, copies_identities, made_by_query, owner, renames, section, subject, verb,
+    Section, Subject, copies_identities, made_by_query, owner, renames, section, subject, verb, writes_within,
 };
 pub use token::standard_strings;
 pub use transaction::Transaction;

@@ -382,6 +382,12 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Whether the key word stands in the text, whose strings are standard, as a word of its own.
+#[must_use]
+pub fn has_word(text: &str, key: &str) -> bool {
+    Cursor::new(text, true).skip_past(key)
+}
+
 /// Folds as PostgreSQL does in a UTF8 database: ASCII letters only.
 fn fold(word: &str) -> String {
     word.to_ascii_lowercase()

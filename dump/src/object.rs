@@ -11,92 +11,145 @@ pub fn is_kasho_name(name: &str) -> bool {
     name.starts_with(KASHO)
 }
 
-/// Whether the statement makes, changes, fills or describes an object of Kasho's own bookkeeping: a table,
-/// sequence, routine, trigger or event trigger named `kasho_…`, or something that hangs on one (an index,
-/// rule, policy or trigger of such a table, a trigger that calls such a function, a comment, a privilege).
-#[must_use]
-pub fn is_kasho_object(text: &str, standard: bool) -> bool {
-    // Cheap and safe: no name can match where the prefix stands nowhere.
-    if !text.contains(KASHO) {
-        return false;
-    }
-    subjects(Cursor::new(text, standard)).iter().any(|name| is_kasho_name(name))
+/// How far a statement is about objects of Kasho's own bookkeeping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bookkeeping {
+    /// Not at all.
+    No,
+    /// It makes, changes, fills or describes an object of it: a table, sequence, routine, trigger or event trigger named
+    /// `kasho_…`, or something that hangs on one (an index, rule, policy or trigger of such a table, a trigger that calls
+    /// such a function, a comment, a privilege).
+    Yes,
+    /// It names others beside it, or gives one a name of the other kind.
+    Mixed,
 }
 
-/// The unqualified names of what the statement is about.
-fn subjects(mut c: Cursor<'_>) -> Vec<String> {
+/// How far the statement is about objects of Kasho's own bookkeeping.
+#[must_use]
+pub fn bookkeeping(text: &str, standard: bool) -> Bookkeeping {
+    // Cheap and safe: no name can match where the prefix stands nowhere. Without quotes it has no case.
+    if !holds_prefix(text.as_bytes()) {
+        return Bookkeeping::No;
+    }
+    let about = subjects(Cursor::new(text, standard));
+    let own = about.names.iter().filter(|name| is_kasho_name(name)).count();
+    match own {
+        0 => Bookkeeping::No,
+        _ if about.list && own < about.names.len() => Bookkeeping::Mixed,
+        _ => Bookkeeping::Yes,
+    }
+}
+
+fn holds_prefix(text: &[u8]) -> bool {
+    memchr::memchr2_iter(KASHO.as_bytes()[0], KASHO.as_bytes()[0].to_ascii_uppercase(), text).any(|at| {
+        text[at..].get(..KASHO.len()).is_some_and(|word| word.eq_ignore_ascii_case(KASHO.as_bytes()))
+    })
+}
+
+/// What a statement is about.
+#[derive(Default)]
+struct About {
+    /// Names without their schemas.
+    names: Vec<String>,
+    /// Each stands for itself: a list, or the old and the new name. Else one of them decides.
+    list: bool,
+}
+
+impl About {
+    fn one(name: Option<String>) -> Self {
+        Self { names: name.into_iter().collect(), list: false }
+    }
+
+    fn list(names: Vec<String>) -> Self {
+        Self { names, list: true }
+    }
+}
+
+fn subjects(mut c: Cursor<'_>) -> About {
     let c = &mut c;
     if c.word("CREATE") {
         c.words(&["OR", "REPLACE"]);
         c.any_word(&["TEMPORARY", "TEMP", "UNLOGGED", "FOREIGN", "UNIQUE", "CONSTRAINT"]);
-        object(c)
+        object(c, false)
     } else if c.any_word(&["ALTER", "DROP"]) {
         c.any_word(&["FOREIGN", "MATERIALIZED"]);
-        object(c)
+        object(c, true)
     } else if c.words(&["COMMENT", "ON"]) || (c.word("SECURITY") && c.skip_past("ON")) {
-        object(c)
+        object(c, false)
     } else if c.any_word(&["GRANT", "REVOKE"]) && c.skip_past("ON") {
         c.any_word(&["TABLE", "SEQUENCE", "FUNCTION", "PROCEDURE", "ROUTINE"]);
-        names(c)
+        About::list(names(c))
     } else if c.any_word(&["COPY"]) || c.words(&["INSERT", "INTO"]) {
-        last(c).into_iter().collect()
+        About::one(last(c))
+    } else if c.word("TRUNCATE") {
+        c.word("TABLE");
+        c.word("ONLY");
+        About::list(names(c))
     } else if c.word("SELECT") {
-        sequence_of_setval(c).into_iter().collect()
+        About::one(sequence_of_setval(c))
     } else {
-        Vec::new()
+        About::default()
     }
 }
 
 /// After the verb: a class of objects, a name, and where it says so, the table that the object hangs on.
-fn object(c: &mut Cursor<'_>) -> Vec<String> {
+/// `changes` says that the verb is ALTER or DROP.
+fn object(c: &mut Cursor<'_>, changes: bool) -> About {
     if c.word("COLUMN") {
         let parts = c.parts().unwrap_or_default();
-        return parts.into_iter().rev().skip(1).take(1).collect();
+        return About::one(parts.into_iter().rev().nth(1));
     }
     if c.word("TABLE") {
-        return table(c);
+        existing(c);
+        c.word("ONLY");
+        return if changes { changed_table(c) } else { About::one(last(c)) };
     }
     if c.words(&["EVENT", "TRIGGER"]) || c.word("TRIGGER") {
         return trigger(c);
     }
     if c.any_word(&["SEQUENCE", "FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) {
         existing(c);
-        return names(c);
+        let mut all = names(c);
+        all.extend(changes.then(|| new_name(c)).flatten());
+        return About::list(all);
     }
     if c.word("INDEX") {
         existing(c);
-        let mut found: Vec<_> = if c.at_word("ON") { None } else { last(c) }.into_iter().collect();
-        found.extend(after(c, "ON"));
-        return found;
+        let name = if c.at_word("ON") { None } else { last(c) };
+        // Whose a new one is, its table says.
+        return About::one(after(c, "ON").or(name));
     }
     if c.any_word(&["POLICY", "RULE"]) {
         c.part();
         let key = if c.at_word("AS") { "TO" } else { "ON" };
-        return after(c, key).into_iter().collect();
+        return About::one(after(c, key));
     }
     if c.word("CONSTRAINT") {
-        return after(c, "ON").into_iter().collect();
+        return About::one(after(c, "ON"));
     }
     if c.word("STATISTICS") {
-        return after(c, "FROM").into_iter().collect();
+        return About::one(after(c, "FROM"));
     }
-    Vec::new()
+    About::default()
 }
 
-fn table(c: &mut Cursor<'_>) -> Vec<String> {
-    existing(c);
-    c.word("ONLY");
-    let mut found: Vec<_> = last(c).into_iter().collect();
+/// After `ALTER TABLE`, `DROP TABLE`: tables, the new name of one, or one of its triggers.
+fn changed_table(c: &mut Cursor<'_>) -> About {
+    let mut all = names(c);
     if c.any_word(&["ENABLE", "DISABLE"]) {
         c.any_word(&["ALWAYS", "REPLICA"]);
-        if c.word("TRIGGER") {
-            found.extend(c.part());
-        }
+        all.extend(c.word("TRIGGER").then(|| c.part()).flatten());
+        return About { names: all, list: false };
     }
-    found
+    all.extend(new_name(c));
+    About::list(all)
 }
 
-fn trigger(c: &mut Cursor<'_>) -> Vec<String> {
+fn new_name(c: &mut Cursor<'_>) -> Option<String> {
+    c.words(&["RENAME", "TO"]).then(|| c.part()).flatten()
+}
+
+fn trigger(c: &mut Cursor<'_>) -> About {
     existing(c);
     let mut found: Vec<_> = c.part().into_iter().collect();
     let mut rest = c.clone();
@@ -104,7 +157,7 @@ fn trigger(c: &mut Cursor<'_>) -> Vec<String> {
     if rest.skip_past("EXECUTE") && rest.any_word(&["FUNCTION", "PROCEDURE"]) {
         found.extend(last(&mut rest));
     }
-    found
+    About { names: found, list: false }
 }
 
 fn existing(c: &mut Cursor<'_>) {
@@ -190,8 +243,13 @@ mod tests {
             "ALTER FUNCTION public.kasho_f() OWNER TO a;",
             "DROP TABLE IF EXISTS public.kasho_x;",
             "COPY public.kasho_x (a) FROM stdin;",
+            "CREATE TABLE KASHO_X (a int);",
+            "DROP TABLE kasho_a, kasho_b;",
+            "DROP INDEX public.kasho_i;",
+            "COMMENT ON INDEX public.kasho_i IS 'a';",
+            "ALTER TABLE kasho_a RENAME TO kasho_b;",
         ] {
-            assert!(is_kasho_object(text, true), "{text}");
+            assert_eq!(bookkeeping(text, true), Bookkeeping::Yes, "{text}");
         }
     }
 
@@ -205,8 +263,25 @@ mod tests {
             "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS $$SELECT 1 FROM kasho_x$$;",
             "CREATE INDEX i ON public.users USING btree (kasho_id);",
             "CREATE TABLE public.my_kasho_table (a int);",
+            "CREATE INDEX kasho_i ON public.users USING btree (id);",
+            "CREATE TABLE \"KASHO_x\" (a int);",
         ] {
-            assert!(!is_kasho_object(text, true), "{text}");
+            assert_eq!(bookkeeping(text, true), Bookkeeping::No, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_others_beside_it() {
+        for text in [
+            "DROP TABLE IF EXISTS t, kasho_x;",
+            "DROP FUNCTION kasho_f(a int), f();",
+            "GRANT SELECT ON TABLE t, kasho_x TO a;",
+            "TRUNCATE kasho_x, t;",
+            "ALTER TABLE kasho_x RENAME TO t;",
+            "ALTER TABLE t RENAME TO kasho_x;",
+            "ALTER SEQUENCE s RENAME TO kasho_s;",
+        ] {
+            assert_eq!(bookkeeping(text, true), Bookkeeping::Mixed, "{text}");
         }
     }
 }

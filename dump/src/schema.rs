@@ -8,9 +8,11 @@
 //! Where a name without a schema leads is told by [`Schema::resolve`], with the search path in force.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
+use crate::code::{Code, Effect};
 use crate::kind::{Kind, classify};
-use crate::name::QualifiedName;
+use crate::name::{Cursor, QualifiedName};
 use crate::token::{TokenKind, Tokens};
 
 pub use keys::{Expression, Fixed, Foreign, Keys, Unique};
@@ -169,14 +171,18 @@ pub struct Schema {
     keys: Keys,
     /// Names of triggers and rules that new rows of a table fire.
     fires: HashMap<QualifiedName, BTreeSet<String>>,
+    /// What the code of the script may do.
+    code: Arc<Code>,
+    /// Code ran that may have made triggers or rules.
+    hidden_firing: bool,
+    /// The types, without their schemas, for which a cast of the script's own decides what an assignment makes of a value.
+    casts: HashSet<String>,
     /// The schemas that are there.
     schemas: HashSet<String>,
     /// Roles that the script names where the name of a role may be that of a schema.
     roles: HashSet<String>,
     /// Relations may be there, or not, of which nothing is known.
     hazy: bool,
-    /// Routines of the script may make schemas.
-    makes_schemas: bool,
     /// A schema of the user's may have been made.
     hazy_schemas: bool,
     /// Names that changed since they were asked for.
@@ -204,10 +210,12 @@ impl Default for Schema {
             enums: HashMap::new(),
             keys: Keys::default(),
             fires: HashMap::new(),
+            code: Arc::default(),
+            hidden_firing: false,
+            casts: HashSet::new(),
             schemas: HashSet::from(["public".to_owned()]),
             roles: HashSet::from(["postgres".to_owned()]),
             hazy: false,
-            makes_schemas: false,
             hazy_schemas: false,
             moved: Vec::new(),
             path: default_path(),
@@ -237,10 +245,20 @@ fn without_long_literals(text: &str) -> String {
     out
 }
 
-/// Whether code with this text may make a schema.
-fn may_make_schemas(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    text.contains("schema") || text.contains("execute ")
+/// What a literal without quotes may be.
+const LITERALS: [&str; 10] =
+    ["bigint", "bit", "bool", "boolean", "decimal", "int", "int4", "int8", "integer", "numeric"];
+
+/// The type that `CREATE CAST` makes one for, without its schema, if an assignment of a literal uses it.
+fn cast_by_assignment(text: &str) -> Option<String> {
+    let mut c = Cursor::new(text, true);
+    let implicit = |c: &mut Cursor<'_>| c.words(&["AS", "ASSIGNMENT"]) || c.words(&["AS", "IMPLICIT"]);
+    c.clone().any(implicit).then_some(())?;
+    (c.words(&["CREATE", "CAST"]) && c.symbol(b'(')).then_some(())?;
+    let source = c.parts()?.pop()?;
+    LITERALS.contains(&source.as_str()).then_some(())?;
+    c.skip_past("AS").then_some(())?;
+    c.parts()?.pop()
 }
 
 impl Schema {
@@ -257,12 +275,21 @@ impl Schema {
 
     /// Shows a statement of this kind, whose strings are standard.
     pub fn observe_as(&mut self, kind: &Kind, text: &str) -> Learned {
+        let code = Arc::make_mut(&mut self.code).observe(kind, text);
+        match self.observe_definition(kind, text) {
+            Learned::Nothing if code && *kind != Kind::Definition => Learned::Around,
+            learned => learned,
+        }
+    }
+
+    fn observe_definition(&mut self, kind: &Kind, text: &str) -> Learned {
         match parse::reading(kind, text) {
             parse::Reading::Nothing => Learned::Nothing,
-            parse::Reading::Everything => self.ran(text),
-            parse::Reading::Routine => {
-                self.makes_schemas |= may_make_schemas(text);
-                Learned::Nothing
+            parse::Reading::Everything => self.ran(kind, text),
+            parse::Reading::Change => self.changed(kind, text),
+            parse::Reading::Cast => {
+                self.casts.extend(cast_by_assignment(text));
+                Learned::Around
             }
             parse::Reading::Fires => self.observe_firing(text),
             parse::Reading::Relation => self.observe_relation(kind, text),
@@ -278,7 +305,7 @@ impl Schema {
         let mut learned = Learned::Nothing;
         for definition in definitions {
             if matches!(definition, learn::Definition::Everything) {
-                return self.ran(text);
+                return self.ran(kind, text);
             }
             learned = match (learned, self.learn(definition)) {
                 (known, Learned::Nothing) => known,
@@ -286,12 +313,26 @@ impl Schema {
                 (_, new) => new,
             };
         }
+        if *kind == Kind::Query && self.changed(kind, text) == Learned::Everything {
+            return Learned::Everything;
+        }
         learned
     }
 
+    /// A statement that changes definitions only through the code that it calls.
+    fn changed(&mut self, kind: &Kind, text: &str) -> Learned {
+        let effects = self.code.effects(kind, text);
+        if effects.has_any(&[Effect::Definitions, Effect::Firing]) {
+            return self.ran(kind, text);
+        }
+        Learned::Nothing
+    }
+
     /// Code ran that the statement holds or calls.
-    fn ran(&mut self, text: &str) -> Learned {
-        self.hazy_schemas |= self.makes_schemas || may_make_schemas(text);
+    fn ran(&mut self, kind: &Kind, text: &str) -> Learned {
+        let effects = self.code.effects(kind, text);
+        self.hazy_schemas |= effects.has(Effect::Schemas);
+        self.hidden_firing |= effects.has(Effect::Firing);
         self.forget()
     }
 
@@ -352,6 +393,31 @@ impl Schema {
             Relation::Table(table) => Some((name, table)),
             _ => None,
         })
+    }
+
+    /// What the code of the definitions so far may do.
+    #[must_use]
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn shared_code(&self) -> Arc<Code> {
+        Arc::clone(&self.code)
+    }
+
+    /// Whether a cast of the script's own may decide what a literal becomes in some column.
+    #[must_use]
+    pub fn has_casts(&self) -> bool {
+        !self.casts.is_empty()
+    }
+
+    /// Whether a cast of the script's own is one to the type of this column.
+    #[must_use]
+    pub fn casts_to(&self, column: &Column) -> bool {
+        let name = column.type_name.as_deref().and_then(|name| Cursor::new(name, true).parts());
+        name.and_then(|mut parts| parts.pop()).is_some_and(|name| self.casts.contains(&name))
     }
 
     /// What the definitions so far demand of columns.

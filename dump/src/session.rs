@@ -17,6 +17,8 @@ pub enum Session {
     SequenceOfSession,
     /// `EXPLAIN ANALYZE`, which runs what it explains.
     ExplainAnalyze,
+    /// `loread`, `lo_lseek`, `lo_truncate` and their like: they need a large object that is open.
+    OpenLargeObject,
 }
 
 /// What a statement needs of its session, told by its words.
@@ -44,17 +46,21 @@ pub(crate) fn parse(mut c: Cursor<'_>) -> Option<Session> {
 }
 
 fn analyzes(mut c: Cursor<'_>) -> bool {
-    let is = |c: &mut Cursor<'_>| c.any_word(&["ANALYZE", "ANALYSE"]);
-    if c.symbol(b'(') {
-        while c.peek().is_some() && !c.symbol(b')') {
-            if is(&mut c) {
-                return true;
-            }
+    let is = |name: &str| matches!(name, "analyze" | "analyse");
+    if !c.symbol(b'(') {
+        return c.any_word(&["ANALYZE", "ANALYSE"]);
+    }
+    // Options: a name, in quotes or without, and perhaps a value.
+    while let Some(name) = c.part() {
+        let off = c.any_word(&["FALSE", "OFF"]) || c.peek().is_some_and(|token| c.text(token) == "0");
+        if is(&name) && !off {
+            return true;
+        }
+        while c.peek().is_some() && !c.symbol(b',') {
             c.next();
         }
-        return false;
     }
-    is(&mut c)
+    false
 }
 
 /// After `CREATE`.

@@ -88,6 +88,33 @@ pub(crate) fn parse(mut c: Cursor<'_>) -> Option<Parsed> {
     c.word("SELECT").then(|| set_config(&mut c)).flatten()
 }
 
+/// What `ALTER DATABASE` says of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseSetting {
+    /// The database.
+    pub database: String,
+    /// The setting; none where all go back to their defaults.
+    pub setting: Option<Setting>,
+}
+
+/// Reads `ALTER DATABASE name SET …` or `RESET …`; none for any other statement.
+#[must_use]
+pub fn setting_of_database(text: &str, standard: bool) -> Option<DatabaseSetting> {
+    let c = &mut Cursor::new(text, standard);
+    if !c.words(&["ALTER", "DATABASE"]) {
+        return None;
+    }
+    let database = c.part()?;
+    if c.clone().words(&["SET", "TABLESPACE"]) {
+        return None;
+    }
+    match parse(c.clone())? {
+        Parsed::One(setting) => Some(DatabaseSetting { database, setting: Some(setting) }),
+        Parsed::All { .. } => Some(DatabaseSetting { database, setting: None }),
+        Parsed::Computed => None,
+    }
+}
+
 fn reset(c: &mut Cursor<'_>) -> Option<Parsed> {
     let name = if c.words(&["SESSION", "AUTHORIZATION"]) {
         "session_authorization".to_owned()

@@ -351,6 +351,19 @@ pub fn renames(text: &str, standard: bool) -> bool {
     names && c.any(moves)
 }
 
+/// Whether an INSERT holds another statement that writes rows, as `WITH` allows.
+#[must_use]
+pub fn writes_within(text: &str, standard: bool) -> bool {
+    let mut c = Cursor::new(text, standard);
+    c.next();
+    c.any(|c| {
+        c.words(&["INSERT", "INTO"])
+            || c.words(&["DELETE", "FROM"])
+            || c.words(&["MERGE", "INTO"])
+            || c.symbol(b'(') && c.word("UPDATE")
+    })
+}
+
 /// The table that `CREATE TABLE … AS` or `SELECT … INTO` makes, as the statement spells it.
 #[must_use]
 pub fn made_by_query(kind: &Kind, text: &str) -> Option<QualifiedName> {
@@ -437,6 +450,19 @@ mod tests {
 
     fn of(text: &str) -> Subject {
         subject(&classify(text, true), text, true)
+    }
+
+    #[test]
+    fn statements_within_an_insert() {
+        for (text, writes) in [
+            ("INSERT INTO t WITH x AS (INSERT INTO u VALUES (1) RETURNING a) SELECT a FROM x;", true),
+            ("INSERT INTO t WITH x AS (UPDATE u SET a = 1 RETURNING a) SELECT a FROM x;", true),
+            ("INSERT INTO t WITH x AS (DELETE FROM u RETURNING a) SELECT a FROM x;", true),
+            ("INSERT INTO t SELECT 'INSERT INTO u' ON CONFLICT (a) DO UPDATE SET a = 1;", false),
+            ("INSERT INTO t SELECT a FROM u FOR UPDATE;", false),
+        ] {
+            assert_eq!(writes_within(text, true), writes, "{text}");
+        }
     }
 
     #[test]

@@ -23,13 +23,16 @@ pub enum Transaction {
     Release(String),
     /// `ROLLBACK TO name`.
     RollbackTo(String),
+    /// `BEGIN READ ONLY`.
+    ReadOnly,
     /// `PREPARE TRANSACTION`, `COMMIT PREPARED`, `ROLLBACK PREPARED`.
     Prepared,
 }
 
 pub(crate) fn parse(mut c: Cursor<'_>) -> Option<Transaction> {
     if c.words(&["START", "TRANSACTION"]) || c.word("BEGIN") {
-        return Some(Transaction::Begin);
+        let read_only = c.any(|c| c.words(&["READ", "ONLY"]));
+        return Some(if read_only { Transaction::ReadOnly } else { Transaction::Begin });
     }
     if c.words(&["PREPARE", "TRANSACTION"]) {
         return Some(Transaction::Prepared);

@@ -2,10 +2,9 @@
 
 #![no_main]
 
-use dump::{Encoding, TypeClass, copy};
+use dump::{TypeClass, copy};
 use kvbuffer::{ChangeData, Sequence, Value};
 use libfuzzer_sys::fuzz_target;
-use convert::form::RowForm;
 use convert::render::TablePlan;
 use convert::render::members::Rendered;
 use convert::render::rows::render;
@@ -16,20 +15,9 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
     let of = |bits: u8| [TypeClass::Text, TypeClass::Integer, TypeClass::Float, TypeClass::Boolean][usize::from(bits & 3)];
     let classes: Vec<_> = (0..1 + classes % 3).map(|column| of(classes >> (2 + 2 * column))).collect();
     let plan = TablePlan {
-        form: RowForm::Single,
-        alone: false,
-        elements: Vec::new(),
-        table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|column| format!("c{column}")).collect(),
         classes,
-        generated: Vec::new(),
-        takes: Vec::new(),
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: "2000-01-01T00:00:00Z".into(),
-        database: "".into(),
+        ..TablePlan::bare("public.t")
     };
     let mut out = Rendered::default();
     render(&slab, false, &plan, Sequence::FIRST, &mut out);

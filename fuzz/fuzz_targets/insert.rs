@@ -3,10 +3,9 @@
 
 #![no_main]
 
-use dump::{Encoding, Event, ScanPoint, Scanner, SlabSize, TypeClass};
+use dump::{Event, ScanPoint, Scanner, SlabSize, TypeClass};
 use kvbuffer::Sequence;
 use libfuzzer_sys::fuzz_target;
-use convert::form::RowForm;
 use convert::render::{Block, TablePlan};
 use convert::render::literals::Takes;
 use convert::render::lines::Numbers;
@@ -19,20 +18,10 @@ const OFF: &str = "SET standard_conforming_strings = off;\n";
 
 fn plan(columns: usize) -> TablePlan {
     TablePlan {
-        form: RowForm::Single,
-        alone: false,
-        elements: Vec::new(),
-        table: "public.t".to_owned(),
         columns: (0..columns).map(|column| format!("c{column}")).collect(),
         classes: vec![TypeClass::Text; columns],
-        generated: Vec::new(),
         takes: vec![Takes::Anything; columns],
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: "2000-01-01T00:00:00Z".into(),
-        database: "".into(),
+        ..TablePlan::bare("public.t")
     }
 }
 

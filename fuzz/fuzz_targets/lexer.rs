@@ -20,7 +20,7 @@ fuzz_target!(|input: (&[u8], bool, u8)| {
     let end = if let Some(Stop::End(end)) = whole { end } else { text.len() };
     let Ok(text) = std::str::from_utf8(&text[..end]) else { return };
     let _ = classify(text, standard);
-    let _ = object::is_kasho_object(text, standard);
+    let _ = object::bookkeeping(text, standard);
     if let Some((rewritten, columns)) = identity::by_default(text, standard) {
         assert!(!columns.is_empty() && rewritten != text);
     }

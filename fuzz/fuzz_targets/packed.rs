@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use dump::{Encoding, TypeClass};
+use dump::{TypeClass};
 use kvbuffer::{ChangeData, Sequence};
 use libfuzzer_sys::fuzz_target;
 use convert::form::RowForm;
@@ -21,17 +21,9 @@ fn plan(arrays: bool, alone: bool) -> TablePlan {
         form: RowForm::Packed,
         alone,
         elements: if arrays { vec!["numeric", "text"] } else { Vec::new() },
-        table: "public.t".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![if arrays { TypeClass::Float } else { TypeClass::Text }, TypeClass::Text],
-        generated: Vec::new(),
-        takes: Vec::new(),
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: "2000-01-01T00:00:00Z".into(),
-        database: "".into(),
+        ..TablePlan::bare("public.t")
     }
 }
 

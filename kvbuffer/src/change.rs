@@ -1,7 +1,7 @@
-//! What a change is: one statement or one row, and where it stands.
+//! A change: one statement or one row, and its position.
 //!
-//! These types are the meaning of an entry, for readers and for everything that is not in a hurry. Whoever
-//! writes millions of rows uses [`crate::RowHead`] and never builds a [`Change`].
+//! These types are for readers, and for code that is not performance-critical. Code that writes millions of rows uses
+//! [`crate::RowHead`] and never builds a [`Change`].
 
 use crate::position::Position;
 use crate::timestamp::Timestamp;
@@ -9,22 +9,22 @@ use crate::timestamp::Timestamp;
 /// One entry of the buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
-    /// What it does.
+    /// Its content.
     pub data: ChangeData,
 }
 
-/// What a change does.
+/// The content of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeData {
-    /// SQL text that is run as it stands.
+    /// SQL text that is executed unchanged.
     Ddl(Ddl),
     /// One row of one table.
     Dml(Dml),
 }
 
-/// The two kinds of entries, as the field `type` names them.
+/// The two kinds of changes, as in the field `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChangeType {
     /// `ddl`
@@ -34,7 +34,7 @@ pub enum ChangeType {
 }
 
 impl ChangeType {
-    /// As it stands in the JSON.
+    /// As written in the JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ddl => "ddl",
@@ -43,16 +43,16 @@ impl ChangeType {
     }
 }
 
-/// SQL text that is run as it stands, in one transaction.
+/// SQL text that is executed unchanged, in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ddl {
-    /// A number for logs. Readers take int64 from the JSON and keep 32 bits.
+    /// A number for logs. Readers parse an int64 from the JSON and keep 32 bits.
     pub id: i64,
-    /// RFC 3339; anything else loses the entry.
+    /// RFC 3339. The consumer drops an entry with any other form.
     pub time: String,
-    /// Who ran it; `bootstrap` for ours.
+    /// The user who executed it; `bootstrap` for our changes.
     pub username: String,
-    /// The dump's own name for the database, or empty.
+    /// The database name in the dump, or empty.
     pub database: String,
     /// The statement or statements.
     pub ddl: String,
@@ -61,31 +61,31 @@ pub struct Ddl {
 /// One row of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dml {
-    /// Schema-qualified and quoted as SQL needs it: readers paste it as it stands.
+    /// Schema-qualified and quoted as SQL requires: readers insert it into SQL unchanged.
     pub table: String,
-    /// Quoted as SQL needs them; never empty.
+    /// Quoted as SQL requires; never empty.
     pub column_names: Vec<String>,
-    /// As many as there are names: fewer crash the consumer.
+    /// Must have as many values as there are names: fewer crash the consumer.
     pub column_values: Vec<Value>,
-    /// What happens to the row.
+    /// The operation on the row.
     pub kind: Kind,
-    /// Which row, for updates and deletes.
+    /// The key of the row, for updates and deletes.
     pub old_keys: Option<OldKeys>,
 }
 
-/// What happens to a row.
+/// An operation on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A new row: the only kind that a bootstrap writes.
+    /// A new row: the only kind in a bootstrap.
     Insert,
     /// A changed row.
     Update,
-    /// A row that is gone.
+    /// A deleted row.
     Delete,
 }
 
 impl Kind {
-    /// As it stands in the JSON.
+    /// As written in the JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Insert => "insert",
@@ -95,27 +95,29 @@ impl Kind {
     }
 }
 
-/// The key of the row that an update or delete means.
+/// The key of the row that is updated or deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldKeys {
     /// The key's columns.
     pub key_names: Vec<String>,
-    /// Their values, as many as names.
+    /// Their values; as many as there are names.
     pub key_values: Vec<Value>,
 }
 
-/// One column's value, sorted the way the consumer sorts it.
+/// One column's value, by the consumer's classification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// SQL NULL.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// The digits of a JSON number. The consumer takes int64, else float64 shown with six decimals.
+    /// The digits of a JSON number. The consumer reads an int64, otherwise a float64 that it prints with six
+    /// decimals.
     Number(String),
-    /// Text, arriving as it is. [`crate::encode`] keeps one that looks like a timestamp from being read as one.
+    /// Text that arrives unchanged. [`crate::encode`] prevents text that looks like a timestamp from being read as
+    /// one.
     String(String),
-    /// A text that the consumer reads as a timestamp and cuts to whole seconds, dropping its zone. A bootstrap
+    /// A text that the consumer reads as a timestamp: it cuts it to whole seconds and drops its zone. A bootstrap
     /// never writes one.
     Timestamp(Timestamp),
 }
@@ -129,7 +131,7 @@ impl Change {
         }
     }
 
-    /// Where it stands. (The name is the wire's history: the field was called `lsn` before it was `position`.)
+    /// Its position. (The JSON field was called `lsn` before it was called `position`.)
     pub const fn lsn(&self) -> Position {
         self.position
     }
@@ -138,7 +140,7 @@ impl Change {
 impl Value {
     /// The SQL literal that the consumer makes of this value.
     ///
-    /// Floats get exactly six decimals, whatever that loses; strings double their quotes and nothing else.
+    /// Floats are printed with exactly six decimals, whatever that loses. In strings, only quotes are doubled.
     pub fn literal(&self) -> String {
         match self {
             Self::Null => "NULL".to_owned(),

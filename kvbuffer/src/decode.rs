@@ -1,10 +1,10 @@
-//! Bytes to changes, by the consumer's own reading rules.
+//! Decodes bytes to changes, by the consumer's own reading rules.
 //!
-//! What the consumer would lose or die of is an error here; what it reads is read the same way:
+//! An entry that the consumer would drop or crash on is an error here. Everything else is read as the consumer does:
 //!
 //! - a value is tried as null, int64, float64, bool, timestamp, string, in this order;
 //! - the timestamp test sees the raw bytes between the quotes, so an escape anywhere hides a timestamp;
-//! - a lone surrogate and bytes that are no UTF-8 become U+FFFD.
+//! - a lone surrogate and bytes that are not UTF-8 become U+FFFD.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use crate::timestamp::Timestamp;
 ///
 /// # Errors
 ///
-/// When the consumer could not read the entry, or reads something else from its position than it says (see
+/// If the consumer could not read the entry, or would read another position than the entry states (see
 /// [`DecodeError`]).
 pub fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
     let text = String::from_utf8_lossy(bytes);
@@ -31,14 +31,14 @@ pub fn decode(bytes: &[u8]) -> Result<Change, DecodeError> {
     Ok(Change { position, data })
 }
 
-/// Why an entry could not be read. No message shows a value of the entry.
+/// Why an entry cannot be read. No message shows a value of the entry.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// Not JSON, or not the object that a change is.
+    /// It is not JSON, or not a JSON object of a change.
     #[error("the entry is not a change in JSON")]
     Json(#[from] serde_json::Error),
-    /// The position is one that we do not write and that Kasho may read as something else.
+    /// The position has a form that we do not write and that Kasho may misread.
     #[error("the entry's position cannot be trusted")]
     Position(#[from] ParsePositionError),
     /// A field has a value that its readers refuse.
@@ -46,18 +46,18 @@ pub enum DecodeError {
     Field {
         /// The field's name in the JSON.
         field: &'static str,
-        /// What it has to be.
+        /// The expected form.
         expected: &'static str,
     },
-    /// A column's value is an array, an object or a number beyond float64: the consumer loses the whole entry.
-    #[error("value {index} of {field} is none that the consumer reads")]
+    /// A column's value is an array, an object or a number beyond float64. The consumer drops the whole entry.
+    #[error("value {index} of {field} is not one that the consumer can read")]
     Value {
-        /// The list that it stands in.
+        /// The list that contains it.
         field: &'static str,
-        /// Its place there, from 0.
+        /// Its index in the list, from 0.
         index: usize,
     },
-    /// Names and values do not pair up: fewer values than names crash the consumer.
+    /// The numbers of names and values differ: fewer values than names crash the consumer.
     #[error("{values} {field} for {names} names")]
     Length {
         /// The list of values.
@@ -166,7 +166,7 @@ fn columns(
 
 /// Reads one column value, given as JSON text without white space around it, as the consumer does.
 ///
-/// `None` where the consumer loses the entry: arrays, objects, numbers beyond float64, and what is no JSON.
+/// `None` if the consumer drops the entry: for arrays, objects, numbers beyond float64, and text that is not JSON.
 pub fn decode_value(raw: &str) -> Option<Value> {
     match raw.as_bytes() {
         b"null" => Some(Value::Null),
@@ -179,7 +179,7 @@ pub fn decode_value(raw: &str) -> Option<Value> {
 }
 
 fn number_value(raw: &str) -> Option<Value> {
-    // Rust reads 1e400 as infinity where Go refuses it.
+    // Rust reads 1e400 as infinity; Go refuses it.
     let readable = raw.parse::<i64>().is_ok() || raw.parse::<f64>().is_ok_and(f64::is_finite);
     readable.then(|| Value::Number(raw.to_owned()))
 }
@@ -197,7 +197,7 @@ fn string(raw: &RawValue, field: &'static str) -> Result<String, DecodeError> {
     inner.and_then(unescape).ok_or(DecodeError::Field { field, expected: "a string" })
 }
 
-/// The text that a JSON string stands for, given without its quotes. The JSON reader has checked its form.
+/// Decodes a JSON string, given without its quotes. The JSON reader has checked its form.
 fn unescape(inner: &str) -> Option<String> {
     let mut text = String::with_capacity(inner.len());
     let mut rest = inner;
@@ -211,7 +211,7 @@ fn unescape(inner: &str) -> Option<String> {
     Some(text)
 }
 
-/// One escape behind its backslash, and what follows it.
+/// Decodes one escape after its backslash, and returns the rest.
 fn escape(text: &str) -> Option<(char, &str)> {
     let mut chars = text.chars();
     let character = match chars.next()? {
@@ -227,7 +227,7 @@ fn escape(text: &str) -> Option<(char, &str)> {
     Some((character, chars.as_str()))
 }
 
-/// `\uXXXX`, or two of them where the first is a high and the second a low surrogate.
+/// `\uXXXX`, or two of them if the first is a high and the second a low surrogate.
 fn unicode_escape(text: &str) -> Option<(char, &str)> {
     let (unit, rest) = code_unit(text)?;
     if let Some(character) = char::from_u32(unit) {

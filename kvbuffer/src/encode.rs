@@ -1,9 +1,9 @@
-//! Changes to bytes: one canonical form, and a fast way to it.
+//! Encodes changes to bytes: the canonical form, and a fast way to write it.
 //!
-//! The same change must always be the same bytes, because a member of a sorted set is known by its bytes: written
-//! twice it is one entry, written differently it is two. So there is no white space, the fields have one order,
-//! strings have one spelling, and numbers keep the digits they came with. Any change to what this module writes
-//! raises [`ENCODER_REVISION`].
+//! The same change must always be the same bytes, because the bytes of a member identify it in a sorted set: if it is
+//! written twice in the same form it is one entry, in different forms it is two. So there is no white space, the
+//! fields have one order, strings have one spelling, and numbers keep their digits. Any change to the output of this
+//! module raises [`ENCODER_REVISION`].
 //!
 //! A row of a bootstrap is written in three parts, none of which allocates:
 //!
@@ -21,12 +21,12 @@ use crate::change::{Change, ChangeData, ChangeType, Ddl, Dml, OldKeys, Value};
 use crate::position::{BOOTSTRAP_PREFIX, Position, Sequence};
 use crate::timestamp;
 
-/// Changes whenever the same change would become other bytes.
+/// Changes whenever the bytes of any change would change.
 ///
-/// Part of what a writer hashes into its configuration, so that it never continues a run with other bytes.
+/// It is part of the configuration that a writer registers, so that a run is never continued with other bytes.
 pub const ENCODER_REVISION: u32 = 1;
 
-/// What closes a row: after the last value.
+/// The end of a row, after the last value.
 pub const ROW_TAIL: &[u8] = br#"],"kind":"insert"}}"#;
 
 /// The user name in every statement of a bootstrap.
@@ -48,7 +48,7 @@ pub fn encode(change: &Change) -> Vec<u8> {
 
 /// Appends the ddl change of a bootstrap: id = the sequence modulo 2^31, user `bootstrap`.
 ///
-/// `time` must be RFC 3339 and is not looked at.
+/// `time` must be RFC 3339; this is not checked.
 pub fn encode_ddl(out: &mut Vec<u8>, sequence: Sequence, time: &str, database: &str, ddl: &str) {
     open(out, ChangeType::Ddl, Position::Bootstrap(sequence));
     let id = (sequence.get() % (1 << 31)) as i64;
@@ -56,10 +56,10 @@ pub fn encode_ddl(out: &mut Vec<u8>, sequence: Sequence, time: &str, database: &
     out.push(b'}');
 }
 
-/// Appends `text` as a value: a canonical JSON string that arrives as exactly this text.
+/// Appends `text` as a value: a canonical JSON string that the consumer reads as exactly this text.
 ///
-/// `text` must be UTF-8 (not checked). A text that begins like a timestamp gets its first character as an escape:
-/// the consumer tests the raw bytes, so it then takes the text for what it is.
+/// `text` must be UTF-8 (not checked). If a text begins like a timestamp, its first character is escaped: the
+/// consumer tests the raw bytes, so it does not take the text for a timestamp.
 #[inline]
 pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     if timestamp::looks_like(text) {
@@ -71,7 +71,7 @@ pub fn push_string(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// Appends `text` as a canonical JSON string, whatever it looks like: for names and SQL text.
+/// Appends `text` as a canonical JSON string, also if it looks like a timestamp: for names and SQL text.
 ///
 /// `text` must be UTF-8 (not checked).
 #[inline]
@@ -81,7 +81,7 @@ pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-/// Clean runs are copied whole; only what needs an escape is looked at by itself.
+/// Runs of clean bytes are copied as a whole; only bytes that need an escape are treated one by one.
 #[inline]
 fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut rest = text;
@@ -112,7 +112,7 @@ fn push_escape(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[b'\\', short]);
 }
 
-/// The first byte that needs an escape, eight at a time.
+/// Finds the first byte that needs an escape, eight bytes at a time.
 #[inline]
 fn find_escape(text: &[u8]) -> Option<usize> {
     let (words, tail) = text.as_chunks::<8>();
@@ -141,7 +141,7 @@ const fn escape_bits(word: u64) -> u64 {
     (below_space | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES)) & !word & HIGHS
 }
 
-/// Everything in front of a row's values, ready to be copied, for one table and column list.
+/// Everything before a row's values, for one table and column list, ready to be copied.
 ///
 /// Invariant: `bytes[digits]` is `sequence` in ASCII decimal, padded to at least 8 digits.
 #[derive(Clone, Debug)]
@@ -154,7 +154,7 @@ pub struct RowHead {
 impl RowHead {
     /// A head for rows of `table`, numbered from `first`.
     ///
-    /// `table` and `columns` are spelled as SQL needs them; the caller sees to it that there is a column.
+    /// `table` and `columns` are quoted as SQL requires. The caller ensures that there is at least one column.
     pub fn new(table: &str, columns: &[&str], first: Sequence) -> Self {
         let mut bytes = Vec::with_capacity(128);
         open(&mut bytes, ChangeType::Dml, Position::Bootstrap(first));
@@ -168,16 +168,16 @@ impl RowHead {
         Self { bytes, digits: start..end, sequence: first.get() }
     }
 
-    /// Appends everything in front of the values of the current row, and moves on to the next sequence.
+    /// Appends everything before the values of the current row, and moves on to the next sequence.
     ///
-    /// [`Sequence::MAX`] is not enforced here: whoever assigns the numbers has checked the last one.
+    /// [`Sequence::MAX`] is not checked here: the code that assigns the numbers has checked the last one.
     #[inline]
     pub fn push(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.bytes);
         self.advance();
     }
 
-    /// Goes on with another sequence, for rows that were left out.
+    /// Continues with another sequence, after rows that were left out.
     pub fn set(&mut self, next: Sequence) {
         self.sequence = next.get();
         self.write_digits();
@@ -188,7 +188,7 @@ impl RowHead {
         Sequence::new(self.sequence)
     }
 
-    /// Counts up in ASCII, from the last digit. All nines need one digit more.
+    /// Increments the ASCII number, from the last digit. If all digits are nines, it gets one digit more.
     #[inline]
     fn advance(&mut self) {
         self.sequence += 1;

@@ -1,4 +1,4 @@
-//! What can go wrong with the buffer, and what to do about it.
+//! Errors of the buffer, and what to do about them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use crate::position::Sequence;
 
 /// A failed operation: what failed, at which address (without its password), why, and what to do.
 ///
-/// The cause, if Redis or the network told one, is the [`source`](std::error::Error::source); the message does not
-/// repeat it.
+/// The cause, if Redis or the network reported one, is the [`source`](std::error::Error::source). The message does
+/// not repeat it.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} at {address}: {kind}")]
 pub struct Error {
@@ -19,10 +19,10 @@ pub struct Error {
     source: Option<Cause>,
 }
 
-/// What lies beneath an [`Error`].
+/// The cause of an [`Error`].
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
-    /// What the Redis client reported. The end of the chain: its own cause says the same again.
+    /// The error of the Redis client. The chain ends here, because its own cause repeats its text.
     #[error("{0}")]
     Redis(redis::RedisError),
     /// A file that could not be read.
@@ -31,7 +31,7 @@ pub(crate) enum Cause {
     /// A registry entry that could not be read.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// What the server answered, where the client took it for a result.
+    /// An answer of the server that the client took for a result.
     #[error("{0}")]
     Reply(String),
 }
@@ -57,15 +57,15 @@ impl Error {
         &self.kind
     }
 
-    /// Whether the same call may succeed later, on this connection or (where it is lost) on a new one.
+    /// Whether the same call may succeed later, on this connection or (if it is lost) on a new one.
     pub fn is_retryable(&self) -> bool {
         self.kind.is_retryable()
     }
 
-    /// Whether the connection is of no more use: [`crate::Buffer::reconnect`] before trying again.
+    /// Whether the connection is no longer usable: call [`crate::Buffer::reconnect`] before a retry.
     pub fn needs_reconnect(&self) -> bool {
-        // After a failover the old master answers READONLY on this connection for ever, and a slot that moved
-        // stays away.
+        // After a failover the old master answers READONLY on this connection for ever, and a slot that has moved
+        // does not come back.
         matches!(
             self.kind,
             ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::ReadOnly | ErrorKind::TryAgain
@@ -81,13 +81,14 @@ pub enum ErrorKind {
     Unreachable,
     /// No answer in time. Whether the operation took place is unknown.
     Timeout,
-    /// The server reads its data from disk.
+    /// The server is loading its data from disk.
     Loading,
     /// The server is a replica, perhaps since a failover.
     ReadOnly,
     /// The cluster does not serve this part of its keys.
     ClusterDown,
-    /// The server cannot right now: a slot moves, a script runs, replicas or its disk are missing.
+    /// The server cannot do it right now: a slot is being moved, a script is running, or replicas or its disk are
+    /// missing.
     TryAgain,
     /// The server's memory limit is reached.
     OutOfMemory,
@@ -95,31 +96,31 @@ pub enum ErrorKind {
     Auth,
     /// The user may not do this.
     Permission,
-    /// A key of ours holds another type.
+    /// A key of ours has another type.
     WrongType,
-    /// The server's certificate is not trusted, ours is not, or the other side speaks no TLS.
+    /// The server's certificate is not trusted, ours is not, or the server does not use TLS.
     Tls,
     /// The server's configuration endangers the data.
     Policy,
-    /// The server, or this library, cannot do this.
+    /// The server, or this library, does not support this.
     Unsupported,
-    /// An answer that makes no sense.
+    /// An unexpected answer.
     Protocol,
-    /// Another process writes to this buffer.
+    /// Another process is writing to this buffer.
     LeaseHeld {
-        /// Who.
+        /// The process.
         holder: Box<Holder>,
     },
-    /// Our lease was taken over, released or flushed: whoever sees this must stop writing.
+    /// Our lease was taken over, released or flushed. The process must stop writing.
     LeaseLost,
     /// The run's checkpoint is not where our last acknowledged batch left it.
     CheckpointConflict {
-        /// The next sequence as we know it.
+        /// The next sequence as this process knows it.
         expected: u64,
-        /// The next sequence as Redis has it; `None` when the run is gone (flushed or expired).
+        /// The next sequence in Redis; `None` if the run is gone (flushed or expired).
         found: Option<u64>,
     },
-    /// The range of a batch holds more or fewer entries than were written.
+    /// The range of a batch contains more or fewer entries than were written.
     ForeignEntry {
         /// The batch's first sequence.
         first: Sequence,
@@ -130,9 +131,9 @@ pub enum ErrorKind {
         /// The entries in its range.
         found: u64,
     },
-    /// An address that cannot be read.
+    /// An address that is not valid.
     InvalidUrl {
-        /// What is wrong with it.
+        /// The fault in it.
         reason: &'static str,
     },
     /// A run id that cannot be used.
@@ -171,24 +172,24 @@ impl fmt::Display for ErrorKind {
             Self::Tls => "no trusted TLS connection; check CA, certificates and host name",
             Self::Policy => "the server's configuration endangers the data; change it",
             Self::Unsupported => "this is not supported; check the server's version and mode",
-            Self::Protocol => "the answer makes no sense; check what else uses these keys",
+            Self::Protocol => "the answer is not one that is expected; check what else uses these keys",
             Self::LeaseHeld { holder } => return write!(f, "{holder}"),
             Self::LeaseLost => "another process has taken over this run; stop writing",
-            Self::InvalidRun => "a run id has 1 to 200 visible characters and no # in front",
-            Self::InvalidUrl { reason } => return write!(f, "the address is not usable: {reason}"),
+            Self::InvalidRun => "a run id has 1 to 200 visible characters and does not begin with #",
+            Self::InvalidUrl { reason } => return write!(f, "the address cannot be used: {reason}"),
             Self::CheckpointConflict { expected, found: Some(found) } => {
                 return write!(f, "the run's next sequence is {found}, not {expected}; load its checkpoint again");
             }
             Self::CheckpointConflict { expected, found: None } => {
                 return write!(
                     f,
-                    "the run is gone while {expected} was its next sequence (flushed or expired?); register it again"
+                    "the run is gone (flushed or expired?), its next sequence was {expected}; register it again"
                 );
             }
             Self::ForeignEntry { first, last, expected, found } => {
                 return write!(
                     f,
-                    "sequences {first} to {last} hold {found} entries where {expected} were written; \
+                    "sequences {first} to {last} hold {found} entries, but {expected} were written; \
                      something else writes there, or an earlier run left entries"
                 );
             }

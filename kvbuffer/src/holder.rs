@@ -1,21 +1,21 @@
-//! Which process holds a lease, and whether it still lives.
+//! The process that holds a lease, and whether it is still alive.
 //!
-//! A process that was killed cannot give its lease back. On the same machine its successor need not wait for the
-//! lease to end: it can see that the process is gone. That is certain only where process ids mean the same to
-//! both, so host, boot and namespace must be equal and known.
+//! A process that was killed cannot release its lease. On the same machine its successor does not have to wait until
+//! the lease ends: it can see that the process is gone. This is certain only if process ids mean the same to both, so
+//! their host, boot and namespace must be known and equal.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A process, told apart from every other one that ever had its id.
+/// Identifies a process among all that ever had its process id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub struct Process {
     /// The host's name.
     pub host: String,
     /// The process id, as the process sees it itself.
     pub pid: u32,
-    /// When the process started, in clock ticks since boot; `None` where the system does not tell.
+    /// When the process started, in clock ticks since boot; `None` if the system does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_start: Option<u64>,
     /// The id of the host's current boot.
@@ -26,7 +26,7 @@ pub struct Identity {
     pub pid_namespace: Option<String>,
 }
 
-impl Identity {
+impl Process {
     /// This process.
     pub fn current() -> Self {
         let pid = std::process::id();
@@ -43,8 +43,8 @@ impl Identity {
         }
     }
 
-    /// Whether `other` is certainly gone, as seen from here: same host, boot and namespace, and no process with
-    /// its id and start.
+    /// Whether `other` is certainly gone, as seen from here: it has the same host, boot and namespace, and no process
+    /// has its id and start time.
     pub fn knows_dead(&self, other: &Self) -> bool {
         let known = self.boot.is_some() && self.pid_namespace.is_some() && self.process_start.is_some();
         let neighbours =
@@ -61,11 +61,10 @@ fn read(path: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Field 22 of the process's `stat`; `None` when there is no such process, or when it is dead and only waits for
-/// its parent to notice.
+/// Field 22 of the process's `stat`; `None` if there is no such process, or if it is a zombie.
 fn process_start(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may hold spaces and parentheses itself.
+    // The second field is the program's name in parentheses, and may itself contain spaces and parentheses.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace();
     if matches!(fields.next()?, "Z" | "X") {
@@ -74,7 +73,7 @@ fn process_start(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
-/// Who stands in the way.
+/// The process that holds the lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The run's id.
@@ -82,7 +81,7 @@ pub struct Holder {
     /// Its owner.
     pub owner: String,
     /// Its process.
-    pub process: Identity,
+    pub process: Process,
     /// How long its lease still lasts, in milliseconds.
     pub remaining_ms: u64,
 }

@@ -1,5 +1,5 @@
-//! The key-value buffer of the Kasho change pipeline: what a change is, how it is written, and the Redis sorted set
-//! that holds it until a replica takes it.
+//! The key-value buffer of the Kasho change pipeline: its changes, how they are written, and the Redis sorted set
+//! that holds them until the replica has applied them.
 //!
 //! ```text
 //!                 Change ◀────────── decode ◀──────────┐
@@ -11,14 +11,14 @@
 //!                (rows by the million)
 //! ```
 //!
-//! The crate knows no dump and no transformation. It is for whoever writes changes into the buffer and for whoever
-//! reads them out of it; both find here what the other one does.
+//! The crate does not know dumps or transforms. It is for programs that write changes into the buffer and for
+//! programs that read them.
 //!
 //! # Writing
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use kvbuffer::{Batch, Buffer, ConnectOptions, Identity, Keys, Ranges, Request, RowHead, ROW_TAIL, Writer};
+//! use kvbuffer::{Batch, Buffer, ConnectOptions, Keys, Process, Ranges, Request, RowHead, ROW_TAIL, Writer};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let options = ConnectOptions::new("redis://localhost:6379");
@@ -34,7 +34,7 @@
 //!     first: None,
 //!     gap: 1000,
 //!     lease: Duration::from_secs(60),
-//!     identity: Identity::current(),
+//!     process: Process::current(),
 //!     snapshot_lsn: None,
 //!     begin_with: None,
 //!     token: Request::new_token()?,
@@ -66,33 +66,34 @@
 //! # Guarantees
 //!
 //! - **The same change is the same bytes**, in every version with the same [`ENCODER_REVISION`]. A member of a
-//!   sorted set is known by its bytes, so writing a change again changes nothing, and a writer that goes on after a
-//!   crash writes each change exactly once in effect.
-//! - **What is written arrives as it is**: the consumer's reading rules are in [`decode`], and [`push_string`] keeps
-//!   text from being taken for a timestamp.
-//! - **A checkpoint never promises what Redis does not hold.** It moves in the transaction that writes its members,
-//!   by a script that looks whether they are there, whether it is still where this writer left it, and whether the
-//!   writer still has its lease. A flush, a failover to a replica that lags behind, a failed command within the
-//!   transaction, a second writer: each breaks the chain, and is an error with a name (see [`ErrorKind`]).
-//! - **Nothing is sent twice behind the caller's back.** A lost connection is an error; [`Writer::resume`] asks Redis
-//!   what arrived and sends only the rest.
+//!   sorted set is identified by its bytes, so writing a change again changes nothing. A writer that resumes after a
+//!   crash therefore writes each change exactly once in effect.
+//! - **Changes arrive as they were written**: the consumer's reading rules are in [`decode`], and [`push_string`]
+//!   prevents text from being read as a timestamp.
+//! - **A checkpoint never counts changes that Redis does not have.** It moves in the transaction that writes its
+//!   members, by a script that checks that they are there, that the checkpoint is still where this writer left it,
+//!   and that the writer still has its lease. A flush, a failover to a replica that lags behind, a failed command
+//!   within the transaction, a second writer: each breaks the chain, and is a named error (see [`ErrorKind`]).
+//! - **The crate never sends anything twice by itself.** A lost connection is an error. [`Writer::resume`] asks Redis
+//!   which batches have arrived and sends only the rest.
 //! - **No secret is shown**: addresses in messages and in `Debug` are without user and password.
 //!
 //! # Assumptions
 //!
 //! - Kasho from 0.6.0 on. Older releases use another key and another field name and cannot tell NULL from an empty
 //!   text; they are not supported.
-//! - One Redis (by itself, named by sentinels, or one node of a cluster: all keys are in one slot), version 6.2 or
-//!   newer, that evicts nothing: with another `maxmemory-policy` than `noeviction` the whole set may be dropped
-//!   while every write succeeds. [`Buffer::memory`] tells; refusing is for the caller.
+//! - One Redis (a single server, a master behind sentinels, or one node of a cluster: all keys are in one slot),
+//!   version 6.2 or newer, without eviction. With any other `maxmemory-policy` than `noeviction` Redis may drop the
+//!   whole set while every write succeeds. [`Buffer::memory`] returns the policy; the caller decides whether to
+//!   refuse it.
 //! - Every write renews the keys' time to live. A writer that pauses for longer renews it by [`Buffer::touch`] or
 //!   [`Ranges::renew`].
-//! - Publishing, where it is switched on, is at least once: a published change is applied each time.
+//! - Publishing, if it is switched on, is at least once: a consumer applies a change each time it is published.
 //!
-//! # Not here
+//! # Out of scope
 //!
-//! - Whether sequences stay in front of a snapshot's log position: compare [`Score`]s.
-//! - Retrying with patience: [`Error::is_retryable`] and [`Error::needs_reconnect`] say what is worth it.
+//! - Whether sequences stay below a snapshot's log position: compare [`Score`]s.
+//! - Retries: [`Error::is_retryable`] and [`Error::needs_reconnect`] tell whether one may help.
 
 pub mod change;
 mod decode;
@@ -115,7 +116,7 @@ pub use encode::{
     BOOTSTRAP_USER, ENCODER_REVISION, ROW_TAIL, RowHead, encode, encode_ddl, push_string, push_text,
 };
 pub use error::{Error, ErrorKind};
-pub use holder::{Holder, Identity};
+pub use holder::{Holder, Process};
 pub use position::{Lsn, ParsePositionError, Position, Score, Sequence};
 pub use ranges::{Acquired, Lease, Range, Ranges, Request, State};
 pub use timestamp::{Timestamp, looks_like as looks_like_timestamp};

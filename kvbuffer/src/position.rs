@@ -1,4 +1,4 @@
-//! Where a change stands in the stream: sequence, log position, and the score that orders both.
+//! The position of a change in the stream: sequence, log position, and the score that orders both.
 //!
 //! A sorted set orders its members by a float64, so every position maps to one integer score that a
 //! float64 holds exactly:
@@ -8,30 +8,30 @@
 //! Lsn X/Y     ─▶ X/Y in hex                         ─▶ score (X << 32) + Y
 //! ```
 //!
-//! The first million sequences sort before every log position; **later ones do not by themselves**. Whether a
-//! whole bootstrap stays in front of a snapshot is for the caller to check, by comparing scores.
+//! The first million sequences sort before every log position; **later ones may not**. The caller has to check, by
+//! comparing scores, that a whole bootstrap stays below a snapshot's position.
 //!
-//! Kasho itself reads more spellings than this module accepts (a sign, trailing text, lower-case `bootstrap` as
-//! hex digits, MySQL positions), some of them as something surprising. Only spellings that mean the same to
-//! everybody are accepted here, so what parses here has the same score there.
+//! Kasho itself accepts more spellings than this module (a sign, trailing text, lower-case `bootstrap` as hex digits,
+//! MySQL positions), and misreads some of them. This module accepts only spellings that have one meaning, so a
+//! position that it accepts has the same score in Kasho.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The word in front of a sequence in a bootstrap position.
+/// The text before a sequence in a bootstrap position.
 pub(crate) const BOOTSTRAP_PREFIX: &str = "0/BOOTSTRAP";
 
 /// Sequence 1,000,000 has score 0.
 const SCORE_OFFSET: i64 = 1_000_000;
 
-/// The first integer that a float64 no longer tells from its neighbour.
+/// The first integer that a float64 cannot distinguish from its neighbour.
 const EXACT_LIMIT: i64 = 1 << 53;
 
 /// The number of a bootstrap change, counted from 1 in dump order.
 ///
-/// Bounded by [`Sequence::MAX`], so that its score is exact in a float64 and the number has no more than the 16
+/// Limited by [`Sequence::MAX`], so that its score is exact in a float64 and the number has no more than the 16
 /// digits that Kasho reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
@@ -68,7 +68,7 @@ impl Sequence {
         self.0
     }
 
-    /// The sequence `count` places later; `None` past [`Sequence::MAX`].
+    /// The sequence `count` places later; `None` beyond [`Sequence::MAX`].
     pub const fn checked_add(self, count: u64) -> Option<Self> {
         match self.0.checked_add(count) {
             Some(sum) => Self::new(sum),
@@ -84,38 +84,38 @@ impl Sequence {
         }
     }
 
-    /// Its place in the sorted set.
+    /// Its score in the sorted set.
     pub const fn score(self) -> Score {
         Score(self.0 as i64 - SCORE_OFFSET)
     }
 }
 
-/// The plain number, as it stands in messages, checkpoints and registry entries.
+/// The plain number, as in messages, checkpoints and registry entries.
 impl fmt::Display for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// A place in the sorted set: an integer that a float64 holds exactly.
+/// A score in the sorted set: an integer that a float64 represents exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Score(i64);
 
 impl Score {
-    /// Below every sequence's score.
+    /// A score below every sequence's.
     pub const MIN: Self = Self(-EXACT_LIMIT + 1);
 
     /// The highest score.
     pub const MAX: Self = Self(EXACT_LIMIT - 1);
 
-    /// `None` where a float64 would not hold the integer exactly.
+    /// `None` if a float64 cannot represent the integer exactly.
     pub const fn new(score: i64) -> Option<Self> {
         if score < Self::MIN.0 || score > Self::MAX.0 { None } else { Some(Self(score)) }
     }
 
     /// A score as Redis returns it; `None` for fractions, infinities and inexact integers.
     pub fn from_f64(score: f64) -> Option<Self> {
-        // The conversion saturates, so an out-of-range float lands outside of MIN..=MAX.
+        // The conversion saturates, so an out-of-range float is outside of MIN..=MAX.
         if score.fract() == 0.0 { Self::new(score as i64) } else { None }
     }
 
@@ -142,7 +142,7 @@ impl fmt::Display for Score {
 
 /// A position in PostgreSQL's write-ahead log.
 ///
-/// Any 64-bit value can be named; only those below 2^53 have a score.
+/// Every 64-bit value is a position; only those below 2^53 have a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lsn(u64);
 
@@ -157,7 +157,7 @@ impl Lsn {
         self.0
     }
 
-    /// Its place in the sorted set; `None` from `200000/0` on, where a float64 is no longer exact.
+    /// Its score in the sorted set; `None` from `200000/0` on, where a float64 is no longer exact.
     pub const fn score(self) -> Option<Score> {
         if self.0 < EXACT_LIMIT as u64 { Score::new(self.0 as i64) } else { None }
     }
@@ -186,17 +186,17 @@ fn half(text: &str) -> Option<u64> {
     if valid { u64::from_str_radix(text, 16).ok() } else { None }
 }
 
-/// Where a change stands: in a bootstrap, or in the write-ahead log.
+/// The position of a change: in a bootstrap, or in the write-ahead log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Position {
     /// A change of a bootstrap.
     Bootstrap(Sequence),
-    /// A change that the database made while it ran.
+    /// A live change of the primary.
     Wal(Lsn),
 }
 
 impl Position {
-    /// Its place in the sorted set; `None` only for a log position that has none (see [`Lsn::score`]).
+    /// Its score in the sorted set; `None` only for a log position without one (see [`Lsn::score`]).
     pub const fn score(self) -> Option<Score> {
         match self {
             Self::Bootstrap(sequence) => Some(sequence.score()),
@@ -240,7 +240,7 @@ impl FromStr for Position {
     }
 }
 
-/// A sequence as it stands in a position. Kasho reads at most 16 digits and silently drops the rest.
+/// A sequence in a position. Kasho reads at most 16 digits and silently drops the rest.
 fn sequence(digits: &str) -> Option<Sequence> {
     let valid = (1..=16).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if valid { digits.parse().ok().and_then(Sequence::new) } else { None }
@@ -258,7 +258,7 @@ impl From<Lsn> for Position {
     }
 }
 
-/// A text that is no position, with what was expected instead.
+/// A text that is not a position, and the expected form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid position {text:?}: {expected}")]
 pub struct ParsePositionError {
@@ -268,7 +268,7 @@ pub struct ParsePositionError {
 
 impl ParsePositionError {
     fn new(text: &str, expected: &'static str) -> Self {
-        // A position is short: more than this is another field's text and has no place in a message.
+        // A position is short. A longer text is that of another field, and must not appear in a message.
         Self { text: text.chars().take(64).collect(), expected }
     }
 }

@@ -1,7 +1,7 @@
-//! Who writes which sequences: a registry beside the set.
+//! The registry of runs and their sequences, beside the set.
 //!
-//! Two bootstraps into one buffer must not interleave, and a second one must know where the first one ended. So
-//! every run registers before it writes:
+//! Two bootstraps into one buffer must not interleave, and a second one must know where the first one ended. So every
+//! run registers before it writes:
 //!
 //! ```text
 //! {set}:bootstrap:ranges     a hash: run id ─▶ Range (JSON), and a generation
@@ -13,16 +13,16 @@
 //!
 //! # Guarantees
 //!
-//! - One lease at a time in a buffer, whatever run it is for. Every change is a compare-and-set on the registry's
-//!   generation, so of two that try at once one wins and the other sees it.
-//! - A lease that is taken over is revoked in the same step: its old holder's next batch is refused.
-//! - Time is Redis' own; clocks of clients do not matter.
-//! - Ranges do not overlap: a new one begins behind everything that is registered or lies behind it, unless the
-//!   request names its first sequence, which is taken as it is.
+//! - There is one lease at a time in a buffer, whatever run it is for. Every change is a compare-and-set on the
+//!   registry's generation: if two processes try at the same time, one succeeds and the other notices it.
+//! - When a lease is taken over, it is revoked in the same step: the next batch of its old holder is refused.
+//! - Times are Redis' own; the clocks of clients do not matter.
+//! - Ranges do not overlap: a new one begins after all registered ranges and their entries, unless the request names
+//!   its first sequence, which is used unchecked.
 //!
 //! # Assumptions
 //!
-//! - The holder renews its lease well before it ends, and stops when that fails.
+//! - The holder renews its lease well before it ends, and stops if that fails.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub use request::Request;
 
 use registry::{Action, Operation, Snapshot};
 
-/// How many times a change of the registry is tried when others change it at the same time.
+/// How often a change of the registry is tried if others change it at the same time.
 const ATTEMPTS: usize = 64;
 
 /// The registry of one buffer.
@@ -52,12 +52,12 @@ pub struct Ranges {
 /// A lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acquired {
-    /// Shown with every write.
+    /// Sent with every write.
     pub token: String,
     /// The run's first sequence.
     pub first: Sequence,
-    /// The run's entry as it was before: whether it matches this source and configuration is for the caller to
-    /// see (see [`Ranges::reset_run`]). `None` for a new run.
+    /// The run's entry as it was before; `None` for a new run. The caller checks whether it matches the source and
+    /// the configuration (see [`Ranges::reset_run`]).
     pub previous: Option<Range>,
 }
 
@@ -72,12 +72,12 @@ impl Ranges {
     /// # Errors
     ///
     /// Connection errors; [`ErrorKind::Unsupported`] and [`ErrorKind::Protocol`] for entries of other versions and
-    /// for what is no entry.
+    /// for invalid entries.
     pub async fn list(&self) -> Result<Vec<Range>, Error> {
         Ok(registry::load(&self.buffer, "list the ranges").await?.ranges)
     }
 
-    /// The same, with Redis' own clock (milliseconds since 1970), by which leases end.
+    /// The same, with Redis' own clock (milliseconds since 1970), which decides when leases end.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl Ranges {
         Ok((snapshot.ranges, now_ms))
     }
 
-    /// Where the entries of a run that begins at `first` end at most: where it ended, before the next run's first
-    /// one, or where no bootstrap entry is left. `known` is its entry, where it was registered before.
+    /// The upper end of the entries of a run that begins at `first`: where it ended, before the next run's first
+    /// entry, or after the last bootstrap entry. `known` is its registry entry, if it was registered before.
     ///
     /// # Errors
     ///
@@ -107,15 +107,15 @@ impl Ranges {
         self.end_of_entries(known).await
     }
 
-    /// Takes the lease for a run, registering it where it is new.
+    /// Takes the lease for a run, and registers the run if it is new.
     ///
-    /// A new run begins at `first`, else `gap` behind everything before it, else at 1. A run that is registered
-    /// keeps its entry, whatever the request says of source and configuration.
+    /// A new run begins at `first`, or else `gap` after everything before it, or else at 1. A registered run keeps
+    /// its entry, whatever source and configuration the request has.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LeaseHeld`] while another process writes to this buffer, to this run or any other. A lease
-    /// that has ended, or whose process is known to be gone, is revoked and stands in nobody's way.
+    /// [`ErrorKind::LeaseHeld`] while another process writes to this buffer, for this run or any other. A lease that
+    /// has ended, or whose process is known to be gone, is revoked and does not prevent this.
     pub async fn acquire(&self, request: &Request) -> Result<Acquired, Error> {
         const ACTION: &str = "register the run";
         self.check_id(&request.run, ACTION)?;
@@ -139,11 +139,11 @@ impl Ranges {
         Err(self.buffer.error(ACTION, ErrorKind::TryAgain))
     }
 
-    /// Prolongs the lease, notes how far the run has come, and renews the time to live of everything.
+    /// Prolongs the lease, records how far the run has come, and renews the time to live of all keys.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LeaseLost`] when the lease is not ours any more: stop writing.
+    /// [`ErrorKind::LeaseLost`] if the lease is no longer ours: stop writing.
     pub async fn renew(&self, run: &str, token: &str, next: Sequence, lease: Duration) -> Result<(), Error> {
         self.change("renew the lease", run, token, |snapshot, mut range| {
             range.next = range.next.max(Some(next));
@@ -155,8 +155,8 @@ impl Ranges {
         .await
     }
 
-    /// Marks the run as done, `last` being its last sequence, and gives the lease back. Asking again, because an
-    /// answer was lost, changes nothing.
+    /// Marks the run as done, with `last` as its last sequence, and releases the lease. Repeating the call, because
+    /// an answer was lost, changes nothing.
     ///
     /// # Errors
     ///
@@ -181,7 +181,7 @@ impl Ranges {
         Ok(snapshot.range(run).is_some_and(done))
     }
 
-    /// Gives the lease back; the run stays as it is.
+    /// Releases the lease; the run stays unchanged.
     ///
     /// # Errors
     ///
@@ -194,8 +194,9 @@ impl Ranges {
         .await
     }
 
-    /// Makes the run new again: the request's owner, source and configuration, no checkpoint, the same first
-    /// sequence; what it was begun with stays, unless the request has something else. Whoever calls this has deleted its entries (see [`Buffer::delete_own_range`]).
+    /// Resets the run: it gets the request's owner, source and configuration, no checkpoint, and keeps its first
+    /// sequence. It also keeps its `begin_with` token, unless the request has another one. The caller has deleted its
+    /// entries (see [`Buffer::delete_own_range`]).
     ///
     /// # Errors
     ///
@@ -213,7 +214,7 @@ impl Ranges {
     ///
     /// # Errors
     ///
-    /// As for [`Ranges::renew`]: purging needs the lease, too.
+    /// As for [`Ranges::renew`]: a purge also needs the lease.
     pub async fn remove(&self, run: &str, token: &str) -> Result<(), Error> {
         const ACTION: &str = "remove the run";
         for _ in 0..ATTEMPTS {
@@ -227,7 +228,7 @@ impl Ranges {
         Err(self.buffer.error(ACTION, ErrorKind::TryAgain))
     }
 
-    /// How far a run has come; `None` when Redis knows nothing of it.
+    /// How far a run has come; `None` if Redis does not know it.
     ///
     /// # Errors
     ///
@@ -236,9 +237,9 @@ impl Ranges {
         load_run(&self.buffer, run).await
     }
 
-    /// The first sequence at or behind `from` that no bootstrap entry reaches.
+    /// The first sequence at or after `from` from which on there are no bootstrap entries.
     ///
-    /// A writer that died may have left entries behind its last checkpoint: no more than it had in flight.
+    /// A writer that died may have left entries after its last checkpoint, but no more than it had in flight.
     ///
     /// # Errors
     ///
@@ -260,7 +261,7 @@ impl Ranges {
         }
     }
 
-    /// Where a new run begins.
+    /// The first sequence of a new run.
     async fn free_sequence(&self, snapshot: &Snapshot, request: &Request) -> Result<Sequence, Error> {
         const ACTION: &str = "register the run";
         if let Some(first) = request.first {
@@ -320,13 +321,13 @@ impl Ranges {
     }
 }
 
-/// Who else may write right now.
+/// Another process that may be writing right now.
 fn holder(snapshot: &Snapshot, request: &Request) -> Option<Holder> {
     snapshot.ranges.iter().find_map(|range| {
         let lease = range.lease.as_ref()?;
         let ours = range.run == request.run && lease.token == request.token;
         let remaining_ms = lease.until_ms.saturating_sub(snapshot.now_ms());
-        if ours || remaining_ms == 0 || request.identity.knows_dead(&lease.holder) {
+        if ours || remaining_ms == 0 || request.process.knows_dead(&lease.holder) {
             return None;
         }
         let (run, owner) = (range.run.clone(), range.owner.clone());
@@ -334,7 +335,7 @@ fn holder(snapshot: &Snapshot, request: &Request) -> Option<Holder> {
     })
 }
 
-/// Takes the leases away that stand in nobody's way any more. Their processes may yet wake up.
+/// Removes the leases that no longer count. Their processes may still wake up.
 fn revocations(snapshot: &Snapshot, except: &str) -> Vec<Operation> {
     let others = snapshot.ranges.iter().filter(|range| range.run != except && range.lease.is_some());
     let revoke = |range: &Range| Operation {
@@ -349,7 +350,7 @@ fn granted(snapshot: &Snapshot, request: &Request, mut range: Range) -> Operatio
     range.lease = Some(Lease {
         token: request.token.clone(),
         until_ms: ends_at(snapshot, request.lease),
-        holder: request.identity.clone(),
+        holder: request.process.clone(),
     });
     Operation { run: request.run.clone(), range: Some(range), action: Action::Grant(request.token.clone()) }
 }

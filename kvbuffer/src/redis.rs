@@ -1,8 +1,8 @@
 //! The connection to the buffer.
 //!
-//! [`Buffer`] is one connection to one server, shared by its clones. It never reconnects by itself: a lost
-//! connection is an error, because what was on its way may or may not have arrived, and only the caller knows what
-//! to make of that. [`Buffer::reconnect`] makes a new one, asking sentinels or cluster again.
+//! [`Buffer`] is one connection to one server, shared by its clones. It never reconnects by itself: a lost connection
+//! is an error, because the commands on their way may or may not have arrived, and only the caller knows what that
+//! means. [`Buffer::reconnect`] makes a new one, and asks the sentinels or the cluster again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,21 +55,21 @@ pub(crate) use reply::exec_replies;
 pub struct ConnectOptions {
     /// The address.
     pub url: String,
-    /// The user, if not in the URL.
+    /// The user, if it is not in the URL.
     pub username: Option<String>,
-    /// The password, if not in the URL.
+    /// The password, if it is not in the URL.
     pub password: Option<String>,
-    /// The user for sentinels, where they ask for a login.
+    /// The user for sentinels, if they require a login.
     pub sentinel_username: Option<String>,
     /// The password for sentinels.
     pub sentinel_password: Option<String>,
     /// PEM file with the certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
-    /// PEM file with our certificate, for servers that ask for one.
+    /// PEM file with the client certificate, for servers that require one.
     pub client_cert_file: Option<PathBuf>,
     /// PEM file with its key.
     pub client_key_file: Option<PathBuf>,
-    /// How long to wait for a connection, with all that it takes.
+    /// How long to wait for a connection, including TLS and login.
     pub connect_timeout: Duration,
     /// How long to wait for an answer.
     pub response_timeout: Duration,
@@ -92,7 +92,7 @@ impl ConnectOptions {
         }
     }
 
-    /// The address as it may be shown: without user and password.
+    /// The address for messages: without user and password.
     pub fn redacted_url(&self) -> String {
         address::redact(&self.url)
     }
@@ -121,30 +121,30 @@ pub struct Buffer {
     connection: MultiplexedConnection,
 }
 
-/// What stays the same for all clones of a connection.
+/// The part that all clones of a connection share.
 struct Shared {
     options: ConnectOptions,
     keys: Keys,
     ttl: Duration,
-    /// For messages: without secrets, and with the node where sentinels or a cluster named one.
+    /// For messages: without secrets, and with the node that sentinels or a cluster have named.
     address: Arc<str>,
     client: redis::Client,
 }
 
 impl Buffer {
-    /// Connects, logs in, and asks for a sign of life.
+    /// Connects, logs in, and checks that the server answers.
     ///
-    /// `ttl` is what every write renews the keys' time to live to; it is rounded to whole milliseconds.
+    /// `ttl` is the time to live of the keys, which every write renews. It is rounded to whole milliseconds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Auth`] and [`ErrorKind::Tls`] for good;
-    /// [`ErrorKind::Unreachable`], [`ErrorKind::Timeout`] and [`ErrorKind::Loading`] for now.
+    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Auth`] and [`ErrorKind::Tls`], which do not pass;
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::Timeout`] and [`ErrorKind::Loading`], which may pass.
     pub async fn connect(options: ConnectOptions, keys: Keys, ttl: Duration) -> Result<Self, Error> {
         let connected = connect::connect(&options, &keys).await?;
         let shared = Shared { options, keys, ttl, address: connected.address, client: connected.client };
         let buffer = Self { shared: Arc::new(shared), connection: connected.connection };
-        // A server that takes connections and says nothing is not connected to.
+        // A server that accepts connections but does not answer is not connected.
         match tokio::time::timeout(buffer.shared.options.connect_timeout, buffer.ping()).await {
             Ok(answer) => answer?,
             Err(_) => return Err(buffer.error("connect", ErrorKind::Timeout)),
@@ -171,12 +171,12 @@ impl Buffer {
         self.shared.ttl
     }
 
-    /// Where this connection leads, without secrets.
+    /// The address of this connection, without secrets.
     pub fn address(&self) -> &str {
         &self.shared.address
     }
 
-    /// Renews the time to live of the set, the registry and the run, as a writer that pauses must.
+    /// Renews the time to live of the set, the registry and the run. A writer that pauses must call this.
     ///
     /// `false` when the set or the run does not exist.
     ///
@@ -196,7 +196,7 @@ impl Buffer {
 
     async fn ping(&self) -> Result<(), Error> {
         match self.query::<()>("connect", &redis::cmd("PING")).await {
-            // A user who may not even ping may still be allowed everything that matters.
+            // A user who may not even ping may still have all permissions that matter.
             Err(error) if *error.kind() == ErrorKind::Permission => Ok(()),
             result => result,
         }

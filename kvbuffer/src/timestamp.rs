@@ -1,18 +1,19 @@
-//! Texts that the consumer takes for timestamps.
+//! Texts that the consumer reads as timestamps.
 //!
-//! It hands every string value to Go's RFC 3339 reader first, which takes more than the RFC says: an hour of one
-//! digit, a comma before the fraction, an offset of 24 hours or 60 minutes. What that reader takes is a timestamp
-//! (cut to seconds, zone dropped); the rest is a string. [`looks_like`] is the coarse test for writers,
-//! [`Timestamp::parse`] the exact one for readers.
+//! The consumer passes every string value to Go's RFC 3339 reader first, which accepts more than the RFC: an hour of
+//! one digit, a comma before the fraction, an offset of 24 hours or 60 minutes. A text that this reader accepts is a
+//! timestamp (cut to seconds, zone dropped); any other text is a string. [`looks_like`] is the coarse test for
+//! writers, [`Timestamp::parse`] the exact one for readers.
 
 use std::fmt;
 
 /// Whether a text begins like a timestamp: `^\d{4}-\d\d-\d\dT\d`.
 ///
-/// Everything that [`Timestamp::parse`] takes begins like this, so a writer that hides these hides them all.
+/// Everything that [`Timestamp::parse`] accepts begins like this, so a writer that escapes these texts escapes them
+/// all.
 #[inline]
 pub fn looks_like(text: &[u8]) -> bool {
-    // The letter differs most often, so it is asked first.
+    // The letter differs most often, so it is compared first.
     text.len() > 11
         && text[10] == b'T'
         && text[4] == b'-'
@@ -39,7 +40,7 @@ struct Fields {
 }
 
 impl Timestamp {
-    /// Reads the text as Go's `time.Parse(time.RFC3339, …)` does; `None` if that fails.
+    /// Parses the text as Go's `time.Parse(time.RFC3339, …)` does; `None` if that fails.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = Rest(text.as_bytes());
         let year = rest.digits(4)?;
@@ -64,12 +65,12 @@ impl Timestamp {
         &self.raw
     }
 
-    /// `YYYY-MM-DD HH:MM:SS`: what is left of it at the replica.
+    /// `YYYY-MM-DD HH:MM:SS`: the form in which it arrives at the replica.
     pub fn seconds(&self) -> impl fmt::Display {
         self.fields
     }
 
-    /// Bytes of the text that travels in the change stream: RFC 3339 in whole seconds, with its offset.
+    /// How many bytes the text has in the change stream: RFC 3339 in whole seconds, with its offset.
     pub(crate) fn wire_len(&self) -> usize {
         if self.has_offset { "2006-01-02T15:04:05+07:00".len() } else { "2006-01-02T15:04:05Z".len() }
     }
@@ -96,7 +97,7 @@ impl Fields {
     }
 }
 
-/// What is still to be read.
+/// The rest of the text.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
@@ -118,7 +119,7 @@ impl Rest<'_> {
         self.digits(2).or_else(|| self.digits(1))
     }
 
-    /// A separator with at least one digit after it; anything else is left for the offset to refuse.
+    /// A separator with at least one digit after it. Anything else is left, and then refused as an offset.
     fn fraction(&mut self) {
         if let [b'.' | b',', digits @ ..] = self.0 {
             let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -128,7 +129,7 @@ impl Rest<'_> {
         }
     }
 
-    /// `Z` or `±hh:mm` to the end; tells whether an offset other than zero was there.
+    /// `Z` or `±hh:mm` to the end; returns whether there was an offset other than zero.
     fn offset(&mut self) -> Option<bool> {
         match self.0 {
             b"Z" => return Some(false),
@@ -138,7 +139,7 @@ impl Rest<'_> {
         let hours = self.digits(2)?;
         self.expect(b":")?;
         let minutes = self.digits(2)?;
-        // Go's own bounds: it says that some people do write 24 hours and 60 minutes.
+        // Go's own bounds; its source says that some people write 24 hours and 60 minutes.
         (hours <= 24 && minutes <= 60 && self.0.is_empty()).then_some(hours + minutes > 0)
     }
 }

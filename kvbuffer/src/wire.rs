@@ -1,7 +1,7 @@
-//! How large a change is once the change stream sends it.
+//! The size of a change as a message of the change stream.
 //!
-//! The stream sends protobuf and breaks for good at a message of more than 4 MiB: nothing behind it ever arrives.
-//! So the size of every change must be known before it is written. The message is:
+//! The stream sends protobuf and breaks for good at a message of more than 4 MiB: nothing after it ever arrives. So
+//! the size of every change must be known before it is written. The message is:
 //!
 //! ```text
 //! Change  { 1 position, 2 type, oneof { 3 Dml, 4 Ddl } }
@@ -14,11 +14,11 @@ use crate::change::{Change, ChangeData, Ddl, Dml, OldKeys, Value};
 
 /// The largest change that may be written, in bytes of protobuf.
 ///
-/// The stream breaks above 4,194,304; the difference is room for framing.
+/// The stream breaks above 4,194,304; the difference is reserved for framing.
 pub const MAX_WIRE_SIZE: usize = 4_190_000;
 
-/// What a column may add in protobuf over its JSON: two tags and two lengths against two quotes and a comma, or
-/// ten bytes of a negative varint against its digits.
+/// How many bytes a column may need in protobuf in addition to its JSON: two tags and two lengths against two quotes
+/// and a comma, or ten bytes of a negative varint against its digits.
 const COLUMN_OVERHEAD: usize = 12;
 
 impl Change {
@@ -28,15 +28,15 @@ impl Change {
             ChangeData::Dml(dml) => dml_size(dml),
             ChangeData::Ddl(ddl) => ddl_size(ddl),
         };
-        // Members of a oneof are sent even when empty, so the data always counts.
+        // Members of a oneof are sent even if they are empty, so the data always counts.
         text(self.position.to_string().len()) + text(self.r#type().as_str().len()) + delimited(data)
     }
 }
 
-/// An upper bound of [`Change::wire_size`] from what a writer knows anyway: the length of the JSON and the number
-/// of columns (0 for SQL text).
+/// An upper bound of [`Change::wire_size`] from values that a writer has anyway: the length of the JSON and the
+/// number of columns (0 for SQL text).
 ///
-/// Cheap enough for every row; only a row whose bound is past [`MAX_WIRE_SIZE`] needs the exact size.
+/// Cheap enough for every row. Only a row whose bound is above [`MAX_WIRE_SIZE`] needs the exact size.
 pub const fn wire_size_bound(json_len: usize, columns: usize) -> usize {
     json_len + COLUMN_OVERHEAD * columns
 }
@@ -57,7 +57,7 @@ fn old_keys_size(keys: &OldKeys) -> usize {
 fn ddl_size(ddl: &Ddl) -> usize {
     let id = match ddl.id as i32 {
         0 => 0,
-        // Negative int32 travel sign-extended to 64 bits.
+        // A negative int32 is sign-extended to 64 bits.
         id => 1 + varint(i64::from(id) as u64),
     };
     id + text(ddl.time.len()) + text(ddl.username.len()) + text(ddl.database.len()) + text(ddl.ddl.len())
@@ -81,7 +81,7 @@ fn value_size(value: &Value) -> usize {
     }
 }
 
-/// A string field outside of a oneof: left out when empty.
+/// A string field outside of a oneof: left out if it is empty.
 fn text(len: usize) -> usize {
     if len == 0 { 0 } else { delimited(len) }
 }

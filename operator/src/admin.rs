@@ -82,7 +82,7 @@ impl Admin {
         if dead.is_empty() {
             return Answer::Ok("the watches are alive\n".to_owned());
         }
-        Answer::Unavailable(format!("no word from the watch of {}\n", dead.join(", ")))
+        Answer::Unavailable(format!("nothing received from the watch of {}\n", dead.join(", ")))
     }
 
     fn phases(&self) -> BTreeMap<Phase, u64> {

@@ -4,19 +4,19 @@ use std::net::SocketAddr;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-/// Runs one Job per ReplicaBootstrap and says in its status what becomes of it.
+/// Runs one Job for each run of a ReplicaBootstrap, and reports its state in the object's status.
 #[derive(Debug, Parser)]
 #[command(name = "pg-bootstrap-operator", version, max_term_width = 80)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the operator, until a signal ends it or the lease is lost.
+    /// Run the operator until a signal stops it or the lease is lost.
     Run(RunArgs),
     /// Print the CustomResourceDefinition as YAML.
     Crd,
@@ -25,11 +25,11 @@ pub enum Command {
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// Image of the runner, for objects that name none.
+    /// Image of the runner. An object can choose another one.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_RUNNER_IMAGE", value_name = "IMAGE")]
     pub runner_image: String,
 
-    /// Namespaces to watch, with commas between them; by default all of them.
+    /// Namespaces to watch, separated by commas; by default all namespaces.
     #[arg(
         long,
         env = "PGBOOTSTRAP_OPERATOR_WATCH_NAMESPACES",
@@ -38,15 +38,15 @@ pub struct RunArgs {
     )]
     pub watch_namespaces: Vec<String>,
 
-    /// How many runs may go on at the same time; by default as many as there are.
+    /// How many runs may be active at the same time; by default there is no limit.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_MAX_CONCURRENT_RUNS", value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub max_concurrent_runs: Option<u32>,
 
-    /// How many runs may write to one Redis at the same time. To one set in it there is never more than one.
+    /// How many runs may write to one Redis at the same time. Only one run at a time writes to the same set.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_MAX_RUNS_PER_REDIS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub max_runs_per_redis: u32,
 
-    /// Where to serve /metrics, /healthz and /readyz.
+    /// Address that serves /metrics, /healthz and /readyz.
     #[arg(
         long,
         env = "PGBOOTSTRAP_OPERATOR_ADMIN_ADDR",
@@ -55,7 +55,7 @@ pub struct RunArgs {
     )]
     pub admin_addr: SocketAddr,
 
-    /// Act only while holding a lease, so that several operators can stand by.
+    /// Use a lease, so that several operators can run and only one of them is active.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_LEADER_ELECTION", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub leader_election: bool,
 
@@ -72,16 +72,17 @@ pub struct RunArgs {
     )]
     pub leader_election_id: String,
 
-    /// Log lines as text or JSON.
+    /// Format of log lines.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json, value_name = "FORMAT")]
     pub log_format: LogFormat,
 
-    /// Collector that gets spans of reconciles and of their requests, by OTLP over HTTP; by default none.
+    /// URL of a collector for spans of reconciles and of their requests (OTLP over HTTP); by default no spans are
+    /// sent.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_OTLP_ENDPOINT", value_parser = otlp_endpoint, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 }
 
-/// The URL that spans are sent to: the collector's, and the path that OTLP has for them.
+/// The URL to which spans are sent: the collector's, and the path that OTLP defines.
 fn otlp_endpoint(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match rest {
@@ -92,7 +93,7 @@ fn otlp_endpoint(text: &str) -> Result<String, String> {
     }
 }
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.

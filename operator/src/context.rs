@@ -1,4 +1,4 @@
-//! What reconciles share: the client, what the watches have seen, and the one lock that gives places.
+//! The state that reconciles share: the client, the stores of the watches, and the one lock for places in the queue.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -20,38 +20,38 @@ use crate::controller::validate::{Validated, has_ended, validate};
 use crate::controller::{plan, status};
 use crate::queue::{self, Answer, Claim, Complete, Limits, Target};
 
-/// How long a place is kept for a Job that the watch has not shown yet.
+/// How long a place is reserved for a Job that the watch does not show yet.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Nobody asks again later than this.
+/// The longest pause before a waiting object asks again.
 const BACK: Duration = Duration::from_secs(600);
 
-/// What the watches of one namespace, or of all, have seen.
+/// The stores of the watches of one namespace, or of all.
 #[derive(Clone)]
 pub struct Scope {
-    /// The namespace, or none for all of them.
+    /// The namespace; `None` for all of them.
     pub namespace: Option<String>,
     /// The objects.
     pub objects: Store<ReplicaBootstrap>,
-    /// Jobs of this operator's making, without their templates.
+    /// Jobs of this operator, without their templates.
     pub jobs: Store<Job>,
     /// Their pods, without their specs.
     pub pods: Store<Pod>,
     /// Events about volumes that cannot be mounted.
     pub mounts: Store<Event>,
-    /// Events about pods that a Job could not make.
+    /// Events about pods that a Job could not create.
     pub refusals: Store<Event>,
 }
 
-/// What all reconciles share.
+/// The state that all reconciles share.
 pub struct Context {
     /// The client.
     pub client: Client,
-    /// What the options say about Jobs.
+    /// The operator's options for Jobs.
     pub settings: Settings,
-    /// How many may run.
+    /// How many runs may be active.
     pub limits: Limits,
-    /// Everything that is watched.
+    /// All watches.
     pub scopes: Vec<Scope>,
     /// Writes events.
     pub recorder: Recorder,
@@ -59,16 +59,16 @@ pub struct Context {
     pub admin: Arc<Admin>,
     /// Changes when a place may have become free.
     pub places: watch::Sender<u64>,
-    /// Places that were given and that the watch does not show yet.
+    /// Places that were given but that the watch does not show yet.
     given: Mutex<HashMap<String, (Claim, Instant)>>,
     /// Failures in a row, by UID.
     failures: Mutex<HashMap<String, u32>>,
-    /// Who had a place, could not take it, and asks again later: until then others do not wait for it.
+    /// Objects that had a place, could not use it, and will ask again later. Until then others do not wait for them.
     back: Mutex<HashMap<String, Instant>>,
 }
 
 impl Context {
-    /// A context of these parts, with nothing given and nothing failed.
+    /// A context without reserved places and failures.
     #[must_use]
     pub fn new(
         client: Client,
@@ -103,10 +103,11 @@ impl Context {
         counts
     }
 
-    /// Asks for a place for the object. One that is given is kept until the watch shows the Job, or for a minute.
+    /// Asks for a place for the object. A place that is given is reserved until the watch shows the Job, or for a
+    /// minute.
     #[must_use]
     pub fn ask(&self, me: &Claim) -> Answer {
-        // Poisoned only if a thread panicked with it, and what is in it is whole at any moment.
+        // A poisoned lock only means that another thread panicked; its contents are consistent at any moment.
         let mut given = self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         given.retain(|_, (_, since)| since.elapsed() < KEPT);
         let (mut running, mut waiting) = self.claims();
@@ -130,7 +131,7 @@ impl Context {
         answer
     }
 
-    /// Why the object's run cannot begin beside what lies in its set, as far as the other objects tell.
+    /// Why the object's run cannot begin beside another run in its set, as far as the other objects tell.
     #[must_use]
     pub fn beside(&self, me: &Validated) -> Option<String> {
         let now = Timestamp::now();
@@ -138,12 +139,13 @@ impl Context {
         queue::beside(me, &complete)
     }
 
-    /// Takes a place back: the watch shows the Job now, or there will be none.
+    /// Releases a reservation: the watch shows the Job now, or there will be none.
     pub fn return_place(&self, uid: &str) {
         self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
     }
 
-    /// Takes a place back that could not be taken. The others are told, and do not wait for this one until it asks again.
+    /// Releases a place that could not be used. The others are notified, and do not wait for this object until it
+    /// asks again.
     pub fn stand_back(&self, uid: &str) {
         self.return_place(uid);
         self.back
@@ -153,7 +155,7 @@ impl Context {
         self.places.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
-    /// Counts a failure in a row and says how many there are.
+    /// Counts a failure and returns how many there were in a row.
     pub fn failed(&self, uid: &str) -> u32 {
         let mut failures = self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let count = failures.entry(uid.to_owned()).or_default();
@@ -161,7 +163,7 @@ impl Context {
         *count
     }
 
-    /// Forgets the failures.
+    /// Resets the count of failures.
     pub fn succeeded(&self, uid: &str) {
         self.failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(uid);
     }
@@ -170,7 +172,7 @@ impl Context {
         self.scopes.iter().flat_map(|scope| scope.objects.state())
     }
 
-    /// Who runs, and who would like to.
+    /// The objects that run, and those that want to run.
     fn claims(&self) -> (Vec<Claim>, Vec<Claim>) {
         let mut running = Vec::new();
         let mut owners = std::collections::HashSet::new();
@@ -193,7 +195,7 @@ impl Context {
     }
 }
 
-/// What an object asks for.
+/// An object's request for a place.
 #[must_use]
 pub fn claim(object: &ReplicaBootstrap) -> Option<Claim> {
     let valid = validate(object).ok()?;
@@ -202,7 +204,7 @@ pub fn claim(object: &ReplicaBootstrap) -> Option<Claim> {
     Some(Claim { uid: valid.uid, target, rank: (created, valid.namespace, valid.name) })
 }
 
-/// Whether an object would take a place if there were one.
+/// Whether an object would use a place if there were one.
 fn wants_to_run(object: &ReplicaBootstrap) -> bool {
     object.metadata.deletion_timestamp.is_none()
         && !object.spec.suspend

@@ -27,34 +27,34 @@ use crate::error::{Error, pause};
 use crate::events;
 use crate::queue::Answer;
 use apply::Made;
-use plan::{Observed, Step};
+use plan::{Observed, Obsolete, Step};
 use status::{Situation, Work};
 use validate::{Validated, has_ended, validate};
 
-/// When to look again where a watch lags behind.
+/// When to look again if a watch lags behind.
 const LAG_PAUSE: Duration = Duration::from_secs(1);
-/// When to look again at what no watch shows: whether a foreign Job has gone.
+/// When to look again for a change that no watch shows: whether a foreign Job is gone.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(60);
-/// When to ask again after a refusal.
+/// When to retry after a refusal.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
-/// When a queued object asks again, should it not have been told of a free place.
+/// When a queued object asks again, in case it missed the notification about a free place.
 const QUEUE_PAUSE: Duration = Duration::from_secs(60);
 
-/// A reconcile's surroundings.
+/// The context of a reconcile.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// What all share.
+    /// The state that all reconciles share.
     pub context: Arc<Context>,
-    /// What the watches of the object's namespace have seen.
+    /// The stores of the watches of the object's namespace.
     pub scope: Scope,
 }
 
 /// One reconcile, counted and timed.
 ///
 /// # Errors
-/// What the API server says: the caller tries again.
+/// Errors of the API server. The caller retries.
 pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>) -> Result<Action, Error> {
-    // A Job that is not known yet could be a runner.
+    // A Job that is not in the store yet could be a runner.
     around.context.admin.health.all_listed().await;
     let began = Instant::now();
     let result = act(&object, &around).await;
@@ -66,7 +66,7 @@ pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>)
     result
 }
 
-/// When to try again after an error.
+/// When to retry after an error.
 #[expect(clippy::needless_pass_by_value, reason = "the controller gives it so")]
 #[must_use]
 pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Surroundings>) -> Action {
@@ -74,7 +74,7 @@ pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Sur
     around.context.stand_back(&uid);
     let pause = pause(around.context.failed(&uid));
     tracing::warn!(
-        object = %ObjectRef::from_obj(object.as_ref()), error = %error, seconds = pause.as_secs(), "a reconcile failed and is tried again"
+        object = %ObjectRef::from_obj(object.as_ref()), error = %error, seconds = pause.as_secs(), "a reconcile failed and is retried"
     );
     Action::requeue(pause)
 }
@@ -84,7 +84,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         return Ok(Action::await_change());
     }
     if has_ended(object) {
-        return settle(object, around).await;
+        return keep_ended(object, around).await;
     }
     let Some(object) = &welcome(object, around).await? else { return Ok(Action::await_change()) };
     let valid = match validate(object) {
@@ -102,15 +102,15 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
     match step {
-        Step::Replace(own) => one.replace(&observed, own).await,
+        Step::Replace(obsolete) => one.replace(&observed, obsolete).await,
         Step::AwaitStray => {
             let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
             let text = format!(
-                "the pod {name} of a Job that is gone still runs: the run waits for its end, or delete the pod"
+                "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
             );
             one.report(&Situation::Replacing(text)).await
         }
-        // A pod that still writes its checkpoint makes it more than held.
+        // A pod that is still writing its checkpoint means that the run is not suspended yet.
         Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
             one.watch(&observed, observed.job.as_ref()).await
         }
@@ -140,19 +140,19 @@ impl One<'_> {
         report(self.object, self.around, situation).await
     }
 
-    /// Deletes what must go first and waits for its end, which a watch shows.
-    async fn replace(&self, observed: &Observed, own: bool) -> Result<Action, Error> {
-        let own = observed.job.iter().filter(|_| own);
+    /// Deletes the Jobs that must go first. A watch shows when they are gone.
+    async fn replace(&self, observed: &Observed, obsolete: Obsolete) -> Result<Action, Error> {
+        let own = observed.job.iter().filter(|_| obsolete == Obsolete::Own);
         let jobs: Vec<&Job> = observed.earlier.iter().chain(own).collect();
         for job in &jobs {
             if apply::delete_job(&self.around.context.client, job, true).await? {
                 let note =
-                    format!("{} is deleted, and the next Job follows when its pod is gone", job.name_any());
+                    format!("{} is deleted; the next Job is created when its pod is gone", job.name_any());
                 publish(self.object, self.around, vec![events::normal(events::JOB_DELETED, note)]).await;
             }
         }
         let names: Vec<_> = jobs.iter().map(|job| job.name_any()).collect();
-        let text = format!("{} is being deleted: the run waits for the end of its pod", names.join(", "));
+        let text = format!("{} is being deleted: the run waits until its pod has ended", names.join(", "));
         self.report(&Situation::Replacing(text)).await
     }
 
@@ -162,11 +162,11 @@ impl One<'_> {
         self.watch(observed, Some(&job)).await
     }
 
-    /// Asks for a place and takes it.
+    /// Asks for a place and uses it.
     async fn create(&self) -> Result<Action, Error> {
         self.forget_earlier().await?;
         if let Some(why) = self.beside() {
-            // It holds up nobody, and is asked for again should the other one go.
+            // It does not block others, and asks again in case the other run is removed.
             self.around.context.stand_back(&self.valid.uid);
             return self.report(&Situation::Beside(why)).await.map(|_| Action::requeue(QUEUE_PAUSE));
         }
@@ -176,7 +176,7 @@ impl One<'_> {
         let made = self.make().await;
         match made {
             Ok(Some(Made::New(_) | Made::Ours(_))) => {}
-            // Its turn comes again; others do not wait for that.
+            // It will be reconciled again; others do not wait for that.
             Ok(Some(Made::Foreign(_))) | Err(_) => self.around.context.stand_back(&self.valid.uid),
             Ok(None) => self.around.context.return_place(&self.valid.uid),
         }
@@ -187,7 +187,7 @@ impl One<'_> {
                 self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE))
             }
             Ok(Some(Made::New(job))) => {
-                let note = format!("{} was made", job.name_any());
+                let note = format!("{} was created", job.name_any());
                 publish(self.object, self.around, vec![events::normal(events::JOB_CREATED, note)]).await;
                 self.watch(&Observed::default(), Some(&job)).await
             }
@@ -196,8 +196,8 @@ impl One<'_> {
         }
     }
 
-    /// Makes the Job, if the object is still as the watch showed it: what has ended must not run again because a watch
-    /// lags.
+    /// Creates the Job, if the object is still as the watch showed it: a run that has ended must not run again
+    /// because a watch lags.
     async fn make(&self) -> Result<Option<Made<Job>>, Error> {
         let client = &self.around.context.client;
         let Some(now) = apply::read(client, self.valid).await? else { return Ok(None) };
@@ -228,12 +228,12 @@ impl One<'_> {
             return self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE));
         }
         let job = apply::suspend(client, job, false).await?;
-        let note = format!("{} goes on", job.name_any());
+        let note = format!("{} was resumed", job.name_any());
         publish(self.object, self.around, vec![events::normal(events::RESUMED, note)]).await;
         self.watch(observed, Some(&job)).await
     }
 
-    /// What the runner of an earlier run said is not said of this one. Nothing of that run is left by now.
+    /// Removes the report of an earlier run's runner. Nothing of that run exists by now.
     async fn forget_earlier(&self) -> Result<(), Error> {
         let said = self.object.status.as_ref().and_then(|status| status.run.as_ref());
         if said.is_some_and(|run| run.id != self.valid.run()) {
@@ -242,7 +242,7 @@ impl One<'_> {
         Ok(())
     }
 
-    /// Why the run cannot begin where it has not begun yet.
+    /// Why the run cannot begin beside another one, if it has not begun yet.
     fn beside(&self) -> Option<String> {
         let status = self.object.status.as_ref();
         let has_begun = status.is_some_and(|status| {
@@ -251,7 +251,7 @@ impl One<'_> {
         if has_begun { None } else { self.around.context.beside(self.valid) }
     }
 
-    /// None when there is a place.
+    /// `None` if there is a place.
     fn wait_for_place(&self) -> Option<Situation<'static>> {
         let claim = claim(self.object)?;
         match self.around.context.ask(&claim) {
@@ -260,9 +260,9 @@ impl One<'_> {
         }
     }
 
-    /// A refusal that somebody else may take back is no error of ours.
+    /// A refusal that an administrator may lift is not an error of the operator.
     async fn refused(&self, error: Error) -> Result<Action, Error> {
-        // An API server takes some seconds to know a new definition as an owner.
+        // For some seconds an API server does not accept an object of a new definition as an owner.
         if error.is_code(403) && error.to_string().contains("no matches for kind") {
             return Err(error);
         }
@@ -276,7 +276,7 @@ impl One<'_> {
         Err(error)
     }
 
-    /// Says how the Job does.
+    /// Reports the state of the Job.
     async fn watch(&self, observed: &Observed, job: Option<&Job>) -> Result<Action, Error> {
         let Some(job) = job else { return Ok(Action::await_change()) };
         let uid = job.uid().unwrap_or_default();
@@ -289,14 +289,14 @@ impl One<'_> {
         let mounts = dereference::events_of(&self.around.scope.mounts, &uids);
         let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
         if !refusals.is_empty() && plan::outcome(job).is_none() {
-            // The account or its role may have been deleted; the Job goes on by itself when they are back.
+            // The ServiceAccount or its role may have been deleted. The Job continues when they exist again.
             apply::grant(&self.around.context.client, self.valid, &build::access(self.valid)).await?;
         }
         let edited = plan::outcome(job).is_none() && plan::differs(job, self.wanted);
         let work =
             Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
         let done = self.report(&Situation::Working(work)).await?;
-        // The end that has just been written wakes nobody.
+        // The end that was just written does not trigger a reconcile.
         let stays = self.object.spec.ttl_seconds_after_finished.filter(|_| plan::outcome(job).is_some());
         Ok(stays.map_or(done, |seconds| {
             Action::requeue(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(LAG_PAUSE))
@@ -304,7 +304,7 @@ impl One<'_> {
     }
 }
 
-/// The first word about an object. Returns the object with it; none if it is gone.
+/// Writes the first status of an object. Returns the object with it; `None` if it is gone.
 async fn welcome(
     object: &ReplicaBootstrap,
     around: &Surroundings,
@@ -324,12 +324,12 @@ async fn welcome(
     Ok(Some(object))
 }
 
-/// What has ended stays, and its Job goes when its time has come.
-async fn settle(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
+/// A run that has ended stays, and its Job is deleted when its time has come.
+async fn keep_ended(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
     if let Some(uid) = &object.metadata.uid {
         around.context.return_place(uid);
     }
-    report(object, around, &Situation::Settled).await?;
+    report(object, around, &Situation::Ended).await?;
     if status::has_other_data(object) {
         publish(object, around, vec![events::other_data(status::other_data_text(object))]).await;
     }
@@ -351,7 +351,7 @@ fn ended_job(object: &ReplicaBootstrap, scope: &Scope) -> Option<Arc<Job>> {
     (job.metadata.uid.as_deref() == Some(&known.uid)).then_some(job)
 }
 
-/// How long the Job of a run that has ended stays; none without an end of its own.
+/// How long the Job of a run that has ended stays; `None` for no limit.
 fn left_to_live(object: &ReplicaBootstrap, now: Timestamp) -> Option<Duration> {
     let seconds = object.spec.ttl_seconds_after_finished?;
     let ended = object.status.as_ref()?.completion_time.as_ref()?.0;
@@ -359,7 +359,7 @@ fn left_to_live(object: &ReplicaBootstrap, now: Timestamp) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
 }
 
-/// Writes the status if it is another one, and the events of the change.
+/// Writes the status if it has changed, and the events of the change.
 async fn report(
     object: &ReplicaBootstrap,
     around: &Surroundings,
@@ -381,7 +381,7 @@ async fn report(
     Ok(Action::await_change())
 }
 
-/// Events are for people: a run does not fail for want of one.
+/// Events are for people: a run does not fail because an event cannot be written.
 async fn publish(object: &ReplicaBootstrap, around: &Surroundings, all: Vec<kube::runtime::events::Event>) {
     for event in all {
         if let Err(error) = around.context.recorder.publish(&event, &object.object_ref(&())).await {
@@ -390,7 +390,7 @@ async fn publish(object: &ReplicaBootstrap, around: &Surroundings, all: Vec<kube
     }
 }
 
-/// The present time, to the second, as Kubernetes writes it.
+/// The current time, to the second, as in Kubernetes.
 fn now() -> Time {
     let now = Timestamp::now();
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))

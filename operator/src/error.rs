@@ -1,51 +1,51 @@
-//! What can go wrong, and what its metric calls it.
+//! Errors, and their names in the metrics.
 
 use std::time::Duration;
 
-/// An error of the operator. All that come from a reconcile are tried again, with growing pauses.
+/// An error of the operator. A reconcile that failed is retried, with growing pauses.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A request to the API server failed.
     #[error("{what} failed: {}", explain(source))]
     Api {
-        /// What was tried, like `create Job ns/name`.
+        /// The action, like `create Job ns/name`.
         what: String,
-        /// What the client says.
+        /// The error of the client.
         source: Box<kube::Error>,
     },
-    /// An object lacks what every stored object has.
+    /// An object lacks a field that every stored object has.
     #[error("the API server gave an object without {0}")]
     Incomplete(&'static str),
     /// The client's configuration.
-    #[error("no way to reach the API server: {0}; run in a cluster, or set KUBECONFIG")]
+    #[error("the API server is not configured: {0}; run in a cluster, or set KUBECONFIG")]
     Config(String),
-    /// The collector cannot be sent to.
+    /// The collector's URL cannot be used.
     #[error("--otlp-endpoint {0}")]
     Collector(String),
-    /// The address for metrics and health.
-    #[error("--admin-addr {address} cannot be listened at: {error}")]
+    /// The address for metrics and health cannot be used.
+    #[error("--admin-addr {address} cannot be used: {error}")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// The lease has gone to somebody else, or could not be renewed in time.
-    #[error("the lease {0} is lost: this process ends, so that the holder acts alone")]
+    /// Another process has the lease, or it could not be renewed in time.
+    #[error("the lease {0} is lost: this process ends, so that only the new holder acts")]
     LeaseLost(String),
-    /// The definition is not there or cannot be watched.
+    /// The definition is not installed or cannot be watched.
     #[error("{0}")]
     Start(String),
 }
 
 impl Error {
-    /// An [`Error::Api`], with what was tried.
+    /// An [`Error::Api`] with its action.
     pub fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
         move |source| Self::Api { what, source: Box::new(source) }
     }
 
-    /// One of few words, for a metric.
+    /// One of a few words, for a metric.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ impl Error {
     }
 }
 
-/// The API server's own words, or the client's.
+/// The message of the API server, or of the client.
 fn explain(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),

@@ -8,16 +8,16 @@ use crate::controller::status;
 /// The longest note that the API server takes, in bytes.
 const LONGEST: usize = 1000;
 
-/// A Job was made.
+/// A Job was created.
 pub const JOB_CREATED: &str = "JobCreated";
 /// A Job is being deleted.
 pub const JOB_DELETED: &str = "JobDeleted";
-/// A suspended Job goes on.
+/// A suspended Job was resumed.
 pub const RESUMED: &str = "Resumed";
 /// A pod has ended without success.
 pub const POD_FAILED: &str = "PodFailed";
 
-/// Reasons of `Ready` that somebody should look at.
+/// Reasons of `Ready` that need attention.
 const WARNINGS: [&str; 9] = [
     "Unschedulable",
     "ImagePullFailed",
@@ -30,13 +30,13 @@ const WARNINGS: [&str; 9] = [
     "Retrying",
 ];
 
-/// An event of something that was done.
+/// An event about an action of the operator.
 #[must_use]
 pub fn normal(reason: &str, note: String) -> Event {
     event(EventType::Normal, reason, note)
 }
 
-/// The event of an end that is not the end of what the spec says now.
+/// The event for the end of a run that does not belong to the current spec.
 #[must_use]
 pub fn other_data(note: String) -> Event {
     event(EventType::Warning, crds::conditions::Reason::InvalidSpec.as_str(), note)

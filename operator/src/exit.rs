@@ -1,44 +1,44 @@
-//! What the runner's exit codes mean: docs/exit-codes.md.
+//! The meaning of the runner's exit codes: docs/exit-codes.md.
 
 use crds::conditions::Reason;
 
-/// Codes after which another attempt would fail as well. 16 is reserved: finished, with errors that were skipped.
+/// Codes after which another attempt would also fail. 16 is reserved: finished, with errors that were skipped.
 pub const FATAL: [i32; 9] = [2, 3, 4, 5, 6, 7, 8, 9, 16];
 
 /// The reason for a code, and what to do.
 #[must_use]
 pub fn meaning(code: i32) -> (Reason, &'static str) {
     match code {
-        2 => (Reason::UsageError, "an option is wrong, or the dump is not there: correct the spec"),
+        2 => (Reason::UsageError, "an option is wrong, or the dump does not exist: correct the spec"),
         3 => (
             Reason::DumpBroken,
-            "the dump is cut off, damaged, or of a kind that cannot be loaded: make another one",
+            "the dump is cut off, damaged, or of a kind that cannot be loaded: make a new one",
         ),
         4 => (
             Reason::RangeDoesNotFit,
-            "the changes would reach the snapshot LSN, a live change or another run, or the set holds another run or live changes already: free the range, or choose spec.sequence",
+            "the changes would reach the snapshot LSN, a live change or another run, or the set already contains another run or live changes: free the range, or choose spec.sequence",
         ),
         5 => (
             Reason::CheckpointMismatch,
             "the checkpoint is of another dump or configuration: start over with a new run.id and run.from: Start",
         ),
-        6 => (Reason::TooManyRejectedRows, "too many rows cannot be loaded: the log names them"),
+        6 => (Reason::TooManyRejectedRows, "too many rows cannot be loaded: the log lists them"),
         7 => (
             Reason::RedisRefused,
             "Redis refuses for good: check login, permissions, TLS, version and eviction policy",
         ),
         8 => (
             Reason::VerificationFailed,
-            "Redis holds more or fewer changes than were written: find out who else writes to the set",
+            "Redis has more or fewer changes than were written: find out what else writes to the set",
         ),
         9 => (Reason::LocalFileFailed, "a file of the pod cannot be read or written"),
         10 => (Reason::SourceAway, "the dump cannot be read for now"),
-        11 => (Reason::RedisAway, "Redis is away, or another run writes"),
+        11 => (Reason::RedisAway, "Redis cannot be reached, or another run is writing"),
         12 => (Reason::RedisFull, "Redis is full: give it more memory"),
-        13 => (Reason::ChangeStreamAway, "the change stream is away"),
+        13 => (Reason::ChangeStreamAway, "the change stream cannot be reached"),
         101 => (Reason::InternalError, "an internal error: please report it with the log"),
         130 | 137 | 141 | 143 => (Reason::Killed, "the pod was stopped"),
-        _ => (Reason::UnknownExit, "the runner does not give this code: see the pod's log"),
+        _ => (Reason::UnknownExit, "the runner does not use this code: see the pod's log"),
     }
 }
 
@@ -46,10 +46,10 @@ pub fn meaning(code: i32) -> (Reason, &'static str) {
 mod tests {
     use super::*;
 
-    /// Documented as reserved: no runner gives them yet.
+    /// Documented as reserved: the runner does not use them yet.
     const RESERVED: [i32; 3] = [14, 15, 16];
 
-    /// The codes of docs/exit-codes.md that say that something went wrong all have a meaning here.
+    /// Every code in docs/exit-codes.md that means a failure has an entry here.
     #[test]
     fn every_documented_code_has_a_meaning() {
         let table = include_str!("../../docs/exit-codes.md");

@@ -1,11 +1,13 @@
-//! Who acts: the holder of a Lease.
+//! The active operator: the holder of a Lease.
 //!
-//! Expected flow: [`Lease::acquire`] returns once this process holds it; [`Lease::hold`] renews it, and returns when that
-//! failed for too long; [`Lease::release`] gives it back, so that the next one need not wait.
+//! Expected flow: [`Lease::acquire`] returns when this process holds the lease. [`Lease::hold`] renews it, and
+//! returns when that failed for too long. [`Lease::release`] releases it, so that the next process does not have to
+//! wait.
 //!
-//! Guarantee: each write carries the `resourceVersion` that it is based on, so of two that try one succeeds. Who was away
-//! for longer than `RENEW_WITHIN` stops before anybody may take over, as far as the clocks of both run equally fast:
-//! a lease's age is measured by when this process saw it change, never by the times in it.
+//! Guarantee: each write contains the `resourceVersion` that it is based on, so if two processes try, one succeeds. A
+//! process that could not renew the lease for longer than `RENEW_WITHIN` stops before another one may take over,
+//! provided that both clocks run equally fast: a process measures the age of a lease since it saw it change, never by
+//! the times in it.
 
 use std::time::Duration;
 
@@ -20,9 +22,9 @@ use crate::error::Error;
 
 /// How long a lease holds after its last renewal, in seconds.
 const DURATION: i32 = 15;
-/// Who could not renew for this long acts no more.
+/// A process that could not renew for this long is no longer active.
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
-/// How often it is renewed, or looked at.
+/// How often it is renewed, or checked.
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// A lease that this process wants or holds.
@@ -33,11 +35,11 @@ pub struct Lease {
     seen: Option<(Sighting, Instant)>,
 }
 
-/// What changes when a holder renews.
+/// The fields that change when a holder renews.
 type Sighting = (Option<String>, Option<Timestamp>);
 
 impl Lease {
-    /// The lease of this name; `identity` tells this process from all others.
+    /// The lease of this name. `identity` distinguishes this process from all others.
     #[must_use]
     pub fn new(client: Client, namespace: &str, name: &str, identity: String) -> Self {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned(), identity, seen: None }
@@ -50,16 +52,16 @@ impl Lease {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) if error.is_code(409) => {}
-                Err(error) => tracing::warn!(error = %error, "the lease cannot be asked for"),
+                Err(error) => tracing::warn!(error = %error, "the lease cannot be requested"),
             }
             tokio::time::sleep(PERIOD).await;
         }
     }
 
-    /// Renews the lease until that has failed for too long.
+    /// Renews the lease until renewing has failed for too long.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`], when the caller must not act any more.
+    /// [`Error::LeaseLost`]: the caller must stop acting.
     pub async fn hold(&mut self) -> Result<std::convert::Infallible, Error> {
         let mut renewed = Instant::now();
         loop {
@@ -78,7 +80,7 @@ impl Lease {
         }
     }
 
-    /// Gives the lease back, if this process still holds it.
+    /// Releases the lease, if this process still holds it.
     pub async fn release(&mut self) {
         let Ok(Some(mut object)) = self.api.get_opt(&self.name).await else { return };
         let spec = object.spec.get_or_insert_default();
@@ -86,7 +88,7 @@ impl Lease {
             return;
         }
         spec.holder_identity = None;
-        // Whoever comes next waits for the lease to grow old instead.
+        // Otherwise the next process waits until the lease is too old.
         let _ = self.api.replace(&self.name, &PostParams::default(), &object).await;
     }
 
@@ -118,7 +120,7 @@ impl Lease {
         Ok(true)
     }
 
-    /// Whether the lease is ours, nobody's, or has not changed for as long as it holds.
+    /// Whether the lease is ours, has no holder, or has not changed for its whole duration.
     fn may_take(&mut self, spec: &LeaseSpec) -> bool {
         let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty());
         if holder.is_none() || holder.as_deref() == Some(&self.identity) {

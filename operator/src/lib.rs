@@ -1,18 +1,19 @@
-//! The operator of `ReplicaBootstrap`: one Job per run, and a status that says what becomes of it.
+//! The operator of `ReplicaBootstrap`: one Job for each run, and a status that reports its state.
 //!
 //! ```text
 //! watches: objects, Jobs, pods, two kinds of events
 //!     │
 //!     ▼
-//! dereference ─▶ validate ─▶ plan ─▶ (queue) ─▶ build ─▶ apply ─▶ status ─▶ events
-//!   stores        pure       pure     one lock    pure    client    pure     client
+//! validate ─▶ dereference ─▶ build ─▶ plan ─▶ (queue) ─▶ apply ─▶ status ─▶ events
+//!   pure        stores       pure     pure   one lock   client    pure     client
 //! ```
 //!
-//! Guarantees: at most one runner of an object at a time; an outcome is in the status before its Job is deleted; what
-//! has ended does not run again under the same run id; nothing is written when nothing has changed; no Secret is read.
+//! Guarantees: at most one runner of an object at a time; an outcome is in the status before its Job is deleted; a
+//! run that has ended does not start again under the same run id; nothing is written if nothing has changed; no
+//! Secret is read.
 //!
-//! Assumption: one operator acts at a time for a namespace, which the lease sees to. The runner's own lease in Redis holds
-//! where that fails.
+//! Assumption: one operator at a time is active for a namespace; the lease ensures this. If that fails, the runner's
+//! own lease in Redis still holds.
 
 pub mod admin;
 pub mod cli;

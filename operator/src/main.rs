@@ -22,12 +22,12 @@ fn print_definition() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> ExitCode {
-    // One cryptography for the API server and the collector. Whoever was first is as good.
+    // All TLS connections use the same cryptography. If it is installed already, that is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let telemetry = match operator::telemetry::init(&args) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            // Without the log there is nothing else to say it by.
+            // Without the log, standard error is the only place for a message.
             let _ = writeln!(std::io::stderr(), "pg-bootstrap-operator: {error}");
             return ExitCode::FAILURE;
         }
@@ -35,12 +35,12 @@ fn run(args: RunArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(101) };
     let result = runtime.block_on(operator::run::run(args));
-    // What still goes on when the lease is lost must not go on.
+    // Reconciles that are still running when the lease is lost must not continue.
     runtime.shutdown_background();
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %error, "the operator ends");
+            tracing::error!(error = %error, "the operator ends with an error with an error");
             ExitCode::FAILURE
         }
     };

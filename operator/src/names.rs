@@ -1,38 +1,39 @@
-//! Names, labels and annotations of what the operator makes.
+//! Names, labels and annotations of the objects that the operator creates.
 
 use crds::v1alpha1::RowForm;
 use sha2::{Digest, Sha256};
 
-/// The longest name of a Job: its pods carry it as a label.
+/// The longest name of a Job: its pods have it as a label.
 const LONGEST_NAME: usize = 63;
-/// The longest name of a run that the runner takes.
+/// The longest name of a run that the runner accepts.
 const LONGEST_RUN: usize = 200;
 
-/// Label: what the thing is.
+/// Label: the kind of thing.
 pub const LABEL_NAME: &str = "app.kubernetes.io/name";
 /// Value of [`LABEL_NAME`].
 pub const APP: &str = "pg-bootstrap";
-/// Label: who made it.
+/// Label: the program that created it.
 pub const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label: the object that it belongs to, or a hash where the name is too long.
+/// Label: the object that it belongs to, or a hash if the name is too long.
 pub const LABEL_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap";
 /// Label: the run.
 pub const LABEL_RUN: &str = "bootstrap.kasho.io/run";
-/// Annotation: the object's name in full.
+/// Annotation: the object's full name.
 pub const ANNOTATION_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap-name";
-/// Annotation of a Job: what it was made of, to see whether the spec has changed since.
+/// Annotation of a Job: a hash of the spec that it was created from, to notice later changes.
 pub const ANNOTATION_TEMPLATE: &str = "bootstrap.kasho.io/template-hash";
 
-/// Annotation of a Job: what shapes the data of its run, as [`data_hash`] has it.
+/// Annotation of a Job: a hash of the fields that shape the data of its run, as in [`data_hash`].
 pub const ANNOTATION_DATA: &str = "bootstrap.kasho.io/data-hash";
 
-/// What tells apart runs that load something else or elsewhere: what the definition holds still once a run began.
+/// A hash of the fields that may not change after a run has begun. It distinguishes runs that load something else, or
+/// to another place.
 #[must_use]
 pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
     let data = (&spec.source, &spec.snapshot_lsn, &spec.redis, &spec.sequence, &spec.run.from);
-    // Plain structures always have a JSON form.
+    // Plain structures can always be serialised.
     let mut bytes = serde_json::to_vec(&data).unwrap_or_default();
-    // What came later counts where it is used, so that the hashes of earlier operators hold.
+    // Newer fields count only if they are used, so that the hashes of earlier operators stay valid.
     if spec.rows != RowForm::default() {
         bytes.extend(serde_json::to_vec(&spec.rows).unwrap_or_default());
     }
@@ -60,14 +61,15 @@ pub fn access(object: &str) -> String {
     plain(&format!("{object}-runner"), LONGEST_NAME)
 }
 
-/// The name under which the runs of an object are registered in Redis: one for all of them, so that they share the
-/// checkpoint and the range.
+/// The name under which the runs of an object are registered in Redis. All runs of the object use the same name, so
+/// that they share the checkpoint and the range.
 #[must_use]
 pub fn redis_run(namespace: &str, object: &str) -> String {
     shorten(&format!("{namespace}.{object}"), LONGEST_RUN)
 }
 
-/// What says that a run from the start has begun: a second pod of it goes on instead of starting over.
+/// The token of a run that starts from the beginning: a second pod of the same run resumes it instead of starting
+/// over.
 #[must_use]
 pub fn restart_token(uid: &str, run: &str) -> String {
     format!("{uid}.{run}")
@@ -79,7 +81,7 @@ pub fn label_value(object: &str) -> String {
     shorten(object, LONGEST_NAME)
 }
 
-/// The labels of everything that is made for a run.
+/// The labels of every object that is created for a run.
 pub fn labels(object: &str, run: &str) -> impl Iterator<Item = (String, String)> {
     [
         (LABEL_NAME, APP.to_owned()),
@@ -91,7 +93,7 @@ pub fn labels(object: &str, run: &str) -> impl Iterator<Item = (String, String)>
     .map(|(key, value)| (key.to_owned(), value))
 }
 
-/// What selects everything that the operator makes.
+/// The selector of all objects that the operator creates.
 #[must_use]
 pub fn selector() -> String {
     format!("{LABEL_NAME}={APP},{LABEL_MANAGED_BY}={}", crds::OPERATOR_MANAGER)
@@ -103,7 +105,7 @@ pub fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A name without dots, as a host name wants it.
+/// A name without dots, for use as a host name.
 fn plain(text: &str, longest: usize) -> String {
     if text.contains('.') {
         let told_apart = format!("{}-{}", text.replace('.', "-"), &hash(text.as_bytes())[..8]);
@@ -112,7 +114,7 @@ fn plain(text: &str, longest: usize) -> String {
     shorten(text, longest)
 }
 
-/// The text, or its beginning and a hash of all of it.
+/// The text, or its beginning and a hash of the whole text.
 fn shorten(text: &str, longest: usize) -> String {
     if text.len() <= longest {
         return text.to_owned();

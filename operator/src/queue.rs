@@ -1,7 +1,7 @@
-//! Pure: who may run, and who waits at which place.
+//! Pure: which runs may start, and which wait at which place.
 //!
-//! Places are given in the order of creation to whoever fits, so that a run for a busy Redis does not hold up one for
-//! another.
+//! Places are given in the order of creation to every run that fits. So a run for a busy Redis does not block a run
+//! for another Redis.
 
 use crds::ReplicaBootstrap;
 use crds::v1alpha1::Phase;
@@ -10,17 +10,17 @@ use k8s_openapi::jiff::Timestamp;
 use crate::controller::validate::{Address, Validated, validate};
 use crate::names;
 
-/// The Redis of a run, as far as references tell.
+/// The Redis of a run, as far as the spec shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// Which Redis.
+    /// The server.
     pub server: String,
-    /// Which set in it.
+    /// The set.
     pub set: String,
 }
 
 impl Target {
-    /// The target of an object. A host without dots means another one in each namespace, as does a Secret.
+    /// The target of an object. A host without dots is another host in each namespace, and so is a Secret.
     #[must_use]
     pub fn of(object: &Validated) -> Self {
         let server = match &object.address {
@@ -37,7 +37,7 @@ impl Target {
     }
 }
 
-/// One spelling of a server: in lower case, with its port, and a Service of the cluster by its namespace and name.
+/// One spelling of a server: in lower case, with its port; a Service in the cluster by its namespace and name.
 fn server(host: &str, namespace: &str) -> String {
     let host = host.to_ascii_lowercase();
     let (name, port) = match host.rsplit_once(':') {
@@ -66,23 +66,23 @@ fn database(address: &Address) -> &str {
     if number.is_empty() { "0" } else { number }
 }
 
-/// Somebody who runs, or wants to.
+/// A run that is active, or wants to be.
 #[derive(Debug, Clone)]
 pub struct Claim {
     /// The object's UID.
     pub uid: String,
-    /// Where it writes.
+    /// Its target.
     pub target: Target,
-    /// Its rank: creation, then the name, so that there is one order.
+    /// Its rank: the time of creation, then the name, so that the order is unique.
     pub rank: (Option<Timestamp>, String, String),
 }
 
-/// A complete run that lies in a set, as far as statuses tell.
+/// A complete run in a set, as far as statuses show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complete {
     /// The object's UID.
     pub uid: String,
-    /// Where it lies.
+    /// Its target.
     pub target: Target,
     /// The name under which the runner has registered it.
     pub run: String,
@@ -91,7 +91,7 @@ pub struct Complete {
 }
 
 impl Complete {
-    /// The complete run of an object; none if there is none, or if the set must have expired by now.
+    /// The complete run of an object; `None` if there is none, or if the set must have expired by now.
     #[must_use]
     pub fn of(object: &ReplicaBootstrap, now: Timestamp) -> Option<Self> {
         let status = object.status.as_ref().filter(|status| status.phase == Some(Phase::Succeeded))?;
@@ -107,7 +107,7 @@ impl Complete {
     }
 }
 
-/// Why the object cannot begin beside what lies in its set; the runner would say the same.
+/// Why the object cannot begin beside another run in its set. The runner would refuse it too.
 #[must_use]
 pub fn beside(me: &Validated, all: &[Complete]) -> Option<String> {
     if me.spec.sequence.as_ref().is_some_and(|sequence| sequence.beside_other_runs) {
@@ -122,28 +122,28 @@ pub fn beside(me: &Validated, all: &[Complete]) -> Option<String> {
         .collect();
     (!named.is_empty()).then(|| {
         format!(
-            "run {} cannot begin beside {}, in the same set: the replica applies all of them, so rows that are in several dumps arrive there several times; delete the other one's entries (pg-bootstrap-sync ranges purge) and object, choose another redis.key, or set sequence.besideOtherRuns if it is meant",
+            "run {} cannot begin beside {}, in the same set: the replica applies all of them, so rows that are in several dumps arrive there several times; delete the entries of the other run (pg-bootstrap-sync ranges purge) and its object, choose another redis.key, or set sequence.besideOtherRuns if this is intended",
             names::redis_run(&me.namespace, &me.name),
             named.join(", ")
         )
     })
 }
 
-/// How many may run.
+/// The limits on active runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// In all; none means as many as there are.
+    /// In total; `None` means no limit.
     pub total: Option<usize>,
-    /// At one Redis. At one set it is one.
+    /// For one Redis. For one set the limit is one.
     pub per_redis: usize,
 }
 
-/// What the queue says to one who asks.
+/// The queue's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It may run.
+    /// The run may start.
     Go,
-    /// It waits at this place, from one on, for this reason.
+    /// The run waits at this place, from one on, for this reason.
     Wait(usize, String),
 }
 
@@ -170,10 +170,10 @@ pub fn ask(me: &str, mut running: Vec<Claim>, mut waiting: Vec<Claim>, limits: L
     Answer::Go
 }
 
-/// What stands in the way of one.
+/// The reason why a run has to wait.
 fn obstacle(one: &Claim, running: &[Claim], limits: Limits) -> Option<String> {
     if running.iter().any(|other| other.target == one.target) {
-        return Some("another run writes to the same set in Redis".to_owned());
+        return Some("another run is writing to the same set in Redis".to_owned());
     }
     let beside = running.iter().filter(|other| other.target.server == one.target.server).count();
     if beside >= limits.per_redis {

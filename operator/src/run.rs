@@ -1,4 +1,4 @@
-//! `run`: from the command line to the last reconcile.
+//! The command `run`: from the command line to the last reconcile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::error::Error;
 use crate::leader::Lease;
 use crate::queue::Limits;
 
-/// How long what goes on may take after a signal: well within the 30 s that Kubernetes gives.
+/// How long running reconciles may take after a signal: well within the 30 s that Kubernetes allows.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
-/// Acts until a signal comes or the lease is lost.
+/// Runs until a signal comes or the lease is lost.
 ///
 /// # Errors
-/// [`Error::Config`] and [`Error::Listen`] before anything is done; [`Error::LeaseLost`], after which the process must
-/// end at once.
+/// [`Error::Config`] and [`Error::Listen`] before anything is done; [`Error::LeaseLost`], after which the process
+/// must end at once.
 pub async fn run(args: RunArgs) -> Result<(), Error> {
     let client = Client::try_default().await.map_err(|error| Error::Config(error.to_string()))?;
     let admin = Arc::new(Admin::default());
@@ -43,7 +43,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     let mut lease = Lease::new(client.clone(), &namespace, &args.leader_election_id, identity.clone());
     let mut signal = stopped.clone();
     tokio::select! {
-        () = lease.acquire() => tracing::info!(lease = %args.leader_election_id, "this process acts now"),
+        () = lease.acquire() => tracing::info!(lease = %args.leader_election_id, "this process is now the leader"),
         _ = signal.wait_for(|stop| *stop) => return Ok(()),
     }
     let lost = tokio::select! {
@@ -56,7 +56,7 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
     lost
 }
 
-/// Watches and reconciles until told to stop.
+/// Watches and reconciles until it is stopped.
 async fn act(
     args: &RunArgs,
     client: Client,
@@ -83,7 +83,7 @@ async fn act(
         Recorder::new(client, reporter),
         Arc::clone(&admin),
     ));
-    // Set once: a process acts once.
+    // Set only once: a process becomes active only once.
     let counted = Arc::clone(&context);
     let _ = admin.count.set(Box::new(move || counted.phases()));
     admin.metrics.set_leader(true);
@@ -95,17 +95,17 @@ async fn act(
     };
     tokio::select! {
         _ = all => {}
-        () = overdue => tracing::warn!("what goes on has not ended in {} s: it is left as it is", LAST_WORDS.as_secs()),
+        () = overdue => tracing::warn!("reconciles have not ended after {} s: they are abandoned", LAST_WORDS.as_secs()),
     }
     admin.metrics.set_leader(false);
-    tracing::info!("the operator has stopped: runs go on without it");
+    tracing::info!("the operator has stopped: runs continue without it");
 }
 
-/// Says stop at the first signal.
+/// Stops at the first signal.
 async fn signals(stop: watch::Sender<bool>) {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tracing::error!("signals cannot be caught: the process ends without a word at one");
+        tracing::error!("signals cannot be caught: a signal will end the process at once");
         return std::future::pending().await;
     };
     let name = tokio::select! {
@@ -114,7 +114,7 @@ async fn signals(stop: watch::Sender<bool>) {
     };
     tracing::info!(signal = name, "stopping");
     stop.send_replace(true);
-    // Another signal does not wait for what goes on.
+    // After another signal, running reconciles are not awaited.
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
@@ -122,7 +122,7 @@ async fn signals(stop: watch::Sender<bool>) {
     std::process::exit(130);
 }
 
-/// The pod's name where there is one, and what no other process has.
+/// The pod's name, if there is one, and a part that no other process has.
 fn identity() -> String {
     let host = std::env::var("POD_NAME")
         .or_else(|_| std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()))

@@ -18,14 +18,14 @@ use crate::error::Error;
 /// How long the last spans may take to reach a collector when the process ends.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
-/// What must be told that the process ends.
+/// The part that must be notified before the process ends.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     spans: Option<SdkTracerProvider>,
 }
 
 impl Telemetry {
-    /// Sends what has not been sent.
+    /// Sends the remaining spans.
     pub fn end(self) {
         if let Some(spans) = self.spans
             && let Err(error) = spans.shutdown_with_timeout(FLUSH_LIMIT)
@@ -35,13 +35,14 @@ impl Telemetry {
     }
 }
 
-/// Sets the log up: `RUST_LOG` chooses what is said, else everything from `info` on. With a collector, spans as well.
+/// Sets up the log. `RUST_LOG` chooses the log lines. By default they are those from `info` on. With a collector,
+/// also sets up spans.
 ///
-/// The client of the collector has a thread of its own, which must not begin within a runtime: call it before there is
-/// one.
+/// The collector's client starts a thread of its own, which must not happen inside a runtime: call this before there
+/// is one.
 ///
 /// # Errors
-/// [`Error::Collector`] if the collector's client cannot be made.
+/// [`Error::Collector`] if the collector's client cannot be created.
 pub fn init(args: &RunArgs) -> Result<Telemetry, Error> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -58,7 +59,7 @@ pub fn init(args: &RunArgs) -> Result<Telemetry, Error> {
             .with_threads(false)
             .with_filter(DynFilterFn::new(is_collected))
     });
-    // A second call, as in tests, changes nothing.
+    // A second call, as in tests, has no effect.
     let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(collected).try_init();
     Ok(Telemetry { spans })
 }
@@ -69,7 +70,7 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider, Error> {
         .with_endpoint(endpoint)
         .build()
         .map_err(|error| Error::Collector(format!("{endpoint}: {error}")))?;
-    // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come with the builder, and win.
+    // The builder reads OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, which take precedence.
     let mut resource = Resource::builder();
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name("pg-bootstrap-operator");

@@ -1,4 +1,4 @@
-//! What the documents say of the operator is what the code has.
+//! Compares the operator's documentation with its code.
 
 use clap::CommandFactory;
 use operator::cli::Cli;

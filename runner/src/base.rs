@@ -1,4 +1,4 @@
-//! What every floor may use: errors and exit codes, signals, bounds in bytes, and work that blocks.
+//! What every floor may use: errors and exit codes, signals, limits in bytes, and blocking work.
 
 pub mod aside;
 pub mod budget;

@@ -1,4 +1,4 @@
-//! The commands: what was typed, what it means, and its dispatch.
+//! The commands: the command line, its meaning, and the call of the command.
 
 pub mod cli;
 pub mod config;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
-use crate::load::config::{Config, Target};
+use crate::load::config::{Config, Destination};
 use crate::load::progress::Progress;
 use crate::show::status::report::Reporter;
 use crate::show::summary::{self, Ending};
@@ -23,9 +23,9 @@ use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCom
 use convert::form::RowForm;
 use load::Outcome;
 
-/// Does what the command line says and returns the exit code.
+/// Executes the command line and returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
-    // One cryptography for Redis, S3 and everything else that speaks TLS. Whoever was first is as good.
+    // All TLS connections use the same cryptography. If it is installed already, that is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let result = match &cli.command {
         Some(Command::Completions { shell }) => {
@@ -61,7 +61,7 @@ pub async fn run(cli: Cli) -> u8 {
     };
     match result {
         Ok(()) => 0,
-        // As other programs that nobody reads any more.
+        // Like other programs whose output is no longer read.
         Err(error @ Error::ReaderGone) => error.exit_code(),
         Err(error) => {
             let code = error.exit_code();
@@ -73,7 +73,7 @@ pub async fn run(cli: Cli) -> u8 {
 }
 
 async fn load(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let (config, status) = (config::load(args)?, config::status(args)?);
     let (progress, shown) = show_progress(args).await?;
     if config.shape.rows == RowForm::Packed {
@@ -93,7 +93,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
 }
 
 async fn verify(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
     let result = verified(&config, &progress, &stop).await;
@@ -112,7 +112,7 @@ async fn verified(config: &Config, progress: &Progress, stop: &Stop) -> Result<v
 }
 
 async fn inspect(args: &InspectArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let config = inspect::config(&args.load)?;
     let (progress, shown) = show_progress(&args.load).await?;
     let result = inspected(&config, &progress, &stop).await;
@@ -137,12 +137,13 @@ async fn inspected(
 }
 
 async fn transform(command: &TransformCommand) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Panic(format!("listen for signals: {error}")))?;
-    let config = inspect::config(command.load())?;
+    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
     let text = match command {
-        TransformCommand::Check(_) => transform::check(&config, &stop).await?,
-        TransformCommand::Suggest(_) => transform::suggest(&config, &stop).await?,
-        TransformCommand::Preview(args) => transform::preview(&config, args.rows_per_table, &stop).await?,
+        TransformCommand::Check(args) => transform::check(&args.load, &stop).await?,
+        TransformCommand::Suggest(args) => transform::suggest(&inspect::config(&args.load)?, &stop).await?,
+        TransformCommand::Preview(args) => {
+            transform::preview(&inspect::config(&args.load)?, args.rows_per_table, &stop).await?
+        }
     };
     say(&text)
 }
@@ -158,8 +159,8 @@ async fn ranges(args: &RangesArgs) -> Result<(), Error> {
     say(&said)
 }
 
-/// Prints what was asked for. A reader that went away has seen enough; whatever else keeps it from arriving is an error:
-/// what is only in part there may read as a whole.
+/// Prints the output of a command. If the reader has closed the pipe, it has seen enough. Any other failure is an
+/// error, because output that is cut off may look complete.
 fn say(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -170,13 +171,13 @@ fn say(text: &str) -> Result<(), Error> {
     }
 }
 
-/// What shows the progress, until it is ended.
+/// A display of the progress, until it is ended.
 struct Shown(tokio::task::JoinHandle<()>);
 
 impl Shown {
     async fn end(self) {
         self.0.abort();
-        // Aborted tasks are dropped when awaited: only then is the bar gone.
+        // An aborted task is dropped when it is awaited; only then is the bar gone.
         let _ = self.0.await;
     }
 }
@@ -196,15 +197,15 @@ async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error>
     Ok((progress, Shown(shown)))
 }
 
-/// The load, with its state in Kubernetes where that is wanted.
+/// Runs the load, and writes its state to Kubernetes if the options say so.
 async fn reported(
     config: &Config,
-    status: Option<status::Target>,
+    status: Option<status::StatusObject>,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let ttl = match &config.target {
-        Target::Redis(target) => Some(target.ttl),
+        Destination::Redis(target) => Some(target.ttl),
         _ => None,
     };
     let reporter = match status {
@@ -218,14 +219,14 @@ async fn reported(
     result
 }
 
-/// The load, once it is known that there is a dump.
+/// Runs the load, after the dump was recognised.
 async fn looked_at(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     load::look(config, stop).await?;
     let config = transform::prepare(config, stop).await?;
     announced(&config, progress, stop).await
 }
 
-/// The load, between what the change stream is told.
+/// Runs the load between the two notifications of the change stream.
 async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     let Some(stream) = &config.change_stream else { return load::load(config, None, progress, stop).await };
     let begun = if stream.start { Some(stream.start(progress, stop).await?) } else { None };
@@ -236,15 +237,14 @@ async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
     Ok(outcome)
 }
 
-/// To standard output, unless that is where the changes go. Standard error holds nothing but JSON where that was
-/// asked for.
+/// Prints to standard output, unless the changes go there. With the JSON log, standard error must contain only JSON.
 fn show_summary(config: &Config, format: LogFormat, text: &str) {
-    if matches!((&config.target, format), (Target::Stdout, LogFormat::Json)) {
+    if matches!((&config.target, format), (Destination::Stdout, LogFormat::Json)) {
         return tracing::info!("{text}");
     }
-    // A reader that went away misses it; nothing else depends on it.
+    // If the reader has closed the pipe, the text is lost; nothing else depends on it.
     let _ = match config.target {
-        Target::Stdout => std::io::stderr().write_all(text.as_bytes()),
+        Destination::Stdout => std::io::stderr().write_all(text.as_bytes()),
         _ => std::io::stdout().write_all(text.as_bytes()),
     };
 }

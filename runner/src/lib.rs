@@ -13,33 +13,34 @@
 //!
 //! # Guarantees
 //!
-//! - **A change is a pure function** of the dump, the configuration and its sequence number. So the same bytes lie
-//!   in Redis for any number of workers, any batch size, any compression, and after any number of interruptions;
-//!   sending a change twice changes nothing.
-//! - **Only what Redis has acknowledged counts.** The checkpoint is written in the transaction that writes its
-//!   changes, and only while the run's chain of batches is unbroken; progress and the checkpoint's file follow it.
-//! - **Nothing is skipped silently**: statements that are left out are counted by kind, rows that cannot be
-//!   loaded end the run or are kept in the reject file.
-//! - **Memory is bounded** by bytes between the stages ([`base::budget`]), whatever the size of the dump or of a table.
+//! - **A change is a pure function** of the dump, the configuration and its sequence number. So Redis contains the
+//!   same bytes for any number of workers, any batch size and any compression, and after any number of interruptions.
+//!   Sending a change twice changes nothing.
+//! - **Only changes that Redis has acknowledged count.** The checkpoint is written in the same transaction as its
+//!   changes, and only while the run's chain of batches is unbroken. Progress and the checkpoint file follow it.
+//! - **Nothing is skipped silently.** Statements that are left out are counted by kind. Rows that cannot be loaded
+//!   end the run or are kept in the reject file.
+//! - **Memory is limited**, in bytes between the stages ([`base::budget`]), whatever the size of the dump or of a
+//!   table.
 //!
-//! # What is assumed
+//! # Assumptions
 //!
 //! - Kasho's services read the set as release 0.6.0 does.
-//! - Redis does what it acknowledges. Where it later turns out to have lost something (a failover, a flush), the run
-//!   goes back to what is there, or says that it cannot.
+//! - Redis keeps the data that it acknowledges. If it turns out later that it lost some (by a failover or a flush),
+//!   the run goes back to the data that is still there, or reports that it cannot.
 //!
 //! # Floors
 //!
-//! Each knows only those below it.
+//! Each floor knows only those below it.
 //!
 //! ```text
-//! commands   cli as typed, config as meant, one module a command, the dispatch
+//! commands   the command line as typed, its meaning, one module for each command
 //! show       progress bar, log lines, summary, metrics, the status in Kubernetes
 //! load       from items to durable: batches, checkpoint, mirror, reject file, sinks, the change stream
-//! read       the pipeline: threads, one reading of the dump and what is learned from it
-//! base       errors and exit codes, stop, budget, buffers, work that blocks
+//! read       the pipeline: threads, one reading of the dump and the facts learned from it
+//! base       errors and exit codes, stop, budget, buffers, blocking work
 //! ──────────────────────────────────────────────────────────────────────────────────────────────
-//! crates     convert: events to changes, pure.  source: where bytes come from
+//! crates     convert: events to changes, pure.  source: reads the bytes of a dump
 //! ```
 
 pub mod base;

@@ -1,4 +1,4 @@
-//! Changes to a place that keeps them, with the checkpoint beside them.
+//! Writes changes to their destination, together with the checkpoint.
 
 pub mod change_stream;
 pub mod checkpoint;

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return ExitCode::from(101) };
     let code = runtime.block_on(runner::run(cli));
-    // Threads that read a pipe cannot be ended; the process can.
+    // Threads that read a pipe cannot be stopped, but the process can end.
     runtime.shutdown_background();
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! A dump being read: threads from its bytes to changes.
+//! Reading a dump: the threads from its bytes to changes.
 
 mod first;
 pub mod item;

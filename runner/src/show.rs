@@ -1,4 +1,5 @@
-//! What people and machines see of a run: a bar or log lines, the summary, metrics, the status in Kubernetes.
+//! The displays of a run, for people and machines: a bar or log lines, the summary, metrics, the status in
+//! Kubernetes.
 
 pub mod log;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! The documents say what the program does: options, exit codes, metrics, fields, kinds and commands are compared.
+//! Compares the documentation with the program: options, exit codes, metrics, fields, kinds and commands.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -247,7 +247,7 @@ async fn errors() -> Vec<Error> {
         Error::Full { waited: 1 },
         Error::ChangeStreamState("x".into()),
         Error::ChangeStreamAway { action: "x", address: "x".into(), waited: 1, why: "x".into() },
-        Error::Panic("x".into()),
+        Error::Internal("x".into()),
         Error::ReaderGone,
         Error::Stopped(Signal::Interrupt),
         Error::Stopped(Signal::Terminate),

@@ -1,4 +1,4 @@
-//! Compression around a dump, recognised by its first bytes.
+//! Compression of a dump, recognised by its first bytes.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -7,7 +7,7 @@ use flate2::bufread;
 /// How a dump is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
     /// gzip, any number of members.
     Gzip,
@@ -17,7 +17,7 @@ pub enum Compression {
     Lz4,
 }
 
-/// So many bytes are enough to tell.
+/// This many bytes are enough to recognise the compression.
 pub const ENOUGH: usize = 6;
 
 /// Input is read in pieces of this many bytes.
@@ -27,7 +27,7 @@ impl Compression {
     /// Recognises the compression by the first bytes.
     ///
     /// # Errors
-    /// The name of a compression that is recognised and not supported.
+    /// The name of a compression that is recognised but not supported.
     pub fn detect(bytes: &[u8]) -> Result<Self, &'static str> {
         match bytes {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
@@ -53,10 +53,10 @@ impl Compression {
         }
     }
 
-    /// A reader of the decompressed bytes. A stream that is cut off is an error, never an end.
+    /// A reader of the decompressed bytes. A stream that is cut off is an error, not an end.
     ///
     /// # Errors
-    /// When the decompressor cannot be set up.
+    /// If the decompressor cannot be set up.
     pub fn reader(self, input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         let buffered = |input| BufReader::with_capacity(READ, input);
         Ok(match self {
@@ -68,15 +68,15 @@ impl Compression {
     }
 }
 
-/// One member: whoever reads it goes on to the next.
+/// Reads one member. The caller continues with the next one.
 #[expect(
     clippy::disallowed_types,
     reason = "its members are read one after the other, and what is behind them is looked at"
 )]
 type Member = bufread::GzDecoder<BufReader<Box<dyn Read + Send>>>;
 
-/// gzip members one after the other. Zeros behind the last one are padding, as on tapes, and for GNU gzip too; anything
-/// else there is damage.
+/// gzip members, one after the other. Zeros after the last one are padding, as on tapes; GNU gzip accepts them too.
+/// Anything else there is damage.
 struct GzipMembers {
     member: Option<Member>,
 }
@@ -100,8 +100,8 @@ impl Read for GzipMembers {
     }
 }
 
-/// What can be read without waiting, or nothing at the end. A signal in between is no failure: what was taken apart
-/// to come here would be lost with it.
+/// The bytes that can be read without waiting; empty at the end. A signal in between is not a failure: returning here
+/// would lose the reader's state.
 fn filled(input: &mut impl BufRead) -> io::Result<&[u8]> {
     while let Err(error) = input.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {
@@ -118,22 +118,22 @@ fn skip_zeros(input: &mut impl BufRead) -> io::Result<()> {
             return Ok(());
         }
         if bytes.iter().any(|&byte| byte != 0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its padding is followed by other bytes"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "other bytes follow its padding"));
         }
         let length = bytes.len();
         input.consume(length);
     }
 }
 
-/// LZ4 frames one after the other; the library's decoder stops after the first.
+/// LZ4 frames, one after the other; the library's decoder stops after the first.
 ///
-/// The decoder takes an end of the input between two blocks, and after a frame's head, for the end of the frame.
-/// One that has really ended never asks for more than there is: so whether it did tells the two apart.
+/// If the input ends between two blocks, or after a frame's header, the decoder reports the end of the frame. After a
+/// real end of a frame, it has never asked for more bytes than there are. So this distinguishes the two cases.
 struct Lz4Frames {
     frame: Option<lz4_flex::frame::FrameDecoder<Asked>>,
 }
 
-/// Knows whether more was asked for than there is.
+/// Records whether more bytes were asked for than there are.
 struct Asked {
     input: BufReader<Box<dyn Read + Send>>,
     too_much: bool,

@@ -5,10 +5,10 @@ use std::io;
 /// Why a dump cannot be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An option that is wrong, or a file that is not there.
+    /// An option is wrong, or a file does not exist.
     #[error("{0}")]
     Usage(String),
-    /// Its compression cannot be undone.
+    /// The dump cannot be decompressed.
     #[error(
         "{name}: the {format} stream is cut off or damaged at byte {offset} of the decompressed dump: {reason}; copy it again"
     )]
@@ -17,9 +17,9 @@ pub enum Error {
         name: String,
         /// The compression.
         format: &'static str,
-        /// Bytes that were decompressed before.
+        /// How many bytes were decompressed before the failure.
         offset: u64,
-        /// What the decompressor says.
+        /// The message of the decompressor.
         reason: String,
     },
     /// A compression that is not supported.
@@ -32,26 +32,26 @@ pub enum Error {
         /// The compression.
         format: &'static str,
     },
-    /// It is not the dump that a checkpoint knows, or not the one any more whose reading began.
+    /// The dump is not the one of the checkpoint, or it changed while it was read.
     #[error("{0}")]
     OtherDump(String),
-    /// It could not be read on.
+    /// Reading failed.
     #[error("{action} {name}")]
     Read {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The dump.
         name: String,
-        /// Why it failed.
+        /// The cause.
         #[source]
         error: io::Error,
     },
-    /// Something of this process.
+    /// An error in this program.
     #[error("internal error: {0}")]
     Internal(String),
 }
 
-/// An error and everything behind it, on one line.
+/// An error and all its causes, on one line.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

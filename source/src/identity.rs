@@ -1,45 +1,45 @@
-//! Which dump it is.
+//! The identity of a dump.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// What to do where it is another one.
+/// What to do if it is another dump.
 pub const START_OVER: &str = "use --restart to delete what was loaded and start over";
 
-/// Which dump it is. Compared on resume: another one is refused by name.
+/// The identity of a dump. It is compared when a run is resumed; another dump is refused by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Identity {
-    /// A file: two files are the same dump if all of this is the same. Its path does not matter.
+    /// A file. Two files are the same dump if all of these values are equal. The path does not matter.
     File {
-        /// Bytes.
+        /// Its size in bytes.
         size: u64,
         /// Modification time, nanoseconds since 1970.
         mtime: u64,
         /// XXH3 of the first [`HEAD`] bytes, in hexadecimal.
         head: String,
     },
-    /// An object: its version is what counts, and that lies in one place.
+    /// An object: its version identifies it, in one bucket.
     Object {
-        /// Where it lies: `s3://bucket/key`.
+        /// Its address: `s3://bucket/key`.
         uri: String,
-        /// Bytes.
+        /// Its size in bytes.
         size: u64,
-        /// What the service says of its content.
+        /// The ETag that the service gives for its content.
         etag: String,
     },
-    /// A pipe: its bytes up to an offset of the decompressed dump are known.
+    /// A pipe: the hash of its bytes up to an offset of the decompressed dump.
     Pipe {
-        /// How many bytes the hash is of.
+        /// How many bytes are hashed.
         hashed: u64,
-        /// XXH3 of them, in hexadecimal.
+        /// XXH3 of these bytes, in hexadecimal.
         hash: String,
     },
 }
 
 impl Identity {
-    /// How many bytes there are, compressed as they are; a pipe does not tell.
+    /// The size as stored, which may be compressed; unknown for a pipe.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         match self {
@@ -49,20 +49,20 @@ impl Identity {
     }
 }
 
-/// So many bytes of a file are part of its identity.
+/// How many bytes of a file are part of its identity.
 pub const HEAD: usize = 64 * 1024;
 
-/// Checks the dump of a checkpoint, `ours`, against the one that is there now.
+/// Checks that the dump of a checkpoint, `ours`, is the one that is there now.
 ///
 /// # Errors
-/// [`Error::OtherDump`] that names what differs.
+/// [`Error::OtherDump`], which names the differences.
 pub fn check_source(ours: &Identity, name: &str, now: Option<&Identity>) -> Result<(), Error> {
     difference(ours, now).map_or(Ok(()), |differs| {
         Err(Error::OtherDump(format!("the checkpoint is of another dump, {name}: {differs}; {START_OVER}")))
     })
 }
 
-/// What differs, for a message.
+/// The differences, for a message.
 #[must_use]
 pub fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
     Some(match (ours, now) {
@@ -75,9 +75,9 @@ pub fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
             if size != size_now {
                 format!("it had {size} bytes, now it has {size_now}")
             } else if mtime != mtime_now {
-                "its modification time is another".to_owned()
+                "its modification time has changed".to_owned()
             } else {
-                "its first bytes are others".to_owned()
+                "its first bytes have changed".to_owned()
             }
         }
         (Identity::Object { uri, size, .. }, Some(Identity::Object { uri: uri_now, size: size_now, .. })) => {
@@ -86,7 +86,7 @@ pub fn difference(ours: &Identity, now: Option<&Identity>) -> Option<String> {
             } else if size != size_now {
                 format!("it had {size} bytes, now it has {size_now}")
             } else {
-                "its ETag is another".to_owned()
+                "its ETag has changed".to_owned()
             }
         }
         (ours, now) => {

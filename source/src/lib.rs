@@ -11,16 +11,16 @@
 //! ```text
 //! location
 //! open        an open dump: reading, skipping, its identity at an offset
-//! trail       restrict (what of a pipe takes no part in its identity)     object (fetch, failure)
+//! trail       restrict (the bytes that do not count for a pipe's identity)  object (fetch, failure)
 //! identity    decompress    retry
 //! error
 //! ```
 //!
 //! # Guarantees
 //!
-//! - A dump that is not the one that a checkpoint knows is an error, at the latest where its bytes differ.
+//! - A dump that is not the one of the checkpoint is an error, at the latest where its bytes differ.
 //! - A stream that is cut off, or a file that is written to while it is read, is an error.
-//! - Messages hold no secrets.
+//! - Messages contain no secrets.
 
 pub mod decompress;
 pub mod error;

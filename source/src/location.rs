@@ -17,11 +17,11 @@ pub enum Location {
     File(PathBuf),
     /// An object in S3, which can be read again.
     Object(Object),
-    /// Standard input, or anything else that can be read once.
+    /// Standard input, or anything else that can be read only once.
     Pipe(Pipe),
 }
 
-/// A pipe, and what was read of it for a look at its beginning.
+/// A pipe, and the bytes that were read in advance to look at its beginning.
 #[derive(Debug, Clone)]
 pub struct Pipe {
     pub(crate) from: PipeFrom,
@@ -38,7 +38,7 @@ impl Pipe {
     }
 }
 
-/// What can be read once only.
+/// A source that can be read only once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PipeFrom {
     /// Standard input.
@@ -48,10 +48,10 @@ pub enum PipeFrom {
 }
 
 impl Location {
-    /// What the user calls it: a path, `s3://bucket/key`, or `-`. An object is not asked for yet.
+    /// Parses the name that the user gave: a path, `s3://bucket/key`, or `-`. This sends no request to S3.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a file that is not there, not readable, or a directory, and for what is no URI.
+    /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory, and for an invalid URI.
     pub fn parse(name: &str, s3: &Access) -> Result<Self, Error> {
         if name == "-" {
             return Ok(Self::Pipe(Pipe::new(PipeFrom::Stdin)));
@@ -90,7 +90,7 @@ impl Location {
         matches!(self, Self::File(_) | Self::Object(_))
     }
 
-    /// Which dump it is, where that is known before it is read. Blocks.
+    /// The identity of the dump, if it is known before the dump is read. Blocks.
     ///
     /// # Errors
     /// As [`Location::open`].
@@ -126,7 +126,7 @@ impl Location {
             }
         }
     }
-    /// Opens it for a look at its start. A pipe is to be [put back](Location::put_back).
+    /// Opens the source to look at its start. A pipe must be [put back](Location::put_back) afterwards.
     ///
     /// # Errors
     /// As [`Location::open`].
@@ -136,18 +136,18 @@ impl Location {
         Ok(source)
     }
 
-    /// Gives back what [`Location::peek`] gave, to be opened at its start.
+    /// Takes back the result of [`Location::peek`], so that the source can be opened at its start.
     pub fn put_back(&self, source: Source) {
         if let Self::Pipe(pipe) = self {
             *pipe.opened() = Some(source.at_its_start());
         }
     }
 
-    /// Opens it at its start. Blocks, for an object as long as it may be tried again.
+    /// Opens the source at its start. Blocks; for an object as long as retries are allowed.
     ///
     /// # Errors
-    /// [`Error::Read`] when it cannot be opened or read, [`Error::UnknownCompression`] for a compression that is not
-    /// supported, and what [`Failure::into_error`](object::Failure::into_error) makes.
+    /// [`Error::Read`] if it cannot be opened or read, [`Error::UnknownCompression`] for a compression that is not
+    /// supported, and the errors of [`Failure::into_error`](object::Failure::into_error).
     pub fn open(&self) -> Result<Source, Error> {
         if let Self::Pipe(pipe) = self
             && let Some(source) = pipe.opened().take()

@@ -1,14 +1,14 @@
 //! A dump in S3: one version of one object, read in ranges.
 //!
 //! ```text
-//! scan thread: Reader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
+//! scan thread: ObjectReader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
 //!                  ◀──── whole ranges, two ahead ◀──┘
 //! ```
 //!
 //! # Guarantees
 //!
-//! - Every byte is of the version that [`open`] saw: its ETag is asked for and compared with each range.
-//! - What may pass (a cut connection, 5xx, a reply that does not come) is tried again, and goes on behind the last
+//! - Every byte is from the version that [`open`] saw: its ETag is requested and compared with each range.
+//! - Failures that may pass (a cut connection, 5xx, a missing reply) are retried. The retry continues after the last
 //!   byte that arrived.
 //! - Memory: three ranges of `MOST` bytes at most.
 
@@ -27,12 +27,12 @@ mod fetch;
 
 pub use failure::Failure;
 
-/// The first range is small: whoever only wants to know what it is reads no more.
+/// The first range is small, for callers that only need to recognise the dump.
 const LEAST: u64 = 256 * 1024;
 /// Ranges double up to this.
 const MOST: u64 = 4 << 20;
 
-/// Which object, and how to reach it. Credentials come from the environment when it is opened.
+/// The object, and how to reach it. Credentials come from the environment when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     bucket: String,
@@ -43,23 +43,23 @@ pub struct Object {
 /// How to reach S3.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// Another service than AWS: `http://` or `https://`, host and port.
+    /// The URL of a service other than AWS: `http://` or `https://`, host and port.
     pub endpoint: Option<String>,
     /// The region.
     pub region: Option<String>,
     /// The bucket goes into the path, not into the host's name.
     pub path_style: bool,
-    /// PEM certificates to trust besides the system's.
+    /// PEM certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long to try again.
+    /// How long to retry.
     pub retry: Duration,
 }
 
 impl Object {
-    /// An object by its URI; `None` for what is none.
+    /// An object by its URI; `None` for any other text.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a URI without bucket or key, and for an endpoint that is no address.
+    /// [`Error::Usage`] for a URI without bucket or key, and for an endpoint that is not a URL.
     pub fn parse(name: &str, access: &Access) -> Result<Option<Self>, Error> {
         let Some(rest) = name.strip_prefix("s3://") else { return Ok(None) };
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
@@ -68,7 +68,7 @@ impl Object {
             return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
         }
         if let Err(why) = check_key(key) {
-            return Err(Error::Usage(format!("--dump-file {name} cannot be asked for: {why}")));
+            return Err(Error::Usage(format!("--dump-file {name} cannot be requested: {why}")));
         }
         if let Some(endpoint) = &access.endpoint {
             check_endpoint(endpoint)?;
@@ -84,10 +84,13 @@ impl Object {
     }
 }
 
-/// Keys that the client would ask for under another name.
+/// Keys that the client would change before it requests them.
 fn check_key(key: &str) -> Result<(), String> {
     if key.starts_with('/') || key.ends_with('/') {
-        return Err("a key that begins or ends with / is one that this program cannot name: copy the object to another key".to_owned());
+        return Err(
+            "this program cannot address a key that begins or ends with /: copy the object to another key"
+                .to_owned(),
+        );
     }
     object_store::path::Path::parse(key).map(drop).map_err(|error| error.to_string())
 }
@@ -97,31 +100,31 @@ fn check_endpoint(endpoint: &str) -> Result<(), Error> {
     let is_address = |host: &str| !host.is_empty() && !host.contains(['@', '?', '#', ' ', '\u{1}']);
     match host {
         Some(host) if is_address(host) => Ok(()),
-        // It is not repeated: a password may be in it.
+        // The text is not repeated: it may contain a password.
         _ => Err(Error::Usage(
             "--s3-endpoint is not an address like https://minio.example:9000; credentials come from the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
         )),
     }
 }
 
-/// What one version of an object is.
+/// One version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Version {
     size: u64,
     etag: String,
 }
 
-/// From which offset on the ranges are wanted, and where to.
+/// An order for ranges: the offset at which they begin, and the channel to send them to.
 struct Order {
     from: u64,
     give: mpsc::Sender<Result<Bytes, Failure>>,
 }
 
-/// Asks what the object is and makes it ready to be read. Blocks: not for a task of a runtime.
+/// Reads the object's metadata and prepares to read the object. Blocks, so it must not run on a task of a runtime.
 ///
 /// # Errors
-/// [`Failure`], after trying again as long as [`Access`] says.
-pub fn open(object: &Object) -> Result<(Reader, Identity), Failure> {
+/// [`Failure`], after retries for as long as [`Access`] allows.
+pub fn open(object: &Object) -> Result<(ObjectReader, Identity), Failure> {
     let (orders, taken) = mpsc::unbounded_channel();
     let (tell, told) = oneshot::channel();
     let fetching = object.clone();
@@ -135,24 +138,25 @@ pub fn open(object: &Object) -> Result<(Reader, Identity), Failure> {
         .map_err(|error| Failure::internal(&error))?;
     let version = told.blocking_recv().map_err(|error| Failure::internal(&error))??;
     let identity = Identity::Object { uri: object.uri(), size: version.size, etag: version.etag.clone() };
-    let reader = Reader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
+    let reader =
+        ObjectReader { size: version.size, orders, ranges: None, range: Bytes::new(), at: 0, offset: 0 };
     Ok((reader, identity))
 }
 
 /// The object's bytes, one after the other. Dropping it ends its thread.
-pub struct Reader {
+pub struct ObjectReader {
     size: u64,
     orders: mpsc::UnboundedSender<Order>,
-    /// What was ordered; `None` before the first read and after a jump.
+    /// The current order; `None` before the first read and after a jump.
     ranges: Option<mpsc::Receiver<Result<Bytes, Failure>>>,
-    /// The range in hand, how much of it was read, and the offset of its first byte.
+    /// The current range, how much of it was read, and the offset of its first byte.
     range: Bytes,
     at: usize,
     offset: u64,
 }
 
-impl Reader {
-    /// Goes on at `offset`.
+impl ObjectReader {
+    /// Continues at `offset`.
     pub fn seek(&mut self, offset: u64) {
         let within = offset.checked_sub(self.offset).and_then(|at| usize::try_from(at).ok());
         if let Some(at) = within.filter(|at| *at <= self.range.len() && !self.range.is_empty()) {
@@ -172,7 +176,7 @@ impl Reader {
             Some(ranges) => ranges,
             None => {
                 let (give, ranges) = mpsc::channel(1);
-                // Where the thread is gone, nothing will arrive, which is told below.
+                // If the thread is gone, nothing will arrive; that is reported below.
                 let _ = self.orders.send(Order { from: self.offset, give });
                 self.ranges.insert(ranges)
             }
@@ -183,12 +187,12 @@ impl Reader {
                 Ok(())
             }
             Some(Err(failure)) => Err(io::Error::other(failure)),
-            None => Err(io::Error::other(Failure::internal(&"the thread that reads it has ended"))),
+            None => Err(io::Error::other(Failure::internal(&"the thread that reads it ended early"))),
         }
     }
 }
 
-impl Read for Reader {
+impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.at == self.range.len() {
             self.next_range()?;

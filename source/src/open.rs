@@ -1,4 +1,4 @@
-//! An open dump: its bytes as they come, decompressed.
+//! An open dump: its decompressed bytes, as they are read.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::identity::{HEAD, Identity, check_source, hex};
 use crate::object::{self, Failure};
 use crate::trail::Trail;
 
-/// An error of reading; what an object's reader knows of it lies inside.
+/// An error of reading. The details of an object's reader are inside.
 pub(crate) fn failed(action: &'static str, name: &str, error: io::Error) -> Error {
     match error.downcast::<Failure>() {
         Ok(failure) => failure.into_error(action, name),
@@ -35,18 +35,18 @@ pub(crate) enum OpenError {
 pub struct Source {
     reader: Box<dyn Read + Send>,
     compression: Compression,
-    /// What is read itself, where offsets of the dump are its offsets.
+    /// The source itself, if it is not compressed: then its offsets are those of the dump.
     seekable: Option<Seekable>,
-    /// The file, to see at its end whether somebody wrote to it meanwhile.
+    /// The file, to check at its end that nobody wrote to it meanwhile.
     watched: Option<File>,
     size: Option<u64>,
     raw: Arc<AtomicU64>,
     offset: u64,
     pub(crate) identity: Option<Identity>,
     pub(crate) trail: Option<Trail>,
-    /// What was read, while it is to be read again.
+    /// The bytes that were read, while they may have to be read again.
     pub(crate) kept: Option<Vec<u8>>,
-    /// What is read before the rest.
+    /// Bytes to read before the rest.
     ahead: VecDeque<u8>,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// What can be read from another place on, while it is also read through.
+/// A source that can jump to another offset while a decompressor is reading from it.
 enum Seekable {
     File(File),
     Object(Shared),
@@ -74,12 +74,12 @@ impl Seekable {
     }
 }
 
-/// An object's reader, for the one who reads and the one who jumps: the same thread.
+/// An object's reader, shared by the decompressor and the code that jumps: both are on the same thread.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<object::Reader>>);
+struct Shared(Arc<Mutex<object::ObjectReader>>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, object::Reader> {
+    fn lock(&self) -> MutexGuard<'_, object::ObjectReader> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,7 +104,7 @@ impl Source {
         Ok(Self { watched: Some(watched), ..source })
     }
 
-    pub(crate) fn object(reader: object::Reader, identity: Identity) -> Self {
+    pub(crate) fn object(reader: object::ObjectReader, identity: Identity) -> Self {
         let shared = Shared(Arc::new(Mutex::new(reader)));
         Self::rereadable(Box::new(shared.clone()), Seekable::Object(shared), identity)
     }
@@ -164,11 +164,11 @@ impl Source {
         Ok(self)
     }
 
-    /// Says what a checkpoint knows of this dump. A pipe is held against it as it comes: reading past that place
-    /// fails where the bytes are others.
+    /// Sets the identity of the dump from a checkpoint. The bytes of a pipe are compared while they are read: reading
+    /// past the place of the checkpoint fails if they differ.
     ///
     /// # Errors
-    /// [`Error::OtherDump`] for a file or an object that is another one.
+    /// [`Error::OtherDump`] if the file or object is another one.
     pub fn expect(&mut self, identity: &Identity, name: &str) -> Result<(), Error> {
         match (identity, &mut self.trail) {
             (Identity::Pipe { hashed, hash }, Some(trail)) => {
@@ -179,10 +179,10 @@ impl Source {
         }
     }
 
-    /// Reads on. An end is an end: what is cut off within a compressed stream is an error.
+    /// Reads more bytes. A compressed stream that is cut off is an error, not an end.
     ///
     /// # Errors
-    /// What the file or the decompressor says; [`Source::error`] makes an [`Error`] of it.
+    /// The error of the file or the decompressor; [`Source::error`] converts it to an [`Error`].
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.next(buffer) {
@@ -218,13 +218,13 @@ impl Source {
         Ok(count)
     }
 
-    /// The same before anything was read of it.
+    /// The same, before anything was read.
     pub(crate) fn at_its_start(self) -> Self {
         let ahead = self.kept.unwrap_or_default().into();
         Self { ahead, kept: None, offset: 0, trail: Some(Trail::default()), ..self }
     }
 
-    /// Whether the file is another one than when it was opened: what was read may be of both.
+    /// Whether the file is another one than when it was opened. Then the bytes that were read may be from both.
     fn was_changed(&self) -> io::Result<bool> {
         let (Some(file), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity) else {
             return Ok(false);
@@ -232,8 +232,8 @@ impl Source {
         Ok(size_and_mtime(file)? != (*size, *mtime))
     }
 
-    /// Goes on at `offset` of the decompressed dump, which lies ahead: by seeking where it is not compressed, else by
-    /// reading up to there.
+    /// Continues at `offset` of the decompressed dump, which must be ahead. Seeks if the dump is not compressed,
+    /// otherwise reads up to there.
     ///
     /// # Errors
     /// As [`Source::read`]; an end before `offset` is [`io::ErrorKind::UnexpectedEof`].
@@ -255,17 +255,17 @@ impl Source {
         Ok(())
     }
 
-    /// No identity is asked for before `offset` any more: what is held for it is let go.
+    /// Promises that no identity before `offset` will be requested, so the state for it can be dropped.
     pub fn pass(&mut self, offset: u64) {
         if let Some(trail) = &mut self.trail {
             trail.pass(offset);
         }
     }
 
-    /// Reads to the end, which must lie at `end` of the decompressed dump.
+    /// Reads to the end, which must be at `end` of the decompressed dump.
     ///
     /// # Errors
-    /// As [`Source::skip_to`]; also where more follows.
+    /// As [`Source::skip_to`]; also if more bytes follow.
     pub fn read_through(&mut self, end: u64) -> io::Result<()> {
         self.skip_to(end)?;
         if self.read(&mut [0])? > 0 { Err(io::Error::other(OtherPipe)) } else { Ok(()) }
@@ -277,28 +277,28 @@ impl Source {
         self.offset
     }
 
-    /// Bytes that were read so far, as they lie in the file or come from the pipe, counted also while others
-    /// read on.
+    /// How many bytes were read from the file or pipe, before decompression. The counter can be read while another
+    /// thread reads the dump.
     #[must_use]
     pub fn raw_bytes(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.raw)
     }
 
-    /// The size of the file or object, compressed as it is; a pipe has none.
+    /// The size of the file or object as stored; unknown for a pipe.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// The compression around it.
+    /// The compression of the dump.
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.compression
     }
 
-    /// The dump's identity for a checkpoint at `offset`, which was read already.
+    /// The dump's identity for a checkpoint at `offset`, up to which the dump was already read.
     ///
-    /// For a pipe the hash is of the bytes up to a place at or shortly before `offset`.
+    /// For a pipe the hash covers the bytes up to a place at or shortly before `offset`.
     pub fn identity_at(&mut self, offset: u64) -> Identity {
         match (&self.identity, &mut self.trail) {
             (Some(identity), _) => identity.clone(),
@@ -307,7 +307,7 @@ impl Source {
         }
     }
 
-    /// Makes an [`Error`] of what went wrong in reading: the dump's fault, or the way to it.
+    /// Converts a failed read to an [`Error`]: a fault of the dump, or of reading it.
     #[must_use]
     pub fn error(&self, name: &str, error: io::Error) -> Error {
         if error.get_ref().is_some_and(|inner| inner.is::<OtherPipe>()) {
@@ -317,7 +317,7 @@ impl Source {
         }
         if error.get_ref().is_some_and(|inner| inner.is::<Changed>()) {
             return Error::OtherDump(format!(
-                "{name} was written to while it was read, so what was loaded may be of two dumps: let it be finished, then use --restart to delete what was loaded and start over"
+                "{name} was written to while it was read, so what was loaded may be from two dumps: wait until the file is complete, then use --restart to delete what was loaded and start over"
             ));
         }
         let error = match error.downcast::<Failure>() {
@@ -350,7 +350,7 @@ fn size_and_mtime(file: &File) -> io::Result<(u64, u64)> {
     Ok((metadata.len(), mtime))
 }
 
-/// The bytes of a pipe are not those that a checkpoint knows.
+/// The bytes of a pipe differ from those of a checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[error("the bytes are not those of the checkpoint")]
 struct OtherPipe;

@@ -1,26 +1,26 @@
-//! Takes no notice of the keys in `\restrict KEY` and `\unrestrict KEY`, which pg_dump draws anew each time it is called.
+//! Ignores the keys in `\restrict KEY` and `\unrestrict KEY`, which pg_dump generates anew for each dump.
 //!
-//! Two dumps of an unchanged database differ in nothing else. The bytes of a key are passed on as as many `x`: so a key of
-//! another length, which moves everything behind it, is still another dump.
+//! Two dumps of an unchanged database differ in nothing else. Each byte of a key is passed on as an `x`. So a dump
+//! with a key of another length, which moves everything after it, is still another dump.
 //!
-//! Only what psql takes for the command counts: a line before the first SQL, and the first line that ends what it began, by
-//! the same key. The same text within rows, or anywhere else, is passed on as it is.
+//! Only text that psql takes for the command counts: a line before the first SQL, and the first later line with the
+//! same key that ends the restriction. The same text within rows, or anywhere else, is passed on unchanged.
 
 use memchr::{memchr, memmem};
 
-/// The longest key that is taken for one; pg_dump's have 63 characters.
+/// The longest key that is recognised; pg_dump's keys have 63 characters.
 const LONGEST_KEY: usize = 128;
 const BEGIN: &[u8] = b"\\restrict ";
 const END: &[u8] = b"\n\\unrestrict ";
 
-/// So many bytes are held back at most, until it is known whether they are a key.
+/// At most this many bytes are held back until it is known whether they are a key.
 pub(super) const HELD: usize = END.len() + LONGEST_KEY;
 
-/// A filter of a stream of bytes. What comes out does not depend on how it was cut.
+/// A filter of a stream of bytes. Its output does not depend on how the input is divided.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     state: State,
-    /// What is not passed on yet.
+    /// The bytes that are not passed on yet.
     held: Vec<u8>,
 }
 
@@ -29,26 +29,26 @@ enum State {
     /// At the start of a line with no SQL before it.
     #[default]
     LineStart,
-    /// Within such a line: blank, a comment or a command of psql.
+    /// Within such a line: white space, a comment or a psql command.
     Line,
-    /// Behind `\restrict`, up to these bytes.
+    /// After `\restrict`, up to the line with these bytes.
     Section(Vec<u8>),
-    /// There is SQL without a key in front: no key follows.
+    /// SQL came without a key before it: no key follows.
     Sql,
 }
 
-/// What is next.
+/// What to do next.
 enum Step {
-    /// So many bytes are passed on as they are.
+    /// Pass this many bytes on unchanged.
     Pass(usize),
-    /// So many bytes are passed on, and then a key of so many.
+    /// Pass this many bytes on, and then replace a key of this length.
     Key(usize, usize),
     /// More bytes are needed.
     More,
 }
 
 impl Filter {
-    /// Takes bytes in, and gives on what is known of them.
+    /// Takes bytes in, and passes on those that are decided.
     pub(super) fn push(&mut self, bytes: &[u8], mut give: impl FnMut(&[u8])) {
         if self.held.is_empty() && matches!(self.state, State::Sql) {
             return give(bytes);
@@ -73,7 +73,7 @@ impl Filter {
         self.held = rest.to_vec();
     }
 
-    /// No more bytes come.
+    /// There are no more bytes.
     pub(super) fn finish(&mut self, give: impl FnOnce(&[u8])) {
         give(&std::mem::take(&mut self.held));
     }
@@ -119,7 +119,7 @@ impl Filter {
     }
 }
 
-/// The key in a line that begins what is restricted, once the line is whole.
+/// The key in a line that begins a restriction, once the line is complete.
 fn key(line: &[u8]) -> Option<&[u8]> {
     let line = &line[..memchr(b'\n', line)?];
     let key = line.strip_suffix(b"\r").unwrap_or(line).strip_prefix(BEGIN)?;

@@ -1,4 +1,4 @@
-//! Which dump a pipe brings: the hash of everything that was read.
+//! The identity of a pipe's dump: the hash of everything that was read.
 
 use std::collections::VecDeque;
 use std::hash::Hasher;
@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 use crate::identity::{Identity, hex};
 use crate::restrict::{Filter, HELD};
 
-/// The hash of everything that was read, remembered at each read until a checkpoint has passed it.
+/// The hash of everything that was read. It is kept for each read until a checkpoint has passed that place.
 #[derive(Default)]
 pub(super) struct Trail {
     filter: Filter,
@@ -22,7 +22,7 @@ pub(super) struct Trail {
 struct Hash {
     hasher: XxHash3_64,
     count: u64,
-    /// A place that is still ahead, and what the hash must be there.
+    /// A place that is still ahead, and the hash that is expected there.
     expected: Option<(u64, String)>,
     differs: bool,
 }
@@ -43,12 +43,12 @@ impl Hash {
 }
 
 impl Trail {
-    /// What the hash must be of the first `at` bytes.
+    /// Sets the hash that is expected of the first `at` bytes.
     pub(super) fn expect(&mut self, at: u64, hash: String) {
         self.hash.expected = Some((at, hash)).filter(|_| at > 0);
     }
 
-    /// Takes bytes in, none at the end of the pipe; false where they are not what is expected.
+    /// Takes bytes in; no bytes at the end of the pipe. Returns false if they are not the expected ones.
     pub(super) fn extend(&mut self, bytes: &[u8]) -> bool {
         let Self { filter, hash, .. } = self;
         if bytes.is_empty() {
@@ -64,10 +64,10 @@ impl Trail {
         !self.hash.differs && !too_short
     }
 
-    /// Nobody asks for a place before `offset` any more.
+    /// Promises that no place before `offset` will be requested.
     pub(super) fn pass(&mut self, offset: u64) {
-        // What is hashed lags behind what was read. Whoever goes on at `offset` has read that far, and the hash is to be
-        // compared by then.
+        // The hash lags behind the bytes that were read. A resumed run that continues at `offset` has read up to
+        // there, and the hash must be compared by then.
         let lag = if self.ended { 0 } else { HELD as u64 };
         while let Some(mark) = self.marks.front().filter(|mark| mark.0 + lag <= offset) {
             self.passed = *mark;
@@ -75,7 +75,7 @@ impl Trail {
         }
     }
 
-    /// The identity for a checkpoint at `offset`. Offsets only grow from call to call.
+    /// The identity for a checkpoint at `offset`. The offsets of successive calls grow.
     pub(super) fn at(&mut self, offset: u64) -> Identity {
         self.pass(offset);
         let (hashed, hash) = self.passed;
@@ -103,12 +103,12 @@ mod tests {
         (0..count).map(|row| format!("{row}\n")).collect()
     }
 
-    /// Reads so many bytes, and returns the identity there.
+    /// Reads this many bytes, and returns the identity there.
     fn read(trail: &mut Trail, bytes: &[u8], step: usize) -> bool {
         bytes.chunks(step).all(|chunk| trail.extend(chunk))
     }
 
-    /// Whoever goes on has compared everything that was hashed when it has read up to there.
+    /// A resumed run has compared all hashed bytes when it has read up to the place.
     #[test]
     fn what_differs_is_seen_before_the_place_to_go_on_from() {
         let first = restricted('a', &rows(500));
@@ -142,7 +142,7 @@ mod tests {
         assert!(!trail.extend(b""));
     }
 
-    /// However far the place is to which a pipe is read again.
+    /// However far away the place is to which a pipe is read again.
     #[test]
     fn nothing_is_held_of_what_is_read_again() {
         let pipe = Box::new(std::io::Read::take(std::io::repeat(b'S'), 20 << 20));

@@ -1,160 +1,144 @@
-//! The other tools: proxy, snapshots of the set, running a program.
+//! Helpers that the tests share: small dumps, running the program, and checks of what it says.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use pg_bootstrap_tests::binary::Runner;
-use pg_bootstrap_tests::consumer::RedisEntries;
-use pg_bootstrap_tests::fixtures::Packing;
-use pg_bootstrap_tests::proxy::{Direction, Proxy};
-use pg_bootstrap_tests::resp::{RedisClient, Reply};
+use pg_bootstrap_tests::binary::{Finished, Runner};
+use pg_bootstrap_tests::fidelity::SNAPSHOT_LSN;
 use pg_bootstrap_tests::servers::RedisServer;
-use pg_bootstrap_tests::zset::{Difference, Snapshot, diff};
+use pg_bootstrap_tests::zset::{self, Snapshot};
+use tempfile::TempDir;
 
-const SOON: Duration = Duration::from_secs(20);
+/// Longer than any program takes that ends at all.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// Part of every text cell, and of nothing else: no message may contain it.
+pub(crate) const CELL: &str = "Cell-4711-Value";
+/// The password of every server that has one: no message may contain it either.
+pub(crate) const SECRET: &str = "s3cr3t-0f-R3dis";
 
-#[test]
-fn the_proxy_breaks_what_it_is_told_to() {
-    let (redis, other) = (RedisServer::start(), RedisServer::start());
-    let proxy = Proxy::start(redis.port());
-    let connect = || RedisClient::connect(proxy.port(), None);
-    let ping = |client: &mut RedisClient| client.command(&["PING"]);
+const HEAD: &str = "--\n-- PostgreSQL database dump\n--\n\nSET statement_timeout = 0;\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSELECT pg_catalog.set_config('search_path', '', false);\n\nCREATE TABLE public.items (\n    id integer NOT NULL,\n    name text\n);\n\n";
+const TAIL: &str = "ALTER TABLE ONLY public.items\n    ADD CONSTRAINT items_pkey PRIMARY KEY (id);\n\n\n--\n-- PostgreSQL database dump complete\n--\n\n";
 
-    let mut client = connect().unwrap();
-    assert_eq!(ping(&mut client).unwrap(), Reply::Status("PONG".into()));
-    proxy.cut();
-    assert!(ping(&mut client).is_err());
+/// The head of a dump's block of rows.
+pub(crate) const COPY: &str = "COPY public.items (id, name) FROM stdin;\n";
 
-    // Exactly the bytes of one command pass: it reaches Redis, its reply does not reach us.
-    let mut client = connect().unwrap();
-    proxy.cut_after(Direction::Up, b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".len() as u64);
-    let first = client.command(&["INCR", "n"]);
-    let second = client.command(&["INCR", "n"]);
-    assert!(second.is_err());
-    drop(first);
-    std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(redis.cli(&["GET", "n"]), "1");
-    assert_eq!(connect().unwrap().command(&["INCR", "n"]).unwrap(), Reply::Int(2), "it cuts once");
-
-    // A byte less, and Redis never sees the command.
-    let mut client = connect().unwrap();
-    proxy.cut_after(Direction::Up, b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n".len() as u64 - 1);
-    assert!(client.command(&["INCR", "n"]).is_err());
-    assert_eq!(redis.cli(&["GET", "n"]), "2");
-
-    let mut client = connect().unwrap();
-    proxy.refuse();
-    assert!(connect().is_err());
-    assert!(ping(&mut client).is_ok(), "existing connections go on");
-    proxy.accept();
-    assert!(ping(&mut connect().unwrap()).is_ok());
-
-    proxy.delay(Direction::Up, Duration::from_millis(150));
-    let start = Instant::now();
-    ping(&mut client).unwrap();
-    assert!(start.elapsed() >= Duration::from_millis(150));
-    proxy.delay(Direction::Up, Duration::ZERO);
-
-    proxy.hold(Direction::Down);
-    let waiting = std::thread::spawn(move || client.command(&["INCR", "n"]));
-    assert!(pg_bootstrap_tests::servers::wait_until(SOON, || redis.cli(&["GET", "n"]) == "3"));
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(!waiting.is_finished());
-    proxy.release(Direction::Down);
-    assert_eq!(waiting.join().unwrap().unwrap(), Reply::Int(3));
-
-    proxy.set_upstream(other.port());
-    connect().unwrap().command(&["SET", "here", "1"]).unwrap();
-    assert_eq!((other.cli(&["GET", "here"]).as_str(), redis.cli(&["GET", "here"]).as_str()), ("1", ""));
+/// A dump with these bytes between its head and its tail.
+pub(crate) fn dump_of(middle: &[u8]) -> Vec<u8> {
+    [HEAD.as_bytes(), middle, TAIL.as_bytes()].concat()
 }
 
-#[test]
-fn snapshots_show_where_two_sets_differ() {
-    let folder = tempfile::tempdir().unwrap();
-    let (before, after) = (folder.path().join("before"), folder.path().join("after"));
-    let redis = RedisServer::start();
-    let mut client = redis.client();
-    let empty = Snapshot::take(&mut client).unwrap();
-    assert_eq!((empty.count, empty.range), (0, None));
-    let adds: Vec<Vec<String>> = (0..25_000)
-        .map(|n| {
-            vec!["ZADD".into(), "kasho:changes".into(), (n - 1000).to_string(), format!("member {n}\nline")]
-        })
-        .collect();
-    client.pipeline(&adds).unwrap();
-
-    let first = Snapshot::take_to_file(&mut client, &before).unwrap();
-    assert_eq!((first.count, first.range.clone()), (25_000, Some(("-1000".into(), "23999".into()))));
-    assert_eq!(Snapshot::take(&mut client).unwrap(), first);
-    client.pipeline(&adds).unwrap();
-    assert_eq!(Snapshot::take_to_file(&mut client, &after).unwrap(), first);
-    assert_eq!(diff(&before, &after, 10).unwrap(), []);
-
-    client.command(&["ZREM", "kasho:changes", "member 0\nline", "member 20000\nline"]).unwrap();
-    client.add_change("-999", b"other").unwrap();
-    client.command(&["ZREM", "kasho:changes", "member 1\nline"]).unwrap();
-    client.add_change("99999", b"late").unwrap();
-    let changed = Snapshot::take_to_file(&mut client, &after).unwrap();
-    assert_ne!(changed.hash, first.hash);
-    assert_eq!(
-        diff(&before, &after, 10).unwrap(),
-        [
-            Difference::Missing { score: -1000.0, member: "member 0\nline".into() },
-            Difference::Changed { score: -999.0, before: "member 1\nline".into(), after: "other".into() },
-            Difference::Missing { score: 19_000.0, member: "member 20000\nline".into() },
-            Difference::Added { score: 99_999.0, member: "late".into() },
-        ]
-    );
-    assert_eq!(diff(&before, &after, 2).unwrap().len(), 2);
-
-    let scores: Vec<f64> = RedisEntries::all(redis.client()).map(|entry| entry.unwrap().score).collect();
-    assert_eq!(scores.len(), 24_999);
-    assert!(scores.is_sorted());
-    let above = RedisEntries::after(redis.client(), 23_990.0).unwrap().map(|entry| entry.unwrap().score);
-    assert_eq!(
-        above.collect::<Vec<_>>(),
-        [23991., 23992., 23993., 23994., 23995., 23996., 23997., 23998., 23999., 99999.]
-    );
+/// A dump with this many rows.
+pub(crate) fn dump(rows: usize) -> Vec<u8> {
+    let rows: String = (1..=rows).map(|row| format!("{row}\t{CELL} {row}\n")).collect();
+    dump_of(format!("{COPY}{rows}\\.\n\n\n").as_bytes())
 }
 
-#[test]
-fn a_program_is_run_and_watched() {
-    let shell = |script: &str| Runner::of(Path::new("/bin/sh")).args(["-c", script]);
-    let done = shell("cat; echo \"$A\" >&2; exit 3").env("A", "b").stdin_bytes(vec![b'x'; 1 << 20]).run(SOON);
-    assert_eq!((done.code(), done.stdout.len(), done.stderr.as_str()), (Some(3), 1 << 20, "b\n"));
-
-    let mut running = shell("echo ready >&2; read line; echo \"$line\"; exec sleep 100").stdin_pipe().spawn();
-    running.wait_for_stderr("ready", SOON);
-    std::io::Write::write_all(&mut running.stdin(), b"hello\n").unwrap();
-    running.kill();
-    let done = running.wait(SOON);
-    assert_eq!((done.code(), done.signal()), (None, Some(9)));
-
-    let running = shell("trap 'exit 143' TERM; while :; do sleep 0.01; done").spawn();
-    std::thread::sleep(Duration::from_millis(100));
-    running.signal("TERM");
-    running.wait(SOON).expect_code(143);
-
-    let late = std::panic::catch_unwind(|| shell("exec sleep 100").run(Duration::from_millis(50)));
-    assert!(late.is_err());
+/// How many changes [`dump`] makes.
+pub(crate) fn changes(rows: usize) -> u64 {
+    rows as u64 + 2
 }
 
-#[test]
-fn every_packing_is_what_its_program_reads() {
-    let text: Vec<u8> = (0..20_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
-    for packing in Packing::ALL {
-        let packed = packing.pack(&text).unwrap();
-        let unpacker = match packing {
-            Packing::Plain => "cat",
-            Packing::Gzip | Packing::GzipMembers => "gzip -dc",
-            Packing::Zstd => "zstd -dc",
-            Packing::Lz4 => "lz4 -dc",
-        };
-        let out = Runner::of(Path::new("/bin/sh"))
-            .args(["-c", unpacker])
-            .stdin_bytes(packed)
-            .run(SOON)
-            .expect_code(0);
-        assert_eq!(out.stdout, text, "{packing:?}");
+/// A folder with one file in it.
+pub(crate) struct Input {
+    pub(crate) folder: TempDir,
+    pub(crate) file: PathBuf,
+}
+
+impl Input {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dump.sql");
+        std::fs::write(&file, bytes).unwrap();
+        Self { folder, file }
     }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// A load of a dump into a Redis.
+pub(crate) fn runner(redis: &RedisServer, dump: &Path) -> Runner {
+    at(&redis.url(), dump)
+}
+
+/// The same, with the URL of Redis.
+pub(crate) fn at(url: &str, dump: &Path) -> Runner {
+    Runner::new().arg("--dump-file").arg(dump).args(["--kv-url", url, "--snapshot-lsn", SNAPSHOT_LSN])
+}
+
+pub(crate) fn snapshot(redis: &RedisServer) -> Snapshot {
+    Snapshot::take(&mut redis.client()).unwrap()
+}
+
+/// The set that an undisturbed load writes.
+pub(crate) fn undisturbed(dump: &[u8]) -> Snapshot {
+    let (redis, input) = (RedisServer::start(), Input::of(dump));
+    runner(&redis, &input.file).run(LIMIT).expect_code(0);
+    snapshot(&redis)
+}
+
+/// Checks the exit code and the message, and that no secret and no cell is in the output.
+#[track_caller]
+pub(crate) fn expect(finished: Finished, code: i32, said: &[&str]) -> Finished {
+    let finished = finished.expect_code(code);
+    for text in said {
+        assert!(finished.stderr.contains(text), "no {text:?} in:\n{}", finished.stderr);
+    }
+    expect_discreet(&finished);
+    finished
+}
+
+#[track_caller]
+pub(crate) fn expect_discreet(finished: &Finished) {
+    let stdout = String::from_utf8_lossy(&finished.stdout);
+    for text in [finished.stderr.as_str(), &stdout] {
+        assert!(!text.contains(CELL) && !text.contains(SECRET), "says too much:\n{text}");
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+/// Checks that the set is empty, and that no run is registered.
+#[track_caller]
+pub(crate) fn expect_untouched(redis: &RedisServer) {
+    assert_eq!(redis.cli(&["ZCARD", zset::KEY]), "0");
+    let runs = redis.cli(&["HKEYS", "{kasho:changes}:bootstrap:ranges"]);
+    assert!(runs.lines().all(|run| run == "#generation"), "registered: {runs}");
+}
+
+/// Checks that these bytes do not contain a text, in any of these forms: as it is, in base64, in hexadecimal, with JSON
+/// escapes.
+#[track_caller]
+pub(crate) fn expect_hidden(what: &str, bytes: &[u8], original: &str) {
+    use base64::Engine as _;
+    let hex: String = original.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let escaped: String = original.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let finds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    // Base64 of it at each of the three offsets, without the characters that depend on its neighbours.
+    let base64 = (0..3).map(|offset| {
+        let text = [&vec![b' '; offset], original.as_bytes()].concat();
+        base64::engine::general_purpose::STANDARD.encode(text)[4..12].to_owned()
+    });
+    let needles = [
+        original.to_owned(),
+        original.to_uppercase(),
+        format!("{}{}", &escaped[..6], &original[1..]),
+        escaped.to_uppercase().replace('U', "u"),
+        escaped,
+        hex.to_uppercase(),
+        hex,
+    ];
+    for needle in needles.into_iter().chain(base64) {
+        assert!(!finds(needle.as_bytes()), "{what} holds an original as {needle}");
+    }
+}
+
+/// The program's answer to a GET on its port.
+pub(crate) fn get(port: u16, path: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }

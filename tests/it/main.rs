@@ -1,34 +1,29 @@
-//! The tests that need real servers, in one program.
+//! The tests that need real servers, in one program: from outside, as a user sees it.
+//!
+//! | folder | what is tested |
+//! |---|---|
+//! | `commands` | the command line, and the commands `inspect`, `verify` and `ranges` |
+//! | `crash` | a load is killed, stopped or disturbed at any moment, and called again: from a `file` or a `pipe`; `failover`: Redis restarts or loses data; `rivals`: several runs at once; `signals`; `refused`: calls that must not resume; `restart`: `--restart-once`; `made_again`: a second pg_dump |
+//! | `dump` | which dumps are read or refused: `broken`, `encodings`, `files` and pipes, `forms` of scripts, `psql`'s language, `rejects`, `s3`, `scripts` by people and other tools |
+//! | `faults` | one fault at a time, its exit code and its message: `redis` itself, no `room` in it, `lost` data, local `files`, `neighbours` in the set, a `look` at the dump before anything else |
+//! | `operator` | the operator against a real control plane |
+//! | `result` | what a load gives: the bytes in Redis (`determinism`), the replica (`fidelity`, `packed`, `versions`), a selection (`select`), random scripts (`differential`) |
+//! | `services` | the change stream, and the status in Kubernetes |
+//! | `transforms` | transformed `values`, their `configuration`, and that no `originals` are anywhere else |
+//!
+//! `harness` has the helpers that these files share. The servers, the proxy, the reference consumer and other tools are
+//! in `tests/src`, with their own tests beside them.
 
 #![allow(clippy::print_stdout, reason = "cargo test shows it with a test that fails")]
 #![allow(missing_docs, reason = "tests document themselves by their names")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
-mod change_stream;
-mod cli;
-mod consumer;
+mod commands;
 mod crash;
-mod determinism;
-mod differential;
+mod dump;
 mod faults;
-mod fidelity;
-mod forms;
 mod harness;
-mod input;
-mod inspect;
-mod kit;
-mod look;
 mod operator;
-mod packed;
-mod pipe;
-mod psql;
-mod ranges;
-mod restart;
-mod s3;
-mod scripts;
-mod select;
-mod servers;
-mod status;
+mod result;
+mod services;
 mod transforms;
-mod verify;
-mod versions;

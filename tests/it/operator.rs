@@ -1,5 +1,5 @@
-//! The operator as a process, with the rights that its chart gives it, against a real control plane. Each test has a
-//! namespace of its own and one operator that watches it.
+//! The operator as a process, with the permissions that its chart gives it, against a real control plane. Each test
+//! has a namespace of its own and one operator that watches it.
 
 mod chaos;
 mod hostile;
@@ -20,7 +20,7 @@ use pg_bootstrap_tests::cluster::{Kubelet, Namespace, replica_bootstrap};
 use pg_bootstrap_tests::servers::RedisServer;
 use serde_json::{Value, json};
 
-use crate::kit::Input;
+use crate::harness::Input;
 
 /// An object that waits for no other: its Redis is its own, and is not there.
 fn alone(name: &str) -> Value {

@@ -1,4 +1,4 @@
-//! The program under test, built once, and a way to run it that a test can see into.
+//! The program under test, built once, and a way to run it and observe it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -209,7 +209,7 @@ impl Running {
 
     /// Sends a signal, unless it has ended by itself.
     pub fn signal_if_running(&mut self, name: &str) {
-        // Its id stays taken until it is waited for, so the signal can meet nobody else.
+        // Its process id stays reserved until it is waited for, so the signal cannot reach another process.
         if self.is_running() {
             let _ = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
         }

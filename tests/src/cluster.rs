@@ -1,5 +1,5 @@
-//! A control plane that all tests of a process share, a namespace for each of them, the operator as a process of its own,
-//! and a stand-in for the kubelet.
+//! A control plane that all tests of a process share, a namespace for each of them, the operator as a separate
+//! process, and a stand-in for the kubelet.
 //!
 //! ```text
 //! Namespace::create(ReplicaBootstrap) ─▶ Operator ─▶ Job ─▶ Kubernetes' own Job controller ─▶ Pod
@@ -8,8 +8,8 @@
 //!                                                                (runs pg-bootstrap-sync)
 //! ```
 //!
-//! What a pod does is either said by the test ([`Pod`]), or done: [`Kubelet`] runs the container's arguments as a process
-//! of this machine.
+//! The test either sets the state of a pod ([`Pod`]), or [`Kubelet`] runs the container's arguments as a process on
+//! this machine.
 
 mod kubelet;
 mod object;
@@ -39,7 +39,7 @@ pub fn server() -> &'static KubernetesServer {
     SERVER.get_or_init(KubernetesServer::with_controllers)
 }
 
-/// What the API server says when it refuses.
+/// The API server's message when it refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
@@ -136,10 +136,10 @@ impl Namespace {
         self.try_create(object).unwrap_or_else(|refusal| panic!("{refusal:?}: {object}"))
     }
 
-    /// Makes a thing, or says why not.
+    /// Creates an object, or returns the reason why not.
     ///
     /// # Errors
-    /// What the API server says.
+    /// The message of the API server.
     pub fn try_create(&self, object: &Value) -> Result<Value, Refusal> {
         let kind = object["kind"].as_str().expect("a kind");
         let path = self.path(kind, "");
@@ -152,10 +152,10 @@ impl Namespace {
         self.try_patch(kind, name, patch).unwrap_or_else(|refusal| panic!("{refusal:?}: {patch}"))
     }
 
-    /// Merges a patch into a thing (`pods/status` is a kind too), or says why not.
+    /// Merges a patch into an object (`pods/status` is a kind too), or returns the reason why not.
     ///
     /// # Errors
-    /// What the API server says.
+    /// The message of the API server.
     pub fn try_patch(&self, kind: &str, name: &str, patch: &Value) -> Result<Value, Refusal> {
         let (kind, sub) = kind.split_once('/').map_or((kind, String::new()), |(k, s)| (k, format!("/{s}")));
         let path = format!("{}{sub}", self.path(kind, name));
@@ -167,7 +167,7 @@ impl Namespace {
         self.delete_with(kind, name, &json!({"propagationPolicy": "Background"}));
     }
 
-    /// Deletes a thing with these options. What is gone already is no error.
+    /// Deletes an object with these options. If it is already gone, that is not an error.
     pub fn delete_with(&self, kind: &str, name: &str, options: &Value) {
         let body = options.to_string();
         let (status, reply) = self.call("DELETE", &self.path(kind, name), "application/json", &body);
@@ -182,7 +182,7 @@ impl Namespace {
     /// The same, or why there is none: the pod or the account may be gone.
     ///
     /// # Errors
-    /// What the API server says.
+    /// The message of the API server.
     pub fn try_token(&self, account: &str, pod: Option<&Value>) -> Result<String, Refusal> {
         let mut spec = json!({"expirationSeconds": 7200});
         if let Some(pod) = pod {

@@ -1,19 +1,19 @@
-//! The reference consumer: what Kasho's `pg-change-stream` and `translicator` make of the sorted set.
+//! The reference consumer: it treats the sorted set as Kasho's `pg-change-stream` and `translicator` do.
 //!
-//! It reads every entry in order, decodes it by the real consumer's rules, renders SQL text as it does, and runs
+//! It reads every entry in order, decodes it by the real consumer's rules, renders SQL text as it does, and executes
 //! each change alone on a real PostgreSQL: one simple query, no retry, no state between two changes, connections
-//! replaced at times that nobody can foresee. What fails is noted and skipped; what breaks the real stream ends the
-//! run, because there everything after it is lost.
+//! replaced at unpredictable times. A change that fails is noted and skipped. A change that breaks the real stream
+//! ends the run, because there everything after it is lost.
 //!
 //! Guarantees:
-//! - A change arrives here if and only if it would there, with the same value.
+//! - A change arrives here if and only if it would arrive there, with the same value.
 //! - The [`Report`] counts every entry exactly once: applied, lost (unreadable), failed (PostgreSQL refused it),
 //!   or not delivered (behind a break).
-//! - What the real one would swallow without a trace but a writer must not do (a setting left behind in a session,
-//!   bytes that are not canonical, a score that is not the position's) is an [`Anomaly`].
+//! - Faults that the real one would not report, but that a writer must not make, are an [`Anomaly`]: a setting left
+//!   behind in a session, bytes that are not canonical, a score that does not match the position.
 //!
-//! Deliberately absent: the subscription after the last page, its own transforms, updates and deletes. A bootstrap
-//! has none of them.
+//! Left out on purpose: the subscription after the last page, the real consumer's transforms, updates and deletes. A
+//! bootstrap has none of them.
 
 mod apply;
 mod canonical;
@@ -26,6 +26,8 @@ mod position;
 mod report;
 mod sequences;
 mod size;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use decode::{Change, Ddl, Decoded, Dml, decode};
@@ -60,7 +62,7 @@ pub enum SequenceSync {
     Never,
     /// Once after the last change, if there were dml changes: the burst is over.
     AtEnd,
-    /// After each so many dml changes (a pause in the middle of the load), and at the end.
+    /// After each of this many dml changes (a pause in the middle of the load), and at the end.
     EveryChanges(u64),
 }
 
@@ -69,13 +71,13 @@ pub enum SequenceSync {
 pub struct Options {
     /// Decides when connections are replaced.
     pub seed: u64,
-    /// A connection is replaced, or another one taken, once in so many changes on average; 0: never.
+    /// A connection is replaced, or another one is used, once in this many changes on average; 0: never.
     pub replace_every: u64,
     /// Where the role comes from.
     pub role: ReplicaRole,
     /// When sequences are set.
     pub sync: SequenceSync,
-    /// Stop (as the real one does by itself only at the end of the set) after so many entries.
+    /// Stop after this many entries. (The real one stops by itself only at the end of the set.)
     pub limit: Option<u64>,
     /// Each commit waits for the disk, as by default. Else `synchronous_commit=off`: sooner, and the same rows.
     pub durable: bool,
@@ -130,7 +132,7 @@ impl Consumer {
         apply::run(&self.target, &self.options, entries)
     }
 
-    /// Sets every owned sequence to `max(column)`, or to 1 where there is no row; gives the errors.
+    /// Sets every owned sequence to `max(column)`, or to 1 if there is no row; returns the errors.
     pub fn sync_sequences(&self) -> io::Result<Vec<String>> {
         sequences::sync(&mut Connection::open(&self.target)?)
     }

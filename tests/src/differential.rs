@@ -1,11 +1,12 @@
-//! Scripts by chance, run by psql and by the loader: the replica is what psql makes, or the loader says why not.
+//! Random scripts, run by psql and by the loader: the replica is equal to psql's database, or the loader gives the
+//! reason.
 //!
 //! ```text
 //! seed ─▶ grammar ─▶ Script ─▶ Lab: psql | loader + consumer ─▶ Verdict ─▶ campaign: counts, smaller scripts
 //! ```
 //!
-//! `PGBOOTSTRAP_SEED` and `PGBOOTSTRAP_SCRIPTS` say where to begin and how many scripts to try. A script's seed
-//! gives the script; [`Campaign`] prints it with each finding.
+//! `PGBOOTSTRAP_SEED` is the first seed and `PGBOOTSTRAP_SCRIPTS` the number of scripts. A script's seed gives the
+//! script; [`Campaign`] prints it with each finding.
 
 mod campaign;
 mod grammar;

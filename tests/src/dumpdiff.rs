@@ -1,8 +1,8 @@
-//! Two databases compared by what pg_dump says of them.
+//! Compares two databases by their dumps.
 //!
-//! Left out of the comparison is only what names the moment of the dump: the key of `\restrict`. Every other
-//! line counts, and in its place. Where a difference is right, an [`Allowance`] says so and why; one that allows
-//! nothing any more is an error too, so that the list cannot outlive its reasons.
+//! Only text that depends on the moment of the dump is left out of the comparison: the key of `\restrict`. Every
+//! other line counts, at its place. If a difference is right, an [`Allowance`] states it and the reason. An allowance
+//! that is no longer used is an error too, so that the list stays current.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -160,7 +160,7 @@ struct Dump<'a> {
     lines: Vec<(usize, &'a [u8])>,
     /// Index of the first row, index after the last one, and the COPY line of each block.
     blocks: Vec<(usize, usize, &'a [u8])>,
-    /// Index of the line that names an object, and what it says.
+    /// The index of the line that names an object, and its text.
     sections: Vec<(usize, &'a [u8])>,
 }
 

@@ -1,8 +1,8 @@
-//! A made-up dump as pg_dump would write it: any number of rows, the same bytes for the same number.
+//! A made-up dump in pg_dump's form: any number of rows, and the same bytes for the same number.
 //!
-//! It has what a load can stumble over when it is interrupted: many statements before and after the data, settings
-//! that travel with statements, narrow and very wide rows, NULLs, escapes and empty strings, a table without rows,
-//! a table that is left out, identity columns that are GENERATED ALWAYS, sequences, large objects.
+//! It contains things that can go wrong when a load is interrupted: many statements before and after the data,
+//! settings that are sent with statements, narrow and very wide rows, NULLs, escapes and empty strings, a table
+//! without rows, a table that is left out, identity columns that are GENERATED ALWAYS, sequences, large objects.
 
 use std::fmt::Write;
 

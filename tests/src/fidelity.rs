@@ -1,12 +1,12 @@
-//! The proof of a bootstrap: the replica is what psql makes of the same dump.
+//! The proof of a bootstrap: the replica is equal to a database into which psql restored the same dump.
 //!
 //! ```text
 //! source dump ─┬─ psql ────────────────────────────────▶ reference ─┐
 //!              └─ pg-bootstrap-sync ─▶ Redis ─▶ consumer ─▶ replica ─┴─▶ pg_dump of both, line by line
 //! ```
 //!
-//! The reference is a restored dump and not the dump itself, because a database can differ from its own restore
-//! (the order of columns under inheritance).
+//! The reference is a restored dump and not the source database, because a database can differ from its own restore
+//! (in the order of columns under inheritance).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ const LEFT_OUT: &str = r"
 pub struct Source {
     /// For messages.
     pub name: String,
-    /// The dump, unpacked, in a folder of its own.
+    /// The dump, unpacked, in a separate folder.
     pub plain: PathBuf,
     folder: TempDir,
 }
@@ -136,7 +136,7 @@ pub fn load(redis: &RedisServer, dump: &Path, more: &[&str]) {
         .expect_code(0);
 }
 
-/// Lets the reference consumer apply what is in the buffer to a new database.
+/// Lets the reference consumer apply the buffer's contents to a new database.
 pub fn replicate(server: &PostgresServer, redis: &RedisServer, options: Options) -> (Database, Report) {
     let replica = server.fresh_database();
     let entries = RedisEntries::all(redis.client()).in_large_pages();

@@ -1,4 +1,4 @@
-//! What the tests of the whole need: real servers, the reference consumer, comparisons, faults.
+//! The tools of the integration tests: real servers, the reference consumer, comparisons, faults.
 //!
 //! ```text
 //! dump ─▶ binary::Runner ─▶ proxy::Proxy ─▶ servers::RedisServer ─▶ consumer::Consumer ─▶ servers::PostgresServer
@@ -6,11 +6,11 @@
 //!    └─▶ psql ─────────────────────────────────────────────────▶ reference database ─▶ dumpdiff ◀┘
 //! ```
 //!
-//! Nothing here uses the crates under test. The consumer decodes changes by itself, by the rules of the
-//! real one, so a mistake in the encoder cannot be cancelled by the same mistake in the decoder.
+//! Nothing here uses the crates under test. The consumer decodes changes by itself, by the rules of the real one, so
+//! a mistake in the decoder cannot hide the same mistake in the encoder.
 //!
-//! Everything that is started is stopped and deleted when its value is dropped, and also when the test
-//! process dies without dropping it (see [`servers`]).
+//! Everything that is started is stopped and deleted when its value is dropped, and also if the test process dies
+//! without dropping it (see [`servers`]).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -33,4 +33,6 @@ pub mod proxy;
 pub mod resp;
 pub mod rng;
 pub mod servers;
+#[cfg(test)]
+mod tests;
 pub mod zset;

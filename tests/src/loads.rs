@@ -1,4 +1,4 @@
-//! Loads that are disturbed, and what must come of them: the set that an undisturbed one makes.
+//! Disturbed loads, and their expected result: the set of an undisturbed load.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub enum Input {
     Pipe,
 }
 
-/// A dump in a folder of its own, in the forms of [`Input`].
+/// A dump in a separate folder, in the forms of [`Input`].
 #[derive(Debug)]
 pub struct Dump {
     /// The plain file.
@@ -131,7 +131,7 @@ pub fn runner(url: &str) -> Runner {
     Runner::new().args(["--kv-url", url, "--snapshot-lsn", SNAPSHOT_LSN, "--progress", "never"])
 }
 
-/// Redis behind a proxy that counts what is sent.
+/// Redis behind a proxy that counts the bytes that are sent.
 #[derive(Debug)]
 pub struct Lab {
     /// The server.
@@ -161,7 +161,7 @@ impl Lab {
         runner(&self.redis.url_at(self.proxy.port()))
     }
 
-    /// The next sequence of a run as Redis has it now; `None` where it knows nothing of the run, or is away.
+    /// The next sequence of a run as Redis has it now; `None` if Redis does not know the run, or cannot be reached.
     pub fn sequence(&self, run: &str) -> Option<u64> {
         RedisClient::connect(self.redis.port(), None).ok().and_then(|mut client| sequence(&mut client, run))
     }
@@ -171,7 +171,7 @@ impl Lab {
         let mut client = self.redis.client();
         let mut there = false;
         wait_until(LIMIT, || {
-            // Several looks for one at the process: the moment is to be met well.
+            // Several looks at Redis for each look at the process: the moment must be met precisely.
             for _ in 0..20 {
                 there = there || sequence(&mut client, run).is_some_and(|at| at >= target);
             }
@@ -180,7 +180,7 @@ impl Lab {
         there
     }
 
-    /// Empties Redis and forgets what was sent.
+    /// Empties Redis and resets the counts.
     pub fn clear(&self) {
         self.redis.client().command(&["FLUSHALL"]).expect("empty Redis");
         self.meter.reset();

@@ -1,4 +1,4 @@
-//! What a writer has sent to Redis, read from the bytes that pass a proxy.
+//! Counts what a writer has sent to Redis, from the bytes that pass through a proxy.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -63,7 +63,7 @@ pub(crate) struct Reader {
     line: Vec<u8>,
     /// Bytes of the argument in hand that are still to come, with its line end.
     left: usize,
-    /// The argument in hand, where it is a name or a score.
+    /// The current argument, if it is a name or a score.
     kept: Vec<u8>,
     keep: bool,
     arguments: usize,

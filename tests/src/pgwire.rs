@@ -1,8 +1,8 @@
 //! PostgreSQL's simple query protocol, as far as the reference consumer needs it.
 //!
 //! A client library would hide what matters here: that every text is one `Query` message (and so one implicit
-//! transaction), that a text with a NUL byte reaches the server, what is on the wire before a connection dies.
-//! Sending and receiving are separate, so that a caller may have several statements under way.
+//! transaction), that a text with a NUL byte reaches the server, and what is sent before a connection dies. Sending
+//! and receiving are separate, so that a caller can have several statements in flight.
 
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
@@ -99,7 +99,7 @@ impl Connection {
         self.out.len()
     }
 
-    /// Sends what is in the buffer.
+    /// Sends the buffer's contents.
     pub fn flush(&mut self) -> io::Result<()> {
         self.stream.get_mut().write_all(&self.out)?;
         self.out.clear();

@@ -1,7 +1,6 @@
-//! A TCP proxy that breaks what passes through it, at the moment a test wants.
+//! A TCP proxy that breaks connections at the moment that a test chooses.
 //!
-//! Caveat: the counts are of bytes that were handed to the other side's socket, which is not the same as bytes
-//! that its program has read.
+//! Caveat: it counts bytes that were written to the other side's socket. The program there may not have read them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -66,12 +65,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy on a port of its own in front of a port of 127.0.0.1.
+    /// A proxy on its own port in front of a port of 127.0.0.1.
     pub fn start(upstream_port: u16) -> Self {
         Self::start_with(upstream_port, None)
     }
 
-    /// The same in front of a Redis, counting what is written into sorted sets.
+    /// The same in front of a Redis. It counts the members that are written into sorted sets.
     pub fn metered(upstream_port: u16, meter: &Meter) -> Self {
         Self::start_with(upstream_port, Some(meter.clone()))
     }
@@ -106,12 +105,12 @@ impl Proxy {
         self.shared.cut();
     }
 
-    /// Lets exactly so many more bytes pass in that direction, then cuts all connections, once.
+    /// Lets exactly this many more bytes pass in that direction, then cuts all connections, once.
     pub fn cut_after(&self, direction: Direction, bytes: u64) {
         self.lane(direction).budget.store(i64::try_from(bytes).unwrap_or(UNLIMITED - 1), SeqCst);
     }
 
-    /// Refuses new connections as a closed port does; existing ones go on.
+    /// Refuses new connections like a closed port; existing ones continue.
     pub fn refuse(&self) {
         self.shared.open.store(false, SeqCst);
         // Until the port is closed.
@@ -135,7 +134,7 @@ impl Proxy {
         self.lane(direction).held.store(true, SeqCst);
     }
 
-    /// Ends [`Proxy::hold`]: what was held back passes.
+    /// Ends [`Proxy::hold`]: the bytes that were held back pass.
     pub fn release(&self, direction: Direction) {
         self.lane(direction).held.store(false, SeqCst);
     }
@@ -205,7 +204,7 @@ fn accept_all(shared: &Arc<Shared>, listener: TcpListener, address: SocketAddr) 
                 // A server that is away: the client's connection is closed at once.
                 let _ = connect(shared, client);
             }
-            // Closed only when nobody waits: a client that has connected stays connected.
+            // Closed only if nobody is waiting: a client that has connected stays connected.
             None if !open => {
                 listener = None;
                 std::thread::sleep(POLL);

@@ -1,4 +1,4 @@
-//! Real servers, each in a temporary folder of its own and on a port of its own.
+//! Real servers, each in its own temporary folder and on its own port.
 //!
 //! Guarantees:
 //! - Several can run at once, in one process or in many.
@@ -12,6 +12,8 @@ mod postgres;
 pub(crate) mod reaper;
 mod redis;
 mod s3;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use change_stream::{Stream, StreamState};
@@ -31,7 +33,7 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("find a free port").port()
 }
 
-/// Polls `ready` every few milliseconds until it is true or `limit` has passed; says which.
+/// Polls `ready` every few milliseconds until it is true or `limit` has passed; returns which.
 pub fn wait_until(limit: Duration, mut ready: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {

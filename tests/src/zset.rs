@@ -1,7 +1,7 @@
 //! The whole sorted set in a canonical form: to prove that two runs wrote the same, entry by entry.
 //!
 //! An entry is `score TAB length TAB member LF`, in the set's own order (score, then bytes of the member), with the
-//! score as Redis prints it. The hash is SHA-256 over that text; the file, where one is asked for, is that text.
+//! score as Redis prints it. The hash is SHA-256 of that text; the file, if one is wanted, contains that text.
 
 use std::cmp::Ordering;
 use std::fs::File;

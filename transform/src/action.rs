@@ -1,7 +1,8 @@
-//! What becomes of one value: a rule, made ready for a column.
+//! The change of one value: a rule, compiled for a column.
 
 use std::borrow::Cow;
 
+use crate::check_digits;
 use crate::config::{Rule, Spread, Step, Transform, Unique};
 use crate::error::Reason;
 use crate::fake::{self, Shape, Suffix};
@@ -14,35 +15,35 @@ use crate::permute::Permutation;
 use crate::sql::{Kind, SqlType, array};
 use crate::uuid;
 
-/// Characters of a suffix that makes a value unique: 36^13 of them, so that among n values two are the same with a
-/// probability of at most n²/2 in 1.7 × 10^20.
+/// Characters of the suffix that makes a value unique. There are 36^13 suffixes, so the probability that two of n
+/// values are the same is at most n²/2 in 1.7 × 10^20.
 pub(crate) const SUFFIX: usize = 13;
 
-/// Digits of a hash in a column that has room for them.
+/// Digits of a hash, if the column has room for them.
 pub(crate) const HASH: usize = 32;
 
-/// A value on its way.
+/// The input for one value.
 pub(crate) struct Cell<'a> {
-    /// As the dump has it.
+    /// The value, as in the dump.
     pub(crate) text: &'a str,
-    /// The number of the row, for what is not consistent.
+    /// The number of the row, for transforms that are not consistent.
     pub(crate) row: u64,
-    /// Of another column, whose value decides instead.
+    /// The value of another column, which decides instead.
     pub(crate) by: Option<&'a str>,
 }
 
-/// A rule for values of one type. It changes nothing of itself, so that threads share it.
+/// A compiled rule for values of one type. It has no mutable state, so threads can share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Action {
     kind: ActionKind,
     source: Source,
     consistent: bool,
-    /// The type that the values range over: the column's, or that of the column which a foreign key refers to.
+    /// The type that the results range over: the column's own, or that of the column which a foreign key references.
     domain: SqlType,
     suffix: Option<Suffix>,
     /// The most characters of a value.
     limit: Option<usize>,
-    /// The column pads its values with blanks, which mean nothing.
+    /// The column pads its values with blanks, which have no meaning.
     padded: bool,
 }
 
@@ -53,7 +54,7 @@ enum ActionKind {
     Regex(Pattern),
     Null,
     Constant(String),
-    /// A hash of so many digits.
+    /// A hash with this many digits.
     Hash(usize),
     HashInteger(Permutation, (i64, i64)),
     HashBytes(usize),
@@ -78,14 +79,19 @@ enum ActionKind {
         permutation: Permutation,
         keep: u32,
     },
+    Iban(Permutation),
+    CardNumber {
+        permutation: Permutation,
+        first: usize,
+    },
     Json(Vec<(Path, Action)>),
     Array(Box<Action>),
     Truncate(usize),
 }
 
 impl Action {
-    /// `None` for what a value alone does not decide: templates, passwords, `keep`. `place` tells columns apart
-    /// where equal values are not to become equal.
+    /// `None` for transforms that need more than the value: templates, passwords, `keep`. `place` distinguishes
+    /// columns in which equal values must not become equal.
     pub(crate) fn new(rule: &Rule, domain: &SqlType, key: &Key, place: &str) -> Option<Self> {
         let salt = rule.salt.as_deref().unwrap_or_default();
         let purpose = rule.transform.name();
@@ -112,13 +118,13 @@ impl Action {
         })
     }
 
-    /// The same for a column of this type, which may be another than that whose values the results range over.
+    /// The same for a column of this type, which may differ from the type that the results range over.
     pub(crate) fn in_column(mut self, own: &SqlType) -> Self {
         self.padded = own.kind == Kind::Char;
         self
     }
 
-    /// Appends what becomes of the value; `false` says NULL.
+    /// Appends the new value; `false` means NULL.
     pub(crate) fn apply(&self, cell: &Cell<'_>, out: &mut String) -> Result<bool, Reason> {
         let text = if self.padded { cell.text.trim_end_matches(' ') } else { cell.text };
         let text = self.domain.canonical(text);
@@ -159,6 +165,12 @@ impl Action {
             ActionKind::IpAddress { permutation, keep } => {
                 address(*permutation, *keep, text, &self.domain, out)?
             }
+            ActionKind::Iban(permutation) => {
+                check_digits::iban(self.permutation(*permutation, cell.row), cell.text, out)?;
+            }
+            ActionKind::CardNumber { permutation, first } => {
+                check_digits::card_number(self.permutation(*permutation, cell.row), *first, cell.text, out)?;
+            }
             ActionKind::Json(steps) => {
                 let paths: Vec<&Path> = steps.iter().map(|(path, _)| path).collect();
                 rewrite(cell.text, &paths, &mut Steps { steps, row: cell.row }, out)?;
@@ -184,11 +196,16 @@ impl Action {
         if self.consistent { self.source.seed(text) } else { self.source.seed(&row.to_string()) }
     }
 
+    /// The column's own permutation, or one of each row.
+    fn permutation(&self, of_column: Permutation, row: u64) -> Permutation {
+        if self.consistent { of_column } else { Permutation::new(self.source.sip_of(&row.to_string())) }
+    }
+
     fn draw(&self, text: &str, row: u64) -> Draw {
         Draw::new(self.seed(text, row))
     }
 
-    /// Puts a suffix behind, or in front of a character, and makes room for it. The text is the result alone.
+    /// Adds a suffix at the end or before a character, and makes room for it. `text` contains only the result.
     fn make_unique(&self, suffix: Suffix, original: &str, out: &mut String) {
         let tail_at = suffix.before.and_then(|before| out.find(before)).unwrap_or(out.len());
         let tail = out.split_off(tail_at);
@@ -201,7 +218,7 @@ impl Action {
         if kept > 0 {
             out.push(suffix.separator);
         }
-        // A second hash of the original: what the fake was drawn from tells nothing of it.
+        // A second hash of the original: the fake's own hash reveals nothing about it.
         let seed = self.source.seed(&format!("{original}\0unique"));
         let mut number = seed[..16].iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
         for _ in 0..SUFFIX {
@@ -211,13 +228,13 @@ impl Action {
         out.push_str(&tail);
     }
 
-    /// What is a UUID is permuted, so that no two become the same; what is none gets one by its hash.
+    /// A UUID is permuted, so that no two become the same. Any other text gets a UUID by its hash.
     fn uuid(&self, permutation: Permutation, text: &str, row: u64, out: &mut String) {
-        // In a text another spelling is another value.
+        // In a text column, another spelling is another value.
         let as_printed = |value: &u128| self.domain.kind == Kind::Uuid || uuid::prints_as(*value, text);
         let new = match uuid::parse(text).filter(as_printed) {
             Some(value) if self.consistent => {
-                // Each version and variant is permuted by itself.
+                // Each version and variant is permuted separately.
                 let kind = (value >> 64) as u64 & 0xf000 | (value >> 62) as u64 & 3;
                 uuid::with_free_bits(value, permutation.apply(uuid::free_bits(value), 1 << 122, kind))
             }
@@ -231,7 +248,7 @@ impl Action {
     }
 
     fn email(&self, text: &str, row: u64, out: &mut String) {
-        // What is no name of a host may be anything.
+        // A text that is not a host name may be anything.
         let host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         let domain = match text.rsplit_once('@') {
             Some((_, domain)) if domain.bytes().all(host) => &text[text.len() - domain.len() - 1..],
@@ -285,6 +302,8 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
         Transform::Uuid => ActionKind::Uuid(permutation),
         Transform::Email => ActionKind::Email,
         Transform::IpAddress { keep } => ActionKind::IpAddress { permutation, keep: u32::from(*keep) },
+        Transform::Iban => ActionKind::Iban(permutation),
+        Transform::CardNumber { first } => ActionKind::CardNumber { permutation, first: *first },
         Transform::Json(steps) => {
             let text = SqlType::text();
             let action = |rule: &Rule| Action::new(rule, &text, key, place);
@@ -299,7 +318,7 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
     })
 }
 
-/// The steps of a JSON value, as it is walked through.
+/// The steps through a JSON value.
 struct Steps<'a> {
     steps: &'a [(Path, Action)],
     row: u64,
@@ -333,7 +352,7 @@ fn push_integer(value: i64, out: &mut String) {
     let _ = write!(out, "{value}");
 }
 
-/// Permutes the whole numbers with the same sign and as many digits.
+/// Permutes the whole numbers with the same sign and the same number of digits.
 fn whole_number(permutation: Permutation, text: &str, out: &mut String) -> Result<(), Reason> {
     use std::fmt::Write;
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
@@ -353,7 +372,7 @@ fn whole_number(permutation: Permutation, text: &str, out: &mut String) -> Resul
     Ok(())
 }
 
-/// Permutes the bits of an address between those that stay and the end, or the network's end in a `cidr`.
+/// Permutes the bits of an address from the fixed ones to the end, or to the network's end in a `cidr`.
 fn address(
     permutation: Permutation,
     keep: u32,
@@ -376,9 +395,9 @@ fn address(
         Some(mask) => mask.parse().ok().filter(|length: &u32| *length <= bits).ok_or(broken)?,
         None => bits,
     };
-    // The host's bits of a network are zero and stay so.
+    // The host bits of a network are zero and stay zero.
     let fixed_tail = if sql.kind == Kind::Cidr { bits - length } else { 0 };
-    // More than 127 bits are more than a permutation takes.
+    // A permutation takes at most 127 bits.
     let keep = keep.max(bits.saturating_sub(127));
     let free = bits.saturating_sub(keep + fixed_tail);
     let mut moved = value;

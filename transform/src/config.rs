@@ -1,6 +1,6 @@
-//! `transforms.yml`: which column becomes what.
+//! `transforms.yml`: the transform of each column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -16,16 +16,16 @@ mod read;
 mod rule;
 pub(crate) mod write;
 
-/// What the same configuration makes of the same value never changes, except with this number. It is part of the
-/// configuration's hash.
+/// The same configuration always gives the same result for the same value, unless this number changes. It is part of
+/// the configuration's hash.
 pub const REVISION: u32 = 1;
 
-/// The lists of names that the fakes draw from, where the configuration says nothing else. Old lists stay as they
-/// are; newer ones get a higher number.
+/// The version of the lists of names from which fakes are drawn, unless the configuration names another one. Old
+/// lists never change; newer lists get a higher number.
 pub const LISTS: u32 = 1;
 
 /// A configuration whose every rule is complete in itself. Whether it suits the tables is
-/// [`Config::check`]'s and [`Plan::compile`](crate::Plan::compile)'s to say.
+/// [`Draft::check`](crate::Draft::check)'s and [`Plan::compile`](crate::Plan::compile)'s to say.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) file: Arc<str>,
@@ -42,35 +42,40 @@ pub(crate) struct TableRules {
     pub(crate) keep: bool,
     /// In the order of the file.
     pub(crate) columns: Vec<(String, Place, Rule)>,
+    /// Columns whose rules cannot be read: only in a [`Draft`](crate::Draft).
+    pub(crate) unread: Vec<(String, Place)>,
+    /// Nothing of the table can be read: only in a [`Draft`](crate::Draft).
+    pub(crate) unreadable: bool,
 }
 
 impl Config {
-    /// Reads a configuration. `file` is what messages call it.
+    /// Reads a configuration. `file` is its name in messages.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it, each problem with its line and column.
+    /// All errors in it, each with its line and column.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
-        let file: Arc<str> = file.into();
+        let (config, faults) = Self::read(file, text);
+        config.problems(faults)?;
+        Ok(config)
+    }
+
+    /// A configuration as far as it can be read, and what is wrong with it.
+    pub(crate) fn read(file: &str, text: &str) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
-        let mut config =
-            Self { file: Arc::clone(&file), tables: BTreeMap::new(), lists: LISTS, resolved: None };
+        let mut config = Self { file: file.into(), tables: BTreeMap::new(), lists: LISTS, resolved: None };
         match yaml::parse(text) {
             Err(fault) => faults.push(fault),
             Ok(None) => faults.push(
                 Fault::new(Place { line: 1, column: 1 }, "the configuration is empty")
                     .help("it needs `tables:`"),
             ),
-            Ok(Some(root)) => config.read(&root, &mut faults),
+            Ok(Some(root)) => config.read_root(&root, &mut faults),
         }
-        if faults.is_empty() {
-            return Ok(config);
-        }
-        faults.sort_by_key(|fault| fault.place);
-        Err(Problems(faults.into_iter().map(|fault| fault.in_file(&file)).collect()))
+        (config, faults)
     }
 
-    fn read(&mut self, root: &Node, faults: &mut Vec<Fault>) {
+    fn read_root(&mut self, root: &Node, faults: &mut Vec<Fault>) {
         const KEYS: [&str; 5] = ["major_version", "version", "lists", "resolved", "tables"];
         let Some(pairs) = mapping(root, "the configuration", faults) else { return };
         let mut seen = false;
@@ -84,7 +89,10 @@ impl Config {
                         self.resolved = Some(schema.to_owned());
                         Ok(())
                     }
-                    _ => Err(Fault::new(value.place, "`resolved` is what `transform check` writes, a text")),
+                    _ => Err(Fault::new(
+                        value.place,
+                        "`resolved` must be the text that `transform check` writes",
+                    )),
                 },
                 "tables" => {
                     seen = true;
@@ -127,9 +135,9 @@ impl Config {
         read::types()
     }
 
-    /// The SHA-256, in hexadecimal, of all that shapes results: tables, columns, transforms with their options,
-    /// the lists and this crate's [`REVISION`]. Comments, order and the way of writing do not count; the key is
-    /// apart, in [`Key::fingerprint`](crate::Key::fingerprint).
+    /// The SHA-256, in hexadecimal, of everything that shapes results: tables, columns, transforms with their
+    /// options, the lists and this crate's [`REVISION`]. Comments, order and spelling do not count. The key is not
+    /// part of it; see [`Key::fingerprint`](crate::Key::fingerprint).
     #[must_use]
     pub fn hash(&self) -> String {
         let tables: BTreeMap<&str, BTreeMap<&str, &Rule>> = self
@@ -140,12 +148,12 @@ impl Config {
                 (name.as_str(), columns)
             })
             .collect();
-        // Maps with text for keys always have a JSON form.
+        // Maps with text keys can always be serialised.
         let canonical = serde_json::to_vec(&(REVISION, self.lists, tables)).unwrap_or_default();
         crate::text::hex(&Sha256::digest(canonical))
     }
 
-    /// The [`schema_hash`](crate::schema_hash()) that it was resolved with, if it was.
+    /// The [`schema_hash`](crate::schema_hash()) that it was resolved with, if it was resolved.
     #[must_use]
     pub fn resolved(&self) -> Option<&str> {
         self.resolved.as_deref()
@@ -156,18 +164,18 @@ impl Config {
         self.tables.keys().map(String::as_str)
     }
 
-    /// Whether it says anything of the table, be it `keep`.
+    /// Whether it has an entry for the table; `keep` is an entry too.
     #[must_use]
     pub fn names_table(&self, table: &str) -> bool {
         self.tables.contains_key(table)
     }
 
-    /// Whether it says what becomes of the column: a transform, `keep`, or `keep` for its whole table.
+    /// Whether it has an entry for the column: a transform, `keep`, or `keep` for its whole table.
     #[must_use]
     pub fn decides(&self, table: &str, column: &str) -> bool {
-        self.tables
-            .get(table)
-            .is_some_and(|rules| rules.keep || rules.columns.iter().any(|(c, _, _)| c == column))
+        self.tables.get(table).is_some_and(|rules| {
+            rules.keep || rules.unreadable || rules.names().any(|(name, _)| name == column)
+        })
     }
 
     /// Whether it transforms any column of the table.
@@ -187,14 +195,11 @@ impl Config {
         transformed(table).iter().any(|column| !there.contains(column))
     }
 
-    /// Compares the configuration's tables and columns with those that exist.
-    ///
-    /// # Errors
-    ///
     /// Every table and column that does not exist, with the one that was probably meant.
-    pub fn check(&self, tables: &[Table]) -> Result<(), Problems> {
+    pub(crate) fn unknown(&self, tables: &[Table]) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (name, rules) in &self.tables {
+        // That a name has no schema was said when it was read.
+        for (name, rules) in self.tables.iter().filter(|(name, _)| is_qualified(name)) {
             match tables.iter().find(|table| table.name == *name) {
                 Some(table) => faults.extend(rules.unknown_columns(table)),
                 None => faults.push(
@@ -203,14 +208,33 @@ impl Config {
                 ),
             }
         }
-        self.problems(faults)
+        faults
+    }
+
+    /// Columns whose transforms cannot be told, since a fault stands where they should be, or the name is of none: each with
+    /// its table. What depends on them is no fault of its own.
+    pub(crate) fn unclear(&self, tables: &[Table]) -> BTreeSet<(String, String)> {
+        let mut unclear = BTreeSet::new();
+        for (name, rules) in &self.tables {
+            let named = tables.iter().find(|table| table.name == *name);
+            let meant =
+                tables.iter().filter(|table| !self.names_table(&table.name) && is_meant(name, table, tables));
+            for table in meant.chain(named.filter(|_| rules.unreadable)) {
+                unclear.extend(table.columns.iter().map(|column| (table.name.clone(), column.name.clone())));
+            }
+            if let Some(table) = named {
+                unclear.extend(rules.unclear_columns(table).map(|column| (name.clone(), column.to_owned())));
+            }
+        }
+        unclear
     }
 
     pub(crate) fn problems(&self, mut faults: Vec<Fault>) -> Result<(), Problems> {
         if faults.is_empty() {
             return Ok(());
         }
-        faults.sort_by_key(|fault| fault.place);
+        faults.sort_by(|a, b| (a.place, &a.what).cmp(&(b.place, &b.what)));
+        faults.dedup();
         Err(Problems(faults.into_iter().map(|fault| self.problem(fault)).collect()))
     }
 
@@ -220,22 +244,72 @@ impl Config {
 }
 
 impl TableRules {
+    /// All columns that it names, also those whose rules cannot be read.
+    fn names(&self) -> impl Iterator<Item = (&str, Place)> {
+        let read = self.columns.iter().map(|(name, place, _)| (name.as_str(), *place));
+        read.chain(self.unread.iter().map(|(name, place)| (name.as_str(), *place)))
+    }
+
+    /// Takes what the parent says of columns of which these rules say nothing. Whether there was any.
+    pub(crate) fn inherit(&mut self, parent: &Self) -> bool {
+        let before = (self.columns.len(), self.unread.len());
+        for (column, place, rule) in &parent.columns {
+            if !self.names().any(|(name, _)| name == column) {
+                self.columns.push((column.clone(), *place, rule.clone()));
+            }
+        }
+        for (column, place) in &parent.unread {
+            if !self.names().any(|(name, _)| name == column) {
+                self.unread.push((column.clone(), *place));
+            }
+        }
+        self.unreadable |= parent.unreadable;
+        before != (self.columns.len(), self.unread.len())
+    }
+
     pub(crate) fn unknown_columns(&self, table: &Table) -> Vec<Fault> {
-        let unknown = |(name, ..): &&(String, Place, Rule)| table.position(name).is_none();
-        let fault = |(name, place, _): &(String, Place, Rule)| {
+        let unknown = self.names().filter(|(name, _)| table.position(name).is_none());
+        let fault = |(name, place): (&str, Place)| {
             let names = table.columns.iter().map(|column| column.name.as_str());
-            Fault::new(*place, format!("table {} has no column {name}", table.name))
+            Fault::new(place, format!("table {} has no column {name}", table.name))
                 .hint(near::hint(name, "columns", names))
         };
-        self.columns.iter().filter(unknown).map(fault).collect()
+        unknown.map(fault).collect()
+    }
+
+    /// Columns of the table whose rules cannot be read, or may be those of names that are no column's.
+    fn unclear_columns<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a str> {
+        let free = |column: &&str| !self.names().any(|(name, _)| name == *column);
+        let others = table.columns.iter().map(|column| column.name.as_str()).filter(free);
+        let unknown = self.names().filter(|(name, _)| table.position(name).is_none());
+        let meant = unknown.filter_map(move |(name, _)| near::nearest(name, others.clone()));
+        self.unread.iter().map(|(name, _)| name.as_str()).chain(meant)
     }
 }
 
+/// Whether a name that is no table's may have been meant for this one.
+fn is_meant(name: &str, table: &Table, tables: &[Table]) -> bool {
+    if tables.iter().any(|table| table.name == name) {
+        return false;
+    }
+    if !is_qualified(name) {
+        return table.name.strip_suffix(name).is_some_and(|schema| schema.ends_with('.'));
+    }
+    near::nearest(name, tables.iter().map(|table| table.name.as_str())) == Some(table.name.as_str())
+}
+
 fn read_columns(node: &Node, rules: &mut TableRules, faults: &mut Vec<Fault>) {
-    for (key, name, value) in mapping(node, "a table", faults).unwrap_or_default() {
+    let Some(pairs) = mapping(node, "a table", faults) else {
+        rules.unreadable = true;
+        return;
+    };
+    for (key, name, value) in pairs {
         match read::read(value, Some(key.place)) {
             Ok(rule) => rules.columns.push((name.to_owned(), key.place, rule)),
-            Err(found) => faults.extend(found),
+            Err(found) => {
+                rules.unread.push((name.to_owned(), key.place));
+                faults.extend(found);
+            }
         }
     }
 }
@@ -249,7 +323,7 @@ fn is_qualified(name: &str) -> bool {
     })
 }
 
-/// The pairs of a mapping with the texts of their keys; each key once.
+/// The pairs of a mapping, with their keys as text. No key may come twice.
 pub(crate) fn mapping<'a>(
     node: &'a Node,
     what: &str,
@@ -269,7 +343,7 @@ pub(crate) fn mapping<'a>(
         if seen.insert(name.as_str()) {
             out.push((key, name, value));
         } else {
-            faults.push(Fault::new(key.place, format!("`{name}` is there twice")));
+            faults.push(Fault::new(key.place, format!("`{name}` is given twice")));
         }
     }
     Some(out)

@@ -1,4 +1,4 @@
-//! Which columns look as if they held personal data: by their names, by their types and by a sample of their
+//! Finds columns that look as if they contain personal data, by their names, their types and a sample of their
 //! values.
 
 use crate::sql::{Kind, SqlType};
@@ -9,10 +9,10 @@ mod name;
 
 use content::Counts;
 
-/// So many values of a column are looked at; more tell nothing new.
+/// How many values of a column are examined; more would not tell more.
 const SAMPLE: u32 = 10_000;
 
-/// What a column seems to hold.
+/// The kind of data that a column seems to contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Sort {
@@ -26,7 +26,7 @@ pub enum Sort {
     LastName,
     /// Whole names.
     FullName,
-    /// Names to log in by.
+    /// Login names.
     Username,
     /// Passwords, their hashes, tokens and keys.
     Secret,
@@ -34,13 +34,13 @@ pub enum Sort {
     CardNumber,
     /// Bank accounts.
     Iban,
-    /// Addresses of computers.
+    /// Network addresses.
     IpAddress,
     /// Dates of birth.
     BirthDate,
     /// American social security numbers.
     SocialSecurity,
-    /// Other numbers that a state or an insurance gives to a person.
+    /// Other numbers that a state or an insurance assigns to a person.
     NationalId,
     /// Streets and whole addresses.
     Address,
@@ -52,12 +52,12 @@ pub enum Sort {
     Longitude,
     /// Genders.
     Gender,
-    /// Texts or documents in some of which something personal stands.
+    /// Texts or documents, some of which contain personal data.
     FreeText,
 }
 
 impl Sort {
-    /// In words.
+    /// The kind in words.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -83,7 +83,7 @@ impl Sort {
         }
     }
 
-    /// Whether a column of this type can hold it at all.
+    /// Whether a column of this type can contain it at all.
     fn suits(self, sql: &SqlType) -> bool {
         let element = match &sql.kind {
             Kind::Array(element) => element,
@@ -118,13 +118,15 @@ pub struct Finding {
     pub table: String,
     /// The column.
     pub column: String,
-    /// What it seems to hold.
+    /// The kind of data that it seems to contain.
     pub sort: Sort,
-    /// What says so. It names no value.
+    /// The reason. It contains no value.
     pub reason: String,
+    /// Sampled values that are nothing of this sort, where check digits tell that: of IBANs and card numbers.
+    pub exceptions: u32,
 }
 
-/// Looks at the rows of one table. Its size does not grow with their number.
+/// Examines the rows of one table. Its size does not grow with their number.
 #[derive(Debug, Clone)]
 pub struct Inspector {
     table: Table,
@@ -145,8 +147,8 @@ impl Inspector {
         }
     }
 
-    /// Looks at a row: the values of the table's columns in their order, `None` for NULL. What is beyond the
-    /// sample costs nothing.
+    /// Examines a row: the values of the table's columns in their order, `None` for NULL. Rows beyond the sample cost
+    /// nothing.
     pub fn observe(&mut self, row: &[Option<&str>]) {
         for ((value, counts), sql) in row.iter().zip(&mut self.counts).zip(&self.types) {
             if let Some(value) = value.filter(|value| !value.is_empty() && counts.seen() < SAMPLE) {
@@ -176,15 +178,17 @@ impl Inspector {
                 let says = if name == content {
                     "so does its name".to_owned()
                 } else {
-                    format!("its name says {}", name.words())
+                    format!("its name suggests {}", name.words())
                 };
                 (content, format!("{seen}; {says}"))
             }
-            (Some(name), _) => (name, format!("its name says {}", name.words())),
+            (Some(name), _) => (name, format!("its name suggests {}", name.words())),
             (None, Some((content, seen))) => (content, seen),
             (None, None) => return None,
         };
-        Some(Finding { table: self.table.name.clone(), column: column.to_owned(), sort, reason })
+        let table = self.table.name.clone();
+        let exceptions = counts.exceptions(sort);
+        Some(Finding { table, column: column.to_owned(), sort, reason, exceptions })
     }
 }
 

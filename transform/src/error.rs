@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and with a row.
+//! Errors in a configuration, and errors for a row.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ pub struct Place {
     pub column: usize,
 }
 
-/// Something wrong with the configuration, or worth a warning.
+/// An error in the configuration, or a warning about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file as it was named to [`Config::parse`](crate::Config::parse).
+    /// The name of the file, as given to [`Config::parse`](crate::Config::parse).
     pub file: Arc<str>,
-    /// Where in the file.
+    /// The place in the file.
     pub place: Place,
-    /// What is wrong.
+    /// The fault.
     pub what: String,
     /// What to do about it.
     pub help: Option<String>,
@@ -37,7 +37,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// All that is wrong with a configuration: at least one problem, in the order of the file.
+/// All errors in a configuration: at least one, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -55,7 +55,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// A problem before its file is known.
+/// An error before its file is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) place: Place,
@@ -83,29 +83,29 @@ impl Fault {
     }
 }
 
-/// Why a value could not be transformed. It never holds the value.
+/// Why a value could not be transformed. It never contains the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The result is no value of the column's type.
-    #[error("the result is no valid {0}")]
+    /// The result is not a value of the column's type.
+    #[error("the result is not a valid {0}")]
     ResultType(&'static str),
     /// The result is longer than the column allows.
-    #[error("the result has {length} characters, the column takes {limit}")]
+    #[error("the result has {length} characters, but the column allows {limit}")]
     ResultLength {
-        /// Characters of the result.
+        /// Characters in the result.
         length: usize,
-        /// What the column takes.
+        /// Characters that the column allows.
         limit: usize,
     },
-    /// The original is not what the transform works on.
-    #[error("the value is no valid {0}")]
+    /// The original does not have the form that the transform needs.
+    #[error("the value is not a valid {0}")]
     Input(&'static str),
-    /// A template met a value that an operation in it does not take.
+    /// A template met a value that one of its operations does not accept.
     #[error("the template: {0}")]
     Template(&'static str),
-    /// The row has another number of values than the table has columns.
-    #[error("the row has {found} values, the table {expected} columns")]
+    /// The row does not have as many values as the table has columns.
+    #[error("the row has {found} values, but the table has {expected} columns")]
     RowLength {
         /// Columns of the table.
         expected: usize,
@@ -125,11 +125,11 @@ pub struct RowError {
     pub table: Arc<str>,
     /// The column.
     pub column: Arc<str>,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The row is to be left out, as the column's `on_error: skip` says, and the run to go on. Otherwise what to
-    /// do is the caller's decision, unless `fatal`.
+    /// Because of the column's `on_error: skip`, the row must be left out and the run continues. If this is false,
+    /// the caller decides what to do, unless `fatal` is true.
     pub skip: bool,
-    /// The column's `on_error: fail` says that the run must not go on.
+    /// Because of the column's `on_error: fail`, the run must end.
     pub fatal: bool,
 }

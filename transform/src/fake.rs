@@ -1,18 +1,19 @@
-//! The fakes: values of a kind, drawn from lists of our own by the keyed hash of the original.
+//! The fakes: values that are drawn from our own lists by the keyed hash of the original.
 //!
 //! Lists and draws of our own: what a value becomes is a contract, from release to release, and a
 //! version of a library of fakes may change its lists and the order of its draws.
 
+use crate::check_digits;
 use crate::keyed::Draw;
 use crate::lists;
 use crate::locale::Locale;
 use crate::sql::date;
 
-/// Names each kind once.
+/// Declares the kinds; each name is written once.
 macro_rules! kinds {
     ($($kind:ident)*) => {
         #[expect(clippy::upper_case_acronyms, reason = "the configuration spells it so")]
-        /// What a fake looks like; the names are those of the configuration without `Fake`.
+        /// The kinds of fakes. Their names are those of the configuration without `Fake`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
         pub(crate) enum Kind { $($kind),* }
 
@@ -35,20 +36,20 @@ impl Kind {
     }
 }
 
-/// What shapes a fake beside its kind.
+/// The options of a fake.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) kind: Kind,
     pub(crate) locale: Locale,
-    /// Characters or words, where the kind has a length of its own.
+    /// How many characters or words, if the kind has a length option.
     pub(crate) length: Option<usize>,
     /// The first and the last year.
     pub(crate) years: (i64, i64),
-    /// The most characters that the column takes.
+    /// The most characters that the column allows.
     pub(crate) limit: Option<usize>,
 }
 
-/// So often another fake is drawn before one is cut to the column's length.
+/// How often another fake is drawn before one is cut to the column's length.
 const TRIES: usize = 8;
 
 impl Shape {
@@ -121,7 +122,7 @@ impl Shape {
     fn internet(&self, draw: &mut Draw, out: &mut String) {
         let local = lists::local(Locale::En);
         match self.kind {
-            // These domains never get mail.
+            // Mail to these domains is never delivered.
             Kind::Email => {
                 push_local_part(draw, out);
                 two(out, "@example.", "", draw.pick(&["com", "net", "org"]));
@@ -154,7 +155,7 @@ impl Shape {
             _ => {
                 let number = draw.between(1, 199).to_string();
                 let street = draw.pick(&local.streets);
-                // The number comes first, except in German.
+                // The house number comes first, except in German.
                 if self.locale == Locale::De {
                     two(out, street, " ", &number)
                 } else {
@@ -241,7 +242,7 @@ impl Shape {
 }
 
 impl Kind {
-    /// Fewer characters than this cannot hold one.
+    /// The kind needs at least this many characters.
     pub(crate) fn shortest(self) -> usize {
         match self {
             Self::Email => 14,
@@ -259,7 +260,7 @@ impl Kind {
         }
     }
 
-    /// All that it can become, where that is a short list.
+    /// All values that it can produce, if that is a short list.
     pub(crate) fn values(self, locale: Locale) -> Option<&'static lists::List> {
         let local = lists::local(locale);
         Some(match self {
@@ -273,8 +274,8 @@ impl Kind {
         })
     }
 
-    /// Where a suffix may stand that makes it unique: after the fake, or before this character; and what
-    /// separates the two. `None` where a suffix would spoil it.
+    /// Where a suffix that makes the fake unique can be added: at the end, or before this character; and the
+    /// separator. `None` if a suffix would make it invalid.
     pub(crate) fn suffix(self) -> Option<Suffix> {
         let suffix = |separator, before| Some(Suffix { separator, before });
         match self {
@@ -303,7 +304,7 @@ impl Kind {
     }
 }
 
-/// How a suffix is set.
+/// How a suffix is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Suffix {
     pub(crate) separator: char,
@@ -324,7 +325,7 @@ fn digits(count: usize, draw: &mut Draw, out: &mut String) {
     (0..count).for_each(|_| out.push(draw.digit()));
 }
 
-/// What stands before the `@`: `jane.roe`.
+/// The part before the `@`: `jane.roe`.
 pub(crate) fn push_local_part(draw: &mut Draw, out: &mut String) {
     let local = lists::local(Locale::En);
     out.push_str(&draw.pick(&local.first_names).to_lowercase());
@@ -354,12 +355,12 @@ fn sentence(draw: &mut Draw, out: &mut String) {
     out.push('.');
 }
 
-/// Numbers that nobody has.
+/// Telephone numbers that are not assigned to anybody.
 fn number(kind: Kind, draw: &mut Draw, out: &mut String) {
     use std::fmt::Write;
     // Writing to a string cannot fail.
     let _ = if kind == Kind::SSN {
-        // The area 9xx with a group below 50 is given to nobody.
+        // Numbers with the area 9xx and a group below 50 are never assigned.
         let (area, group) = (draw.between(900, 999), draw.between(1, 49));
         write!(out, "{area}-{group:02}-{:04}", draw.between(1, 9999))
     } else {
@@ -367,28 +368,14 @@ fn number(kind: Kind, draw: &mut Draw, out: &mut String) {
     };
 }
 
-/// Sixteen digits that begin like a card's and whose check digit is right.
+/// Sixteen digits that begin like a card number and have a valid check digit.
 fn card(draw: &mut Draw, out: &mut String) {
     let from = out.len();
     out.push_str(draw.pick(&["4", "51", "52", "53", "54", "55", "6011", "35"]));
     let missing = 15 - (out.len() - from);
     digits(missing, draw, out);
-    let check = luhn_check_digit(&out.as_bytes()[from..]);
+    let check = check_digits::luhn_check_digit(&out.as_bytes()[from..]);
     out.push(char::from(b'0' + check));
-}
-
-/// The digit that makes the digits before it pass Luhn's test.
-pub(crate) fn luhn_check_digit(digits: &[u8]) -> u8 {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, digit)| {
-            let value = u32::from(digit - b'0') * if i % 2 == 0 { 2 } else { 1 };
-            if value > 9 { value - 9 } else { value }
-        })
-        .sum();
-    ((10 - sum % 10) % 10) as u8
 }
 
 #[cfg(test)]
@@ -455,11 +442,5 @@ mod tests {
         let regex = regex::Regex::new(r"^[a-z.]+@example\.(com|net|org)$").unwrap();
         assert!(fakes(Kind::Email, Some(14)).iter().all(|fake| regex.is_match(fake)));
         assert!(fakes(Kind::DomainName, Some(10)).iter().all(|fake| fake.ends_with(".example")));
-    }
-
-    #[test]
-    fn check_digits() {
-        assert_eq!(luhn_check_digit(b"7992739871"), 3);
-        assert_eq!(luhn_check_digit(b"411111111111111"), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Changes values inside a JSON text and leaves every other byte of it as it is.
+//! Changes values inside a JSON text and leaves every other byte unchanged.
 //!
 //! A scanner of our own: a library's document, written anew, has other white space, other spellings of
 //! numbers and strings, and no key twice.
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::error::Reason;
 
-/// Deeper values are an error of the row; PostgreSQL itself gives up at some thousand levels.
+/// Deeper values are an error of the row. PostgreSQL itself refuses some thousand levels.
 const DEEPEST: usize = 500;
 
 /// A path inside a JSON value: `$.customer.emails[*]`.
@@ -34,7 +34,7 @@ impl Serialize for Path {
 }
 
 impl Path {
-    /// Reads `$`, then any of `.key`, `.*`, `["key"]`, `[3]`, `[*]`.
+    /// Parses `$`, then any of `.key`, `.*`, `["key"]`, `[3]`, `[*]`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut rest = text.strip_prefix('$').ok_or("a path begins with `$`, as in `$.customer.email`")?;
         let mut steps = Vec::new();
@@ -54,7 +54,7 @@ impl Path {
                 let (index, after) = rest.split_once(']').ok_or("`[` without `]`")?;
                 let step = match index {
                     "*" => PathStep::AnyIndex,
-                    _ => PathStep::Index(index.parse().map_err(|_| format!("`[{index}]` is no index"))?),
+                    _ => PathStep::Index(index.parse().map_err(|_| format!("`[{index}]` is not an index"))?),
                 };
                 (step, after)
             } else {
@@ -66,33 +66,33 @@ impl Path {
         Ok(Self { source: text.to_owned(), steps })
     }
 
-    /// As it was written.
+    /// The original spelling.
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
 }
 
-/// A scalar that is to be changed.
+/// A scalar to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scalar<'a> {
     Text(Cow<'a, str>),
     Number(&'a str),
     Bool(bool),
-    /// An array or an object, for a change that does not look at what it replaces.
+    /// An array or an object, for a change that does not read the old value.
     Whole,
 }
 
-/// What makes new values of old ones.
+/// Makes the new values.
 pub(crate) trait Change {
-    /// The new text of a scalar under the path of this number; `None` is null.
+    /// The new text of a scalar at the path with this number; `None` is null.
     fn change(&mut self, path: usize, scalar: Scalar<'_>) -> Result<Option<String>, Reason>;
 
-    /// It replaces arrays and objects as a whole, and not each scalar inside.
+    /// Whether it replaces arrays and objects as a whole instead of each scalar inside.
     fn replaces_whole(&self, path: usize) -> bool;
 }
 
-/// Appends the text with everything changed that lies at one of the paths. Where two meet, the first counts; of an
-/// array or object every scalar inside is changed. Nulls stay.
+/// Appends the text with every value changed that is at one of the paths. If several paths match, the first counts.
+/// In an array or object every scalar is changed. Nulls stay.
 pub(crate) fn rewrite(
     text: &str,
     paths: &[&Path],
@@ -109,7 +109,7 @@ pub(crate) fn rewrite(
 
 const BROKEN: Reason = Reason::Input("JSON");
 
-/// A path of which so many steps led here.
+/// A path, and how many of its steps match the current place.
 #[derive(Clone, Copy)]
 struct Active {
     path: usize,
@@ -130,7 +130,7 @@ impl<'a> Walker<'a, '_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Copies what stands between two places.
+    /// Copies the text between two places.
     fn copy(&mut self, from: usize) {
         self.out.push_str(&self.text[from..self.at]);
     }
@@ -152,7 +152,7 @@ impl<'a> Walker<'a, '_> {
         Ok(())
     }
 
-    /// `inside` is the path of an array or object whose scalars are all to be changed.
+    /// `inside` is the path of an array or object in which all scalars must be changed.
     fn value(&mut self, active: &[Active], inside: Option<usize>) -> Result<(), Reason> {
         let ends = |active: &&Active| self.paths[active.path].steps.len() == active.step;
         let target = inside.or_else(|| active.iter().find(ends).map(|active| active.path));
@@ -206,7 +206,7 @@ impl<'a> Walker<'a, '_> {
         Ok(key)
     }
 
-    /// The paths that go on with this key or index.
+    /// The paths that continue with this key or index.
     fn advance(&self, active: &[Active], key: Option<&str>, index: usize) -> Vec<Active> {
         let goes_on = |active: &&Active| match (self.paths[active.path].steps.get(active.step), key) {
             (Some(PathStep::Key(wanted)), Some(key)) => wanted == key,
@@ -244,7 +244,7 @@ impl<'a> Walker<'a, '_> {
         };
         let was_text = matches!(scalar, Scalar::Text(_));
         match self.change.change(path, scalar)? {
-            // What was no text stays none, where the result can be read so.
+            // A value that was not a text stays one, if the result can be read as such.
             Some(new) if !was_text && (is_number(&new) || matches!(&*new, "true" | "false")) => {
                 self.out.push_str(&new);
             }

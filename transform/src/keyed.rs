@@ -1,4 +1,4 @@
-//! Choices that the key makes: the same for the same value, and of no use to who has not the key.
+//! Choices by the key: the same for the same value, and not predictable without the key.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -8,9 +8,10 @@ use crate::siphash::SipKey;
 /// Shorter secrets can be guessed.
 const SHORTEST: usize = 16;
 
-/// The secret that decides which fake a value gets.
+/// The secret that decides which fake replaces a value.
 ///
-/// Who has the key and the replica can find an original by trying; who has only the replica cannot.
+/// Anyone who has the key and the replica can find an original by trying. With the replica alone this is not
+/// possible.
 #[derive(Clone)]
 pub struct Key {
     mac: Hmac<Sha256>,
@@ -23,16 +24,16 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// The secret is too short to be one.
+/// The secret is too short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the transform key has {length} bytes; it needs at least 16, as `openssl rand -hex 32` makes them")]
+#[error("the transform key has {length} bytes; it needs at least 16 (`openssl rand -hex 32` makes a key)")]
 pub struct KeyError {
-    /// Bytes without the line end.
+    /// Its bytes, without the line end.
     pub length: usize,
 }
 
 impl Key {
-    /// From the bytes of a key file. White space at the end, as an editor leaves it, is no part of the key.
+    /// Makes a key from the bytes of a key file. White space at the end, which editors add, is not part of the key.
     ///
     /// # Errors
     ///
@@ -45,32 +46,32 @@ impl Key {
         Ok(Self { mac: mac(secret), secret: true })
     }
 
-    /// The key that everybody has: results are as stable, but a dictionary reverses them.
+    /// The public key, for transforms without a secret: results are equally stable, but a dictionary reverses them.
     #[must_use]
     pub fn insecure_unkeyed() -> Self {
         Self { mac: mac(b"pg-bootstrap without a key"), secret: false }
     }
 
-    /// Whether it is a secret at all.
+    /// Whether it is a secret.
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.secret
     }
 
-    /// What tells keys apart without telling anything of them: it belongs beside the configuration's hash.
+    /// Distinguishes keys without revealing them. It is stored beside the configuration's hash.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         crate::text::hex(&self.source("fingerprint", "").seed("")[..8])
     }
 
-    /// The choices of one purpose. Different purposes or salts have nothing in common.
+    /// The choices for one purpose. Choices with different purposes or salts are independent.
     pub(crate) fn source(&self, purpose: &str, salt: &str) -> Source {
         let mut head = Vec::with_capacity(64);
         for part in [purpose, salt] {
             head.extend_from_slice(&(part.len() as u64).to_be_bytes());
             head.extend_from_slice(part.as_bytes());
         }
-        // Whole blocks are hashed once here, and not again for each value.
+        // Whole blocks are hashed once here, instead of again for each value.
         head.resize(head.len().next_multiple_of(64), 0);
         let mut mac = self.mac.clone();
         mac.update(&head);
@@ -78,14 +79,14 @@ impl Key {
     }
 }
 
-/// Secrets of any length become keys of one.
+/// Makes a key of fixed length from a secret of any length.
 fn mac(secret: &[u8]) -> Hmac<Sha256> {
     let mut block = [0; 64];
     block[..32].copy_from_slice(&Sha256::digest(secret));
     Hmac::new(&block.into())
 }
 
-/// The key, bound to a purpose and a salt.
+/// The key for one purpose and one salt.
 #[derive(Clone)]
 pub(crate) struct Source {
     mac: Hmac<Sha256>,
@@ -109,7 +110,12 @@ impl Source {
 
     /// The key of a permutation.
     pub(crate) fn sip(&self) -> SipKey {
-        let seed = self.seed("");
+        self.sip_of("")
+    }
+
+    /// The key of one of several permutations.
+    pub(crate) fn sip_of(&self, which: &str) -> SipKey {
+        let seed = self.seed(which);
         SipKey::new([word(&seed, 0), word(&seed, 1)])
     }
 }
@@ -118,7 +124,7 @@ fn word(seed: &[u8; 32], at: usize) -> u64 {
     seed[at * 8..][..8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
-/// Numbers that follow from a seed: xoshiro256**, whose numbers tell nothing of the key that made the seed.
+/// Random numbers from a seed: xoshiro256**. They reveal nothing about the key that made the seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Draw {
     state: [u64; 4],
@@ -142,17 +148,18 @@ impl Draw {
         result
     }
 
-    /// A number below `limit`, which is not 0. Some are likelier than others by less than `limit` in 2^64.
+    /// A number below `limit`, which must not be 0. The probabilities of two numbers differ by less than `limit` in
+    /// 2^64.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
     }
 
-    /// One of a list that is not empty.
+    /// One item of a list that is not empty.
     pub(crate) fn pick(&mut self, list: &[&'static str]) -> &'static str {
         list[self.below(list.len() as u64) as usize]
     }
 
-    /// A number of the range, both ends included.
+    /// A number in the range, both ends included.
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = high.abs_diff(low);
         let step = if span == u64::MAX { self.next() } else { self.below(span + 1) };

@@ -1,5 +1,5 @@
-//! Replaces personal data in the rows of a dump before they go anywhere, by the configuration that Kasho's users
-//! already have.
+//! Replaces personal data in the rows of a dump before they are written anywhere, by the configuration file that
+//! Kasho's users already have.
 //!
 //! ```text
 //! transforms.yml ─▶ Config ─┐
@@ -7,29 +7,31 @@
 //! key ─▶ Key ───────────────┘
 //! ```
 //!
+//! A [`Draft`] is compared with a whole schema, and says all that is wrong at once; one without faults is a [`Config`].
 //! A [`Config`] is read once; with a [`Key`] and a table's definition it makes a [`Plan`], which refuses what could
 //! not give valid values; a plan transforms any number of rows in any number of threads, each with a [`Scratch`] of
 //! its own. What becomes of a value is a function of the value, the key and the configuration, and for some
 //! transforms of the row and its number, but never of time, order or chance.
 //!
-//! [`Inspector`] looks for columns that hold personal data, and [`suggest`] writes a first configuration for them.
+//! [`Inspector`] finds columns that look personal, and [`suggest`] writes a first configuration for them.
 //!
-//! The crate does no I/O and knows neither dumps nor Redis.
+//! The crate does no I/O and does not know dumps or Redis.
 
 pub use config::{Config, LISTS, REVISION};
 pub use detect::{Finding, Inspector, Sort};
-
+pub use draft::{Checked, Draft};
 pub use error::{Place, Problem, Problems, Reason, RowError};
 pub use keyed::{Key, KeyError};
 pub use plan::{Plan, Scratch};
-pub use resolve::{ForeignKey, Keys, UniqueKey, is_schema_hash, resolve, schema_hash};
+pub use resolve::{ForeignKey, Keys, UniqueKey, is_schema_hash, schema_hash};
 pub use suggest::{suggest, undecided};
 pub use table::{Column, Table};
 
 mod action;
+mod check_digits;
 mod config;
 mod detect;
-
+mod draft;
 mod error;
 mod fake;
 mod json;

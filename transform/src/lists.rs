@@ -1,4 +1,5 @@
-//! The lists that the fakes draw from. A list of a version never changes: not an entry, not the order.
+//! The lists from which fakes are drawn. A list of a version never changes, not in its entries and not in their
+//! order.
 
 use crate::locale::Locale;
 use std::sync::LazyLock;
@@ -36,7 +37,7 @@ lists! {
     GENDERS = "genders";
 }
 
-/// The lists of a language.
+/// The lists of one language.
 pub(crate) struct Local {
     pub(crate) first_names: List,
     pub(crate) last_names: List,
@@ -87,7 +88,7 @@ mod tests {
         }
     }
 
-    /// A change of a list changes the data of every user: a new list gets a new version instead.
+    /// A change of a list would change the data of every user: a new list gets a new version instead.
     #[test]
     fn lists_of_version_1_never_change() {
         let mut hash = Sha256::new();

@@ -1,4 +1,4 @@
-//! The languages that fakes come in.
+//! The languages of fakes.
 
 use serde::Serialize;
 

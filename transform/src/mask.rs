@@ -1,12 +1,12 @@
 //! Transforms that hide characters and need no key.
 
-/// Every character becomes another one; white space and the length stay.
+/// Replaces every character. White space and the length stay.
 pub(crate) fn redact(text: &str, with: char, out: &mut String) {
     out.extend(text.chars().map(|c| if c.is_whitespace() { c } else { with }));
 }
 
-/// All but the first and last so many characters become another one; nothing stays of a text that is not longer
-/// than what would stay.
+/// Replaces all but the first and last characters. A text that is not longer than the characters to keep is replaced
+/// as a whole.
 pub(crate) fn mask(text: &str, first: usize, last: usize, with: char, out: &mut String) {
     let length = text.chars().count();
     let keeps = first.saturating_add(last) < length;

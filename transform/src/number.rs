@@ -8,10 +8,10 @@ use crate::error::Reason;
 use crate::keyed::Draw;
 use crate::sql::{FloatWidth, Kind, SqlType, date};
 
-/// Digits that are computed with; more are an error of the row.
+/// The most digits for computations; numbers with more are an error of the row.
 const MOST_DIGITS: usize = 30;
 
-/// Appends the number with noise: as many decimals, the same sign, within the type's range.
+/// Appends the number with noise: with the same number of decimals, the same sign, and within the type's range.
 pub(crate) fn noise(
     value: &str,
     spread: Spread,
@@ -28,7 +28,7 @@ pub(crate) fn noise(
         }
         Kind::Numeric { precision: Some(precision), scale } if *precision <= MOST_DIGITS as u32 => {
             let decimals = value.split_once('.').map_or(0, |(_, fraction)| fraction.len()) as i32;
-            // The largest value, counted in units of the last digit that this one has.
+            // The largest value, in units of the last digit of this number.
             let power = i64::from(*precision) - i64::from(*scale) + i64::from(decimals);
             let most =
                 u32::try_from(power).ok().and_then(|power| 10_i128.checked_pow(power)).map(|most| most - 1);
@@ -50,9 +50,9 @@ fn float(value: &str, spread: Spread, factor: f64, single: bool, out: &mut Strin
         Spread::Amount(amount) => amount * factor,
     };
     let fits = |moved: f64| moved.is_finite() && (!single || (moved as f32).is_finite());
-    // At the end of the range the way is back.
+    // At the end of the range, the noise goes in the other direction.
     let moved = if fits(number + step) { number + step } else { number - step };
-    // The sign stays, since checks often ask for it.
+    // The sign stays, because check constraints often demand it.
     let moved = if (moved < 0.0) == (number < 0.0) { moved } else { 0.0 };
     // Writing to a string cannot fail.
     let _ = match moved.abs() {
@@ -89,7 +89,7 @@ fn decimal(
         Spread::Amount(amount) => amount * factor * 10_i128.pow(fraction.len() as u32) as f64,
     };
     let step = step.round() as i128;
-    // At the end of the range the way is back.
+    // At the end of the range, the noise goes in the other direction.
     let (low, high) = range.unwrap_or((i128::MIN, i128::MAX));
     let moved = Some(number.saturating_add(step)).filter(|moved| (low..=high).contains(moved));
     let moved = moved.unwrap_or(number.saturating_sub(step)).clamp(low, high);
@@ -111,7 +111,7 @@ fn push_decimal(value: i128, decimals: usize, out: &mut String) {
     }
 }
 
-/// Appends the date or timestamp, moved by 1 to `days` days to either side; its time stays.
+/// Appends the date or timestamp, moved by 1 to `days` days in either direction. The time of day stays.
 pub(crate) fn shift(
     value: &str,
     days: i64,
@@ -128,7 +128,7 @@ pub(crate) fn shift(
     let (low, high) = if matches!(sql.kind, Kind::Date) { date::DATES } else { date::TIMESTAMPS };
     let day = date::to_days(stamp.day);
     let moved = day + by;
-    // Beyond the end of the range the way is back.
+    // Beyond the end of the range, the date moves in the other direction.
     let moved = if (low..=high).contains(&moved) { moved } else { day - by };
     date::push(date::from_days(moved), stamp.time, out);
     Ok(())

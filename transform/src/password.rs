@@ -3,10 +3,10 @@
 use crate::config::PasswordHash;
 use crate::error::Reason;
 
-/// Longer ones bcrypt would cut without a word.
+/// bcrypt would cut longer passwords silently.
 const BCRYPT_LONGEST: usize = 72;
 
-/// Appends the hash of a password: of bcrypt in its own form, else `hex(salt)$hex(hash)`.
+/// Appends the hash of a password: bcrypt in its own form, otherwise `hex(salt)$hex(hash)`.
 pub(crate) fn push(
     hash: PasswordHash,
     cleartext: &[u8],
@@ -17,7 +17,7 @@ pub(crate) fn push(
     match hash {
         PasswordHash::Bcrypt { cost } => return bcrypt(cost, cleartext, salt, out),
         PasswordHash::Scrypt { log_n, r, p } => {
-            let broken = Reason::Password("scrypt takes no such n, r and p");
+            let broken = Reason::Password("scrypt does not accept these n, r and p");
             let parameters = scrypt::Params::new(log_n, r, p).map_err(|_| broken)?;
             scrypt::scrypt(cleartext, &salt, &parameters, &mut derived).map_err(|_| broken)?;
         }
@@ -25,7 +25,7 @@ pub(crate) fn push(
             pbkdf2::pbkdf2_hmac::<sha2::Sha256>(cleartext, &salt, iterations, &mut derived);
         }
         PasswordHash::Argon2id { time, memory, threads } => {
-            let broken = Reason::Password("argon2id takes no such time, memory and threads");
+            let broken = Reason::Password("argon2id does not accept this time, memory and threads");
             let parameters = argon2::Params::new(memory, time, threads, Some(32)).map_err(|_| broken)?;
             argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, parameters)
                 .hash_password_into(cleartext, &salt, &mut derived)
@@ -38,7 +38,7 @@ pub(crate) fn push(
     Ok(())
 }
 
-/// Appends a text as long as the hash, of a password that has one.
+/// Appends a text of the same length as the hash.
 pub(crate) fn stand_in(hash: PasswordHash, cleartext: &[u8], out: &mut String) -> Result<(), Reason> {
     let length = match hash {
         PasswordHash::Bcrypt { .. } => {
@@ -56,7 +56,7 @@ fn bcrypt_takes(cleartext: &[u8]) -> Result<(), Reason> {
         return Err(Reason::Password("bcrypt takes at most 72 bytes"));
     }
     if cleartext.contains(&0) {
-        return Err(Reason::Password("bcrypt takes no NUL"));
+        return Err(Reason::Password("bcrypt does not accept NUL"));
     }
     Ok(())
 }
@@ -64,7 +64,7 @@ fn bcrypt_takes(cleartext: &[u8]) -> Result<(), Reason> {
 fn bcrypt(cost: u32, cleartext: &[u8], salt: [u8; 16], out: &mut String) -> Result<(), Reason> {
     use std::fmt::Write;
     bcrypt_takes(cleartext)?;
-    // A password ends with a NUL there.
+    // A NUL would end the password.
     let mut password = cleartext.to_vec();
     if password.len() < BCRYPT_LONGEST {
         password.push(0);

@@ -1,4 +1,4 @@
-//! Regular expressions as RE2 (and so Go and Kasho) reads them.
+//! Regular expressions with the meaning that they have in RE2 (and so in Go and Kasho).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 mod translate;
 
-/// A pattern and what takes the place of each match.
+/// A pattern, and the replacement of each match.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     regex: Regex,
@@ -20,7 +20,7 @@ pub(crate) struct Pattern {
 enum Piece {
     Text(String),
     Group(usize),
-    /// A name that the pattern has no group for: it stands for nothing.
+    /// A name without a group in the pattern: it is replaced by nothing.
     Nothing(String),
 }
 
@@ -37,12 +37,12 @@ impl Pattern {
         Ok(Self { regex, pieces, source: [pattern.to_owned(), replacement.to_owned()] })
     }
 
-    /// The pattern and the replacement as they were written.
+    /// The pattern and the replacement, as in the configuration.
     pub(crate) fn source(&self) -> &[String; 2] {
         &self.source
     }
 
-    /// Names in the replacement that are no groups: most often `$1x`, where `${1}x` was meant.
+    /// Names in the replacement that are not groups; often `$1x` was written instead of `${1}x`.
     pub(crate) fn unknown_groups(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Nothing(name) => Some(name.as_str()),
@@ -50,7 +50,7 @@ impl Pattern {
         })
     }
 
-    /// Appends the text with every match replaced.
+    /// Appends the text, with every match replaced.
     pub(crate) fn replace(&self, text: &str, out: &mut String) {
         let mut from = 0;
         for groups in self.regex.captures_iter(text) {
@@ -71,14 +71,14 @@ impl Pattern {
     }
 }
 
-/// The last line of the library's message says what is wrong; those before draw it.
+/// The last line of the library's message contains the error; the lines before it show its place.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default().trim();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// Takes a replacement apart as Go's `Regexp.Expand` does: `$name`, `${name}`, `$$`; any other `$` is itself.
+/// Parses a replacement as Go's `Regexp.Expand` does: `$name`, `${name}`, `$$`; any other `$` stays.
 fn pieces(replacement: &str, regex: &Regex) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut text = String::new();

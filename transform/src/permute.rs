@@ -1,11 +1,11 @@
-//! Keyed permutations of finite sets: each member becomes another, no two the same, in constant memory.
+//! Keyed permutations of finite sets: each member becomes another one, no two become the same, in constant memory.
 
 use crate::siphash::SipKey;
 
-/// Each half is mixed five times. Fewer rounds of a Feistel network can be told from chance.
+/// Each half is mixed five times. With fewer rounds, a Feistel network can be distinguished from chance.
 const ROUNDS: u64 = 10;
 
-/// Permutes numbers below a size of the caller's choice.
+/// Permutes numbers below a size that the caller chooses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Permutation {
     key: SipKey,
@@ -16,12 +16,12 @@ impl Permutation {
         Self { key }
     }
 
-    /// What `value`, which is below `size`, becomes. For each `size` and `tweak` it is a permutation of its own.
+    /// The image of `value`, which must be below `size`. Each `size` and `tweak` has its own permutation.
     pub(crate) fn apply(self, value: u128, size: u128, tweak: u64) -> u128 {
         debug_assert!(value < size);
         let bits = (128 - (size - 1).leading_zeros()).max(2);
         let mut value = value;
-        // A cycle of the larger permutation leads back into the set at the latest where it began.
+        // A cycle of the larger permutation always comes back into the set, at the latest at its start.
         loop {
             value = self.mix(value, bits, tweak);
             if value < size {
@@ -30,7 +30,7 @@ impl Permutation {
         }
     }
 
-    /// A Feistel network whose halves may differ by a bit.
+    /// A Feistel network whose halves may differ by one bit in size.
     fn mix(self, value: u128, bits: u32, tweak: u64) -> u128 {
         let low_bits = bits / 2;
         let mask = |bits: u32| u64::MAX >> (64 - bits);
@@ -48,11 +48,11 @@ impl Permutation {
         u128::from(high) << low_bits | u128::from(low)
     }
 
-    /// Permutes the whole numbers with the same sign and as many digits, within a range.
+    /// Permutes the whole numbers with the same sign and the same number of digits, within a range.
     pub(crate) fn same_digits(self, value: i64, (low, high): (i64, i64)) -> i64 {
         let magnitude = value.unsigned_abs();
         let digits = magnitude.checked_ilog10().unwrap_or(0);
-        // One digit: 0 to 9 for what is not negative, else 1 to 9.
+        // One digit: 0 to 9 for a number that is not negative, otherwise 1 to 9.
         let first = if digits > 0 { 10_u64.pow(digits) } else { u64::from(value < 0) };
         let limit = if value < 0 { low.unsigned_abs() } else { high.unsigned_abs() };
         let last = 10_u64.checked_pow(digits + 1).map_or(u64::MAX, |next| next - 1).min(limit);
@@ -62,7 +62,7 @@ impl Permutation {
         if value < 0 { 0_i64.wrapping_sub_unsigned(magnitude) } else { magnitude as i64 }
     }
 
-    /// Permutes all numbers of a range that have the same sign; 0 counts as positive.
+    /// Permutes all numbers in a range that have the same sign; 0 counts as positive.
     pub(crate) fn same_sign(self, value: i64, (low, high): (i64, i64)) -> i64 {
         if value < 0 {
             let size = u128::from(low.unsigned_abs());
@@ -74,8 +74,8 @@ impl Permutation {
         }
     }
 
-    /// Permutes the texts of the same pattern: ASCII digits become digits, letters become letters of the same
-    /// case, all else stays, and so do the first and last of these.
+    /// Permutes texts of the same pattern: ASCII digits become digits, letters become letters of the same case, and
+    /// everything else stays, including the characters to keep at the beginning and end.
     pub(crate) fn pattern(self, value: &str, keep_first: usize, keep_last: usize, out: &mut String) {
         let places = value.bytes().filter(|b| radix(*b).is_some()).count();
         let changes = keep_first.min(places)..places.saturating_sub(keep_last).max(keep_first.min(places));
@@ -96,7 +96,7 @@ impl Permutation {
                 text[*i] = class(text[*i]) + (moved % base) as u8;
                 moved /= base;
             }
-            // What follows depends on what came before, so that equal pieces do not stay equal.
+            // Each piece depends on those before it, so that equal pieces do not stay equal.
             tweak = self.key.words([tweak, moved_hash(&text, places)]);
             start += end;
         }
@@ -111,7 +111,7 @@ fn moved_hash(text: &[u8], places: &[usize]) -> u64 {
     })
 }
 
-/// As many places as fit one permutation, and the size of its set.
+/// The positions that fit into one permutation, and the size of its set.
 fn chunk(text: &[u8], at: &[usize]) -> (usize, u128) {
     let mut size: u128 = 1;
     for (count, i) in at.iter().enumerate() {

@@ -1,42 +1,43 @@
-//! What to do with the rows of one table.
+//! The transforms for the rows of one table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::action::{Action, Cell};
+use crate::action::Cell;
 use crate::config::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transform};
 use crate::error::{Fault, Problem, Problems, Reason, RowError};
 use crate::keyed::{Key, Source};
-use crate::near;
 use crate::password;
 use crate::sql::{Kind, SqlType};
-use crate::suit;
-use crate::table::{Column, Table, unquoted};
+use crate::table::{Column, Table};
 use crate::template::{Row, Template, Val};
+use column::{PlannedColumn, Step, planned};
 
-/// So many password hashes are remembered, for values that come again.
+mod column;
+
+/// How many password hashes are cached, for values that repeat.
 const REMEMBERED: usize = 4096;
 
-/// The transforms of a table, made ready. Threads share it; each has its own [`Scratch`].
+/// The compiled transforms of a table. Threads share it; each has its own [`Scratch`].
 #[derive(Debug, Clone)]
 pub struct Plan {
     table: Arc<str>,
     classes: Vec<Class>,
-    /// In the table's order.
+    /// In the order of the table.
     columns: Vec<PlannedColumn>,
-    /// The same, as places in `columns`: first those that see only their own value.
+    /// Indexes into `columns`: first the columns that depend only on their own value.
     order: Vec<usize>,
-    /// By the column's place in the row: its place in `columns`.
+    /// For each column of the row, its index in `columns`.
     planned: Vec<Option<usize>>,
     reads: Vec<bool>,
     warnings: Vec<Problem>,
-    /// Password hashes are computed; else only counted.
+    /// Whether password hashes are computed; otherwise they are only counted.
     hashes: bool,
 }
 
-/// What a template takes a column's value for.
+/// How a template treats a column's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Integer,
@@ -45,33 +46,13 @@ enum Class {
     Text,
 }
 
-#[derive(Debug, Clone)]
-struct PlannedColumn {
-    /// Its place in the row.
-    at: usize,
-    name: Arc<str>,
-    sql: SqlType,
-    step: Step,
-    on_error: ErrorPolicy,
-    nulls: bool,
-    /// The column that decides instead of its own value.
-    by: Option<usize>,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Action(Box<Action>),
-    Template(Template),
-    Password { hash: PasswordHash, cleartext: Template, salt: SaltSource, source: Source },
-}
-
 /// What a row became, and room to make it in. It is used again for the next row.
 #[derive(Debug, Default)]
 pub struct Scratch {
     results: Vec<Outcome>,
     passwords: HashMap<(PasswordHash, [u8; 16], String), String>,
     cleartext: String,
-    /// Places of columns for which a hash had to be computed.
+    /// The columns for which a hash had to be computed.
     hashed: Vec<usize>,
 }
 
@@ -80,12 +61,12 @@ struct Outcome {
     at: usize,
     text: String,
     null: bool,
-    /// It is done for the row in hand.
+    /// Whether it is done for the current row.
     done: bool,
 }
 
 impl Scratch {
-    /// The columns that the last row's transforms wrote: each with its place in the row and its new value.
+    /// The columns that the last row's transforms wrote: each with its index in the row and its new value.
     pub fn values(&self) -> impl Iterator<Item = (usize, Option<&str>)> {
         self.results.iter().map(|outcome| (outcome.at, outcome.value()))
     }
@@ -96,7 +77,7 @@ impl Scratch {
         self.results.get(n).and_then(Outcome::value)
     }
 
-    /// The places in the row of the columns for which the last row took the computation of a password hash.
+    /// The indexes of the columns for which a password hash had to be computed in the last row.
     pub fn hashed(&self) -> impl Iterator<Item = usize> {
         self.hashed.iter().copied()
     }
@@ -109,13 +90,23 @@ impl Outcome {
 }
 
 impl Plan {
-    /// Makes a table's plan. A table that the configuration does not name has an empty one.
+    /// Compiles a table's plan. A table that the configuration does not name has an empty plan.
     ///
     /// # Errors
     ///
-    /// Every rule that does not suit its column: one that does not exist or is generated, a type that the
-    /// transform's results are no values of, a template that names no column.
+    /// Every rule that does not suit its column: the column does not exist or is generated, the transform's results
+    /// are not values of its type, or a template names a column that does not exist.
     pub fn compile(config: &Config, table: &Table, key: &Key) -> Result<Self, Problems> {
+        let (plan, mut faults) = Self::make(config, table, key);
+        faults.extend(
+            config.tables.get(&table.name).map(|rules| rules.unknown_columns(table)).unwrap_or_default(),
+        );
+        config.problems(faults)?;
+        Ok(plan)
+    }
+
+    /// A plan of the rules that suit their columns, and what is wrong with the others.
+    pub(crate) fn make(config: &Config, table: &Table, key: &Key) -> (Self, Vec<Fault>) {
         let mut plan = Self {
             table: table.name.as_str().into(),
             classes: table.columns.iter().map(class).collect(),
@@ -126,8 +117,8 @@ impl Plan {
             warnings: Vec::new(),
             hashes: true,
         };
-        let Some(rules) = config.tables.get(&table.name) else { return Ok(plan) };
-        let mut faults = rules.unknown_columns(table);
+        let mut faults = Vec::new();
+        let Some(rules) = config.tables.get(&table.name) else { return (plan, faults) };
         for (at, column) in table.columns.iter().enumerate() {
             let Some((_, _, rule)) = rules.columns.iter().find(|(name, ..)| *name == column.name) else {
                 continue;
@@ -137,10 +128,9 @@ impl Plan {
             }
             match planned(rule, table, at, key) {
                 Ok(column) => plan.add(column),
-                Err(fault) => faults.push(fault),
+                Err(more) => faults.extend(more),
             }
         }
-        config.problems(faults)?;
         let second = |n: &usize| !matches!(plan.columns[*n].step, Step::Action(_));
         let (last, mut order): (Vec<usize>, Vec<usize>) = (0..plan.columns.len()).partition(second);
         order.extend(last);
@@ -149,7 +139,7 @@ impl Plan {
             rules.columns.iter().find(|(name, ..)| **name == *column).map(|(_, _, rule)| rule)
         });
         plan.warnings = warnings.into_iter().map(|fault| config.problem(fault)).collect();
-        Ok(plan)
+        (plan, faults)
     }
 
     fn add(&mut self, column: PlannedColumn) {
@@ -165,7 +155,7 @@ impl Plan {
         self.columns.push(column);
     }
 
-    /// What is allowed and yet most often a mistake.
+    /// Allowed, but usually a mistake.
     fn warn<'a>(&self, rule: impl Fn(&str) -> Option<&'a Rule>) -> Vec<Fault> {
         let mut faults = Vec::new();
         for column in &self.columns {
@@ -207,48 +197,48 @@ impl Plan {
         faults
     }
 
-    /// The name of a column of the second pass that the template reads before it is transformed.
+    /// The name of a second-pass column that the template reads before it is transformed.
     fn sees_original(&self, reader: &PlannedColumn, at: usize) -> Option<&str> {
         let read = &self.columns[self.planned[at]?];
         (!matches!(read.step, Step::Action(_)) && read.at >= reader.at).then_some(&*read.name)
     }
 
-    /// Nothing is to be done.
+    /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// The places in the row of the columns that it transforms, ascending.
+    /// The indexes of the columns that it transforms, ascending.
     pub fn columns(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().map(|column| column.at)
     }
 
-    /// Whether the value at this place of a row is looked at. Others may be handed over as `None`.
+    /// Whether the value of this column is used. Others may be passed as `None`.
     #[must_use]
     pub fn reads(&self, at: usize) -> bool {
         self.reads.get(at).copied().unwrap_or(false)
     }
 
-    /// The same plan with a text of the same length in place of each password hash, which would take its time: to learn
-    /// beforehand what a run will do.
+    /// The same plan with a text of the same length in place of each password hash, which would take long: to find
+    /// out in advance what a run will do.
     #[must_use]
     pub fn without_hashing(mut self) -> Self {
         self.hashes = false;
         self
     }
 
-    /// The columns that get password hashes: their places in the row, and their names.
+    /// The columns with password hashes: their indexes in the row, and their names.
     pub fn passwords(&self) -> impl Iterator<Item = (usize, &str)> {
         let password = |column: &&PlannedColumn| matches!(column.step, Step::Password { .. });
         self.columns.iter().filter(password).map(|column| (column.at, &*column.name))
     }
 
-    /// Computes a password hash as the column at this place gets them, to learn how long that takes.
+    /// Computes a password hash with the parameters of this column, to measure how long that takes.
     ///
     /// # Errors
     ///
-    /// When the function takes no such parameters. A column that gets none is none to compute.
+    /// If the function does not accept these parameters. For a column without a password hash, nothing is computed.
     pub fn hash_once(&self, at: usize) -> Result<(), Reason> {
         let column = self.planned.get(at).copied().flatten().map(|n| &self.columns[n]);
         match column.map(|column| &column.step) {
@@ -259,19 +249,19 @@ impl Plan {
         }
     }
 
-    /// What is allowed and yet most often a mistake.
+    /// Allowed, but usually a mistake.
     #[must_use]
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
 
-    /// Transforms a row: the values of the table's columns in their order, `None` for NULL, as the dump has them
-    /// without COPY's escapes. `number` is that of the row in its table, the same in every run; only transforms
-    /// that say `consistent: false` depend on it. The results are then in the scratch.
+    /// Transforms a row: the values of the table's columns in their order, `None` for NULL, as in the dump but
+    /// without COPY's escapes. `number` is the number of the row in its table, which is the same in every run; only
+    /// transforms with `consistent: false` depend on it. The results are then in the scratch.
     ///
     /// # Errors
     ///
-    /// If a value cannot be transformed and its column's `on_error` does not say what to put in its place.
+    /// If a value cannot be transformed and its column's `on_error` does not name a replacement.
     pub fn apply(&self, row: &[Option<&str>], number: u64, scratch: &mut Scratch) -> Result<(), RowError> {
         if row.len() != self.classes.len() {
             let reason = Reason::RowLength { expected: self.classes.len(), found: row.len() };
@@ -320,7 +310,7 @@ impl Plan {
         }
     }
 
-    /// Appends a column's new value; `false` says NULL.
+    /// Appends a column's new value; `false` means NULL.
     fn one(
         &self,
         column: &PlannedColumn,
@@ -384,7 +374,7 @@ fn salt_of(salt: SaltSource, source: &Source, original: &str) -> [u8; 16] {
     salt
 }
 
-/// The row as a template sees it: what is transformed already in place of the original.
+/// The row as a template sees it: values that are already transformed replace the originals.
 struct View<'a> {
     plan: &'a Plan,
     row: &'a [Option<&'a str>],
@@ -419,70 +409,6 @@ fn class(column: &Column) -> Class {
         Kind::Bool => Class::Bool,
         _ => Class::Text,
     }
-}
-
-fn planned(rule: &Rule, table: &Table, at: usize, key: &Key) -> Result<PlannedColumn, Fault> {
-    let column = &table.columns[at];
-    let fault = |what: String| Fault::new(rule.place, format!("column {}: {what}", column.name));
-    if column.generated {
-        return Err(
-            fault("it is generated from other columns".into()).help("transform the columns it is made of")
-        );
-    }
-    let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
-    suit::check(rule, &sql, column.not_null).map_err(|(what, help)| fault(what).hint(help))?;
-    let mut on_error = rule.on_error.clone();
-    match &mut on_error {
-        ErrorPolicy::Null if column.not_null => {
-            return Err(fault("`on_error: null` in a NOT NULL column".into()));
-        }
-        ErrorPolicy::Constant(value) => {
-            sql.fit(value).map_err(|reason| fault(format!("`error_value`: {reason}")))?;
-        }
-        _ => {}
-    }
-    let domain = match &rule.value_type {
-        Some(text) => SqlType::of(Some(text), &column.labels),
-        None => sql.clone(),
-    };
-    let place = format!("{}\0{}", table.name, column.name);
-    let step = match (&rule.transform, Action::new(rule, &domain, key, &place)) {
-        (_, Some(action)) => Step::Action(Box::new(action.in_column(&sql))),
-        (Transform::Template(template), _) => Step::Template(bound(template, rule, table)?),
-        (Transform::Password { hash, cleartext, salt }, _) => Step::Password {
-            hash: *hash,
-            cleartext: bound(cleartext, rule, table)?,
-            salt: *salt,
-            source: key.source(rule.transform.name(), "salt"),
-        },
-        _ => return Err(fault(format!("{} does not suit {}", rule.transform.name(), sql.text))),
-    };
-    let by = match &rule.transform {
-        Transform::DateShift { by: Some(by), .. } => Some(find(table, by).ok_or_else(|| {
-            fault(format!("`by`: there is no column {by}")).hint(near::hint(by, "columns", names(table)))
-        })?),
-        _ => None,
-    };
-    let name = column.name.as_str().into();
-    Ok(PlannedColumn { at, name, sql, step, on_error, nulls: rule.nulls, by })
-}
-
-fn bound(template: &Template, rule: &Rule, table: &Table) -> Result<Template, Fault> {
-    let mut template = template.clone();
-    template.bind(|name| find(table, name)).map_err(|name| {
-        Fault::new(rule.place, format!("the template: table {} has no column {name}", table.name))
-            .hint(near::hint(&name, "columns", names(table)))
-    })?;
-    Ok(template)
-}
-
-fn names(table: &Table) -> impl Iterator<Item = &str> + Clone {
-    table.columns.iter().map(|column| column.name.as_str())
-}
-
-/// By the name as SQL spells it, or without its quotes.
-fn find(table: &Table, name: &str) -> Option<usize> {
-    table.position(name).or_else(|| table.columns.iter().position(|column| unquoted(&column.name) == name))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A configuration brought together with the constraints of the schema: unique columns stay unique, foreign keys
-//! follow what they refer to.
+//! Resolves a configuration by the constraints of the schema: unique columns stay unique, and foreign keys follow the
+//! columns that they reference.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Rule, Transform, Unique};
-use crate::error::{Fault, Problems};
+use crate::error::{Fault, Place};
 use crate::sql::SqlType;
 use crate::suit;
 use crate::table::{Column, Table};
@@ -24,60 +24,65 @@ pub struct UniqueKey {
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
-    /// The table that refers.
+    /// The referencing table.
     pub table: String,
-    /// Its columns.
+    /// The referencing columns.
     pub columns: Vec<String>,
-    /// The table that is referred to.
+    /// The referenced table.
     pub to_table: String,
-    /// Its columns, one for each of the others.
+    /// The referenced columns, in the order of the referencing ones.
     pub to_columns: Vec<String>,
 }
 
-/// What a schema demands of its columns.
+/// The constraints of a schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys {
     /// Columns that must stay unique.
     pub unique: Vec<UniqueKey>,
     /// Columns that must stay equal.
     pub foreign: Vec<ForeignKey>,
-    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows stand under the child's name.
+    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows are in the dump under the
+    /// child's name.
     pub parents: Vec<(String, String)>,
-    /// Columns that must stay as they are, and why: `(table, column, "a partition bound depends on it")`.
+    /// Columns that must stay unchanged, and why: `(table, column, "a partition bound depends on it")`.
     pub fixed: Vec<(String, String, String)>,
-    /// Columns of unique keys that stand in an expression there, as `(table, column, folds_case)`: their values must differ
-    /// under it, which for `lower(column)` and `upper(column)` is known.
+    /// Columns that are in an expression of a unique key, as `(table, column, folds_case)`. Their values must stay
+    /// different in that expression; this is known for `lower(column)` and `upper(column)`.
     pub expressions: Vec<(String, String, bool)>,
 }
 
 /// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
 /// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
-/// refer to. Of the result, [`Config::to_yaml`] can be kept for the run.
-///
-/// # Errors
-///
-/// Every rule that cannot be brought together with the schema.
-pub fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
-    let mut resolver = Resolver { config: config.clone(), tables, faults: Vec::new() };
+/// refer to. Also every rule that cannot be brought together with the schema; it stays as it was.
+pub(crate) fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> (Config, Vec<Fault>) {
+    let mut resolver = Resolver {
+        config: config.clone(),
+        tables,
+        inherited: BTreeSet::new(),
+        unclear: BTreeSet::new(),
+        faults: Vec::new(),
+        said: BTreeSet::new(),
+    };
     let all = &with_children(keys);
     resolver.inherit(all);
+    resolver.unclear = resolver.config.unclear(tables);
     resolver.fixed(all);
     resolver.unique(all);
     resolver.unknown(all);
     resolver.foreign(all);
-    config.problems(resolver.faults)?;
-    Ok(Config { resolved: Some(schema_hash(keys)), ..resolver.config })
+    (Config { resolved: Some(schema_hash(keys)), ..resolver.config }, resolver.faults)
 }
 
-/// In front of the hash: the version of what is hashed.
+/// The prefix of the hash: the version of its input.
 const SCHEMA_HASH: &str = "v2-";
 
-/// What tells schemas apart whose demands differ: a configuration that was resolved with one says so, and is of no use
-/// with another. Order does not count.
+/// Identifies the constraints of a schema. A resolved configuration contains this hash, and cannot be used with other
+/// constraints. Their order does not count.
 ///
-/// It is kept in users' files, so it is made of a stated form: `v2-` and, in hexadecimal, the first 8 bytes of the SHA-256 of
-/// the demands. Each is a line of JSON without blanks, in UTF-8, with nothing escaped that need not be, and with names as SQL
-/// spells them; the lines are sorted by their bytes, each stands once, and a line feed stands between two:
+/// It is stored in users' files, so its form is fixed: `v2-` and, in hexadecimal, the first 8 bytes of the SHA-256 of
+/// the constraints. Each constraint is a line of JSON without blanks, in UTF-8, with only the necessary escapes, and
+/// with names as SQL spells them. The lines are sorted by their bytes, there are no duplicates, and the lines are
+/// separated by line feeds:
 ///
 /// ```text
 /// ["expression","public.users","email",true]                               (table, column, whether case is folded)
@@ -103,7 +108,7 @@ pub fn schema_hash(keys: &Keys) -> String {
     format!("{SCHEMA_HASH}{}", crate::text::hex(&Sha256::digest(text)[..8]))
 }
 
-/// Whether a configuration was resolved by a version of this crate whose [`schema_hash`] is compared with this one's.
+/// Whether a configuration was resolved by a version of this crate with the same form of [`schema_hash`].
 #[must_use]
 pub fn is_schema_hash(text: &str) -> bool {
     text.starts_with(SCHEMA_HASH)
@@ -112,7 +117,13 @@ pub fn is_schema_hash(text: &str) -> bool {
 struct Resolver<'a> {
     config: Config,
     tables: &'a [Table],
+    /// Tables that have rules from their parent.
+    inherited: BTreeSet<String>,
+    /// Columns of which nobody can tell yet what becomes of them.
+    unclear: BTreeSet<(String, String)>,
     faults: Vec<Fault>,
+    /// What was said of which place in the file.
+    said: BTreeSet<(Place, String)>,
 }
 
 impl Resolver<'_> {
@@ -144,17 +155,46 @@ impl Resolver<'_> {
         }
     }
 
-    /// A partition of a partition gets what its parent got.
+    /// Notes a fault of a table's rule. What is wrong with a parent's rule is said once, not for each partition that has it
+    /// from there.
+    fn fail(&mut self, table: &str, place: Place, what: &str, fault: Fault) {
+        let is_new = self.said.insert((place, what.to_owned()));
+        if is_new || !self.inherited.contains(table) {
+            self.faults.push(fault);
+        }
+    }
+
+    /// What becomes of the column cannot be told, unless it has a rule of its own.
+    fn leave_open(&mut self, table: &str, column: &str) {
+        if self.rule(table, column).is_none() {
+            self.unclear.insert((table.to_owned(), column.to_owned()));
+        }
+    }
+
+    fn is_unclear(&self, table: &str, column: &str) -> bool {
+        self.unclear.contains(&(table.to_owned(), column.to_owned()))
+    }
+
+    /// A partition gets the rules of its parent for the columns that it says nothing of; so does a partition of it.
     fn inherit(&mut self, keys: &Keys) {
         for _ in 0..keys.parents.len() {
             let mut changed = false;
             for (child, parent) in &keys.parents {
-                if let Some(rules) = self.config.tables.get(parent)
-                    && !self.config.tables.contains_key(child)
-                {
-                    let rules = rules.clone();
-                    self.config.tables.insert(child.clone(), rules);
-                    changed = true;
+                let Some(rules) = self.config.tables.get(parent).cloned() else { continue };
+                match self.config.tables.get_mut(child) {
+                    None => {
+                        self.config.tables.insert(child.clone(), rules);
+                        self.inherited.insert(child.clone());
+                        changed = true;
+                    }
+                    // Of a table that is to stay as it is, all columns stay.
+                    Some(own) if own.keep => {}
+                    Some(own) => {
+                        if own.inherit(&rules) {
+                            self.inherited.insert(child.clone());
+                            changed = true;
+                        }
+                    }
                 }
             }
             if !changed {
@@ -167,20 +207,20 @@ impl Resolver<'_> {
         for (table, column, why) in &keys.fixed {
             if let Some(rule) = self.changing(table, column) {
                 let what = format!("column {column} of {table} cannot be transformed: {why}");
-                self.faults
-                    .push(Fault::new(rule.place, what).help("write `keep`, or transform another column"));
+                let fault = Fault::new(rule.place, what).help("write `keep`, or transform another column");
+                self.fail(table, fault.place, why, fault);
             }
         }
     }
 
-    /// A foreign key whose columns are not known at both ends cannot be followed.
+    /// A foreign key cannot be followed if its columns are not known at both ends.
     fn unknown(&mut self, keys: &Keys) {
         for key in keys.foreign.iter().filter(|key| key.columns.len() != key.to_columns.len()) {
             let rules = [&key.to_table, &key.table].map(|table| self.config.tables.get(table));
             let mut rules = rules.into_iter().flatten().flat_map(|rules| &rules.columns);
             let Some((_, place, _)) = rules.find(|(_, _, rule)| !rule.is_keep()) else { continue };
             let what = format!(
-                "the foreign key of {} ({}) to {} cannot be followed: which columns it refers to is not known",
+                "the foreign key of {} ({}) to {} cannot be followed: the columns that it references are not known",
                 key.table,
                 key.columns.join(", "),
                 key.to_table
@@ -201,26 +241,25 @@ impl Resolver<'_> {
                     keys.expressions.iter().filter(|(table, name, _)| *table == key.table && name == column);
                 let under: Vec<_> = under.map(|(.., folds_case)| *folds_case).collect();
                 let sql = self.sql(&key.table, column);
-                match suit::can_be_unique(rule, &sql).and_then(|()| suit::unique_under(rule, &under)) {
-                    Ok(()) => {
-                        let rule = Rule { unique: Unique::Yes, ..rule.clone() };
-                        self.set(&key.table, column, rule);
-                    }
-                    Err((what, help)) => {
-                        let what = format!("column {column} of {}: {what}", key.table);
-                        let fault = Fault::new(rule.place, what).hint(help);
-                        self.faults.push(fault);
-                    }
+                let mut faults = suit::can_be_unique(rule, &sql);
+                faults.extend(suit::unique_under(rule, &under).err());
+                let (place, unique) = (rule.place, Rule { unique: Unique::Yes, ..rule.clone() });
+                if faults.is_empty() {
+                    self.set(&key.table, column, unique);
+                }
+                for (why, help) in faults {
+                    let what = format!("column {column} of {}: {why}", key.table);
+                    self.fail(&key.table, place, &why, Fault::new(place, what).hint(help));
                 }
             }
         }
     }
 
-    /// Rules go from what is referred to to what refers, over any number of tables and in cycles.
+    /// Rules pass from the referenced column to the referencing one, over any number of tables and in cycles.
     fn foreign(&mut self, keys: &Keys) {
         let mut links: Vec<(&ForeignKey, usize)> =
             keys.foreign.iter().flat_map(|key| (0..key.columns.len()).map(move |n| (key, n))).collect();
-        // A column that is itself referred to hands on what it got; each round settles at least one link.
+        // A referenced column may itself reference another one. Each round resolves at least one link.
         loop {
             let before = links.len();
             links.retain(|(key, n)| !self.follow(key, *n));
@@ -233,51 +272,70 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether the link is settled.
+    /// Whether the link is resolved.
     fn follow(&mut self, key: &ForeignKey, n: usize) -> bool {
         let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return true };
+        if self.is_unclear(&key.to_table, to) {
+            self.leave_open(&key.table, from);
+            return true;
+        }
         let Some(target) = self.changing(&key.to_table, to) else { return false };
         let mut rule = target.clone();
         let here = format!("column {from} of {} refers to {to} of {}", key.table, key.to_table);
-        let of_value_alone = rule.consistent
-            && !matches!(
-                rule.transform,
-                Transform::Template(_)
-                    | Transform::Password { .. }
-                    | Transform::DateShift { by: Some(_), .. }
-            );
-        if !of_value_alone {
-            let what = format!("{here}, whose {} depends on more than the value", rule.transform.name());
-            self.faults.push(Fault::new(rule.place, what).help("use a keyed transform of the value alone"));
+        let there = format!("{to} of {}", key.to_table);
+        if !is_of_value_alone(&rule) {
+            let what =
+                format!("{here}, and the {} there depends on more than the value", rule.transform.name());
+            let fault =
+                Fault::new(rule.place, what).help("use a keyed transform that depends only on the value");
+            self.fail(&key.table, fault.place, &there, fault);
+            self.leave_open(&key.table, from);
             return true;
         }
+        let suits = self.suits(&key.to_table, to, &rule);
         if rule.value_type.is_none() {
             rule.value_type = self.column(&key.to_table, to).and_then(|column| column.type_name.clone());
         }
         match self.rule(&key.table, from) {
             Some(own) if !same(own, &rule) => {
                 let what = format!("{here}, and their transforms differ");
-                let fault = Fault::new(own.place, what).help("leave it out here: it follows by itself");
-                self.faults.push(fault);
+                let fault = Fault::new(own.place, what)
+                    .help("leave it out here: this column gets the same transform by itself");
+                self.fail(&key.table, fault.place, &there, fault);
             }
             _ if key.table == key.to_table && from == to => {}
+            // The fault is said where the rule stands.
+            None if !suits => self.leave_open(&key.table, from),
             _ => self.set(&key.table, from, rule),
         }
         true
+    }
+
+    fn suits(&self, table: &str, column: &str, rule: &Rule) -> bool {
+        let not_null = self.column(table, column).is_some_and(|column| column.not_null);
+        suit::check(rule, &self.sql(table, column), not_null).is_empty()
     }
 
     /// What is referred to stays: so must what refers to it.
     fn unmatched(&mut self, key: &ForeignKey, n: usize) {
         let (Some(from), Some(to)) = (key.columns.get(n), key.to_columns.get(n)) else { return };
         if let Some(rule) = self.changing(&key.table, from) {
-            let what = format!(
-                "column {from} of {} refers to {to} of {}, which is not transformed",
-                key.table, key.to_table
-            );
-            self.faults
-                .push(Fault::new(rule.place, what).help("transform that column: this one follows by itself"));
+            let there = format!("{to} of {}", key.to_table);
+            let what = format!("column {from} of {} refers to {there}, which is not transformed", key.table);
+            let fault = Fault::new(rule.place, what)
+                .help("transform that column: this one gets the same transform by itself");
+            self.fail(&key.table, fault.place, &there, fault);
         }
     }
+}
+
+/// Whether equal values become equal, wherever they are.
+fn is_of_value_alone(rule: &Rule) -> bool {
+    let sees_row = matches!(
+        rule.transform,
+        Transform::Template(_) | Transform::Password { .. } | Transform::DateShift { by: Some(_), .. }
+    );
+    rule.consistent && !sees_row
 }
 
 /// What a table's keys demand, they demand of its partitions too.
@@ -296,7 +354,7 @@ fn with_children(keys: &Keys) -> Keys {
     all
 }
 
-/// Each table with each that it descends from.
+/// Each table with all its ancestors.
 fn descendants(keys: &Keys) -> Vec<(String, String)> {
     let mut pairs = keys.parents.clone();
     let mut at = 0;
@@ -313,7 +371,7 @@ fn descendants(keys: &Keys) -> Vec<(String, String)> {
     pairs
 }
 
-/// Whether two rules make the same of the same value.
+/// Whether two rules give the same result for the same value.
 fn same(own: &Rule, target: &Rule) -> bool {
     let form = |rule: &Rule| {
         let value_of = (&rule.transform, &rule.salt, rule.consistent, rule.locale);
@@ -325,8 +383,15 @@ fn same(own: &Rule, target: &Rule) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Problems;
     use crate::keyed::Key;
     use crate::plan::{Plan, Scratch};
+
+    fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> Result<Config, Problems> {
+        let (resolved, faults) = super::resolve(config, tables, keys);
+        config.problems(faults)?;
+        Ok(resolved)
+    }
 
     fn table(name: &str, columns: &[(&str, &str)]) -> Table {
         Table { name: name.to_owned(), columns: columns.iter().map(|(n, t)| Column::new(n, t)).collect() }
@@ -354,7 +419,7 @@ mod tests {
         assert!(problems.contains("public.o (e) to public.users cannot be followed"), "{problems}");
     }
 
-    /// The form is stated, so that any program can make the same of it: `printf %s "$LINES" | sha256sum`.
+    /// The form is fixed, so any program can compute it: `printf %s "$LINES" | sha256sum`.
     #[test]
     fn the_hash_of_a_schema_is_that_of_stated_lines() {
         let text = |text: &str| text.to_owned();
@@ -486,6 +551,10 @@ mod tests {
         );
         let config = of("{public.c: {email: Redact}}");
         assert!(config.transforms("public.c_1") && config.transforms("public.c_1_2"));
+        let config = of("{public.c: {email: Redact}, public.c_1: {b: keep}}");
+        assert!(["public.c_1", "public.c_1_2"].iter().all(|table| config.decides(table, "email")
+            && config.decides(table, "b")
+            && config.transforms(table)));
     }
 
     #[test]
@@ -501,7 +570,7 @@ mod tests {
             ("  public.a: {id: FormatPreserving}\n  public.b: {a: keep}", "transforms differ"),
             ("  public.b: {a: Hash}", "not transformed"),
             ("  public.b: {note: FakeSentence}", "partition bound"),
-            ("  public.d: {code: FormatPreserving}", "upper and lower case"),
+            ("  public.d: {code: FormatPreserving}", "ignores the case of letters"),
             ("  public.d: {n: FormatPreserving}", "an expression"),
             ("  public.d: {t: IpAddress}", "several spellings"),
             ("  public.d: {t: {type: FakeEmail, nulls: transform}}", "several NULLs"),
@@ -511,9 +580,16 @@ mod tests {
             assert!(problems.to_string().contains(what), "{rules}: {problems}");
         }
         assert!(resolved("  public.a: {id: FormatPreserving}\n  public.b: {a: FormatPreserving}").is_ok());
-        for rules in
-            ["code: FakeEmail", "code: Hash", "code: Uuid", "t: Uuid", "t: FormatPreserving", "u: Uuid"]
-        {
+        for rules in [
+            "code: FakeEmail",
+            "code: Hash",
+            "code: Uuid",
+            "code: Iban",
+            "code: CardNumber",
+            "t: Uuid",
+            "t: FormatPreserving",
+            "u: Uuid",
+        ] {
             assert!(resolved(&format!("  public.d: {{{rules}}}")).is_ok(), "{rules}");
         }
         assert!(resolved("  public.d: {n: {type: FormatPreserving, unique: assumed}}").is_ok());

@@ -1,4 +1,4 @@
-//! The types of PostgreSQL's columns: what a value must be to be taken by one.
+//! The types of PostgreSQL's columns: which values they accept.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ mod check;
 pub(crate) mod date;
 mod parse;
 
-/// A column's type, as far as a transform's result can break it.
+/// A column's type, as far as it matters for a transform's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SqlType {
     pub(crate) kind: Kind,
     /// The most characters, for `varchar(n)` and `char(n)`.
     pub(crate) limit: Option<usize>,
-    /// As the definition spells it, for messages.
+    /// As spelled in the definition, for messages.
     pub(crate) text: Arc<str>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct SqlType {
 pub(crate) enum Kind {
     /// `text`, `varchar`.
     Text,
-    /// `char(n)`: blanks at the end mean nothing.
+    /// `char(n)`: blanks at the end have no meaning.
     Char,
     /// `citext`: upper and lower case are equal.
     Citext,
@@ -52,9 +52,9 @@ pub(crate) enum Kind {
     Xml,
     Enum(Arc<[String]>),
     Array(Box<SqlType>),
-    /// A type that this crate knows nothing of: only a value that was there before is certain to be valid.
+    /// A type that this crate does not know: only the original value is certain to be valid.
     Other,
-    /// No definition was seen.
+    /// There was no definition.
     Unknown,
 }
 
@@ -70,7 +70,7 @@ pub(crate) enum Width {
     Two,
     Four,
     Eight,
-    /// `oid`: four bytes without a sign.
+    /// `oid`: an unsigned number of four bytes.
     Oid,
 }
 
@@ -107,7 +107,7 @@ impl SqlType {
         matches!(self.kind, Kind::Text | Kind::Char | Kind::Citext | Kind::Name | Kind::Unknown)
     }
 
-    /// The most characters that a value may have. `name` counts bytes, so a quarter of them is certain to fit.
+    /// The most characters of a value. `name` counts bytes, so only a quarter of them is certain to fit.
     pub(crate) fn most(&self) -> Option<usize> {
         match self.kind {
             Kind::Name => Some(63),
@@ -115,8 +115,8 @@ impl SqlType {
         }
     }
 
-    /// The form of a value that is the same for all spellings that PostgreSQL holds for equal, so that equal
-    /// values get equal fakes.
+    /// The normal form of a value: the same for all spellings that are equal for PostgreSQL, so that equal values get
+    /// equal fakes.
     pub(crate) fn canonical<'a>(&self, value: &'a str) -> std::borrow::Cow<'a, str> {
         match self.kind {
             Kind::Char => value.trim_end_matches(' ').into(),

@@ -1,4 +1,4 @@
-//! A first configuration for what looks personal.
+//! A first configuration for the columns that look personal.
 
 use crate::config::write::scalar;
 use crate::config::{Config, Rule, Transform, Unique};
@@ -15,14 +15,14 @@ major_version: 0
 tables:
 ";
 
-/// The findings on whose columns the configuration says nothing, not even `keep`.
+/// The findings about columns that have no entry in the configuration, not even `keep`.
 #[must_use]
 pub fn undecided<'a>(config: &Config, findings: &'a [Finding]) -> Vec<&'a Finding> {
     findings.iter().filter(|finding| !config.decides(&finding.table, &finding.column)).collect()
 }
 
 /// A configuration that suits the tables, with the reason beside each line. Columns of unique keys get transforms
-/// that keep them unique; those of foreign keys are left to [`resolve`](crate::resolve()).
+/// that keep them unique; those of foreign keys are left to [`Draft::check`](crate::Draft::check).
 #[must_use]
 pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
     let mut out = HEAD.to_owned();
@@ -33,7 +33,7 @@ pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
             continue;
         }
         let lines: Vec<String> = of_table.iter().filter_map(|finding| line(table, finding, keys)).collect();
-        // A table of comments alone would be a null.
+        // A table that has only comments would be a null in YAML.
         let empty = if lines.iter().all(|line| line.trim_start().starts_with('#')) { " {}" } else { "" };
         out.push_str(&format!("  {}:{empty}\n", scalar(&table.name)));
         lines.iter().for_each(|line| out.push_str(line));
@@ -50,13 +50,16 @@ fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
     let has = |columns: &[String]| columns.contains(&column.name);
     let name = scalar(&column.name);
     if keys.foreign.iter().any(|key| key.table == table.name && has(&key.columns)) {
-        return Some(format!("    # {name}: follows what its foreign key refers to; {}\n", finding.reason));
+        return Some(format!(
+            "    # {name}: gets the transform of the column that its foreign key references; {}\n",
+            finding.reason
+        ));
     }
     if let Some((_, _, why)) = keys.fixed.iter().find(|(t, c, _)| *t == table.name && *c == column.name) {
         return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));
     }
     let unique = keys.unique.iter().any(|key| key.table == table.name && has(&key.columns));
-    Some(match rule(finding.sort, column, unique) {
+    Some(match rule(finding, column, unique) {
         Some(rule) => format!("    {name}: {rule} # {}\n", finding.reason),
         None => format!("    # {name}: no transform suits {}; {}\n", type_of(column), finding.reason),
     })
@@ -66,32 +69,34 @@ fn type_of(column: &Column) -> &str {
     column.type_name.as_deref().unwrap_or("its type, which is not known")
 }
 
+/// What refuses a value without right check digits: only for columns in which no other value was seen.
+const STRICT: [&str; 2] = ["Iban", "CardNumber"];
+
 /// The first of the candidates that suits the column, as it is written.
-fn rule(sort: Sort, column: &Column, unique: bool) -> Option<String> {
+fn rule(finding: &Finding, column: &Column, unique: bool) -> Option<String> {
+    let takes_all = |text: &&&str| finding.exceptions == 0 || !STRICT.contains(*text);
+    let mut candidates = candidates(finding.sort).iter().filter(takes_all);
     let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
     if let Kind::Array(element) = &sql.kind {
-        let inner = candidates(sort).iter().find(|text| suits(text, element, false, unique))?;
+        let inner = candidates.find(|text| suits(text, element, false, unique))?;
         return Some(format!("{{type: Array, element: {inner}}}")).filter(|_| !unique);
     }
-    candidates(sort)
-        .iter()
-        .find(|text| suits(text, &sql, column.not_null, unique))
-        .map(|text| (*text).to_owned())
+    candidates.find(|text| suits(text, &sql, column.not_null, unique)).map(|text| (*text).to_owned())
 }
 
 fn suits(text: &str, sql: &SqlType, not_null: bool, unique: bool) -> bool {
     let parsed = Config::parse("", &format!("tables: {{s.t: {{c: {text}}}}}"));
     let rule = parsed.ok().and_then(|config| config.tables.into_values().next()?.columns.pop());
     let Some((_, _, rule)) = rule else { return false };
-    // Without a key for NULLs, a unique column of them says nothing any more.
+    // Without a rule for NULLs, a unique column would not be unique any more.
     if unique && matches!(rule.transform, Transform::Null) {
         return false;
     }
     let unique = if unique { Unique::Yes } else { Unique::No };
-    suit::check(&Rule { unique, ..rule }, sql, not_null).is_ok()
+    suit::check(&Rule { unique, ..rule }, sql, not_null).is_empty()
 }
 
-/// What suits a sort of data, best first. The last ones suit almost any column.
+/// The candidates for a kind of data, best first. The last ones suit almost any column.
 fn candidates(sort: Sort) -> &'static [&'static str] {
     match sort {
         Sort::Email => &["FakeEmail", "Email", "Hash", "Redact"],
@@ -101,11 +106,11 @@ fn candidates(sort: Sort) -> &'static [&'static str] {
         Sort::FullName => &["FakeName", "FormatPreserving"],
         Sort::Username => &["FakeUsername", "Hash", "FormatPreserving"],
         Sort::Secret => &["Hash", "Null", "Redact"],
-        Sort::CardNumber => &["FakeCreditCardNum", "FormatPreserving", "Redact"],
-        Sort::Iban => &["{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
+        Sort::CardNumber => &["CardNumber", "FakeCreditCardNum", "FormatPreserving", "Redact"],
+        Sort::Iban => &["Iban", "{type: FormatPreserving, keep_first: 2}", "FormatPreserving", "Redact"],
         Sort::IpAddress => &["IpAddress", "Hash", "Redact"],
         Sort::BirthDate => &["DateShift", "FakeDateOfBirth", "Null"],
-        // An assignable number would be somebody else's.
+        // An assignable number could belong to another person.
         Sort::SocialSecurity => &["FakeSSN", "FormatPreserving", "Hash", "Redact"],
         Sort::NationalId => &["FormatPreserving", "Hash", "Redact"],
         Sort::Address => &["FakeStreetAddress", "Null", "{type: Constant, value: '{}'}", "Hash"],

@@ -1,20 +1,19 @@
 //! Whether a transform's results are values of a column's type, and whether they can be unique.
 
 use crate::action::SUFFIX;
+use crate::check_digits::{SHORTEST_CARD, SHORTEST_IBAN};
 use crate::config::{ErrorPolicy, PasswordHash, Rule, Transform, Unique};
 use crate::fake;
 use crate::sql::{Kind, SqlType};
 
-/// What is wrong, and what to do.
+/// The fault, and what to do.
 pub(crate) type Unsuited = (String, Option<String>);
 
-/// Whether the rule suits a column of this type.
-pub(crate) fn check(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited> {
-    fits_type(rule, sql, not_null)?;
-    if rule.unique == Unique::Yes {
-        can_be_unique(rule, sql)?;
-    }
-    Ok(())
+/// Why the rule does not suit a column of this type; nothing if it does.
+pub(crate) fn check(rule: &Rule, sql: &SqlType, not_null: bool) -> Vec<Unsuited> {
+    let type_fault = fits_type(rule, sql, not_null).err();
+    let unique_faults = (rule.unique == Unique::Yes).then(|| can_be_unique(rule, sql));
+    type_fault.into_iter().chain(unique_faults.into_iter().flatten()).collect()
 }
 
 fn no<T>(what: impl Into<String>) -> Result<T, Unsuited> {
@@ -36,7 +35,7 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
             Ok(()) => Ok(()),
             Err(reason) => no(format!("the column is {}: {reason}", sql.text)),
         },
-        // What comes of them is checked row by row.
+        // Their results are checked row by row.
         Transform::Template(_) => Ok(()),
         Transform::Regex(_) => takes(!matches!(sql.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool), "text"),
         Transform::Password { hash, .. } => {
@@ -71,6 +70,14 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
             takes(sql.is_text() || matches!(sql.kind, Kind::Inet | Kind::Cidr), "inet, cidr and text")?;
             if sql.is_text() { room(sql, 43) } else { Ok(()) }
         }
+        Transform::Iban => {
+            takes(sql.is_text(), "text")?;
+            room(sql, SHORTEST_IBAN)
+        }
+        Transform::CardNumber { .. } => {
+            takes(sql.is_text() || holds_card_numbers(sql), "text, bigint and numerics of as many digits")?;
+            room(sql, SHORTEST_CARD)
+        }
         Transform::Json(_) => {
             takes(sql.kind == Kind::Json || sql.is_text(), "json, jsonb and text that holds it")
         }
@@ -101,7 +108,7 @@ fn refuse(name: &str, types: &str, sql: &SqlType) -> Result<(), Unsuited> {
     }
 }
 
-/// The column must have room for what cannot be cut.
+/// The column must have room for results that cannot be cut.
 fn room(sql: &SqlType, needed: usize) -> Result<(), Unsuited> {
     match sql.most() {
         Some(limit) if limit < needed => no(format!("needs {needed} characters; the column is {}", sql.text)),
@@ -119,6 +126,16 @@ fn is_whole_number(sql: &SqlType) -> bool {
         Kind::Numeric { precision, scale } => scale == 0 && precision.is_none_or(|precision| precision <= 37),
         _ => false,
     }
+}
+
+/// Whether any card number is a value of the type of numbers.
+fn holds_card_numbers(sql: &SqlType) -> bool {
+    let digits = match sql.kind {
+        Kind::Int(width) => width.range().1.ilog10() as usize,
+        Kind::Numeric { precision: Some(precision), .. } => precision as usize,
+        _ => SHORTEST_CARD,
+    };
+    is_whole_number(sql) && digits >= SHORTEST_CARD
 }
 
 fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
@@ -156,27 +173,49 @@ fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
     if suits { Ok(()) } else { refuse(kind.name(), types, sql) }
 }
 
-/// Whether results that differ do so too within the expressions of unique indexes in which the column stands: each says
-/// whether it only folds the case.
+/// Whether different results stay different in the expressions of unique indexes that contain the column. Each
+/// expression tells whether it only folds the case.
 pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsuited> {
-    let assumed = "say `unique: assumed` if you know that they stay different";
+    let assumed = "use `unique: assumed` if you know that they stay different";
     match &rule.transform {
         _ if expressions.is_empty() => Ok(()),
         Transform::Keep | Transform::Null => Ok(()),
         _ if expressions.contains(&false) => help(
-            "a unique index has it in an expression, in which different values may become equal",
+            "a unique index contains it in an expression, in which different values may become equal",
             assumed,
         ),
-        Transform::FormatPreserving { .. } => help(
-            "a unique index takes upper and lower case for equal, which FormatPreserving does not",
-            assumed,
-        ),
+        Transform::FormatPreserving { .. } => {
+            help("a unique index ignores the case of letters, but FormatPreserving does not", assumed)
+        }
         _ => Ok(()),
     }
 }
 
-/// Whether different values of the column become different ones. The error says why not.
-pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
+/// Why different values of the column may not become different ones; nothing if they do.
+pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Vec<Unsuited> {
+    if matches!(rule.transform, Transform::Keep | Transform::Null) {
+        return Vec::new();
+    }
+    let name = rule.transform.name();
+    let has_constant = matches!(rule.on_error, ErrorPolicy::Constant(_));
+    let options = [
+        (!rule.consistent, format!("{name} with `consistent: false` is not unique")),
+        (
+            rule.nulls,
+            "with `nulls: transform` several NULLs become one value, and the column is unique".to_owned(),
+        ),
+        (
+            has_constant,
+            "with `on_error: constant` several rows get one value, and the column is unique".to_owned(),
+        ),
+    ];
+    let mut faults: Vec<Unsuited> =
+        options.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| (what, None)).collect();
+    faults.extend(is_one_to_one(rule, sql).err());
+    faults
+}
+
+fn is_one_to_one(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
     let name = rule.transform.name();
     let suffix = |shortest: usize| match sql.most() {
         Some(limit) if limit < shortest => help(
@@ -186,14 +225,6 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
         _ => Ok(()),
     };
     match &rule.transform {
-        Transform::Keep | Transform::Null => Ok(()),
-        _ if !rule.consistent => no(format!("{name} with `consistent: false` is not unique")),
-        _ if rule.nulls => {
-            no("with `nulls: transform` several NULLs become one value, and the column is unique")
-        }
-        _ if matches!(rule.on_error, ErrorPolicy::Constant(_)) => {
-            no("with `on_error: constant` several rows get one value, and the column is unique")
-        }
         Transform::IpAddress { .. } if sql.is_text() => help(
             "several spellings of an address in a text become one, and the column is unique",
             "use FormatPreserving or Hash",
@@ -201,6 +232,8 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
         Transform::Uuid
         | Transform::FormatPreserving { .. }
         | Transform::IpAddress { .. }
+        | Transform::Iban
+        | Transform::CardNumber { .. }
         | Transform::Bool => Ok(()),
         Transform::Hash { length } => match sql.kind {
             Kind::Int(_) | Kind::Uuid => Ok(()),
@@ -217,7 +250,7 @@ pub(crate) fn can_be_unique(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> 
         Transform::Email => suffix(SUFFIX + 8),
         _ => help(
             format!("{name} makes different values equal, and the column is unique"),
-            "use FormatPreserving, Hash, Uuid, Email or FakeEmail, or say `unique: assumed` if you know it does not",
+            "use FormatPreserving, Hash, Uuid, Email or FakeEmail, or `unique: assumed` if you know that they stay different",
         ),
     }
 }

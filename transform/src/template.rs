@@ -1,5 +1,5 @@
-//! The part of Go's template language that configurations use: fields, pipes, `if`, `with`, comparisons, `printf`
-//! and Kasho's own functions. Anything else is refused when the configuration is read.
+//! The part of Go's template language that configurations use: fields, pipes, `if`, `with`, comparisons, `printf` and
+//! Kasho's own functions. Everything else is refused when the configuration is read.
 //!
 //! A parser and an evaluator of our own: libraries for such templates look a field up by its name in
 //! whatever they are given, for each row, and find out then that it is missing. Here fields are bound
@@ -21,7 +21,7 @@ use format::Format;
 use function::Function;
 pub(crate) use value::Val;
 
-/// A template: as it was written, and what it means.
+/// A template: its text, and its parsed form.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Template {
     source: String,
@@ -42,7 +42,7 @@ enum Node {
     With { pipe: Pipe, then: Vec<Node>, otherwise: Vec<Node> },
 }
 
-/// Commands, each with the result of the one before as its last argument.
+/// Commands. Each gets the result of the previous one as its last argument.
 #[derive(Debug, Clone)]
 struct Pipe(Vec<Command>);
 
@@ -55,7 +55,7 @@ enum Command {
 
 #[derive(Debug, Clone)]
 enum Operand {
-    /// A column, and its place in the row once the table is known.
+    /// A column, and its index in the row once the table is known.
     Field {
         name: String,
         at: usize,
@@ -72,7 +72,7 @@ enum Operand {
 /// Why a template is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// Bytes before what is refused.
+    /// The offset, in bytes, of the fault.
     pub(crate) offset: usize,
     pub(crate) what: String,
 }
@@ -88,12 +88,12 @@ impl Template {
         Ok(Self { source: source.to_owned(), nodes: parse::parse(source)? })
     }
 
-    /// As it was written.
+    /// Its text.
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
-    /// The places in the row that it reads, once it is bound.
+    /// The indexes of the columns that it reads, once it is bound.
     pub(crate) fn reads(&self) -> Vec<usize> {
         let mut places = Vec::new();
         visit(&self.nodes, &mut |operand| {
@@ -104,26 +104,27 @@ impl Template {
         places
     }
 
-    /// Gives each field its place in the row.
+    /// Binds each field to its index in the row.
     ///
     /// # Errors
     ///
-    /// The first name that `place` does not know.
-    pub(crate) fn bind(&mut self, place: impl Fn(&str) -> Option<usize>) -> Result<(), String> {
-        let mut unknown = None;
+    /// The names that `place` does not know, each once.
+    pub(crate) fn bind(&mut self, place: impl Fn(&str) -> Option<usize>) -> Result<(), Vec<String>> {
+        let mut unknown = Vec::new();
         visit_mut(&mut self.nodes, &mut |operand| {
             if let Operand::Field { name, at } = operand {
                 match place(name) {
                     Some(found) => *at = found,
-                    None => unknown = unknown.take().or_else(|| Some(name.clone())),
+                    None if !unknown.contains(name) => unknown.push(name.clone()),
+                    None => {}
                 }
             }
         });
-        unknown.map_or(Ok(()), Err)
+        if unknown.is_empty() { Ok(()) } else { Err(unknown) }
     }
 }
 
-/// Shows each operand to a function, in any order.
+/// Passes each operand to a function, in any order.
 fn visit<'a>(nodes: &'a [Node], see: &mut dyn FnMut(&'a Operand)) {
     fn pipe<'a>(pipe_: &'a Pipe, see: &mut dyn FnMut(&'a Operand)) {
         for command in &pipe_.0 {
@@ -152,7 +153,7 @@ fn visit<'a>(nodes: &'a [Node], see: &mut dyn FnMut(&'a Operand)) {
     }
 }
 
-/// The same for changing them.
+/// The same, for changing them.
 fn visit_mut(nodes: &mut [Node], change: &mut dyn FnMut(&mut Operand)) {
     fn pipe(pipe_: &mut Pipe, change: &mut dyn FnMut(&mut Operand)) {
         for command in &mut pipe_.0 {

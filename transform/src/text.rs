@@ -1,4 +1,4 @@
-//! Small things that are done to texts.
+//! Small functions for texts.
 
 /// Bytes as lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -7,7 +7,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
-/// Cuts what stands behind `from` to so many characters.
+/// Cuts the text after `from` to this many characters.
 pub(crate) fn cut(text: &mut String, from: usize, limit: usize) {
     if let Some((end, _)) = text[from..].char_indices().nth(limit) {
         text.truncate(from + end);

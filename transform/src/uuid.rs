@@ -1,6 +1,6 @@
 //! UUIDs as numbers.
 
-/// Reads the form with hyphens, or 32 digits without.
+/// Parses the form with hyphens, or 32 digits without.
 pub(crate) fn parse(text: &str) -> Option<u128> {
     let bytes = text.as_bytes();
     let hyphens = match bytes.len() {
@@ -21,7 +21,7 @@ pub(crate) fn parse(text: &str) -> Option<u128> {
     Some(value)
 }
 
-/// Whether this is the form that PostgreSQL prints.
+/// Whether the text has the form that PostgreSQL prints.
 pub(crate) fn prints_as(value: u128, text: &str) -> bool {
     let mut printed = String::with_capacity(36);
     push(value, &mut printed);
@@ -44,7 +44,7 @@ pub(crate) fn push(value: u128, out: &mut String) {
     );
 }
 
-/// The bits that say of which version and variant a UUID is: these stay.
+/// The bits for the version and variant of a UUID, which stay.
 const FIXED: u128 = 0xf000_c000_0000_0000_0000;
 
 /// The 122 other bits as one number, and back.

@@ -49,6 +49,7 @@ impl Planner {
         match TablePlan::new(header, &self.schema, dumped, *scanner.encoding(), form, time, database) {
             Some(mut plan) => {
                 self.follow_settings(header, &mut plan);
+                self.follow_code(header, &mut plan)?;
                 let mut block = Block::plain(plan);
                 if let Some(transforms) = &self.shape.transforms {
                     let known = self.schema.table(&header.table);
@@ -67,7 +68,7 @@ impl Planner {
 
     /// Rows go as SQL where settings change how their values are read, or where it is the server that finds their table.
     pub(super) fn follow_settings(&self, header: &CopyHeader, plan: &mut TablePlan) {
-        plan.settings = Arc::from(self.point.session.prefix_of_rows());
+        plan.settings = Arc::from(self.point.session.prefix_of_rows(self.shape.no_owner));
         plan.sql_only |= self.point.session.bears_on_rows(self.schema.table(&header.table));
         let resolved = self.schema.resolve(&header.table);
         if !resolved.certain {

@@ -1,11 +1,42 @@
 //! Identity columns that are opened for rows with values of their own, and closed again behind them.
 
-use dump::Moved;
 use dump::identity::AlwaysIdentity;
+use dump::{Kind, LargeObject, Moved};
 
 use super::Planner;
 
 impl Planner {
+    /// The identity columns become GENERATED ALWAYS again before the first statement after the data.
+    pub(super) fn around_data(&mut self, kind: &Kind) -> Vec<String> {
+        match kind {
+            // An INSERT that is no list of literals: data, which the planner passes on as it is.
+            Kind::SequenceValue
+            | Kind::LargeObject(LargeObject::Write { .. })
+            | Kind::Insert
+            | Kind::Change
+            | Kind::Code
+            | Kind::Query => {
+                self.data_begins(None);
+                Vec::new()
+            }
+            // Large objects are made before the data and filled within it, with their owners and privileges.
+            Kind::LargeObject(_) | Kind::Owner | Kind::Privileges => Vec::new(),
+            // These come anywhere, and become no change.
+            Kind::Setting(_) | Kind::ResetAll { .. } | Kind::Transaction(_) | Kind::NotForReplica(_) => {
+                Vec::new()
+            }
+            _ if self.point.data_seen => self.restore_identities(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn data_begins(&mut self, at: Option<u64>) {
+        self.point.data_seen = true;
+        if self.point.data_begins.is_none() {
+            self.point.data_begins = at;
+        }
+    }
+
     /// Identity columns are known by the names that they have now.
     pub(super) fn follow_identities(&mut self) {
         for moved in self.schema.take_moved() {

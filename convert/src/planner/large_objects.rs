@@ -9,6 +9,13 @@ impl Planner {
     /// The text that writes a part; none where a part only opens or closes.
     pub(super) fn large_object(&mut self, part: &LargeObject, place: Place) -> Result<Option<String>, Error> {
         match part {
+            LargeObject::Open(_) if self.point.large_object.is_some() => {
+                return Err(self.unsupported(
+                    "lo_open of a large object while another one is open",
+                    place,
+                    "which of them a lowrite is for is not followed: close the first one before",
+                ));
+            }
             LargeObject::Open(oid) => self.point.large_object = Some((*oid, 0)),
             LargeObject::Close => self.point.large_object = None,
             LargeObject::Whole => {}

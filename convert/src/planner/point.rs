@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
+use super::settings::Settings;
 
 /// What lies in the dump up to a point, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct PlanPoint {
     #[serde(flatten)]
     pub(super) session: Session,
     pub(super) database: Option<String>,
+    /// What `ALTER DATABASE … SET` says of databases: it is in force in sessions that connect afterwards.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) databases: BTreeMap<String, Settings>,
     /// The large object that is open, and how many of its bytes were written.
     pub(super) large_object: Option<(u32, u64)>,
     /// Data was seen, so what follows may be post-data.

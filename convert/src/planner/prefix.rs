@@ -6,20 +6,19 @@ use super::session::Session;
 use super::settings::{Role, line, path_sql, role};
 
 impl Session {
-    /// What goes in front of a statement of this kind.
-    pub(super) fn prefix(&self, kind: &Kind, text: &str, no_owner: bool) -> String {
+    /// What goes in front of a statement of this kind. `fires` says that triggers fire in it.
+    pub(super) fn prefix(&self, kind: &Kind, text: &str, fires: bool, no_owner: bool) -> String {
         let creates_table = *kind == Kind::Definition && starts_with(text, "CREATE");
-        let stores = creates_table || matches!(kind, Kind::MaterializedView | Kind::Query);
+        // Code may do whatever statements do.
+        let code = matches!(kind, Kind::Code | Kind::Query | Kind::Change);
+        let stores = creates_table || code || *kind == Kind::MaterializedView;
         // ALTER TABLE too: its constraints make indexes.
         let placed = stores || matches!(kind, Kind::Index | Kind::Definition);
         // Before any role: it may be one that has no right to this.
         let mut prefix = match self.get("session_replication_role") {
             Some(value) => line("session_replication_role", &value.sql),
-            // Code and changes of rows fire triggers and foreign keys' actions, which the consumer's session keeps from
-            // firing.
-            None if matches!(kind, Kind::Change | Kind::Query | Kind::Code) => {
-                "SET LOCAL session_replication_role = origin;\n".to_owned()
-            }
+            // Triggers and foreign keys' actions, which the consumer's session keeps from firing.
+            None if fires => "SET LOCAL session_replication_role = origin;\n".to_owned(),
             None => String::new(),
         };
         prefix.push_str(&self.search_path_line());
@@ -30,7 +29,7 @@ impl Session {
         };
         put("session_authorization", !no_owner);
         put("role", !no_owner);
-        put("check_function_bodies", *kind == Kind::Routine);
+        put("check_function_bodies", code || *kind == Kind::Routine);
         put("default_tablespace", placed);
         put("default_table_access_method", stores);
         prefix.push_str(&self.reading(|name| name != "session_replication_role"));
@@ -38,8 +37,23 @@ impl Session {
     }
 
     /// What goes in front of rows that go as SQL.
-    pub(super) fn prefix_of_rows(&self) -> String {
-        format!("{}{}", self.search_path_line(), self.reading(|_| true))
+    pub(super) fn prefix_of_rows(&self, no_owner: bool) -> String {
+        let who = ["session_authorization", "role"].into_iter().filter(|_| !no_owner);
+        let who: String = who.filter_map(|name| self.get(name).map(|value| line(name, &value.sql))).collect();
+        // Any role last: it may be one that has no right to the others.
+        format!("{}{}{who}", self.search_path_line(), self.reading(|_| true))
+    }
+
+    /// Whether defaults that ask for them would find other settings than in the consumer's session.
+    pub(super) fn bears_on_defaults(&self, no_owner: bool) -> bool {
+        let who = ["session_authorization", "role"].iter().any(|name| self.get(name).is_some());
+        who && !no_owner || !self.reading(|_| true).is_empty() || self.has_path_of_its_own()
+    }
+
+    /// Whether names lead elsewhere than in the consumer's session, whose path is PostgreSQL's default.
+    pub(super) fn has_path_of_its_own(&self) -> bool {
+        let Some(names) = self.path_names() else { return false };
+        names.iter().any(|name| !matches!(name.as_str(), "$user" | "public" | "pg_catalog"))
     }
 
     fn search_path_line(&self) -> String {

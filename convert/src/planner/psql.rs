@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use dump::{Event, Meta, Place, Scanner};
+use dump::{Event, Meta, Place, Scanner, Statement};
 
 use super::Planner;
 use super::session::Session;
+use super::settings::{self, Role};
 use crate::error::{DumpError, Error};
 
 /// So many bytes at the start of a dump of several databases are looked at for their names.
@@ -17,8 +18,10 @@ impl Planner {
         match meta {
             Meta::Connect { database } => {
                 self.skip("psql_connect");
-                // A new session begins with PostgreSQL's defaults.
-                self.point.session = Session::default();
+                // A new session begins with the defaults of its database, and else with PostgreSQL's.
+                let name = database.as_ref().or(self.point.database.as_ref());
+                let defaults = name.and_then(|name| self.point.databases.get(name)).cloned();
+                self.point.session = Session::connected(defaults.unwrap_or_default());
                 self.follow_session();
                 let Some(database) = database else { return Ok(()) };
                 self.connect(database, place)?;
@@ -33,6 +36,24 @@ impl Planner {
             Meta::Other(name) => self.skip(&format!("psql_{name}")),
         }
         Ok(())
+    }
+
+    /// `ALTER DATABASE … SET`: it is in force once a session connects. `dumped` says that pg_dump wrote it: then few of them
+    /// bear on what follows, since pg_dump sets others anew, and writes values that are read alike by any.
+    pub(super) fn database_setting(&mut self, statement: &Statement, standard: bool, dumped: bool) {
+        let Some(of) = dump::setting_of_database(&statement.text, standard) else { return };
+        let settings = self.point.databases.entry(of.database).or_default();
+        let Some(setting) = of.setting else { return settings.clear() };
+        let name = setting.name.as_str();
+        let follows = match settings::role(name) {
+            Role::Reading | Role::Passing | Role::Unknown => false,
+            Role::Travels | Role::Rows | Role::Path => {
+                !dumped || matches!(name, "array_nulls" | "lc_monetary" | "role" | "session_replication_role")
+            }
+        };
+        if follows {
+            settings.put(name, settings::unless_default(&setting));
+        }
     }
 
     /// What follows belongs to this database.

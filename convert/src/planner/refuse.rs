@@ -39,6 +39,14 @@ impl Planner {
                 "a transaction in two phases (PREPARE TRANSACTION)",
                 "what is prepared belongs to no session, and nobody knows how it ends: write COMMIT",
             ),
+            Refused::ReadOnly => (
+                "a transaction that is READ ONLY",
+                "PostgreSQL refuses what it would change: leave READ ONLY out",
+            ),
+            Refused::TemporaryPath => (
+                "a search_path with pg_temp in front of others",
+                "what is made under it is temporary: put pg_temp last, or leave it out",
+            ),
             Refused::ReadingInTransaction => (
                 "SET LOCAL of client_encoding or standard_conforming_strings",
                 "how the script is read would change within it: set it without LOCAL",
@@ -68,6 +76,10 @@ impl Planner {
             Needs::SequenceOfSession => (
                 "currval or lastval, which ask for what the session had of a sequence,",
                 "each change runs in a session of its own: write the value itself, as pg_dump does",
+            ),
+            Needs::OpenLargeObject => (
+                "loread, lo_lseek, lo_truncate or another function of an open large object",
+                "each change runs in a session of its own: write the bytes by lowrite, as pg_dump does, or by lo_put",
             ),
             Needs::ExplainAnalyze => {
                 ("EXPLAIN ANALYZE, which runs what it explains,", "write the statement without it")
@@ -123,14 +135,6 @@ impl Planner {
             place,
             "who that is, is not known: write its schema, or set search_path without \"$user\"",
         )
-    }
-
-    /// An INSERT that goes as a statement.
-    pub(super) fn refuse_firing_statement(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
-        match dump::subject(&statement.kind, &statement.text, standard) {
-            Subject::Relation(name) => self.refuse_firing(&self.schema.qualify(&name), statement.place),
-            _ => Ok(()),
-        }
     }
 
     fn refuse_firing(&self, table: &QualifiedName, place: Place) -> Result<(), Error> {

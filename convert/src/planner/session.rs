@@ -15,6 +15,9 @@ use super::settings::{self, Role, Settings};
 pub(super) struct Session {
     /// Those of the session.
     settings: Settings,
+    /// Those of the database that it connected to.
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    defaults: Settings,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transaction: Option<Open>,
 }
@@ -52,12 +55,22 @@ pub(super) enum Refused {
     Prepared,
     /// How what follows is read would change when the transaction ends.
     ReadingInTransaction,
+    /// PostgreSQL would refuse what follows.
+    ReadOnly,
+    /// What is made next would be temporary.
+    TemporaryPath,
 }
 
 impl Session {
+    /// A new session in a database with these settings of its own.
+    pub(super) fn connected(defaults: Settings) -> Self {
+        Self { defaults, ..Self::default() }
+    }
+
     /// Takes over a setting. Returns the kind under which it counts as left out: all but those that travel.
     pub(super) fn set(&mut self, setting: &Setting) -> Result<Option<String>, Refused> {
         let name = setting.name.as_str();
+        refuse(setting)?;
         let role = settings::role(name);
         let counted = match role {
             Role::Travels | Role::Rows => None,
@@ -76,6 +89,8 @@ impl Session {
         }
         let value = match (name, &setting.value) {
             ("datestyle", Some(value)) => Some(settings::date_style(value, self.get(name))),
+            // PostgreSQL's default is another one than the database's.
+            _ if self.defaults.get(name).is_some() => setting.value.clone(),
             _ => settings::unless_default(setting),
         };
         match (&mut self.transaction, setting.scope) {
@@ -110,6 +125,11 @@ impl Session {
         }
     }
 
+    /// Whether a transaction has begun.
+    pub(super) fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
     /// Where a transaction began that is open and has done something.
     pub(super) fn unfinished(&self) -> Option<Place> {
         let open = self.transaction.as_ref().filter(|open| open.touched)?;
@@ -136,6 +156,7 @@ impl Session {
             }
             Transaction::RollbackTo(name) => self.roll_back_to(name)?,
             Transaction::Prepared => return Err(Refused::Prepared),
+            Transaction::ReadOnly => return Err(Refused::ReadOnly),
         }
         Ok(())
     }
@@ -191,21 +212,17 @@ impl Session {
     /// The value in force, unless it is the default.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         match self.transaction.as_ref().and_then(|open| open.local.get(name)) {
-            Some(local) => local.as_ref(),
-            None => self.settings.get(name),
+            Some(Some(local)) => Some(local),
+            Some(None) => self.defaults.get(name),
+            None => self.settings.get(name).or_else(|| self.defaults.get(name)),
         }
     }
 
     /// All settings in force that are not the default, in alphabetical order.
     pub(super) fn in_force(&self) -> BTreeMap<&str, &Value> {
-        let mut all: BTreeMap<&str, &Value> = self.settings.iter().collect();
-        for (name, value) in self.transaction.iter().flat_map(|open| &open.local) {
-            match value {
-                Some(value) => drop(all.insert(name, value)),
-                None => drop(all.remove(name.as_str())),
-            }
-        }
-        all
+        let locals = self.transaction.iter().flat_map(|open| open.local.keys().map(String::as_str));
+        let names = self.settings.iter().chain(self.defaults.iter()).map(|(name, _)| name).chain(locals);
+        names.filter_map(|name| Some((name, self.get(name)?))).collect()
     }
 
     /// Who runs what follows, where the script says so.
@@ -219,6 +236,24 @@ impl Session {
         let role = self.get("session_replication_role");
         role.is_some_and(|value| value.plain.eq_ignore_ascii_case("replica"))
     }
+}
+
+/// Settings under which psql would do something else with all that follows.
+fn refuse(setting: &Setting) -> Result<(), Refused> {
+    let read_only = match setting.name.as_str() {
+        "default_transaction_read_only" | "transaction_read_only" => dump::is_on(setting.plain()),
+        // SET TRANSACTION, SET SESSION CHARACTERISTICS AS TRANSACTION.
+        "transaction" | "characteristics" => setting.plain().contains("readonly"),
+        _ => false,
+    };
+    if read_only {
+        return Err(Refused::ReadOnly);
+    }
+    let names = setting.value.as_ref().filter(|_| setting.name == "search_path").map(Value::names);
+    let temporary = |names: Vec<String>| {
+        names.split_last().is_some_and(|(_, first)| first.iter().any(|name| name == "pg_temp"))
+    };
+    if names.is_some_and(temporary) { Err(Refused::TemporaryPath) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -291,6 +326,14 @@ mod tests {
             ("BEGIN; SET client_encoding = 'LATIN1'; ROLLBACK;", Some(Refused::TakenBack)),
             ("BEGIN; SET LOCAL standard_conforming_strings = off;", Some(Refused::ReadingInTransaction)),
             ("PREPARE TRANSACTION 'x';", Some(Refused::Prepared)),
+            ("BEGIN READ ONLY;", Some(Refused::ReadOnly)),
+            ("START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY;", Some(Refused::ReadOnly)),
+            ("BEGIN; SET TRANSACTION READ ONLY;", Some(Refused::ReadOnly)),
+            ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;", Some(Refused::ReadOnly)),
+            ("SET default_transaction_read_only = on;", Some(Refused::ReadOnly)),
+            ("SET default_transaction_read_only = off; BEGIN READ WRITE; COMMIT;", None),
+            ("SET search_path = pg_temp, public;", Some(Refused::TemporaryPath)),
+            ("SET search_path = public, pg_temp;", None),
         ] {
             assert_eq!(run(script).err(), refused, "{script}");
         }

@@ -378,7 +378,7 @@ fn what_needs_psqls_session_is_refused_by_name() {
 #[test]
 fn rows_that_fire_something_are_refused_unless_it_is_meant() {
     let copy = "COPY public.t (a) FROM stdin;\n1\n\\.\n";
-    let insert = "INSERT INTO public.t (a) SELECT 1;\n";
+    let insert = "INSERT INTO public.t (a) VALUES (1);\n";
     let table = "CREATE TABLE public.t (a int);\n";
     let trigger = "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION f();\n";
     for rows in [copy, insert] {

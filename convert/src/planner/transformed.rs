@@ -33,6 +33,7 @@ impl Planner {
                 let resolved = self.schema.resolve(&name);
                 let certainty = self.schema.certainty(&resolved.name);
                 resolved.certain
+                    && !dump::writes_within(&statement.text, standard)
                     && !transforms.touches(&resolved.name.to_string())
                     && !matches!(certainty, Certainty::NoTable | Certainty::Hazy)
             }

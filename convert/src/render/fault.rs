@@ -57,6 +57,14 @@ pub enum FaultReason {
         "the value is no literal that can be transformed: write it in quotes, as the column has it, or give the table no transforms"
     )]
     Expression,
+    /// An expression, or a default in its place, that does more than give a value.
+    #[error(
+        "the row has expressions or defaults that do more than give values: {what}; write the values themselves"
+    )]
+    Code {
+        /// What they do.
+        what: &'static str,
+    },
     /// A literal that the column's type does not take.
     #[error(
         "the value is {kind} without quotes, which PostgreSQL refuses for a column of this type: correct it, or write it in quotes"

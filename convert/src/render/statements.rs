@@ -19,7 +19,7 @@ use super::lines::{Lines, Numbers};
 use super::members::Rendered;
 use super::packed::HEAD;
 use super::table_plan::TablePlan;
-use super::{changes, pieces};
+use super::{changes, expressions, pieces};
 use crate::form::RowForm;
 
 /// Behind the rows of a statement.
@@ -219,7 +219,11 @@ impl<'a> Statements<'a> {
             encoding: self.plan.encoding.name(),
         };
         let text = self.plan.encoding.to_utf8(&self.slab[at]).map_err(undecodable)?;
-        Ok(if self.standard { text } else { Cow::Owned(dump::standard_strings(&text)) })
+        let text = if self.standard { text } else { Cow::Owned(dump::standard_strings(&text)) };
+        match expressions::refused(&text, self.plan) {
+            Some(reason) => Err(reason),
+            None => Ok(text),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dump::{CopyColumns, CopyHeader, Encoding, Schema, TypeClass, quote_name};
+use dump::{Code, CopyColumns, CopyHeader, Effects, Encoding, Schema, TypeClass, quote_name};
 use kvbuffer::MAX_WIRE_SIZE;
 
 use super::literals::{Takes, Trust};
@@ -40,9 +40,36 @@ pub struct TablePlan {
     pub ddl_time: Arc<str>,
     /// `database` of such a change.
     pub database: Arc<str>,
+    /// The code of the script that expressions may call.
+    pub code: Arc<Code>,
+    /// What the table's defaults may do.
+    pub defaults: Effects,
 }
 
 impl TablePlan {
+    /// A plan for a table without columns: each row by itself, in UTF-8.
+    #[must_use]
+    pub fn bare(table: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            columns: Vec::new(),
+            classes: Vec::new(),
+            form: RowForm::Single,
+            elements: Vec::new(),
+            alone: false,
+            generated: Vec::new(),
+            takes: Vec::new(),
+            unique: false,
+            settings: Arc::from(""),
+            sql_only: false,
+            encoding: Encoding::Utf8,
+            ddl_time: Arc::from("2000-01-01T00:00:00Z"),
+            database: Arc::from(""),
+            code: Arc::default(),
+            defaults: Effects::default(),
+        }
+    }
+
     /// Plans the block `header` by what `schema` knows of its table. `dumped` says that the script has pg_dump's head.
     ///
     /// Returns `None` when a block of COPY names no columns and the table's definition was not seen. Rows of such an INSERT are
@@ -93,6 +120,12 @@ impl TablePlan {
             (true, false) => Trust::Dump,
             (true, true) => Trust::Data,
         };
+        // An assignment may use a cast of the script's own. What pg_dump writes without quotes needs none.
+        let cast = |name: &String| match trust {
+            Trust::Nobody => schema.has_casts(),
+            Trust::Dump | Trust::Data => find(name).is_some_and(|column| schema.casts_to(column)),
+        };
+        let takes = |name: &String| if cast(name) { Takes::Unknown } else { Takes::of(find(name), trust) };
         let table = schema.qualify(&header.table);
         let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
         Some(Self {
@@ -103,13 +136,15 @@ impl TablePlan {
             classes: names.iter().map(|name| find(name).map_or(TypeClass::Text, |c| c.class)).collect(),
             columns: names.iter().map(|name| quote_name(name)).collect(),
             generated,
-            takes: names.iter().map(|name| Takes::of(find(name), trust)).collect(),
+            takes: names.iter().map(takes).collect(),
             unique,
             settings: Arc::from(""),
             sql_only,
             encoding,
             ddl_time,
             database,
+            code: schema.shared_code(),
+            defaults: schema.code().effects_of_rows(&table.name),
         })
     }
 

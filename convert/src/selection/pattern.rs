@@ -35,6 +35,30 @@ impl Pattern {
         &self.text
     }
 
+    /// As typed, but with each blank in quotes: so patterns can stand in one text with blanks between them.
+    pub(super) fn word(&self) -> String {
+        let characters = characters(&self.text).unwrap_or_default();
+        if !characters.contains(&(' ', false)) {
+            return self.text.clone();
+        }
+        let (mut word, mut open) = (String::new(), false);
+        for (character, quoted) in characters {
+            let quoted = quoted || character == ' ';
+            if quoted != open {
+                word.push('"');
+                open = quoted;
+            }
+            if character == '"' {
+                word.push('"');
+            }
+            word.push(character);
+        }
+        if open {
+            word.push('"');
+        }
+        word
+    }
+
     pub(super) fn is_relation(&self, schema: &str, name: &str) -> bool {
         self.name.is_match(name) && self.schema.as_ref().is_none_or(|pattern| pattern.is_match(schema))
     }
@@ -51,26 +75,31 @@ fn whole(pattern: &str) -> Result<Regex, String> {
 
 /// The parts between dots, each as a regular expression.
 fn split(text: &str) -> Result<Vec<String>, String> {
-    let (mut parts, mut quoted) = (vec![String::new()], false);
-    let mut rest = text.chars().peekable();
-    while let Some(character) = rest.next() {
-        let part = match parts.last_mut() {
-            Some(part) => part,
-            None => return Ok(parts),
-        };
+    let (mut parts, mut part) = (Vec::new(), String::new());
+    for (character, quoted) in characters(text)? {
         match character {
-            '"' if quoted && rest.peek() == Some(&'"') => {
-                rest.next();
-                part.push('"');
-            }
-            '"' => quoted = !quoted,
             _ if quoted => part.push_str(&regex::escape(character.encode_utf8(&mut [0; 4]))),
-            '.' => parts.push(String::new()),
+            '.' => parts.push(std::mem::take(&mut part)),
             '*' => part.push_str(".*"),
             '?' => part.push('.'),
             '$' => part.push_str("\\$"),
             _ => part.push(character.to_ascii_lowercase()),
         }
     }
-    if quoted { Err("a double quote does not end".to_owned()) } else { Ok(parts) }
+    parts.push(part);
+    Ok(parts)
+}
+
+/// Each character, and whether it is in quotes; without the quotes.
+fn characters(text: &str) -> Result<Vec<(char, bool)>, String> {
+    let (mut found, mut quoted) = (Vec::new(), false);
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '"' if quoted && rest.next_if_eq(&'"').is_some() => found.push(('"', true)),
+            '"' => quoted = !quoted,
+            _ => found.push((character, quoted)),
+        }
+    }
+    if quoted { Err("a double quote does not end".to_owned()) } else { Ok(found) }
 }

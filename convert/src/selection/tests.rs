@@ -47,6 +47,26 @@ fn a_choice_is_read_from_what_was_registered_of_it() {
 }
 
 #[test]
+fn a_blank_in_a_pattern_stays_a_part_of_it() {
+    for (pattern, name) in [
+        ("my table", "my table"),
+        ("\"A\" b \"C\"", "A b C"),
+        ("\"q\"\"\" r", "q\" r"),
+        ("x[ y]z", "x z"),
+        (" a ", " a "),
+        ("a\\ b", "a b"),
+    ] {
+        let words = Words { tables: &strings(&[pattern, "other"]), ..Words::default() };
+        let selection = Selection::new(&words).unwrap();
+        let parts = selection.parts().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let read = Selection::of_parts(&parts).unwrap();
+        let name = QualifiedName::new("public", name);
+        assert!(selection.has_relation(&name) && read.has_relation(&name), "{pattern}: {parts:?}");
+        assert_eq!((read.tables.len(), read.parts()), (2, selection.parts()), "{pattern}");
+    }
+}
+
+#[test]
 fn patterns_as_pg_dump_reads_them() {
     assert_eq!(taken(&["orders"], &[], &[], &[]), ["public.orders", "old.orders"]);
     assert_eq!(taken(&["ORDERS"], &[], &[], &[]), ["public.orders", "old.orders"]);

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to do when standard error is closed.
+            // If standard error is closed, there is nothing left to do.
             let _ = writeln!(std::io::stderr(), "{error}");
             ExitCode::from(2)
         }

@@ -1,5 +1,5 @@
-//! How the runner's pod is made: chosen fields of a pod, since a whole template would make the definition too large to
-//! be applied by a client.
+//! Settings of the runner's pod. They are selected fields of a pod: with a whole pod template, the definition would
+//! be too large for client-side apply.
 
 #![expect(unreachable_pub, reason = "KubeSchema puts a public copy of a type into a function")]
 
@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyReference, SecretReference};
 
-/// How the runner's pod is made. A change counts for the next Job: a new run, or one that is resumed from suspension.
+/// Settings of the runner's pod. A change applies to the next Job, which is that of a new run, or of a suspended run
+/// that is resumed.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunnerSpec {
-    /// The image, instead of the operator's own choice.
+    /// The image; by default the one that the operator is configured with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^\S+$"))]
     pub image: Option<String>,
@@ -27,7 +28,7 @@ pub struct RunnerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub image_pull_secrets: Option<Vec<SecretReference>>,
-    /// What the container asks for and may use.
+    /// Resource requests and limits of the container.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
     /// Labels that a node must have.
@@ -36,58 +37,58 @@ pub struct RunnerSpec {
     /// Taints that the pod tolerates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerations: Option<Vec<Toleration>>,
-    /// Which nodes and neighbours it prefers.
+    /// Affinity to nodes and to other pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub affinity: Option<Affinity>,
-    /// How runners spread over the cluster.
+    /// How the pods of runners are spread over the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     /// The pod's priority class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
-    /// A ServiceAccount that is there already, for an identity at a cloud. By default the operator makes one. The
-    /// operator binds the role for the status to it too.
+    /// An existing ServiceAccount, for example for a cloud identity. By default the operator creates one. In both cases
+    /// the operator binds the role for the status to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
-    /// More labels for the pod. The operator's own labels win.
+    /// Additional labels for the pod. The operator's own labels take precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_labels: Option<BTreeMap<String, String>>,
-    /// More annotations for the pod.
+    /// Additional annotations for the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_annotations: Option<BTreeMap<String, String>>,
-    /// More environment for the runner.
+    /// Additional environment variables for the runner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[schemars(length(max = 64))]
     pub env: Option<Vec<EnvVar>>,
-    /// The form of the runner's log. The default is `json`.
+    /// The format of the runner's log. The default is `json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
 }
 
-/// A variable of the environment: a value, or where it comes from.
+/// An environment variable: its value, or the source of the value.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("has(self.value) != has(self.valueFrom)").message("exactly one of value and valueFrom must be set")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct EnvVar {
-    /// Its name. What `PGBOOTSTRAP_…` would set is set by fields of this object.
-    #[x_kube(validation = Rule::new("!self.startsWith('PGBOOTSTRAP_')").message("variables PGBOOTSTRAP_… are the operator's: use the fields of spec"))]
+    /// Its name. Names that begin with `PGBOOTSTRAP_` are not allowed: use the fields of this object.
+    #[x_kube(validation = Rule::new("!self.startsWith('PGBOOTSTRAP_')").message("variables PGBOOTSTRAP_… are set by the operator: use the fields of spec"))]
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z][-._a-zA-Z0-9]*$"))]
     pub name: String,
     /// Its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32_768))]
     pub value: Option<String>,
-    /// Where its value comes from.
+    /// The source of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_from: Option<EnvVarSource>,
 }
 
-/// Where a variable's value comes from: exactly one of the fields.
+/// The source of a variable's value. Exactly one of the fields must be set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)").message("exactly one of secretKeyRef and configMapKeyRef must be set")
@@ -107,13 +108,13 @@ pub struct EnvVarSource {
 pub enum ImagePullPolicy {
     /// Before each start.
     Always,
-    /// When the node does not have it.
+    /// If the node does not have it.
     IfNotPresent,
     /// Never: the node must have it.
     Never,
 }
 
-/// The form of the runner's log lines. The default is `json`.
+/// The format of the runner's log lines. The default is `json`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {

@@ -1,4 +1,4 @@
-//! Where the dump comes from and where its changes go.
+//! The source of the dump, and the Redis that the changes are written to.
 
 #![expect(unreachable_pub, reason = "KubeSchema puts a public copy of a type into a function")]
 
@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the dump is: on a volume, or in S3.
+/// Where the dump is: on a volume, or in S3. Exactly one of the two must be set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("has(self.persistentVolumeClaim) != has(self.s3)").message("exactly one of persistentVolumeClaim and s3 must be set")
@@ -16,16 +16,16 @@ pub struct SourceSpec {
     /// A file on a volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim: Option<PersistentVolumeClaimSource>,
-    /// An object in S3, or in something that speaks its protocol.
+    /// An object in S3, or in a compatible service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<S3Source>,
-    /// The database to load, of a dump of several as pg_dumpall writes it.
+    /// The database to load, if the dump contains several, as pg_dumpall writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub database: Option<String>,
 }
 
-/// A file on a volume, which is mounted for reading only.
+/// A file on a volume. The volume is mounted read-only.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PersistentVolumeClaimSource {
@@ -33,7 +33,7 @@ pub struct PersistentVolumeClaimSource {
     #[schemars(length(min = 1, max = 253))]
     pub claim_name: String,
     /// The file's path in the volume, like `dumps/shop.sql.zst`.
-    #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("path is relative to the volume's root: it has no / in front and no .. in it"))]
+    #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("path is relative to the volume's root: it must not begin with / or contain .."))]
     #[schemars(length(min = 1, max = 1024))]
     pub path: String,
 }
@@ -46,22 +46,22 @@ pub struct S3Source {
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
     pub bucket: String,
     /// The object's key.
-    #[x_kube(validation = Rule::new("self.split('/').all(part, part != '' && part != '.' && part != '..')").message("key has no / at its beginning or end, no two of them in a row, and no part . or ..: the runner cannot name such an object"))]
+    #[x_kube(validation = Rule::new("self.split('/').all(part, part != '' && part != '.' && part != '..')").message("key must not begin or end with /, and must not contain //, or . or .. as a part: the runner cannot address such an object"))]
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
     /// The region, like `eu-central-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub region: Option<String>,
-    /// Where to ask instead of AWS, like `https://minio.storage:9000`.
+    /// URL of an S3 service other than AWS, like `https://minio.storage:9000`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = r"^https?://[^@/ ]+(/[^@ ]*)?$"))]
     pub endpoint: Option<String>,
-    /// Name the bucket in the path of a URL, not in its host, as many servers other than AWS want it.
+    /// Put the bucket into the path of the URL instead of its host. Many services other than AWS need this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_path_style: Option<bool>,
-    /// A Secret with the keys `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if need be, `AWS_SESSION_TOKEN`.
-    /// Without it the pod's own identity counts: see `runner.serviceAccountName`.
+    /// A Secret with the keys `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and optionally `AWS_SESSION_TOKEN`. By
+    /// default the identity of the pod is used: see `runner.serviceAccountName`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretReference>,
     /// Certificates (PEM) to trust for the endpoint instead of the system's.
@@ -69,7 +69,7 @@ pub struct S3Source {
     pub ca_bundle: Option<CaBundle>,
 }
 
-/// The Redis that holds the change buffer. Exactly one of `url` and `urlSecretRef` is set.
+/// The Redis that holds the change buffer. Exactly one of `url` and `urlSecretRef` must be set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("has(self.url) != has(self.urlSecretRef)").message("exactly one of url and urlSecretRef must be set")
@@ -78,28 +78,28 @@ pub struct S3Source {
 pub struct RedisSpec {
     /// The URL, without a password, like `redis://redis:6379`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("!self.matches('://[^@]*:[^@]*@') && !self.matches('[?&]pass(word)?=')").message("url holds a password, which everybody who may read this object would see: put the URL into a Secret and name it in urlSecretRef"))]
+    #[x_kube(validation = Rule::new("!self.matches('://[^@]*:[^@]*@') && !self.matches('[?&]pass(word)?=')").message("url contains a password, which everybody who may read this object would see: put the URL into a Secret and name it in urlSecretRef"))]
     #[schemars(
         length(max = 1024),
         regex(pattern = r"^(redis|rediss|redis\+unix|redis-sentinel|redis-cluster)://[^ ]+$")
     )]
     pub url: Option<String>,
-    /// The key of a Secret that holds the URL, with its password.
+    /// The key of a Secret that contains the URL, with its password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_secret_ref: Option<KeyReference>,
     /// Certificates (PEM) to trust for Redis instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
-    /// The sorted set. The runner's default is `kasho:changes`, which is the one that Kasho's services read.
+    /// The key of the sorted set. The runner's default is `kasho:changes`, which Kasho's services read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub key: Option<String>,
-    /// Time to live of the set, renewed by every write and while the run waits, like `24h`. The runner's default is
-    /// `24h`.
+    /// Time after which Redis drops the set (TTL), like `24h`. Every write renews it, and so does a run that waits. The
+    /// runner's default is `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^[0-9]{1,9}(\.[0-9]+)?(ms|s|m|h|d)?$"))]
     pub ttl: Option<String>,
-    /// Wait while Redis uses more than this: bytes, like `8GiB`, or a share of its maxmemory, like `90%`.
+    /// Pause while Redis uses more memory than this: a size, like `8GiB`, or a share of its maxmemory, like `90%`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^[0-9]+(\.[0-9]+)?(%|B|KiB|MiB|GiB|TiB)?$"))]
     pub memory_high_water: Option<String>,
@@ -109,7 +109,7 @@ pub struct RedisSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CaBundle {
-    /// The key of a ConfigMap that holds them as PEM.
+    /// The key of a ConfigMap that contains them in PEM format.
     pub config_map_ref: KeyReference,
 }
 

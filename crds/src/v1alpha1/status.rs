@@ -1,4 +1,4 @@
-//! The status, which has two owners: the runner applies `run` whole, the operator everything else.
+//! The status. It has two owners: the runner applies `run`, and the operator applies everything else.
 
 #![expect(unreachable_pub, reason = "KubeSchema puts a public copy of a type into a function")]
 
@@ -12,61 +12,63 @@ use serde::{Deserialize, Serialize};
 /// [`ReplicaBootstrapStatus::observed_generation`] of an object that the operator has not seen.
 pub const UNSEEN: i64 = -1;
 
-/// What is known about the present run.
+/// The status of the current run.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplicaBootstrapStatus {
-    /// Where the run is.
+    /// The phase of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// The generation of the spec that the operator's part of the status is about; -1 until it has seen the object.
+    /// The generation of the spec that the operator's part of the status describes; -1 until the operator has seen the
+    /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling` and `Stalled`: docs/operator.md lists their reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Option<Vec<Condition>>,
-    /// `spec.run.id` of the run that the operator's part of the status is about.
+    /// `spec.run.id` of the run that the operator's part of the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
-    /// What the run began with, as a hash: `source`, `snapshotLSN`, `redis`, `sequence`, `tables`, `rows`, `transform` and `run.from`.
+    /// A hash of the fields that the run began with: `source`, `snapshotLSN`, `redis`, `sequence`, `tables`, `rows`,
+    /// `transform` and `run.from`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_hash: Option<String>,
     /// The run's Job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobReference>,
-    /// Pods that the Job of the run has started; of several Jobs, the most.
+    /// How many pods the Job of the run has started. If the run had several Jobs, the largest of their counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub attempts: Option<i32>,
     /// When the run began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
-    /// When the run ended, whatever its end was.
+    /// When the run ended, with success or without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
     /// Why the last pod ended without success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
-    /// What the runner says of its run. The operator never clears it: an old one is known by its `id`.
+    /// What the runner reports. The operator never clears it; its `id` tells which run it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunStatus>,
 }
 
-/// Where a run is.
+/// The phase of a run.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// Its pod is not running yet.
     Pending,
-    /// It waits for other runs to end.
+    /// It waits until other runs end.
     Queued,
-    /// Its pod runs.
+    /// Its pod is running.
     Running,
-    /// `spec.suspend` holds it.
+    /// It is suspended by `spec.suspend`.
     Suspended,
-    /// Everything is in Redis, and counted there.
+    /// Everything is in Redis, and its entries have been counted.
     Succeeded,
-    /// It has ended without success, and does not begin again under the same id.
+    /// It has ended without success, and does not start again under the same id.
     Failed,
 }
 
@@ -117,30 +119,31 @@ pub struct LastError {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 255))]
     pub exit_code: Option<i32>,
-    /// The pod, whose log tells more while it is there.
+    /// The pod. Its log has more details, as long as the pod exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
 }
 
-/// What the runner says of its run.
+/// What the runner reports about its run.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunStatus {
-    /// `spec.run.id` of the run that this is about.
+    /// `spec.run.id` of the run.
     pub id: String,
-    /// How far it is.
+    /// The progress of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
-    /// Where the next attempt would go on: a mirror of the one in Redis, which counts.
+    /// The place at which the next attempt would continue: a copy of the checkpoint in Redis, which is the one that is
+    /// used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Checkpoint>,
-    /// The sequence numbers that the run's changes have.
+    /// The sequence numbers of the run's changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
     /// Statements and rows that were left out, by kind: docs/values.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<BTreeMap<String, i64>>,
-    /// Rows that were set aside since they cannot be loaded.
+    /// How many rows were set aside because they cannot be loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub rejected: Option<i64>,
@@ -152,15 +155,15 @@ pub struct RunStatus {
     pub buffer_expires: Option<Time>,
 }
 
-/// How far a run is. Only what Redis has acknowledged counts.
+/// The progress of a run. Only changes that Redis has acknowledged count.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// Bytes of the dump, as they lie in the source, up to what is durable.
+    /// Bytes of the dump, as stored in the source (compressed, for example), up to the last durable change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub bytes_read: Option<i64>,
-    /// Size of the dump in the source.
+    /// Size of the dump as stored in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub bytes_total: Option<i64>,
@@ -176,11 +179,11 @@ pub struct Progress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub changes: Option<i64>,
-    /// Rows a second at present.
+    /// The current rate in rows per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub rows_per_second: Option<i64>,
-    /// Seconds until the end at the present rate.
+    /// Seconds until the end at the current rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub eta_seconds: Option<i64>,
@@ -189,14 +192,14 @@ pub struct Progress {
     pub table: Option<String>,
 }
 
-/// Where the next attempt would go on.
+/// The place at which the next attempt would continue.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
     /// Position of the last durable change, like `0/BOOTSTRAP00002437`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lsn: Option<String>,
-    /// Where in the dump, in bytes of its uncompressed text, the next attempt would go on.
+    /// The byte of the uncompressed dump at which the next attempt would continue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub offset: Option<i64>,

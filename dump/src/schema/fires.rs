@@ -8,8 +8,15 @@ impl Schema {
     /// A trigger or rule that new rows of the table, a name with its schema, fire in PostgreSQL.
     #[must_use]
     pub fn fires(&self, table: &QualifiedName) -> Option<&str> {
+        if self.hidden_firing && !self.is_table(table) {
+            return Some("a trigger or rule that code may have made");
+        }
         if self.fires.is_empty() {
             return None;
+        }
+        if matches!(self.relations.get(table), Some(Relation::Other)) {
+            // Rows go to the tables that it shows.
+            return self.own(table).or_else(|| self.fires.values().flatten().next().map(String::as_str));
         }
         self.own(table).or_else(|| self.of_partitions(table)).or_else(|| {
             // A partition has the triggers of its table.

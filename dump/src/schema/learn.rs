@@ -381,15 +381,16 @@ impl Schema {
     }
 
     fn column(&self, definition: &ColumnDefinition) -> Column {
-        let spelled = definition.type_name.as_ref().map(|name| self.spelled(name));
+        let seen = definition.type_name.as_ref().map(|name| self.seen_type(name));
+        let spelled = seen.as_ref().map(|name| self.spelled(name));
         let (type_name, labels) = spelled.map_or((None, Vec::new()), |(name, labels)| (Some(name), labels));
         Column {
             type_name,
             labels,
             not_null: definition.not_null,
             name: definition.name.clone(),
-            class: definition.type_name.as_ref().map_or(TypeClass::Text, |name| self.class(name)),
-            element: definition.type_name.as_ref().and_then(element),
+            class: seen.as_ref().map_or(TypeClass::Text, |name| self.class(name)),
+            element: seen.as_ref().and_then(element),
             generated: definition.generated,
         }
     }

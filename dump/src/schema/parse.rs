@@ -23,12 +23,14 @@ pub(super) enum Reading {
     Nothing,
     /// It may have changed anything.
     Everything,
-    /// It makes a routine, which does something when it is called.
-    Routine,
     /// It makes or drops a trigger or rule.
     Fires,
     /// It makes a relation that is no table.
     Relation,
+    /// It changes rows, and may call code that does more.
+    Change,
+    /// It makes a cast.
+    Cast,
     /// By the parser.
     Parse,
 }
@@ -39,8 +41,8 @@ pub(super) fn reading(kind: &Kind, text: &str) -> Reading {
         Kind::Definition | Kind::Query => Reading::Parse,
         Kind::Index if Cursor::new(text, true).words(&["CREATE", "UNIQUE"]) => Reading::Parse,
         Kind::MaterializedView => Reading::Relation,
-        Kind::Routine => Reading::Routine,
         Kind::Code => Reading::Everything,
+        Kind::Change => Reading::Change,
         Kind::Other => other(&mut Cursor::new(text, true)),
         _ => Reading::Nothing,
     }
@@ -54,6 +56,7 @@ fn other(c: &mut Cursor<'_>) -> Reading {
             () if c.any_word(&["VIEW", "SEQUENCE"]) => Reading::Relation,
             () if c.any_word(&["TRIGGER", "RULE"]) => Reading::Fires,
             () if c.word("SCHEMA") => Reading::Parse,
+            () if c.word("CAST") => Reading::Cast,
             () => Reading::Nothing,
         };
     }

@@ -1,6 +1,6 @@
 //! Where a name leads.
 
-use super::{Relation, Schema};
+use super::{Relation, Schema, TypeName};
 use crate::name::QualifiedName;
 
 /// The word in a search path that stands for the schema of the role that runs the script.
@@ -31,7 +31,8 @@ impl Schema {
             return Resolved { name: name.clone(), certain: true };
         }
         let at = |schema: &str| QualifiedName::new(schema, &name.name);
-        let mut certain = true;
+        // PostgreSQL's catalogue comes first, and its names begin so.
+        let mut certain = !name.name.starts_with("pg_");
         let mut first = None;
         let mut places = 0;
         for entry in self.entries() {
@@ -136,6 +137,23 @@ impl Schema {
             Entry::Schema(schema) => map.get(&QualifiedName::new(schema, &name.name)),
             Entry::User => None,
         })
+    }
+
+    /// A type that a column names as PostgreSQL would find it: one of the script's own that is called like one of PostgreSQL's
+    /// comes first where the search path has its schema in front of `pg_catalog`.
+    pub(super) fn seen_type(&self, type_name: &TypeName) -> TypeName {
+        let name = &type_name.name;
+        let catalog = self.path.iter().position(|entry| entry == "pg_catalog").unwrap_or(0);
+        let before = self.path[..catalog].iter().map(|schema| QualifiedName::new(schema, &name.name));
+        let own = |name: &QualifiedName| {
+            self.domains.contains_key(name)
+                || self.enums.contains_key(name)
+                || self.composites.contains_key(name)
+        };
+        match before.into_iter().find(own).filter(|_| name.schema.is_none()) {
+            Some(name) => TypeName { name, ..type_name.clone() },
+            None => type_name.clone(),
+        }
     }
 
     /// Where a type of this name is, if one is known.

@@ -1,9 +1,9 @@
-//! What the registry knows of a run.
+//! The registry's entry for a run.
 
 use serde::{Deserialize, Serialize};
 
 use super::request::Request;
-use crate::holder::Identity;
+use crate::holder::Process;
 use crate::position::{Lsn, Sequence};
 
 /// The version of an entry's form.
@@ -14,7 +14,7 @@ const VERSION: u32 = 1;
 pub struct Range {
     /// The version of this form; 1.
     pub(crate) v: u32,
-    /// Whose run it is: stays the same over restarts and resumed attempts.
+    /// The owner of the run: it stays the same over restarts and resumed attempts.
     pub owner: String,
     /// The run's id.
     pub run: String,
@@ -23,22 +23,23 @@ pub struct Range {
     /// The next sequence, as of the last renewal of its lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Sequence>,
-    /// The last sequence, once it is done. `None` for a run without changes, too.
+    /// The last sequence, if it is done. Also `None` for a run without changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Sequence>,
     /// Whether it is done.
     pub state: State,
-    /// Who writes it right now.
+    /// The lease of the process that is writing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
     /// A hash of everything in the configuration that shapes changes.
     pub config: String,
     /// The identity of the source.
     pub source: String,
-    /// The snapshot's position, if it was known.
+    /// The snapshot's position, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "lsn")]
     pub snapshot_lsn: Option<Lsn>,
-    /// What the run was begun with: whoever asks for a new beginning by the same word has got it already.
+    /// The token that the run was begun with: a request for a new beginning with the same token has already been
+    /// fulfilled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun_with: Option<String>,
 }
@@ -65,7 +66,7 @@ impl Range {
         self.v == VERSION
     }
 
-    /// The first sequence behind what this entry says of itself.
+    /// The first sequence after the ones of this entry.
     pub(super) fn end(&self) -> Sequence {
         let behind_last = self.last.and_then(|last| last.checked_add(1));
         [Some(self.first), self.next, behind_last].into_iter().flatten().max().unwrap_or(self.first)
@@ -82,16 +83,16 @@ pub enum State {
     Done,
 }
 
-/// The right of one process to write a run, for a time.
+/// The right of one process to write a run, for a limited time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Known to its holder and to Redis; every write shows it.
+    /// Known to its holder and to Redis; sent with every write.
     pub token: String,
     /// When it ends, by Redis' clock: milliseconds since 1970.
     pub until_ms: u64,
     /// The process that holds it.
     #[serde(flatten)]
-    pub holder: Identity,
+    pub holder: Process,
 }
 
 mod lsn {

@@ -6,7 +6,7 @@ use super::entry::Range;
 use crate::error::{Cause, Error, ErrorKind};
 use crate::redis::Buffer;
 
-/// The field that is no run.
+/// The field that is not a run.
 const GENERATION: &str = "#generation";
 const SCRIPT: &str = include_str!("swap.lua");
 
@@ -28,13 +28,14 @@ impl Snapshot {
         self.ranges.iter().find(|range| range.run == run)
     }
 
-    /// Follows this one. The clock keeps it from coming back after the registry was flushed.
+    /// The next generation. It contains the clock, so that a generation does not come back after the registry was
+    /// flushed.
     fn next_generation(&self) -> u64 {
         self.generation.parse().unwrap_or(0).max(self.now_us) + 1
     }
 }
 
-/// What is to happen to one run, at once with the others of the same change.
+/// A change of one run. All changes of one call are made in one step.
 pub(super) struct Operation {
     pub(super) run: String,
     /// The new entry; `None` removes it.
@@ -42,17 +43,17 @@ pub(super) struct Operation {
     pub(super) action: Action,
 }
 
-/// What is to happen to the run's own key.
+/// The change of the run's own key.
 pub(super) enum Action {
-    /// Nothing.
+    /// None.
     Keep,
-    /// This token may write; a run without a sequence begins at its range's first.
+    /// This token may write. A run without a sequence begins at its range's first.
     Grant(String),
     /// No token may write.
     Revoke,
-    /// This token may write, from the first sequence and without checkpoint.
+    /// This token may write, from the first sequence and without a checkpoint.
     Reset(String),
-    /// It goes.
+    /// The key is deleted.
     Drop,
 }
 
@@ -87,9 +88,10 @@ pub(super) async fn load(buffer: &Buffer, action: &'static str) -> Result<Snapsh
         let broken = |cause: Cause| buffer.error(action, ErrorKind::Protocol).because(cause);
         let range: Range = serde_json::from_slice(bytes).map_err(|error| broken(error.into()))?;
         let newer = || {
-            buffer
-                .error(action, ErrorKind::Unsupported)
-                .because(Cause::Reply(format!("run {} was registered by another version", range.run)))
+            buffer.error(action, ErrorKind::Unsupported).because(Cause::Reply(format!(
+                "run {} was registered by another version of the program of the program",
+                range.run
+            )))
         };
         if range.is_known_version() { Ok(range) } else { Err(newer()) }
     };
@@ -98,7 +100,7 @@ pub(super) async fn load(buffer: &Buffer, action: &'static str) -> Result<Snapsh
     Ok(Snapshot { ranges, generation, now_us: seconds * 1_000_000 + micros })
 }
 
-/// Changes the registry; `false` when somebody else has changed it since `snapshot`.
+/// Changes the registry; `false` if another process has changed it since `snapshot`.
 pub(super) async fn swap(
     buffer: &Buffer,
     action: &'static str,

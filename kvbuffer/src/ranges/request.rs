@@ -1,16 +1,16 @@
-//! What a run asks of the registry.
+//! A run's request to the registry.
 
 use std::time::Duration;
 
-use crate::holder::Identity;
+use crate::holder::Process;
 use crate::position::{Lsn, Sequence};
 
-/// What a run asks for.
+/// A run's request for a lease.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The run's id: 1 to 200 visible characters, no `#` in front.
+    /// The run's id: 1 to 200 visible characters, not beginning with `#`.
     pub run: String,
-    /// Whose run it is.
+    /// The owner of the run.
     pub owner: String,
     /// A hash of everything in the configuration that shapes changes.
     pub config: String,
@@ -18,22 +18,23 @@ pub struct Request {
     pub source: String,
     /// The first sequence to use, if this run is not registered yet.
     pub first: Option<Sequence>,
-    /// Sequences to leave free behind the range before.
+    /// Sequences to leave free after the previous range.
     pub gap: u64,
-    /// How long the lease lasts without being renewed.
+    /// How long the lease lasts if it is not renewed.
     pub lease: Duration,
-    /// Who asks.
-    pub identity: Identity,
+    /// The process that asks.
+    pub process: Process,
     /// The snapshot's position, if known.
     pub snapshot_lsn: Option<Lsn>,
-    /// What the run is begun with, if that is to be known later (see [`Range::begun_with`](super::Range::begun_with)).
+    /// A token to record with the run's beginning, if any (see [`Range::begun_with`](super::Range::begun_with)).
     pub begin_with: Option<String>,
-    /// The lease's token. Asking again with the same one, because an answer was lost, gives the same lease.
+    /// The lease's token. Repeating the request with the same token, because an answer was lost, gives the same
+    /// lease.
     pub token: String,
 }
 
 impl Request {
-    /// A token that nobody else has: 128 random bits.
+    /// A unique token: 128 random bits.
     ///
     /// # Errors
     /// When the system has no random numbers to give.

@@ -1,4 +1,4 @@
--- Changes the registry if nobody else has done so since it was read.
+-- Changes the registry if no other process has changed it since it was read.
 -- KEYS: the registry, the set, then one run for each operation.
 -- ARGV: generation as read, new generation, time to live in ms, then for each operation five:
 --   field, entry ('' removes it), what to do with the run, its token, its first sequence.

@@ -1,19 +1,19 @@
-//! Addresses: what a URL means, and how it looks without its secrets.
+//! Addresses: the meaning of a URL, and its form without secrets.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
-/// Which server a URL leads to.
+/// The server of a URL.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
-    /// This one.
+    /// This server.
     Server(ConnectionInfo),
-    /// The one that the sentinels call the master.
+    /// The master of this name, as the sentinels know it.
     Sentinel { sentinels: Vec<ConnectionAddr>, master: String, login: Box<RedisConnectionInfo>, tls: bool },
     /// The node that serves our keys' slot, as any of these nodes knows it.
     Cluster(Vec<ConnectionInfo>),
 }
 
-/// Reads a URL. The error says what is wrong without showing the URL.
+/// Parses a URL. The error says what is wrong without showing the URL.
 pub(crate) fn parse(url: &str) -> Result<Target, &'static str> {
     let (scheme, rest) = url.split_once("://").ok_or("it needs a scheme such as redis://")?;
     match scheme {
@@ -38,7 +38,7 @@ pub(crate) fn redact(url: &str) -> String {
         Some((location, query)) => (location, Some(query)),
         None => (rest, None),
     };
-    // The last @ counts: a password that should have been escaped may hold others. For the same reason a query
+    // The last @ counts: a password that should have been escaped may contain others. For the same reason a query
     // with an @ is not shown at all.
     let location = match location.rsplit_once('@') {
         Some((_, host)) => format!("***@{host}"),
@@ -67,19 +67,20 @@ fn server(url: &str) -> Result<ConnectionInfo, &'static str> {
     if url.contains('#') {
         return Err("it has a # (TLS without verification is not supported; in a password write %23)");
     }
-    url.into_connection_info().map_err(|_| "host, port, database or an escape in it cannot be read")
+    url.into_connection_info().map_err(|_| "its host, port, database or an escape sequence is not valid")
 }
 
-/// `host:port,host:port/master?db=1`; the login in front is the servers'.
+/// `host:port,host:port/master?db=1`; the login before it is that of the servers.
 fn sentinel(rest: &str, tls: bool) -> Result<Target, &'static str> {
     let (servers, master) = servers(if tls { "rediss" } else { "redis" }, rest)?;
-    let master = master.ok_or("name the master after the hosts: redis-sentinel://host:26379/name")?;
-    let login = servers.first().map(|first| first.redis_settings().clone()).ok_or("it names no host")?;
+    let master = master
+        .ok_or("the name of the master is missing after the hosts: redis-sentinel://host:26379/name")?;
+    let login = servers.first().map(|first| first.redis_settings().clone()).ok_or("it contains no host")?;
     let sentinels = servers.iter().map(|server| server.addr().clone()).collect();
     Ok(Target::Sentinel { sentinels, master, login: Box::new(login), tls })
 }
 
-/// All hosts of a list, each as if it stood alone in a URL, and the path behind them.
+/// All hosts of a list, each in the form of a URL with one host, and the path after them.
 fn servers(scheme: &str, rest: &str) -> Result<(Vec<ConnectionInfo>, Option<String>), &'static str> {
     let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (login, location) = match location.rsplit_once('@') {

@@ -1,4 +1,4 @@
-//! Members on their way into the set.
+//! Members on their way to the set.
 
 use redis::{Arg, Cmd};
 
@@ -7,12 +7,12 @@ use crate::position::Sequence;
 
 /// Members that are written together, as one MULTI.
 ///
-/// They are copied once, into the command that carries them, and never again until it is sent.
+/// They are copied once, into the Redis command, and never again until it is sent.
 ///
 /// # Assumptions
 ///
-/// - Sequences ascend and none comes twice; the number of entries between the first and the last is what the
-///   writer checks after the fact.
+/// - Sequences ascend, and none comes twice: after the write, the writer counts the entries between the first and the
+///   last.
 #[derive(Debug)]
 pub struct Batch {
     /// `ZADD set score member score member …`
@@ -28,7 +28,7 @@ impl Batch {
         Self::with_capacity(keys, 0, 0)
     }
 
-    /// An empty batch with room for so many members of so many bytes altogether.
+    /// An empty batch with room for this many members and bytes.
     pub fn with_capacity(keys: &Keys, members: usize, bytes: usize) -> Self {
         const SCORE: usize = 16;
         let mut zadd = Cmd::with_capacity(2 + 2 * members, 64 + bytes + SCORE * members);

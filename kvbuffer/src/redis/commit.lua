@@ -1,6 +1,6 @@
--- The last command of a batch's MULTI: moves the checkpoint if everything before it is as it should be.
--- A batch that must not be written is taken out again, by putting the set back that guard.lua moved away.
--- KEYS: the set, the run, where the set waits.
+-- The last command of a batch's MULTI: moves the checkpoint if everything before it is as expected.
+-- A batch that must not be written is removed: the set that guard.lua moved away is moved back.
+-- KEYS: the set, the run, the set's temporary name.
 -- ARGV: our token, the run's sequence as we know it, first and last score, members, the new sequence, the checkpoint.
 -- Sequences are compared as text: Lua's numbers print with 14 digits.
 local waits = redis.call('TYPE', KEYS[3]).ok

@@ -1,19 +1,19 @@
-//! One batch as one MULTI, and what its answer means.
+//! One batch as one MULTI, and the meaning of its answer.
 //!
 //! ```text
 //! MULTI
-//!   EVAL guard.lua                      token ours? sequence as expected? else the set is put aside
+//!   EVAL guard.lua                      token ours? sequence as expected? otherwise moves the set away
 //!   ZADD set …                          the members
 //!   PEXPIRE set, ranges, run            every write renews the time to live
-//!   PUBLISH channel member, …           only when asked
-//!   EVAL commit.lua                     puts it back; token, sequence, range complete? then the checkpoint
+//!   PUBLISH channel member, …           only if publishing is on
+//!   EVAL commit.lua                     moves it back; token, sequence, range complete? then the checkpoint
 //! EXEC
 //! ```
 //!
-//! Redis runs the rest of a transaction when one of its commands fails. The last script, checking what is really
-//! there, is why a failed ZADD cannot leave a checkpoint behind that promises its members. The first one is why the
-//! members of a process that was taken over, or that does not know of a flush yet, never lie in the set: they go
-//! into an empty one, which is dropped before anybody can see it.
+//! If a command of a transaction fails, Redis still executes the others. The last script checks which entries are
+//! really there, so a failed ZADD cannot leave a checkpoint that counts its members. The first script handles a
+//! process whose run was taken over, or that does not know of a flush yet: its members never get into the set. They
+//! go into an empty set, which is dropped before anybody can see it.
 
 use std::sync::LazyLock;
 
@@ -24,7 +24,7 @@ use crate::error::{Cause, Error, ErrorKind};
 use crate::position::Sequence;
 
 const ACTION: &str = "write a batch";
-/// The scripts as they are sent with every batch: Redis hashes each, comments included.
+/// The scripts as they are sent with every batch. Redis hashes them, including comments.
 static GUARD: LazyLock<String> = LazyLock::new(|| bare(include_str!("guard.lua")));
 static SCRIPT: LazyLock<String> = LazyLock::new(|| bare(include_str!("commit.lua")));
 
@@ -32,7 +32,7 @@ fn bare(script: &str) -> String {
     script.lines().filter(|line| !line.starts_with("--")).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// A batch as it is sent, any number of times.
+/// A batch in the form that is sent, any number of times.
 #[derive(Debug)]
 pub(super) struct Request {
     pipeline: Pipeline,
@@ -43,7 +43,7 @@ pub(super) struct Request {
     pub(super) next: Sequence,
 }
 
-/// Who writes.
+/// The process that writes.
 pub(super) struct Author<'a> {
     pub(super) run: &'a str,
     pub(super) token: &'a str,
@@ -105,13 +105,13 @@ impl Request {
         self.members
     }
 
-    /// Sends it and waits for the answer. Sent when first polled.
+    /// Sends it and waits for the answer. It is sent when the future is first polled.
     pub(super) async fn send(&self, buffer: &Buffer) -> Result<Vec<Value>, RedisError> {
-        // Not `query_async`, which makes an unreadable answer of a refused EXEC.
+        // Not `query_async`, which turns a refused EXEC into an unreadable answer.
         buffer.connection().send_packed_commands(&self.pipeline, self.pipeline.len() + 1, 1).await
     }
 
-    /// What the answer says: whether the batch and its checkpoint are there.
+    /// The meaning of the answer: whether the batch and its checkpoint are in Redis.
     pub(super) fn verdict(
         &self,
         buffer: &Buffer,

@@ -1,4 +1,4 @@
-//! From options to a connection: which server it is, and how to get there.
+//! From options to a connection: which server to use, and how to reach it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl<'a> Connector<'a> {
         Ok(Connected { client, connection, address: Arc::clone(&self.address) })
     }
 
-    /// Asks the sentinels, whose client also asks the master whether it thinks so too.
+    /// Asks the sentinels. Their client also asks the master whether it is one.
     async fn master(
         &self,
         sentinels: Vec<ConnectionAddr>,
@@ -81,7 +81,7 @@ impl<'a> Connector<'a> {
         Ok(Connected { client, connection, address })
     }
 
-    /// The same certificates for sentinels and servers.
+    /// The same certificates are used for sentinels and servers.
     fn secured(&self, mut builder: SentinelClientBuilder, tls: bool) -> SentinelClientBuilder {
         if tls {
             builder = builder
@@ -96,7 +96,8 @@ impl<'a> Connector<'a> {
         builder
     }
 
-    /// The servers' login is that of the URL unless the options have another; the sentinels' is in the options.
+    /// The servers' login is that of the URL, unless the options have another. The sentinels' login is in the
+    /// options.
     fn logins(
         &self,
         mut builder: SentinelClientBuilder,
@@ -117,8 +118,8 @@ impl<'a> Connector<'a> {
         builder
     }
 
-    /// Asks the cluster's nodes in turn which of them serves our slot. One connection to that one is all it takes:
-    /// every key of ours is in the same slot, and so the order of commands is kept.
+    /// Asks the cluster's nodes in turn which of them serves our slot. One connection to that node is enough: all our
+    /// keys are in the same slot, and so the order of commands is kept.
     async fn owner(&self, seeds: Vec<ConnectionInfo>, keys: &Keys) -> Result<Connected, Error> {
         let mut last = self.error(ErrorKind::Unreachable);
         for seed in seeds {
@@ -142,7 +143,7 @@ impl<'a> Connector<'a> {
         let slots: redis::Value =
             slots.query_async(&mut connection).await.map_err(|error| self.failed(error))?;
         let (host, port) = owner_of(slot, &slots).ok_or_else(|| self.error(ErrorKind::ClusterDown))?;
-        // An empty host means: the one that you asked.
+        // An empty host means the host that was asked.
         let node = seed.clone().set_addr(moved(seed.addr(), host, port));
         let client = self.client(node)?;
         let connection = self.open(&client).await?;
@@ -175,14 +176,14 @@ impl<'a> Connector<'a> {
         let info = client.get_connection_info();
         let ConnectionAddr::TcpTls { host, port, .. } = info.addr() else { return opening.await };
         let mut opening = std::pin::pin!(opening);
-        // A server that speaks no TLS takes the greeting for a command, and waits for its end.
+        // A server without TLS takes the greeting for a command, and waits for its end.
         let half = self.options.connect_timeout / 2;
         let opened = tokio::time::timeout(half, &mut opening).await;
         if let Ok(Ok(opened)) = opened {
             return Ok(opened);
         }
         if plain::answers(host, *port, half / 2).await {
-            let cause = "the server answers without TLS: name the port at which it speaks TLS, or redis:// in the URL";
+            let cause = "the server answers without TLS: use its TLS port, or redis:// in the URL";
             return Err(self.error(ErrorKind::Tls).because(Cause::Reply(cause.to_owned())));
         }
         match opened {

@@ -1,6 +1,6 @@
--- Removes up to 1,000 entries of a range of scores: those of bootstraps, and only while the lease is ours.
--- A log position may have the same score as a bootstrap's sequence, and such an entry is not ours to remove.
--- KEYS: the set, the run. ARGV: our token, first and last score, entries to pass over.
+-- Removes up to 1,000 entries in a range of scores: only those of bootstraps, and only while the lease is ours.
+-- A log position may have the same score as a bootstrap's sequence. Such an entry is not ours and is not removed.
+-- KEYS: the set, the run. ARGV: our token, first and last score, how many entries to skip.
 if redis.call('HGET', KEYS[2], 'token') ~= ARGV[1] then return {-1, 0} end
 local page = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], ARGV[3], 'LIMIT', ARGV[4], 1000)
 local ours, kept = {}, 0

@@ -1,4 +1,4 @@
-//! Removing what an earlier attempt of a run has left.
+//! Deletes the entries that an earlier attempt of a run has left.
 
 use super::Buffer;
 use crate::error::{Error, ErrorKind};
@@ -10,8 +10,8 @@ const SCRIPT: &str = include_str!("delete.lua");
 impl Buffer {
     /// Deletes the bootstrap entries of `first..=last`, a thousand at a time, and returns how many there were.
     ///
-    /// The run must hold the lease with this token, checked again with every chunk. Entries that are no
-    /// bootstrap's stay, whatever their score. Stopped half-way, the same call goes on.
+    /// The run must hold the lease with this token, which is checked again for every chunk. Entries that are not of a
+    /// bootstrap stay, whatever their score. If the call was stopped half-way, the same call continues.
     ///
     /// # Errors
     ///

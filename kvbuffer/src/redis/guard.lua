@@ -1,6 +1,6 @@
--- The first command of a batch's MULTI. Redis runs the rest of a transaction whatever one of its commands says, so
--- where the batch must not be written, the set is moved out of its way; commit.lua, the last command, puts it back.
--- KEYS: the set, the run, where the set waits. ARGV: our token, the run's sequence as we know it.
+-- The first command of a batch's MULTI. Redis executes the rest of a transaction even if one of its commands fails.
+-- So if the batch must not be written, this moves the set away; commit.lua, the last command, moves it back.
+-- KEYS: the set, the run, the set's temporary name. ARGV: our token, the run's sequence as we know it.
 local run = redis.call('HMGET', KEYS[2], 'token', 'sequence')
 if run[1] == ARGV[1] and run[2] == ARGV[2] then return 1 end
 if redis.call('EXISTS', KEYS[1]) == 1 then

@@ -1,11 +1,11 @@
-//! The names under which a buffer lives in Redis.
+//! The names of a buffer's keys in Redis.
 
 use std::sync::Arc;
 
 /// The keys of one buffer.
 ///
-/// All of them are in one cluster slot, so that one MULTI changes them together: the set's name is the hash tag
-/// of the others. (A set whose own name holds a lone `}` cannot be such a tag; it works on a single server only.)
+/// All of them are in one cluster slot, so that one MULTI can change them together: the set's name is the hash tag of
+/// the others. (A set whose own name contains a lone `}` cannot be such a tag; it works on a single server only.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     set: Arc<str>,
@@ -16,7 +16,7 @@ impl Keys {
     /// The set that Kasho reads.
     pub const DEFAULT_SET: &'static str = "kasho:changes";
 
-    /// The keys around the sorted set `set`.
+    /// The keys that belong to the sorted set `set`.
     pub fn new(set: &str) -> Self {
         let prefix = if has_hash_tag(set) { set.to_owned() } else { format!("{{{set}}}") };
         Self { set: set.into(), prefix: prefix.into() }
@@ -37,7 +37,8 @@ impl Keys {
         format!("{}:bootstrap:run:{id}", self.prefix)
     }
 
-    /// Where the set waits while a batch that must not be written passes; it is there within a transaction only.
+    /// The set's temporary name while a batch that must not be written is executed. It exists only within a
+    /// transaction.
     pub(crate) fn aside(&self) -> String {
         format!("{}:bootstrap:aside", self.prefix)
     }

@@ -15,14 +15,14 @@ const ACTION: &str = "read the buffer";
 /// One member of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place.
+    /// Its score.
     pub score: Score,
     /// Its bytes.
     pub member: Vec<u8>,
 }
 
 impl Entry {
-    /// The change that it is.
+    /// The change in it.
     ///
     /// # Errors
     ///
@@ -33,14 +33,14 @@ impl Entry {
 }
 
 impl Buffer {
-    /// The entries behind `after`, or from the start, in order of score and then of bytes.
+    /// The entries after `after`, or from the start, in the order of their scores and then of their bytes.
     ///
-    /// At least `limit` entries where there are as many; more when the last ones share their score, because a page
-    /// never ends between two such entries: so the score of the last entry is where the next page begins.
+    /// At least `limit` entries if there are as many. There are more if the last ones share their score, because a
+    /// page never ends between two such entries: so the next page begins after the score of the last entry.
     ///
     /// # Errors
     ///
-    /// Connection errors; [`ErrorKind::Protocol`] for a member whose score is no position's.
+    /// Connection errors; [`ErrorKind::Protocol`] for a member whose score belongs to no position.
     pub async fn read_after(&self, after: Option<Position>, limit: usize) -> Result<Vec<Entry>, Error> {
         let after = match after {
             None => None,
@@ -49,7 +49,7 @@ impl Buffer {
         self.read_after_score(after, limit).await
     }
 
-    /// The same, behind a score.
+    /// The same, after a score.
     ///
     /// # Errors
     ///
@@ -59,19 +59,19 @@ impl Buffer {
         self.page(&from, "+inf", limit).await
     }
 
-    /// The entries of a range of scores, and of what lies less than one below it, which no position has: at least `limit` of
-    /// them where there are as many (see [`Buffer::read_after`]).
+    /// The entries of a range of scores, and those less than one below it, which no position has: at least `limit` of
+    /// them if there are as many (see [`Buffer::read_after`]).
     ///
     /// # Errors
     ///
     /// As for [`Buffer::read_after`].
     pub async fn read_range(&self, range: RangeInclusive<Score>, limit: usize) -> Result<Vec<Entry>, Error> {
-        // What somebody else has put between two scores belongs to the upper one.
+        // An entry that somebody else has put between two scores belongs to the upper one.
         let from = format!("({}", range.start().get() - 1);
         self.page(&from, &range.end().to_string(), limit).await
     }
 
-    /// How many entries lie in a range of scores.
+    /// How many entries there are in a range of scores.
     ///
     /// # Errors
     ///
@@ -86,12 +86,12 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// Connection errors; [`ErrorKind::WrongType`] when the key is no sorted set.
+    /// Connection errors; [`ErrorKind::WrongType`] if the key is not a sorted set.
     pub async fn total(&self) -> Result<u64, Error> {
         self.query("count entries", redis::cmd("ZCARD").arg(self.keys().set())).await
     }
 
-    /// The first entry at or behind a score.
+    /// The first entry at or after a score.
     ///
     /// # Errors
     ///
@@ -111,7 +111,7 @@ impl Buffer {
         Ok(self.entries(&command).await?.pop())
     }
 
-    /// The score at which a member lies, as Redis has it; `None` when it does not lie there.
+    /// The score of a member, as Redis has it; `None` if the member is not in the set.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl Buffer {
         if page.len() < limit {
             return Ok(page);
         }
-        // A full page may have cut through entries of one score: these are read again, all of them.
+        // A full page may have cut through the entries of one score: all of these are read again.
         if let Some(border) = page.last().map(|entry| entry.score) {
             page.retain(|entry| entry.score < border);
             let mut command = redis::cmd("ZRANGEBYSCORE");

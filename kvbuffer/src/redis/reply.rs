@@ -1,8 +1,8 @@
-//! What an answer of the Redis client means: which [`ErrorKind`] it is.
+//! The meaning of an error of the Redis client: its [`ErrorKind`].
 //!
-//! Redis names its errors by a first word; the client keeps it as a kind or a code. Inside of a MULTI they come in
-//! three places: at queuing (then EXEC is refused, and the client lists them), at EXEC itself, and as elements of
-//! EXEC's array (then the other commands did run).
+//! The first word of an error names its kind in Redis; the client keeps it as a kind or a code. Errors of a MULTI
+//! come in three places: when a command is queued (then EXEC is refused, and the client lists them), at EXEC itself,
+//! and as elements of EXEC's array (then the other commands were executed).
 
 use std::error::Error as _;
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) fn kind(error: &RedisError) -> ErrorKind {
     match error.kind() {
         redis::ErrorKind::AuthenticationFailed => ErrorKind::Auth,
         redis::ErrorKind::Io => io_kind(error),
-        // This is what the client makes of errors that rustls reports by itself.
+        // The client's form of errors that rustls itself reports.
         redis::ErrorKind::Client if is_tls(error) => ErrorKind::Tls,
         redis::ErrorKind::Client | redis::ErrorKind::Extension => ErrorKind::Protocol,
         redis::ErrorKind::InvalidClientConfig => ErrorKind::Tls,
@@ -33,7 +33,7 @@ pub(crate) fn kind(error: &RedisError) -> ErrorKind {
     }
 }
 
-/// A connection that ends in the middle of an answer: the client's parser says that more was to come.
+/// A connection that ends in the middle of an answer: the client's parser expected more.
 fn is_cut_off(error: &RedisError) -> bool {
     error.to_string().contains("Unexpected end of input")
 }
@@ -72,7 +72,7 @@ fn code_kind(code: &str, detail: Option<&str>) -> ErrorKind {
     }
 }
 
-/// Errors that hide behind ERR or EXECABORT: `Transaction discarded because of: OOM command not allowed …`.
+/// Errors that are hidden behind ERR or EXECABORT: `Transaction discarded because of: OOM command not allowed …`.
 fn text_kind(text: &str) -> ErrorKind {
     const SIGNS: [(&str, ErrorKind); 14] = [
         ("OOM ", ErrorKind::OutOfMemory),
@@ -80,7 +80,7 @@ fn text_kind(text: &str) -> ErrorKind {
         ("READONLY", ErrorKind::ReadOnly),
         ("LOADING", ErrorKind::Loading),
         ("NOPERM", ErrorKind::Permission),
-        // What a script of ours may not do.
+        // A command that the user may not execute in a script.
         ("executing the script can't", ErrorKind::Permission),
         ("ACL failure in script", ErrorKind::Permission),
         ("NOREPLICAS", ErrorKind::TryAgain),
@@ -117,7 +117,7 @@ fn io_error(error: &RedisError) -> Option<&io::Error> {
     inner(error)?.downcast_ref::<io::Error>()
 }
 
-/// The client hands out its cause behind an `Arc`, which hides the type within unless it is opened first.
+/// The client returns its cause behind an `Arc`, which hides the inner type unless it is unwrapped first.
 fn inner(error: &RedisError) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
     error.source()?.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>().map(|arc| &**arc)
 }

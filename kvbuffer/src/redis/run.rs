@@ -1,4 +1,4 @@
-//! The key of one run: what its writers have left there.
+//! The key of one run, which its writers update.
 
 use super::Buffer;
 use crate::error::{Error, ErrorKind};
@@ -11,11 +11,11 @@ pub struct RunState {
     pub token: Option<String>,
     /// The next sequence: everything before it is in Redis.
     pub sequence: Option<Sequence>,
-    /// What the writer gave along with the last batch; `None` before the first.
+    /// The data that the writer sent with the last batch; `None` before the first batch.
     pub checkpoint: Option<Vec<u8>>,
 }
 
-/// Reads a run's key; `None` when there is none.
+/// Reads a run's key; `None` if there is none.
 pub(crate) async fn load_run(buffer: &Buffer, run: &str) -> Result<Option<RunState>, Error> {
     const ACTION: &str = "load the run's checkpoint";
     let mut command = redis::cmd("HMGET");

@@ -1,4 +1,4 @@
-//! What the server is and has, for checks before and while writing.
+//! The state of the server, for checks before and during writing.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 /// The server's memory, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// What it uses.
+    /// The memory in use.
     pub used: u64,
     /// Its limit; `None` without one.
     pub max: Option<u64>,
@@ -16,34 +16,34 @@ pub struct Memory {
     pub policy: String,
 }
 
-/// What kind of server this is.
+/// The kind of server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// The version of Redis that it says it is.
+    /// The version of Redis that it reports.
     pub version: String,
-    /// Whether it takes writes.
+    /// Whether it accepts writes.
     pub role: Role,
-    /// Whether it still reads its data from disk.
+    /// Whether it is still loading its data from disk.
     pub loading: bool,
 }
 
-/// Whether a server takes writes.
+/// Whether a server accepts writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// It does.
     Master,
-    /// It copies another one.
+    /// It replicates another one.
     Replica,
 }
 
-/// What the set's key holds.
+/// The type of the set's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyType {
-    /// Nothing.
+    /// The key does not exist.
     None,
-    /// A sorted set, as it should.
+    /// A sorted set, as expected.
     SortedSet,
-    /// Something else, as `TYPE` names it.
+    /// Another type, as named by `TYPE`.
     Other(String),
 }
 
@@ -52,9 +52,9 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// Connection errors; [`ErrorKind::Permission`] where INFO is not allowed.
+    /// Connection errors; [`ErrorKind::Permission`] if INFO is not allowed.
     pub async fn memory(&self) -> Result<Memory, Error> {
-        const ACTION: &str = "ask for memory";
+        const ACTION: &str = "read the memory limits";
         let info = self.info(ACTION, "memory").await?;
         let number = |name: &str| {
             let value = info.get(name).and_then(|value| value.parse::<u64>().ok());
@@ -73,7 +73,7 @@ impl Buffer {
     ///
     /// As for [`Buffer::memory`].
     pub async fn server(&self) -> Result<Server, Error> {
-        const ACTION: &str = "ask for the server's state";
+        const ACTION: &str = "read the server's state";
         let mut info = self.info(ACTION, "server").await?;
         info.extend(self.info(ACTION, "replication").await?);
         info.extend(self.info(ACTION, "persistence").await?);
@@ -85,14 +85,14 @@ impl Buffer {
         Ok(Server { version, role, loading: info.get("loading").is_some_and(|loading| loading != "0") })
     }
 
-    /// What the set's key holds.
+    /// The type of the set's key.
     ///
     /// # Errors
     ///
     /// Connection errors.
     pub async fn key_type(&self) -> Result<KeyType, Error> {
         let name: String =
-            self.query("ask for the key's type", redis::cmd("TYPE").arg(self.keys().set())).await?;
+            self.query("read the key's type", redis::cmd("TYPE").arg(self.keys().set())).await?;
         Ok(match name.as_str() {
             "none" => KeyType::None,
             "zset" => KeyType::SortedSet,
@@ -100,7 +100,7 @@ impl Buffer {
         })
     }
 
-    /// One section at a time: several at once is a feature of Redis 7.
+    /// Reads one section at a time: several at once are a feature of Redis 7.
     async fn info(&self, action: &'static str, section: &str) -> Result<HashMap<String, String>, Error> {
         let text: String = self.query(action, redis::cmd("INFO").arg(section)).await?;
         let pairs = text.lines().filter_map(|line| line.split_once(':'));

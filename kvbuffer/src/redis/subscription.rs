@@ -1,4 +1,4 @@
-//! Listening to what is published.
+//! Receiving published changes.
 
 use std::pin::Pin;
 
@@ -19,8 +19,8 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unreachable`] when the connection is lost; what is published until a new subscription stands
-    /// is lost with it.
+    /// [`ErrorKind::Unreachable`] if the connection is lost. Changes that are published before a new subscription are
+    /// lost with it.
     pub async fn next(&mut self) -> Result<Vec<u8>, Error> {
         match self.messages.next().await {
             Some(message) => Ok(message.get_payload_bytes().to_vec()),

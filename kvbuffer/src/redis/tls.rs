@@ -1,22 +1,22 @@
-//! Certificates, and the provider of cryptography that rustls needs.
+//! Certificates, and the cryptography provider that rustls needs.
 
 use redis::{ClientTlsConfig, TlsCertificates};
 
 use super::ConnectOptions;
 use crate::error::Cause;
 
-/// Makes sure that rustls has a provider: the redis crate takes the process's default, and without one it panics
-/// wherever the application happens to have compiled in more than one.
+/// Makes sure that rustls has a provider. The redis crate uses the process's default; without one it panics if the
+/// application is compiled with more than one.
 ///
-/// A default that the application has chosen stays.
+/// A default that the application has chosen is kept.
 pub(crate) fn ensure_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Losing a race against another thread is as good as winning it.
+        // If another thread was faster, that is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 
-/// Reads the files that the options name; `None` when they name none.
+/// Reads the files of the options; `None` if there are none.
 pub(crate) fn certificates(options: &ConnectOptions) -> Result<Option<TlsCertificates>, Problem> {
     let root_cert = options.ca_file.as_deref().map(read).transpose()?;
     let client_tls = match (&options.client_cert_file, &options.client_key_file) {
@@ -36,7 +36,7 @@ pub(crate) enum Problem {
     File(Cause),
 }
 
-/// These files are small and local, and read once a connection: not worth a thread of their own.
+/// These files are small and local, and read once for each connection: they need no thread of their own.
 fn read(path: &std::path::Path) -> Result<Vec<u8>, Problem> {
     std::fs::read(path)
         .map_err(|source| Problem::File(Cause::File { path: path.display().to_string(), source }))

@@ -1,4 +1,4 @@
-//! Batches in flight, and the word that they have arrived.
+//! Batches in flight, and their acknowledgements.
 //!
 //! ```text
 //! send ─▶ [batch][batch][batch] ─▶ Redis ─▶ next_ack: Durable
@@ -7,8 +7,8 @@
 //! an error ─▶ all that was not acknowledged is kept ─▶ resume: ask Redis what arrived, send the rest again
 //! ```
 //!
-//! Each batch names the sequence that the batch before it left behind, so one that fails breaks the chain for
-//! those behind it: none of them moves the checkpoint over a hole.
+//! Each batch names the sequence that the previous batch left behind. So if one fails, it breaks the chain for the
+//! ones after it: none of them moves the checkpoint over a hole.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,14 +24,14 @@ use crate::position::Sequence;
 
 /// Writes the batches of one run, several at a time, in order.
 ///
-/// `T` is whatever the caller wants back when a batch is durable.
+/// `T` is data of the caller, which is returned when a batch is durable.
 ///
 /// # Guarantees
 ///
 /// - What [`Writer::next_ack`] returns as [`Durable`] is in Redis together with its checkpoint, and so is
 ///   everything sent before it.
 /// - After an error nothing more is sent until [`Writer::resume`]; no batch is lost or acknowledged out of order.
-/// - Memory is that of the batches in flight (each once for re-sending, and once more while it is on its way).
+/// - Memory: that of the batches in flight (each once for re-sending, and once more while it is on its way).
 ///
 /// # Assumptions
 ///
@@ -41,27 +41,27 @@ pub struct Writer<T> {
     run: String,
     token: String,
     publish: bool,
-    /// What the next batch expects the run's sequence to be.
+    /// The run's sequence that the next batch expects.
     next: Sequence,
     limit: usize,
     flying: VecDeque<Flight<T>>,
     durable: VecDeque<Durable<T>>,
     error: Option<Error>,
-    /// Not empty only while stopped: then nothing flies.
+    /// Not empty only while stopped: then no batch is in flight.
     waiting: VecDeque<Sent<T>>,
     stopped: bool,
 }
 
-/// A batch that Redis holds, and everything before it too.
+/// A batch that is in Redis, together with everything before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Durable<T> {
     /// The next sequence: everything before it is in Redis, unless it was left out.
     pub next: Sequence,
-    /// What the caller sent along.
+    /// The data that the caller sent with it.
     pub tag: T,
 }
 
-/// A batch whose fate is unknown or known to be bad.
+/// A batch whose result is unknown or a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unacknowledged<T> {
     /// Its first and last sequence; `None` for an empty batch.
@@ -70,7 +70,7 @@ pub struct Unacknowledged<T> {
     pub members: usize,
     /// The sequence after it.
     pub next: Sequence,
-    /// What the caller sent along.
+    /// The data that the caller sent with it.
     pub tag: T,
 }
 
@@ -89,12 +89,12 @@ struct Flight<T> {
     reply: BoxFuture<'static, Result<Vec<Value>, RedisError>>,
 }
 
-/// More than this does not make Redis faster, and stays below what the connection queues without waiting, so that
-/// the first poll of a request sends it.
+/// More batches do not make Redis faster. This many stay below the size of the connection's queue, so the first poll
+/// of a request sends it.
 const MOST_IN_FLIGHT: usize = 32;
 
 impl<T> Writer<T> {
-    /// A writer for `run` that goes on at `next`, with 1 to 32 batches in flight.
+    /// A writer for `run` that continues at `next`, with 1 to 32 batches in flight.
     pub fn new(buffer: Buffer, run: &str, token: &str, next: Sequence, in_flight: usize) -> Self {
         Self {
             buffer,
@@ -111,7 +111,7 @@ impl<T> Writer<T> {
         }
     }
 
-    /// Also publishes every member on the channel: at least once, again when a batch is sent again.
+    /// Also publishes every member on the channel: at least once, and again if a batch is sent again.
     pub fn publish(mut self, publish: bool) -> Self {
         self.publish = publish;
         self
@@ -122,19 +122,20 @@ impl<T> Writer<T> {
     /// Cancel safe: dropping the future loses nothing.
     pub async fn ready(&mut self) {
         while self.flying.len() >= self.limit && !self.stopped {
-            self.settle().await;
+            self.record_oldest().await;
         }
     }
 
-    /// Sends a batch with the checkpoint that holds once it is there; waits only while enough are in flight.
+    /// Sends a batch with the checkpoint that is valid after it. Waits only while as many batches are in flight as
+    /// allowed.
     ///
-    /// `next` is the sequence after the batch; holes between and behind its members are fine.
+    /// `next` is the sequence after the batch. There may be holes between and after its members.
     ///
     /// Cancel safe only after [`Writer::ready`]: a future dropped while it waits drops its batch.
     ///
     /// # Errors
     ///
-    /// [`Stopped`] after an error: the batch is kept with the others that [`Writer::resume`] sends.
+    /// [`Stopped`] after an error: the batch is kept with the others, which [`Writer::resume`] sends.
     pub async fn send(
         &mut self,
         batch: Batch,
@@ -165,7 +166,7 @@ impl<T> Writer<T> {
     ///
     /// # Errors
     ///
-    /// The first error, once. Everything acknowledged before it has been returned by then.
+    /// The first error, once. All acknowledgements before it have already been returned.
     pub async fn next_ack(&mut self) -> Option<Result<Durable<T>, Error>> {
         loop {
             if let Some(durable) = self.durable.pop_front() {
@@ -177,7 +178,7 @@ impl<T> Writer<T> {
             if self.flying.is_empty() {
                 return None;
             }
-            self.settle().await;
+            self.record_oldest().await;
         }
     }
 
@@ -186,7 +187,7 @@ impl<T> Writer<T> {
         self.flying.len()
     }
 
-    /// Whether [`Writer::next_ack`] has nothing to give, now or later: nothing in flight, nothing kept, no error.
+    /// Whether [`Writer::next_ack`] has nothing to return, now or later: nothing in flight, nothing kept, no error.
     pub fn is_idle(&self) -> bool {
         self.flying.is_empty() && self.durable.is_empty() && self.waiting.is_empty() && self.error.is_none()
     }
@@ -201,13 +202,13 @@ impl<T> Writer<T> {
         self.next
     }
 
-    /// Goes on after an error, on this connection or a new one: asks Redis how far the run has come, takes what
-    /// has arrived as durable, and sends the rest again.
+    /// Continues after an error, on this connection or a new one: asks Redis how far the run has come, treats the
+    /// batches that have arrived as durable, and sends the rest again.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::LeaseLost`] and [`ErrorKind::CheckpointConflict`] when the run is no longer what this writer
-    /// left: then nothing is sent. On any error the writer stays stopped and keeps its batches.
+    /// [`ErrorKind::LeaseLost`] and [`ErrorKind::CheckpointConflict`] if the run is no longer as this writer left it:
+    /// then nothing is sent. After any error the writer stays stopped and keeps its batches.
     pub async fn resume(&mut self, buffer: Buffer) -> Result<(), Error> {
         const ACTION: &str = "resume writing";
         self.stop();
@@ -233,7 +234,7 @@ impl<T> Writer<T> {
         Ok(())
     }
 
-    /// What has not been acknowledged, oldest first.
+    /// The batches that have not been acknowledged, oldest first.
     pub fn into_unacknowledged(mut self) -> Vec<Unacknowledged<T>> {
         self.stop();
         let fate = |Sent { request, tag }| Unacknowledged {
@@ -245,8 +246,8 @@ impl<T> Writer<T> {
         self.waiting.into_iter().map(fate).collect()
     }
 
-    /// How many of the waiting batches have arrived when the run's sequence is `found`; `None` if that is no point
-    /// of the chain.
+    /// How many of the waiting batches have arrived, if the run's sequence is `found`; `None` if `found` is not a
+    /// sequence of the chain.
     fn arrived(&self, found: Sequence) -> Option<usize> {
         let start = self.waiting.front().map_or(self.next, |sent| sent.request.expected);
         if start == found {
@@ -255,10 +256,10 @@ impl<T> Writer<T> {
         self.waiting.iter().position(|sent| sent.request.next == found).map(|index| index + 1)
     }
 
-    /// Puts a batch on the wire behind those before it: the first poll hands it to the connection's queue.
+    /// Sends a batch after those before it: the first poll passes it to the connection's queue.
     fn launch(&mut self, sent: Sent<T>) {
         let (request, buffer) = (Arc::clone(&sent.request), self.buffer.clone());
-        // Without tokio's budget, which would otherwise put the first poll off at times, and with it the order.
+        // Without tokio's budget, which could delay the first poll, and so change the order.
         let mut reply = tokio::task::unconstrained(async move { request.send(&buffer).await }).boxed();
         if let Some(early) = (&mut reply).now_or_never() {
             reply = future::ready(early).boxed();
@@ -266,8 +267,8 @@ impl<T> Writer<T> {
         self.flying.push_back(Flight { sent, reply });
     }
 
-    /// Waits for the oldest batch and files what came of it. The batch stays in front while it is waited for.
-    async fn settle(&mut self) {
+    /// Waits for the oldest batch and records its result. The batch stays in front while it is waited for.
+    async fn record_oldest(&mut self) {
         let Some(front) = self.flying.front_mut() else { return };
         let reply = (&mut front.reply).await;
         let Some(Flight { sent, .. }) = self.flying.pop_front() else { return };
@@ -281,7 +282,7 @@ impl<T> Writer<T> {
         }
     }
 
-    /// Stops waiting for answers: whatever was on its way may arrive or not.
+    /// Stops waiting for answers: the batches on their way may arrive or not.
     fn stop(&mut self) {
         self.stopped = true;
         self.waiting.extend(self.flying.drain(..).map(|flight| flight.sent));

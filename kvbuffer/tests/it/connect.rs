@@ -64,7 +64,7 @@ async fn unreachable_servers() {
     assert_eq!(kind, ErrorKind::Unreachable, "{text}");
     let (kind, text) = kind_of(options("redis+unix:///no/such/socket")).await;
     assert_eq!(kind, ErrorKind::Unreachable, "{text}");
-    // One that listens and says nothing.
+    // A server that listens and does not answer.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut silent_options = options(&format!("redis://{}", silent.local_addr().unwrap()));
     silent_options.connect_timeout = Duration::from_millis(200);
@@ -170,7 +170,7 @@ async fn tls_with_a_private_authority() {
 
 #[tokio::test]
 async fn no_tls_on_the_other_side() {
-    // (A plain Redis says nothing at all to a TLS greeting, and so it is a timeout.)
+    // (A plain Redis does not answer a TLS greeting at all, and so it is a timeout.)
     let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("rediss://{}", plain.local_addr().unwrap());
     let answer = async {
@@ -239,7 +239,7 @@ async fn a_cluster_is_one_node_to_us() {
     let alone = RedisServer::start();
     let (kind, text) = kind_of(options(&alone.url().replace("redis:", "redis-cluster:"))).await;
     assert_eq!(kind, ErrorKind::Unsupported, "{text}");
-    // The wrong node says where the right one is: worth a new look at the cluster.
+    // The wrong node tells which one is right: worth a new look at the cluster.
     let stray = connect(&nodes[1 - owner].url(), &Keys::default()).await.unwrap();
     let error = stray.total().await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::TryAgain);

@@ -1,8 +1,8 @@
-//! The registry: who may write, and where.
+//! The registry: which process may write which sequences.
 
 use std::time::Duration;
 
-use kvbuffer::{Batch, Buffer, ErrorKind, Identity, Lsn, Ranges, Request, State, Writer};
+use kvbuffer::{Batch, Buffer, ErrorKind, Lsn, Process, Ranges, Request, State, Writer};
 
 use crate::support::{RedisServer, acquire, batch, request, seq};
 
@@ -34,11 +34,11 @@ async fn a_run_from_start_to_end() {
     let listed = ranges.list().await.unwrap();
     assert_eq!(listed[0].next, Some(seq(51)));
     assert_eq!(listed[0].snapshot_lsn, Some(Lsn::new(0x16_B374_D848)));
-    assert_eq!(listed[0].lease.as_ref().unwrap().holder, Identity::current());
+    assert_eq!(listed[0].lease.as_ref().unwrap().holder, Process::current());
     ranges.finish("r1", &first.token, Some(seq(50))).await.unwrap();
     let listed = ranges.list().await.unwrap();
     assert_eq!((listed[0].state, listed[0].last, &listed[0].lease), (State::Done, Some(seq(50)), &None));
-    // The next run begins behind it, with the gap.
+    // The next run begins after it, with the gap.
     let second = acquire(&buffer, "r2").await;
     assert_eq!(second.first, seq(51 + 1000));
     assert!(server.cli(&["TTL", "{kasho:changes}:bootstrap:ranges"]).parse::<u64>().unwrap() > 86_000);
@@ -143,22 +143,22 @@ async fn a_new_range_begins_behind_what_a_dead_writer_left() {
 }
 
 /// A process that is gone: it has run, so its id and start were real.
-fn dead_process() -> Identity {
+fn dead_process() -> Process {
     let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
     let pid = child.id();
     let start = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let start = start.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap();
-    let alive = Identity { pid, process_start: Some(start), ..Identity::current() };
-    assert!(!Identity::current().knows_dead(&alive));
+    let alive = Process { pid, process_start: Some(start), ..Process::current() };
+    assert!(!Process::current().knows_dead(&alive));
     child.kill().unwrap();
     // Before anybody waits for it, it is a zombie, and dead all the same.
     for _ in 0..1000 {
-        if Identity::current().knows_dead(&alive) {
+        if Process::current().knows_dead(&alive) {
             break;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(Identity::current().knows_dead(&alive));
+    assert!(Process::current().knows_dead(&alive));
     child.wait().unwrap();
     alive
 }
@@ -170,26 +170,26 @@ async fn a_dead_process_is_succeeded_at_once_on_its_own_host_only() {
     let ranges = Ranges::new(buffer.clone());
     let dead = dead_process();
     let elsewhere = [
-        Identity { host: "another".into(), ..dead.clone() },
-        Identity { boot: Some("another".into()), ..dead.clone() },
-        Identity { pid_namespace: Some("another".into()), ..dead.clone() },
-        Identity { process_start: None, ..dead.clone() },
-        Identity { pid_namespace: None, ..dead.clone() },
+        Process { host: "another".into(), ..dead.clone() },
+        Process { boot: Some("another".into()), ..dead.clone() },
+        Process { pid_namespace: Some("another".into()), ..dead.clone() },
+        Process { process_start: None, ..dead.clone() },
+        Process { pid_namespace: None, ..dead.clone() },
     ];
-    for identity in elsewhere {
+    for process in elsewhere {
         server.cli(&["FLUSHALL"]);
-        ranges.acquire(&Request { identity: identity.clone(), ..request("r1") }).await.unwrap();
-        assert_eq!(held_by(&ranges.acquire(&request("r1")).await.unwrap_err()), "r1", "{identity:?}");
+        ranges.acquire(&Request { process: process.clone(), ..request("r1") }).await.unwrap();
+        assert_eq!(held_by(&ranges.acquire(&request("r1")).await.unwrap_err()), "r1", "{process:?}");
     }
     server.cli(&["FLUSHALL"]);
-    let before = Request { identity: dead.clone(), ..request("r1") };
+    let before = Request { process: dead.clone(), ..request("r1") };
     ranges.acquire(&before).await.unwrap();
     let after = acquire(&buffer, "r1").await;
     assert_eq!(after.previous.unwrap().lease.unwrap().holder, dead);
     // A process id that was given away again is not the process that had it.
-    let reborn = Identity { process_start: Some(1), ..Identity::current() };
-    assert!(Identity::current().knows_dead(&reborn));
-    assert!(!Identity::current().knows_dead(&Identity::current()));
+    let reborn = Process { process_start: Some(1), ..Process::current() };
+    assert!(Process::current().knows_dead(&reborn));
+    assert!(!Process::current().knows_dead(&Process::current()));
 }
 
 #[tokio::test]

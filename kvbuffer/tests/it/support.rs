@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kvbuffer::{
-    Acquired, Batch, Buffer, ConnectOptions, Identity, Keys, Position, Ranges, Request, Sequence, encode_ddl,
+    Acquired, Batch, Buffer, ConnectOptions, Keys, Position, Process, Ranges, Request, Sequence, encode_ddl,
 };
 
 pub(crate) const TTL: Duration = Duration::from_secs(86_400);
@@ -157,7 +157,7 @@ pub(crate) fn request(run: &str) -> Request {
         first: None,
         gap: 1000,
         lease: Duration::from_secs(30),
-        identity: Identity::current(),
+        process: Process::current(),
         snapshot_lsn: None,
         begin_with: None,
         token: Request::new_token().unwrap(),

@@ -1,4 +1,4 @@
-//! What is asked of the API server for one object.
+//! The requests to the API server for one object.
 
 use crds::{OPERATOR_MANAGER, ReplicaBootstrap, ReplicaBootstrapStatus};
 use k8s_openapi::NamespaceResourceScope;
@@ -15,24 +15,24 @@ use super::validate::Validated;
 use crate::error::Error;
 use crate::names;
 
-/// How often a status is applied again because somebody else has written into the object meanwhile.
+/// How often a status is applied again because another client has changed the object meanwhile.
 const STATUS_ATTEMPTS: u32 = 5;
 
-/// What became of something that was to be made.
+/// The result of creating something.
 #[derive(Debug)]
 pub enum Made<T> {
-    /// It was made.
+    /// It was created.
     New(T),
-    /// It was there already, and ours.
+    /// It existed already, and is ours.
     Ours(T),
-    /// It is somebody else's; this says whose.
+    /// It belongs to another owner, who is named.
     Foreign(String),
 }
 
-/// Makes the run's Job. One that is there is never changed.
+/// Creates the run's Job. An existing Job is never changed.
 ///
 /// # Errors
-/// What the API server says.
+/// Errors of the API server.
 pub async fn create_job(client: &Client, object: &Validated, job: &Job) -> Result<Made<Job>, Error> {
     let api: Api<Job> = Api::namespaced(client.clone(), &object.namespace);
     let name = job.name_any();
@@ -59,10 +59,11 @@ fn owner_of<K: Resource>(thing: &K) -> String {
     owner.map_or_else(|| "nobody".to_owned(), |owner| format!("{} {}", owner.kind, owner.name))
 }
 
-/// Makes, or mends, what lets the runner write its status. Returns whose it is, if something is not ours.
+/// Creates or repairs the objects that let the runner write its status. If one of them is not ours, returns its
+/// owner.
 ///
 /// # Errors
-/// What the API server says.
+/// Errors of the API server.
 pub async fn grant(client: &Client, object: &Validated, access: &Access) -> Result<Option<String>, Error> {
     if let Some(account) = &access.account
         && let Some(foreign) = ensure(client, object, account).await?
@@ -75,7 +76,7 @@ pub async fn grant(client: &Client, object: &Validated, access: &Access) -> Resu
     ensure(client, object, &access.binding).await
 }
 
-/// Applies one thing, unless it is there and not ours.
+/// Applies one object, unless it exists and is not ours.
 async fn ensure<K>(client: &Client, object: &Validated, thing: &K) -> Result<Option<String>, Error>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
@@ -96,10 +97,10 @@ where
     Ok(None)
 }
 
-/// Stops the Job, or lets it go on.
+/// Suspends or resumes the Job.
 ///
 /// # Errors
-/// What the API server says; a conflict if the Job is not the one that was seen.
+/// Errors of the API server; a conflict if the Job is not the one in the store.
 pub async fn suspend(client: &Client, job: &Job, suspend: bool) -> Result<Job, Error> {
     let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
     let api: Api<Job> = Api::namespaced(client.clone(), &namespace);
@@ -108,11 +109,11 @@ pub async fn suspend(client: &Client, job: &Job, suspend: bool) -> Result<Job, E
     api.patch(&name, &params, &Patch::Merge(patch)).await.map_err(Error::api(format!("patch Job {name}")))
 }
 
-/// Deletes the Job that was seen, and no later one of its name. In the foreground it stays visible until its pods are
-/// gone. Returns whether this call began it.
+/// Deletes the given Job, and no later one of the same name. With foreground deletion it stays visible until its pods
+/// are gone. Returns whether this call started the deletion.
 ///
 /// # Errors
-/// What the API server says, apart from that it is gone.
+/// Errors of the API server, except that the Job is gone.
 pub async fn delete_job(client: &Client, job: &Job, foreground: bool) -> Result<bool, Error> {
     if job.metadata.deletion_timestamp.is_some() {
         return Ok(false);
@@ -131,7 +132,7 @@ pub async fn delete_job(client: &Client, job: &Job, foreground: bool) -> Result<
 /// Whether there are Jobs of other runs, which a watch that lags may not show yet.
 ///
 /// # Errors
-/// What the API server says.
+/// Errors of the API server.
 pub async fn others(client: &Client, object: &Validated, wanted: &Job) -> Result<bool, Error> {
     let api: Api<Job> = Api::namespaced(client.clone(), &object.namespace);
     let label = format!("{}={}", names::LABEL_OBJECT, names::label_value(&object.name));
@@ -140,10 +141,10 @@ pub async fn others(client: &Client, object: &Validated, wanted: &Job) -> Result
     Ok(all.iter().any(|job| is_owned(job, &object.uid) && job.metadata.name != wanted.metadata.name))
 }
 
-/// The object as it is now, if it is still the same one.
+/// The current state of the object, if it is still the same object.
 ///
 /// # Errors
-/// What the API server says.
+/// Errors of the API server.
 pub async fn read(client: &Client, object: &Validated) -> Result<Option<ReplicaBootstrap>, Error> {
     let api: Api<ReplicaBootstrap> = Api::namespaced(client.clone(), &object.namespace);
     let there = api
@@ -153,14 +154,15 @@ pub async fn read(client: &Client, object: &Validated) -> Result<Option<ReplicaB
     Ok(there.filter(|there| there.metadata.uid.as_ref() == Some(&object.uid)))
 }
 
-/// Applies the operator's whole part of the status, and returns the version of the object with it; none if it is gone,
-/// which is no error.
+/// Applies the operator's whole part of the status, and returns the object's new resource version; `None` if the
+/// object is gone, which is not an error.
 ///
-/// One of the same name that was made meanwhile is left alone: with the end of its forerunner in its status it would
-/// never run. The API server does not look at the UID of a status that is applied, but it does at the version.
+/// The status of a newer object of the same name is not written: if it contained the end of the deleted object's run,
+/// the new one would never run. The API server does not check the UID when a status is applied, but it checks the
+/// resource version.
 ///
 /// # Errors
-/// What the API server says.
+/// Errors of the API server.
 pub async fn status(
     client: &Client,
     object: &ReplicaBootstrap,
@@ -182,7 +184,7 @@ pub async fn status(
         match api.patch_status(&name, &params, &Patch::Apply(patch)).await {
             Ok(there) => return Ok(there.resource_version()),
             Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
-            // The runner writes into the same object.
+            // The runner writes to the same object.
             Err(kube::Error::Api(answer)) if answer.code == 409 && attempts < STATUS_ATTEMPTS => {}
             Err(error) => return Err(failed(error)),
         }
@@ -195,10 +197,10 @@ pub async fn status(
     }
 }
 
-/// Takes away what the runner of an earlier run has said, if the object is still the one that was seen, by its UID.
+/// Removes the report of an earlier run's runner, if the object still has the given UID.
 ///
 /// # Errors
-/// What the API server says; that another object has this name now, or none, is no error: it is seen again.
+/// Errors of the API server. If the object is gone or was replaced, that is not an error: the watch will show it.
 pub async fn forget_run(client: &Client, object: &ReplicaBootstrap) -> Result<(), Error> {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
     let api: Api<ReplicaBootstrap> = Api::namespaced(client.clone(), &namespace);

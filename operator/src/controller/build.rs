@@ -1,4 +1,4 @@
-//! Pure: what is made for a run. Nothing here can fail, and the same object gives the same bytes.
+//! Pure: the objects that are created for a run. Nothing here can fail, and the same input gives the same bytes.
 
 mod arguments;
 mod paths;
@@ -21,21 +21,21 @@ use crate::{exit, names};
 pub use arguments::arguments;
 pub use pod::CONTAINER;
 
-/// What the operator's own options say about Jobs.
+/// The operator's options for Jobs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The image for objects that name none.
+    /// The image, unless the object chooses one.
     pub runner_image: String,
 }
 
-/// What lets the runner read its object and write its status, and nothing else.
+/// The objects that let the runner read its ReplicaBootstrap and write its status, and nothing else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Access {
-    /// Whom the pod is, unless the object names somebody.
+    /// The ServiceAccount of the pod, unless the object names one.
     pub account: Option<ServiceAccount>,
-    /// What it may do.
+    /// Its permissions.
     pub role: Role,
-    /// That it may.
+    /// The binding of the role to the account.
     pub binding: RoleBinding,
 }
 
@@ -50,12 +50,12 @@ pub fn job(object: &Validated, settings: &Settings) -> Job {
         completions: Some(1),
         parallelism: Some(1),
         pod_failure_policy: Some(failure_policy()),
-        // A second runner comes only when the first is gone, not while it is going.
+        // A second runner must not start before the first one is gone.
         pod_replacement_policy: Some("Failed".to_owned()),
         template,
         ..JobSpec::default()
     };
-    // The suspension is no part of the hash: it is the one thing that changes on a Job.
+    // The suspension is not part of the hash: it is the only field of a Job that changes.
     let hash = names::hash(&serde_json::to_vec(&built).unwrap_or_default());
     built.suspend = Some(spec.suspend);
     let mut metadata = metadata(object, object.job_name());
@@ -107,7 +107,7 @@ pub fn access(object: &Validated) -> Access {
     Access { account: given.is_none().then_some(account), role, binding }
 }
 
-/// A drained node is no failure; what another attempt cannot mend ends the Job; the rest counts.
+/// A drained node is not a failure. An exit code that a retry cannot help ends the Job. Any other failure counts.
 fn failure_policy() -> PodFailurePolicy {
     let disrupted = PodFailurePolicyRule {
         action: "Ignore".to_owned(),
@@ -139,14 +139,14 @@ fn metadata(object: &Validated, name: String) -> ObjectMeta {
     }
 }
 
-/// Without the run's label: these stay when the run changes.
+/// Without the run's label: these objects stay when the run changes.
 fn metadata_for_all_runs(object: &Validated, name: &str) -> ObjectMeta {
     let labels: BTreeMap<_, _> =
         names::labels(&object.name, object.run()).filter(|(key, _)| key != names::LABEL_RUN).collect();
     ObjectMeta { labels: Some(labels), ..metadata(object, name.to_owned()) }
 }
 
-/// What makes an object's things go when it goes.
+/// The owner reference: these objects are deleted with their owner.
 fn owner(object: &Validated) -> OwnerReference {
     OwnerReference {
         api_version: format!("{}/{}", crds::GROUP, crds::VERSION),

@@ -1,4 +1,4 @@
-//! What there is of an object, from what the watches have seen. No requests.
+//! Everything that exists for an object, as the watches show it. No requests.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -36,26 +36,26 @@ pub fn observe(object: &Validated, scope: &Scope) -> Observed {
     observed
 }
 
-/// Events about what the given things could not do.
+/// Events about failures of the given objects.
 #[must_use]
 pub fn events_of(store: &kube::runtime::reflector::Store<Event>, uids: &[&str]) -> Vec<Event> {
     let about = |event: &Event| event.involved_object.uid.as_deref().is_some_and(|uid| uids.contains(&uid));
     store.state().into_iter().filter(|event| about(event)).map(|event| event.as_ref().clone()).collect()
 }
 
-/// Whether the thing's controller is the object of this UID.
+/// Whether the controller of this object has this UID.
 #[must_use]
 pub fn is_owned<K: Resource>(thing: &K, uid: &str) -> bool {
     thing.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true))
 }
 
-/// The name of the object that a pod belongs to.
+/// The name of the ReplicaBootstrap of a pod.
 #[must_use]
 pub fn object_of(pod: &Pod) -> Option<&String> {
     pod.annotations().get(names::ANNOTATION_OBJECT)
 }
 
-/// The object that an event is about, by way of its pod or Job.
+/// The ReplicaBootstrap of an event about one of its pods or Jobs.
 #[must_use]
 pub fn object_of_event(event: &Event, scope: &Scope) -> Option<ObjectRef<crds::ReplicaBootstrap>> {
     let about = &event.involved_object;

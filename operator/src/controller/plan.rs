@@ -1,4 +1,4 @@
-//! Pure: the next step for an object, from what there is.
+//! Pure: the next step for an object, from its current state.
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
@@ -8,41 +8,50 @@ use super::pods;
 use super::validate::Validated;
 use crate::names;
 
-/// What there is of an object.
+/// The current state of an object.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// The run's Job, if it is there and ours.
+    /// The run's Job, if it exists and is ours.
     pub job: Option<Job>,
     /// Jobs of earlier runs that are ours.
     pub earlier: Vec<Job>,
-    /// Pods of the object, of whatever Job.
+    /// Pods of the object, of any Job.
     pub pods: Vec<Pod>,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// These Jobs must go first: [`Observed::earlier`], and the run's own too if this is true.
-    Replace(bool),
-    /// A pod without a Job of ours still runs: nothing but waiting.
+    /// These Jobs must be deleted first.
+    Replace(Obsolete),
+    /// A pod is running without a Job of ours: only wait.
     AwaitStray,
-    /// Make the Job, when the queue allows it.
+    /// Create the Job, when the queue allows it.
     Create,
-    /// Let the Job go on, when the queue allows it.
+    /// Resume the Job, when the queue allows it.
     Resume,
-    /// Stop the Job.
+    /// Suspend the Job.
     Suspend,
-    /// The user holds the run.
+    /// The user has suspended the run.
     Hold,
-    /// The Job does what it should.
+    /// The Job is as it should be.
     Watch,
+}
+
+/// The Jobs that must be deleted before the run can continue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obsolete {
+    /// Those of earlier runs: [`Observed::earlier`].
+    Earlier,
+    /// The run's own Job as well.
+    Own,
 }
 
 /// The next step of a run that has not ended.
 #[must_use]
 pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     if !observed.earlier.is_empty() {
-        return Step::Replace(false);
+        return Step::Replace(Obsolete::Earlier);
     }
     if stray(observed).is_some() {
         return Step::AwaitStray;
@@ -51,30 +60,30 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
         return if object.spec.suspend { Step::Hold } else { Step::Create };
     };
     if job.metadata.deletion_timestamp.is_some() {
-        return Step::Replace(true);
+        return Step::Replace(Obsolete::Own);
     }
     match (outcome(job).is_some(), is_suspended(job), object.spec.suspend) {
         (true, _, _) | (false, false, false) => Step::Watch,
         (false, false, true) => Step::Suspend,
         (false, true, true) => Step::Hold,
-        // A Job's template cannot change, but a Job that stands still can be replaced without loss.
-        (false, true, false) if differs(job, wanted) => Step::Replace(true),
+        // A Job's template cannot be changed, but a suspended Job can be replaced without loss.
+        (false, true, false) if differs(job, wanted) => Step::Replace(Obsolete::Own),
         (false, true, false) => Step::Resume,
     }
 }
 
-/// Whether the step lets the run begin or go on, or tells its end.
+/// Whether the step starts or resumes the run, or reports its end.
 #[must_use]
 pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
     match step {
-        Step::Create | Step::Resume | Step::Replace(true) => true,
+        Step::Create | Step::Resume | Step::Replace(Obsolete::Own) => true,
         Step::Watch => observed.job.as_ref().is_some_and(|job| outcome(job).is_some()),
-        Step::Replace(false) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
+        Step::Replace(Obsolete::Earlier) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
     }
 }
 
-/// A pod of the object that runs and belongs to no Job that is known here, such as after
-/// `kubectl delete job --cascade=orphan`.
+/// A pod of the object that is running and belongs to no known Job, for example after `kubectl delete job
+/// --cascade=orphan`.
 #[must_use]
 pub fn stray(observed: &Observed) -> Option<&Pod> {
     let job = observed.job.as_ref().and_then(ResourceExt::uid);
@@ -84,29 +93,29 @@ pub fn stray(observed: &Observed) -> Option<&Pod> {
     observed.pods.iter().find(|pod| !pods::has_ended(pod) && !known(pod))
 }
 
-/// Whether the Job was made of something else than what the spec says now.
+/// Whether the Job was created from another spec than the current one.
 #[must_use]
 pub fn differs(job: &Job, wanted: &Job) -> bool {
     let hash = |job: &Job| job.annotations().get(names::ANNOTATION_TEMPLATE).cloned();
     hash(job) != hash(wanted)
 }
 
-/// Whether the Job is told to stand still.
+/// Whether the Job is suspended.
 #[must_use]
 pub fn is_suspended(job: &Job) -> bool {
     job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
 }
 
-/// How a Job has ended.
+/// The end of a Job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// With success.
     Complete,
-    /// Without, for this reason and with this message of the Job's.
+    /// Without success, for this reason and with the Job's own message.
     Failed(String, String),
 }
 
-/// How the Job has ended, if it has: by its conditions, never by its counts.
+/// The end of the Job, if it has ended: by its conditions, never by its counts.
 #[must_use]
 pub fn outcome(job: &Job) -> Option<Outcome> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
@@ -120,7 +129,7 @@ pub fn outcome(job: &Job) -> Option<Outcome> {
     })
 }
 
-/// Whether the Job takes a place among those that run: it may have a pod now or soon.
+/// Whether the Job counts as an active run: it may have a pod now or soon.
 #[must_use]
 pub fn takes_a_place(job: &Job) -> bool {
     let active = job.status.as_ref().and_then(|status| status.active).unwrap_or(0) > 0
@@ -168,11 +177,11 @@ mod tests {
     #[test]
     fn one_runner_at_a_time() {
         let observed = Observed { earlier: vec![stored_job(&object(), json!({}))], ..Observed::default() };
-        assert_eq!(step(&object(), &observed), Step::Replace(false));
-        assert_eq!(step(&held(), &observed), Step::Replace(false));
+        assert_eq!(step(&object(), &observed), Step::Replace(Obsolete::Earlier));
+        assert_eq!(step(&held(), &observed), Step::Replace(Obsolete::Earlier));
         let mut going = with_job(json!({}), false);
         going.job.as_mut().unwrap().metadata.deletion_timestamp = Some(at(0));
-        assert_eq!(step(&object(), &going), Step::Replace(true));
+        assert_eq!(step(&object(), &going), Step::Replace(Obsolete::Own));
         let stray = Observed { pods: vec![pod("p", json!({"phase": "Running"}))], ..Observed::default() };
         assert_eq!(step(&object(), &stray), Step::AwaitStray);
         let ended = Observed { pods: vec![pod("p", json!({"phase": "Failed"}))], ..Observed::default() };
@@ -183,7 +192,7 @@ mod tests {
     fn a_changed_spec_replaces_a_job_that_stands_still_and_no_other() {
         let mut changed = object();
         changed.spec.max_rate = Some(7);
-        assert_eq!(step(&changed, &with_job(json!({}), true)), Step::Replace(true));
+        assert_eq!(step(&changed, &with_job(json!({}), true)), Step::Replace(Obsolete::Own));
         assert_eq!(step(&changed, &with_job(json!({"active": 1}), false)), Step::Watch);
     }
 

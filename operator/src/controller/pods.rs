@@ -1,4 +1,4 @@
-//! Pure: what pods and their events say, in their own words.
+//! Pure: the state of pods, from their status and their events.
 
 use crds::conditions::Reason;
 use crds::v1alpha1::LastError;
@@ -11,10 +11,10 @@ use crate::exit;
 /// The longest message that goes into the status, in bytes.
 const LONGEST: usize = 800;
 
-/// What the pod that is not at its end does.
+/// The state of a pod that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doing {
-    /// Its container runs.
+    /// Its container is running.
     Running,
     /// It is being stopped.
     Stopping,
@@ -34,7 +34,7 @@ pub fn has_failed(pod: &Pod) -> bool {
     phase(pod) == "Failed"
 }
 
-/// Whether the newest pod has ended in a way that ends its Job too: with success, or with a fatal code.
+/// Whether the newest pod has ended in a way that also ends its Job: with success, or with a fatal code.
 #[must_use]
 pub fn is_decided(pods: &[&Pod]) -> bool {
     let newest = pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
@@ -48,7 +48,7 @@ pub fn is_decided(pods: &[&Pod]) -> bool {
     })
 }
 
-/// What the newest pod that has not ended does; none if there is none.
+/// The state of the newest pod that has not ended; `None` if all have.
 #[must_use]
 pub fn doing(pods: &[&Pod], mounts: &[&Event]) -> Option<Doing> {
     let newest = pods
@@ -65,12 +65,12 @@ pub fn doing(pods: &[&Pod], mounts: &[&Event]) -> Option<Doing> {
     Some(Doing::Waiting(reason, message))
 }
 
-/// Why a pod does not run: its condition, its container's state, or an event about its volumes.
+/// Why a pod is not running: its condition, its container's state, or an event about its volumes.
 fn waiting(pod: &Pod, mounts: &[&Event]) -> (Reason, String) {
     if let Some(message) = unscheduled(pod) {
         let volume = message.contains("persistentvolumeclaim") || message.contains("PersistentVolumeClaim");
         let reason = if volume { Reason::VolumeMissing } else { Reason::Unschedulable };
-        return (reason, clip(&format!("no node takes the pod: {message}")));
+        return (reason, clip(&format!("no node can run the pod: {message}")));
     }
     let state = container(pod).and_then(|container| container.state.as_ref()?.waiting.as_ref());
     let word = state.and_then(|state| state.reason.as_deref()).unwrap_or_default();
@@ -97,7 +97,7 @@ fn unscheduled(pod: &Pod) -> Option<&str> {
     condition.message.as_deref()
 }
 
-/// A volume that cannot be mounted shows in events alone.
+/// Only events show that a volume cannot be mounted.
 fn mounting(pod: &Pod, mounts: &[&Event]) -> (Reason, String) {
     let uid = pod.metadata.uid.as_deref();
     let event = mounts
@@ -127,7 +127,7 @@ pub fn refusal(job: Option<&str>, refusals: &[&Event]) -> Option<String> {
     Some(clip(event.message.as_deref().unwrap_or_default()))
 }
 
-/// Why the pod that failed last did so.
+/// Why the last failed pod has failed.
 #[must_use]
 pub fn last_failure(pods: &[&Pod]) -> Option<LastError> {
     let newest = pods
@@ -164,7 +164,7 @@ fn failure(pod: &Pod) -> LastError {
     if ended.reason.as_deref() == Some("OOMKilled") {
         (reason, meaning) = (
             Reason::OutOfMemory,
-            "the container used more memory than it may: raise spec.runner.resources.limits.memory",
+            "the container exceeded its memory limit: raise spec.runner.resources.limits.memory",
         );
     }
     let own = ended.message.as_deref().and_then(own_words).map(|words| format!(": {words}"));
@@ -176,7 +176,7 @@ fn failure(pod: &Pod) -> LastError {
     }
 }
 
-/// The condition that says that somebody else ended the pod.
+/// The condition that says that something else ended the pod.
 fn disruption(pod: &Pod) -> Option<&str> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let condition = conditions.iter().find(|one| one.type_ == "DisruptionTarget" && one.status == "True")?;
@@ -200,7 +200,7 @@ fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")
 }
 
-/// The beginning of a text that is too long for a status.
+/// The beginning of a text, if it is too long for a status.
 #[must_use]
 pub fn clip(text: &str) -> String {
     let text = text.trim();

@@ -1,4 +1,4 @@
-//! Pure: the operator's whole part of the status, computed each time from what there is.
+//! Pure: the operator's whole part of the status, computed anew each time from the current state.
 
 use crds::conditions::{Reason, Verdict, conditions};
 use crds::v1alpha1::{JobReference, LastError, Phase, ReplicaBootstrapStatus, UNSEEN};
@@ -12,30 +12,30 @@ use super::plan::{self, Outcome};
 use super::pods::{self, Doing};
 use crate::names;
 
-/// What was found out about an object, or done for it.
+/// The state of an object, or the result of a step.
 #[derive(Debug)]
 pub enum Situation<'a> {
-    /// The spec cannot be made into a Job.
+    /// No Job can be made from the spec.
     Invalid(String),
-    /// A Job of the name belongs to somebody else.
+    /// A Job of the same name belongs to another owner.
     Conflict(String),
-    /// The API server refuses what was to be made, and may change its mind.
+    /// The API server refuses an object, and may accept it later.
     Refused(String),
-    /// A complete run lies in the same set.
+    /// The set contains a complete run.
     Beside(String),
-    /// Others come first: the place, from one on, and why.
+    /// Other runs are first: the place in the queue, from one on, and the reason.
     Queued(usize, String),
-    /// The user holds the run, and nothing of it runs.
+    /// The user has suspended the run, and nothing of it is running.
     Held(Option<&'a Job>),
-    /// Something must go first.
+    /// A Job must be deleted first.
     Replacing(String),
-    /// The Job is there.
+    /// The Job exists.
     Working(Work<'a>),
-    /// The run has ended before: what is in the status stays.
-    Settled,
+    /// The run has ended before: the status stays unchanged.
+    Ended,
 }
 
-/// A Job and what is around it.
+/// A Job and the objects that belong to it.
 #[derive(Debug)]
 pub struct Work<'a> {
     /// The Job.
@@ -44,30 +44,35 @@ pub struct Work<'a> {
     pub pods: Vec<&'a Pod>,
     /// Events about volumes of pods.
     pub mounts: Vec<&'a Event>,
-    /// Events about pods that could not be made.
+    /// Events about pods that could not be created.
     pub refusals: Vec<&'a Event>,
-    /// Whether the spec says something else than what the Job was made of.
+    /// Whether the Job was created from another spec than the current one.
     pub edited: bool,
 }
 
-const DONE: &str = "everything is in Redis, and counted there";
+const DONE: &str = "everything is in Redis, and its entries have been counted";
 
 /// Phase, verdict, reason and message.
 type Said = (Phase, Verdict, Reason, String);
 
-/// The operator's part of the status; `run` is the runner's and stays empty.
+/// The operator's part of the status. `run` is the runner's part and stays empty.
 #[must_use]
 pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time) -> ReplicaBootstrapStatus {
     let old = of_operator(object);
     let mut status = carry_over(object, &old);
     let said = match situation {
-        Situation::Settled => return settle(object, old),
+        Situation::Ended => return keep_end(object, old),
         Situation::Working(work) => working(&mut status, work, waits(object), now),
         Situation::Held(job) => {
             if let Some(job) = job {
                 refer(&mut status, job);
             }
-            (Phase::Suspended, Verdict::Held, Reason::Suspended, "set suspend to false to go on".to_owned())
+            (
+                Phase::Suspended,
+                Verdict::Held,
+                Reason::Suspended,
+                "set suspend to false to continue".to_owned(),
+            )
         }
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
         Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
@@ -86,7 +91,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     status
 }
 
-/// What an object gets at first sight, before anything is tried.
+/// The first status of an object, before anything is tried.
 #[must_use]
 pub fn first(object: &ReplicaBootstrap, now: &Time) -> ReplicaBootstrapStatus {
     let mut status = carry_over(object, &of_operator(object));
@@ -97,14 +102,14 @@ pub fn first(object: &ReplicaBootstrap, now: &Time) -> ReplicaBootstrapStatus {
     status
 }
 
-/// Whether an operator has said anything of it.
+/// Whether an operator has written a status.
 #[must_use]
 pub fn is_seen(object: &ReplicaBootstrap) -> bool {
     let observed = object.status.as_ref().and_then(|status| status.observed_generation);
     observed.is_some_and(|generation| generation != UNSEEN)
 }
 
-/// The operator's part of what is there.
+/// The operator's part of the existing status.
 #[must_use]
 pub fn of_operator(object: &ReplicaBootstrap) -> ReplicaBootstrapStatus {
     ReplicaBootstrapStatus { run: None, ..object.status.clone().unwrap_or_default() }
@@ -117,7 +122,7 @@ pub fn said(status: &ReplicaBootstrapStatus) -> Option<(&str, &str)> {
     Some((&ready.reason, &ready.message))
 }
 
-/// Whether nothing goes on until somebody changes something, for the spec as it is.
+/// Whether the current spec cannot continue until somebody changes something.
 #[must_use]
 pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
     object.status.as_ref().is_some_and(|status| {
@@ -126,8 +131,8 @@ pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
     })
 }
 
-/// Whether the spec says something else than what its run began with. The definition refuses that, but only from one change to
-/// the next: over another run.id and back it can be brought in.
+/// Whether the spec differs from the one that its run began with. The definition refuses such a change, but only from
+/// one change to the next: by way of another run.id it is possible.
 #[must_use]
 pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
     object.status.as_ref().is_some_and(|status| {
@@ -136,16 +141,16 @@ pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
     })
 }
 
-/// What is said then.
+/// The message for that case.
 #[must_use]
 pub fn other_data_text(object: &ReplicaBootstrap) -> String {
     format!(
-        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform or run.from are not those that run {} began with: take the change back, or give run.id a new value",
+        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform or run.from are not what run {} began with: undo the change, or give run.id a new value",
         object.spec.run.id
     )
 }
 
-/// What stays within a run; another run begins with nothing.
+/// The fields that stay within a run. Another run begins without them.
 fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
     let run = Some(object.spec.run.id.clone());
     let same = old.run_id == run;
@@ -160,9 +165,9 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
     }
 }
 
-/// An end stays as it is; only the generation that was looked at moves on, unless the spec names something else: of that it is
-/// not the end.
-fn settle(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
+/// An end stays as it is. Only the observed generation is updated, unless the spec names something else: it is not
+/// the end of that.
+fn keep_end(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
     if has_other_data(object) {
         return old;
     }
@@ -177,7 +182,7 @@ fn refer(status: &mut ReplicaBootstrapStatus, job: &Job) {
     status.job = Some(JobReference { name: job.name_any(), uid: job.uid().unwrap_or_default() });
 }
 
-/// What the runner of the present run says that it waits for.
+/// The reason why the current run's runner waits.
 #[must_use]
 pub fn waits(object: &ReplicaBootstrap) -> Option<&str> {
     let run = object.status.as_ref()?.run.as_ref().filter(|run| run.id == object.spec.run.id)?;
@@ -239,7 +244,7 @@ fn ended_so(status: &mut ReplicaBootstrapStatus, outcome: Outcome) -> Said {
         "BackoffLimitExceeded" => (
             Reason::BackoffLimitExceeded,
             format!(
-                "more pods failed than backoffLimit allows; the last: {}; mend it, {again}",
+                "more pods failed than backoffLimit allows; the last: {}; fix the cause, {again}",
                 last.unwrap_or("unknown")
             ),
         ),
@@ -262,7 +267,7 @@ fn error_of(code: i32, pod: Option<String>) -> LastError {
     }
 }
 
-/// The code in the Job's own words, for when the pod is gone: `… failed with exit code 3 matching …`.
+/// The exit code in the Job's own message, for when the pod is gone: `… failed with exit code 3 matching …`.
 fn exit_code_in(message: &str) -> Option<i32> {
     message.split("exit code ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
@@ -281,21 +286,27 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
             );
             (Phase::Running, Reason::Running, text)
         }
-        Some(Doing::Stopping) => {
-            (Phase::Running, Reason::Retrying, "the pod is being stopped; another one follows".to_owned())
-        }
+        Some(Doing::Stopping) => (
+            Phase::Running,
+            Reason::Retrying,
+            "the pod is being stopped; another one will be started".to_owned(),
+        ),
         Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
         None if pods::is_decided(&work.pods) => {
-            (Phase::Running, Reason::Running, "the pod has ended, the Job follows".to_owned())
+            (Phase::Running, Reason::Running, "the pod has ended; the Job will end soon".to_owned())
         }
         None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
             Some(text) => (Phase::Pending, Reason::Forbidden, text),
             None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),
-            None => (Phase::Pending, Reason::PodStarting, "the Job is there, its pod comes".to_owned()),
+            None => (
+                Phase::Pending,
+                Reason::PodStarting,
+                "the Job was created; its pod does not exist yet".to_owned(),
+            ),
         },
     };
     let edited = if work.edited {
-        "; the spec has changed since the Job was made: that counts for the next run, or when this one is suspended and resumed"
+        "; the spec has changed since the Job was created: the change applies to the next run, or when this one is suspended and resumed"
     } else {
         ""
     };
@@ -304,7 +315,7 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
 
 fn retry(status: &ReplicaBootstrapStatus, failed: i32) -> String {
     let last = status.last_error.as_ref().map_or("unknown", |error| error.message.as_str());
-    format!("{failed} failed, another pod follows; the last: {last}")
+    format!("{failed} failed, another pod will be started; the last: {last}")
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! Pure: an object as the API server has it becomes one that a Job can be made of.
+//! Pure: checks an object, and converts it to a form from which a Job can be made.
 //!
-//! The definition's rules have refused most of what is wrong; what comes through an older definition ends here.
+//! The definition's rules have refused most errors. Objects that an older definition accepted are refused here.
 
 use crds::v1alpha1::{PersistentVolumeClaimSource, Phase, RedisSpec, S3Source};
 use crds::{ReplicaBootstrap, ReplicaBootstrapSpec};
 use kube::ResourceExt;
 
-/// An object whose unions are decided.
+/// An object with exactly one variant of each union.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Validated {
     /// Its namespace.
@@ -19,7 +19,7 @@ pub struct Validated {
     pub source: Source,
     /// Where Redis is.
     pub address: Address,
-    /// Everything else.
+    /// All other fields.
     pub spec: ReplicaBootstrapSpec,
 }
 
@@ -32,7 +32,7 @@ pub enum Source {
     S3(S3Source),
 }
 
-/// Where Redis is. The operator compares these: it does not read what the Secret holds.
+/// The address of Redis. The operator compares addresses; it does not read Secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// The URL.
@@ -41,35 +41,35 @@ pub enum Address {
     Secret(String, String),
 }
 
-/// What is wrong, and what to do.
+/// An error in the object, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// The object was not read from an API server.
     #[error("the object has no namespace, name or UID")]
     Nameless,
-    /// None or both.
+    /// Neither or both are set.
     #[error("spec.source must have exactly one of persistentVolumeClaim and s3")]
     Source,
-    /// None or both.
+    /// Neither or both are set.
     #[error("spec.redis must have exactly one of url and urlSecretRef")]
     Redis,
-    /// It would lead out of the volume.
-    #[error("spec.source.persistentVolumeClaim.path must be relative and have no .. in it")]
+    /// The path would lead out of the volume.
+    #[error("spec.source.persistentVolumeClaim.path must be relative and must not contain ..")]
     Path,
-    /// It would be seen by everybody.
+    /// Everybody who can read the object would see the password.
     #[error(
-        "spec.redis.url holds a password: put the URL into a Secret and name it in spec.redis.urlSecretRef"
+        "spec.redis.url contains a password: put the URL into a Secret and name it in spec.redis.urlSecretRef"
     )]
     Password,
-    /// The change stream could not be told where to start.
+    /// The change stream needs a start position.
     #[error("spec.changeStream.start needs spec.snapshotLSN")]
     StartWithoutLsn,
 }
 
-/// The object, if a Job can be made of it.
+/// Checks that a Job can be made from the object.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first error in the object.
 pub fn validate(object: &ReplicaBootstrap) -> Result<Validated, Invalid> {
     let spec = &object.spec;
     let (Some(namespace), Some(name), Some(uid)) =
@@ -124,7 +124,7 @@ impl Validated {
     }
 }
 
-/// Whether the present run of the object has ended for good.
+/// Whether the current run of the object has ended for good.
 #[must_use]
 pub fn has_ended(object: &ReplicaBootstrap) -> bool {
     object.status.as_ref().is_some_and(|status| {

@@ -26,14 +26,14 @@ use crate::admin::Admin;
 use crate::context::{Context, Scope};
 use crate::names;
 
-/// How many reconciles may go on at the same time in one controller.
+/// How many reconciles may run at the same time in one controller.
 const CONCURRENCY: u16 = 8;
 
 type Touched<K> = std::pin::Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
 
-/// Watches that have not begun.
+/// Watches that have not started.
 pub struct Watches {
-    /// What they will have seen.
+    /// Their stores.
     pub scope: Scope,
     objects: Touched<ReplicaBootstrap>,
     jobs: Touched<Job>,
@@ -74,10 +74,10 @@ impl Watches {
         Self { scope, objects, jobs, pods, mounts, refusals }
     }
 
-    /// Reconciles until `stop` says true, and then until what goes on has ended.
+    /// Reconciles until `stop` is true, and then until running reconciles have ended.
     pub async fn run(self, context: Arc<Context>, stop: Receiver<bool>) {
         let scope = self.scope.clone();
-        // What the runner writes into the status is none of the operator's business.
+        // A change of the runner's part of the status needs no reconcile.
         let objects = self.objects.predicate_filter(wakes, kube::runtime::PredicateConfig::default());
         let (of_mounts, of_refusals) = (scope.clone(), scope.clone());
         let freed = Arc::clone(&context);
@@ -107,23 +107,23 @@ impl Watches {
     }
 }
 
-/// What a controller says beyond what reconciles have said themselves.
+/// Logs what a controller reports in addition to the reconciles' own messages.
 fn tell(error: &kube::runtime::controller::Error<crate::error::Error, watcher::Error>) {
     use kube::runtime::controller::Error;
     match error {
         // A Job or pod that outlives its object for a moment.
         Error::ObjectNotFound(_) => tracing::debug!(error = %error, "nothing to reconcile"),
-        // Told by `after_error`.
+        // Logged by `after_error`.
         Error::ReconcilerFailed(..) => {}
         Error::QueueError(error) => {
-            tracing::warn!(error = %error, "a watch failed and is begun again; are the definition and the role installed?");
+            tracing::warn!(error = %error, "a watch failed and is restarted; check that the definition and the role are installed");
         }
         Error::RunnerError(error) => tracing::error!(error = %error, "the controller failed"),
     }
 }
 
-/// The event without what cannot be read. One such object must not keep the others from being seen: what was known of it
-/// stays known until it is deleted.
+/// Drops the objects of an event that cannot be read. One such object must not hide the others. Its last readable
+/// state stays in the store until it is deleted.
 fn readable(
     event: Result<watcher::Event<DeserializeGuard<ReplicaBootstrap>>, watcher::Error>,
 ) -> Option<Result<watcher::Event<ReplicaBootstrap>, watcher::Error>> {
@@ -152,19 +152,19 @@ fn read(guard: DeserializeGuard<ReplicaBootstrap>) -> Option<ReplicaBootstrap> {
         Ok(object) => return Some(object),
         Err(invalid) => invalid,
     };
-    // What stands before holds the value.
+    // The text before this contains the value.
     let expected = invalid.error.rsplit_once("expected ").map_or("something else", |(_, rest)| rest);
     tracing::error!(
         kind = %ReplicaBootstrap::kind(&()),
         namespace = invalid.metadata.namespace.as_deref().unwrap_or_default(),
         name = invalid.metadata.name.as_deref().unwrap_or_default(),
         expected,
-        "an object cannot be read, and is left alone until it is changed: it came past an older definition, or was written by hand"
+        "an object cannot be read, and is ignored until it is changed: an older definition accepted it, or it was written by hand"
     );
     None
 }
 
-/// What wakes the operator when it changes: the spec, that deletion was asked for, and what the runner waits for.
+/// The fields whose change triggers a reconcile: the spec, a requested deletion, and the reason why the runner waits.
 fn wakes(object: &ReplicaBootstrap) -> Option<u64> {
     let mut hasher = std::hash::DefaultHasher::new();
     let deleted = object.metadata.deletion_timestamp.is_some();
@@ -172,7 +172,7 @@ fn wakes(object: &ReplicaBootstrap) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// The objects that wait, each time a place may have become free, at most once a second.
+/// The waiting objects, each time a place may have become free, at most once per second.
 fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<ReplicaBootstrap>> + Send + use<> {
     futures_util::stream::unfold((context.places.subscribe(), scope), |(mut places, scope)| async move {
         places.changed().await.ok()?;
@@ -183,13 +183,13 @@ fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<Repli
     .flatten()
 }
 
-/// Ends when `stop` says true.
+/// Ends when `stop` is true.
 pub async fn stopped(mut stop: Receiver<bool>) {
-    // A sender that is gone stops as well.
+    // If the sender is gone, that also stops.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// What can be watched.
+/// The kinds of objects that can be watched.
 trait Watched:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()>
     + Clone
@@ -212,7 +212,7 @@ impl<K> Watched for K where
 {
 }
 
-/// Where to watch.
+/// The namespaces to watch.
 struct Place<'a> {
     client: &'a Client,
     namespace: Option<&'a str>,
@@ -227,7 +227,7 @@ impl Place<'_> {
         }
     }
 
-    /// A watch of what Kubernetes itself defines.
+    /// A watch of one of Kubernetes' own types.
     fn watch<K: Watched>(
         &self,
         name: &str,
@@ -237,7 +237,7 @@ impl Place<'_> {
         self.follow(name, watcher(self.api(), config), trim)
     }
 
-    /// A watch, and what it will have seen, without what nobody reads.
+    /// A watch, and its store, without the fields that nothing reads.
     fn follow<K: Watched>(
         &self,
         name: &str,
@@ -258,7 +258,7 @@ impl Place<'_> {
             })
             .default_backoff()
             .inspect(move |event| match event {
-                // The first list has only begun: what it will show is not known yet.
+                // The first list has only begun: its contents are not known yet.
                 Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
                 Ok(_) => admin.health.watch(&name, true),
                 Err(_) => admin.health.watch(&name, false),

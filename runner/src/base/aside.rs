@@ -1,4 +1,4 @@
-//! Work that blocks, beside what listens for signals.
+//! Blocking work that a signal can interrupt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::error::Error;
 use super::stop::Stop;
 
-/// Runs what blocks on a thread of its own. A signal does not wait for it; the flag asks it to end.
+/// Runs blocking work on its own thread. After a signal this returns at once; the flag tells the work to end.
 ///
 /// # Errors
-/// The work's own; [`Error::Stopped`] after a signal.
+/// The error of the work; [`Error::Stopped`] after a signal.
 pub async fn aside<T: Send + 'static>(
     work: impl FnOnce(&AtomicBool) -> Result<T, Error> + Send + 'static,
     stop: &Stop,
@@ -18,7 +18,7 @@ pub async fn aside<T: Send + 'static>(
     let flag = Arc::clone(&stopped);
     let working = tokio::task::spawn_blocking(move || work(&flag));
     tokio::select! {
-        done = working => done.unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+        done = working => done.unwrap_or_else(|error| Err(Error::Internal(error.to_string()))),
         signal = stop.wait() => {
             stopped.store(true, Ordering::Relaxed);
             Err(Error::Stopped(signal))

@@ -1,8 +1,8 @@
-//! A bound in bytes on what is under way between two stages.
+//! A limit, in bytes, on the data between two stages.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-/// Bytes that may be under way at once.
+/// The bytes that may be between the stages at the same time.
 #[derive(Debug, Clone)]
 pub struct Budget(Arc<Inner>);
 
@@ -34,8 +34,8 @@ impl Budget {
         Self(Arc::new(Inner { state, freed: Condvar::new(), total }))
     }
 
-    /// Waits for `bytes` to be free. What is larger than the whole budget waits for all of it, so that it goes
-    /// through alone. `None` once the budget is closed.
+    /// Waits until `bytes` are free. A request that is larger than the whole budget waits for all of it, and so
+    /// passes alone. `None` after the budget was closed.
     #[must_use]
     pub fn take(&self, bytes: usize) -> Option<Share> {
         let bytes = bytes.min(self.0.total);

@@ -1,4 +1,4 @@
-//! What can go wrong, what of it may pass, and the exit code that tells.
+//! Errors: which of them are worth a retry, and the exit code of each.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ pub use source::error::chain;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Options that are wrong, or do not fit together.
+    /// An option is wrong, or options contradict each other.
     #[error("{0}")]
     Usage(String),
-    /// The dump cannot become changes.
+    /// The dump cannot be converted to changes.
     #[error(transparent)]
     Convert(#[from] convert::error::Error),
     /// The dump cannot be opened or read.
@@ -25,56 +25,54 @@ pub enum Error {
     #[error("{0}")]
     Checkpoint(String),
     /// More rows were rejected than allowed.
-    #[error(
-        "{rejected} rows were rejected, more than --max-errors {allowed}; see the reject file for each of them"
-    )]
+    #[error("{rejected} rows were rejected, more than --max-errors {allowed}; the reject file lists them")]
     TooManyRejected {
         /// Rows rejected.
         rejected: u64,
         /// Rows allowed.
         allowed: u64,
     },
-    /// Redis, for good or for longer than was to be waited.
+    /// Redis failed, for good or for longer than the options allow.
     #[error("{context}")]
     Redis {
-        /// What was done.
+        /// The action that failed.
         context: String,
-        /// What Redis, or the way to it, says.
+        /// The error of Redis, or of the connection to it.
         #[source]
         error: Box<kvbuffer::Error>,
     },
-    /// Redis is there, and not fit for the buffer.
+    /// Redis can be reached, but cannot hold the buffer.
     #[error("Redis at {address} cannot hold the buffer: {what}")]
     Refused {
         /// Its address, without secrets.
         address: String,
-        /// Why not, and what to do.
+        /// The reason, and what to do.
         what: String,
     },
-    /// Another bootstrap writes into the buffer.
-    #[error("another bootstrap is writing into this buffer: {0}; wait for its end, or stop it")]
+    /// Another bootstrap is writing into the buffer.
+    #[error("another bootstrap is writing into this buffer: {0}; wait until it ends, or stop it")]
     Busy(String),
-    /// Redis lost what it had acknowledged, and the dump cannot be read again from here.
+    /// Redis lost data that it had acknowledged, and the dump cannot be read again from there.
     #[error("Redis lost data that it had acknowledged: {0}")]
     Lost(String),
-    /// Redis had no room for too long.
+    /// Redis was full for too long.
     #[error(
-        "Redis has had no room for {waited} s; nothing frees the set before the consumer may stream: give Redis more memory, then start again"
+        "Redis has been full for {waited} s, and nothing frees the set before the consumer starts to stream: give Redis more memory, then run the command again"
     )]
     Full {
         /// Seconds.
         waited: u64,
     },
-    /// What lies in Redis at the end is not what was sent.
+    /// The contents of Redis at the end are not what was written.
     #[error("verification failed: {0}")]
     Verification(String),
-    /// The change stream is in a state in which this bootstrap can neither begin nor end.
+    /// The change stream is in a state in which this bootstrap can neither start nor complete.
     #[error("{0}")]
     ChangeStreamState(String),
     /// The change stream did not answer for too long.
-    #[error("cannot {action}: the change stream at {address} is away, tried for {waited} s: {why}")]
+    #[error("cannot {action}: the change stream at {address} could not be reached for {waited} s: {why}")]
     ChangeStreamAway {
-        /// What was to be done.
+        /// The action that failed.
         action: &'static str,
         /// Its address.
         address: String,
@@ -83,26 +81,26 @@ pub enum Error {
         /// The last failure.
         why: String,
     },
-    /// A file of this machine cannot be written.
+    /// A local file cannot be read or written.
     #[error("{action} {}", path.display())]
     File {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         #[source]
         error: std::io::Error,
     },
-    /// Nobody reads standard output any more, where the changes go.
-    #[error("nobody reads standard output any more")]
+    /// Standard output, to which the changes are written, was closed by its reader.
+    #[error("the reader of standard output is gone")]
     ReaderGone,
     /// Stopped by a signal; everything durable is in the checkpoint.
-    #[error("stopped by {0}; called again, without --restart, the command goes on from the checkpoint")]
+    #[error("stopped by {0}; run the command again, without --restart, to continue from the checkpoint")]
     Stopped(Signal),
-    /// A thread of ours panicked.
+    /// An error in this program, such as a thread that panicked.
     #[error("internal error: {0}")]
-    Panic(String),
+    Internal(String),
 }
 
 /// A signal that ends a run.
@@ -124,7 +122,7 @@ impl fmt::Display for Signal {
 }
 
 impl Error {
-    /// Whether the same command may succeed later. Everything else needs somebody to change something.
+    /// Whether the same command may succeed later. For every other error, somebody has to change something first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         // 14 and 15 are reserved for a replica and a primary that are away.
@@ -165,8 +163,8 @@ impl Error {
             Self::Busy(_) | Self::Lost(_) => 11,
             Self::Full { .. } => 12,
             Self::ChangeStreamAway { .. } => 13,
-            Self::Panic(_) => 101,
-            // What a shell says of a program that SIGPIPE has ended.
+            Self::Internal(_) => 101,
+            // The code that a shell reports for a program that SIGPIPE has ended.
             Self::ReaderGone => 141,
             Self::Stopped(Signal::Interrupt) => 130,
             Self::Stopped(Signal::Terminate) => 143,

@@ -1,8 +1,8 @@
-//! Buffers between the threads.
+//! Buffers that the threads use again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Buffers that wait to be used again.
+/// Buffers that are free.
 #[derive(Debug)]
 pub struct Spares<T>(Arc<Mutex<Vec<T>>>);
 
@@ -24,7 +24,7 @@ impl<T> Spares<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
     }
 
-    /// One that was kept.
+    /// Takes a buffer that was kept.
     #[must_use]
     pub fn get(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()

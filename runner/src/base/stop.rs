@@ -1,15 +1,15 @@
-//! Ending a run early: by SIGINT or SIGTERM.
+//! Stopping a run early: by SIGINT or SIGTERM.
 
 use tokio::sync::watch;
 
 use crate::base::error::{Error, Signal};
 
-/// Whether the run is to end; clones see the same.
+/// Whether the run must stop. Clones share this state.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<Option<Signal>>);
 
 impl Stop {
-    /// One that the returned sender sets.
+    /// A stop that the returned sender triggers.
     #[must_use]
     pub fn new() -> (watch::Sender<Option<Signal>>, Self) {
         let (set, seen) = watch::channel(None);
@@ -30,13 +30,13 @@ impl Stop {
                 return signal;
             }
             if seen.changed().await.is_err() {
-                // Nobody is left who could say stop.
+                // The sender is gone, so no signal can come any more.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// Sleeps, unless a signal comes.
+    /// Sleeps until the time is over or a signal comes.
     ///
     /// # Errors
     /// [`Error::Stopped`].
@@ -50,7 +50,7 @@ impl Stop {
     /// Listens for SIGINT and SIGTERM. A second one ends the process at once.
     ///
     /// # Errors
-    /// When the system lets nobody listen.
+    /// If the system does not allow the process to listen for signals.
     pub fn on_signals() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -65,7 +65,7 @@ impl Stop {
                 if set.borrow().is_some() {
                     std::process::exit(Error::Stopped(signal).exit_code().into());
                 }
-                tracing::warn!(%signal, "stopping: what is in flight is still awaited; a second signal ends at once");
+                tracing::warn!(%signal, "stopping: waiting for the batches in flight; a second signal ends the process at once");
                 let _ = set.send(Some(signal));
             }
         });

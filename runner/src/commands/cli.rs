@@ -1,4 +1,4 @@
-//! The command line as typed. [`crate::commands::config`] makes sense of it.
+//! The command line as typed. [`crate::commands::config`] checks it and gives it meaning.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ mod choices;
 mod commands;
 mod help;
 
-/// What the variable of a flag may hold: true or false, 1 or 0, yes or no, on or off.
+/// The values that a flag's environment variable may have: true or false, 1 or 0, yes or no, on or off.
 fn flag() -> BoolishValueParser {
     BoolishValueParser::new()
 }
@@ -27,8 +27,8 @@ fn flag() -> BoolishValueParser {
 /// Loads a PostgreSQL dump into the Kasho change buffer in Redis.
 ///
 /// Reads a plain dump (pg_dump 13 to 18; plain or compressed by gzip, zstd or lz4), turns every statement and row
-/// into a change, and writes the changes to Redis in order. Run the same command again to resume an interrupted
-/// run; it continues at the next row. Without a command it loads, as `load` does.
+/// into a change, and writes the changes to Redis in order. To resume an interrupted run, run the same command
+/// again: it continues at the next row. Without a command it loads, like `load`.
 #[derive(Debug, Parser)]
 #[command(
     name = "pg-bootstrap-sync",
@@ -38,39 +38,40 @@ fn flag() -> BoolishValueParser {
     max_term_width = 80
 )]
 pub struct Cli {
-    /// A command other than loading.
+    /// The command, if one is given.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What to load, and how.
+    /// The options of a load.
     #[command(flatten)]
     pub load: LoadArgs,
 }
 
-/// Commands other than loading.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Load a dump: what happens without a command, too.
+    /// Load a dump. This is the default.
     Load(Box<LoadArgs>),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Say what is in a dump, and what its load will take.
+    /// Report what is in a dump, and what its load will need.
     ///
-    /// Takes the options of the load. Reads the whole dump, makes its changes and counts them: tables, rows, statements,
-    /// what is left out, what cannot be loaded, memory in Redis, the consumer's time. Writes nothing and needs no Redis.
-    /// Exit code 0: it can be loaded; else that of the load's error.
+    /// Takes the same options as the load. Reads the whole dump, makes its changes and counts them. The report
+    /// names tables, rows, statements, what is left out and what cannot be loaded, and estimates the memory in
+    /// Redis and the time that the consumer takes. Writes nothing and needs no Redis. Exits with 0 if the dump
+    /// can be loaded, otherwise with the exit code that the load would have.
     Inspect(Box<InspectArgs>),
-    /// Compare what lies in Redis with the dump, by content.
+    /// Compare the contents of Redis with the dump.
     ///
-    /// Takes the options of the load that is to be verified. Reads the dump as the load did, reads the run's range
-    /// of the set, and compares byte by byte. Writes nothing. Exit code 0: equal; 8: different, and the first
-    /// differences are named.
+    /// Takes the same options as the load. Reads the dump as the load did, reads the entries of the run from
+    /// Redis, and compares them byte by byte. Writes nothing. Exits with 0 if they are equal. If they differ, it
+    /// lists the first differences and exits with 8.
     Verify(Box<LoadArgs>),
     /// Write, try out or check a transform configuration.
     ///
-    /// Writes nothing to Redis, and needs none.
+    /// Does not use Redis.
     #[command(subcommand)]
     Transform(TransformCommand),
     /// List the runs that are registered in a buffer, or delete one.
@@ -81,41 +82,42 @@ pub enum Command {
 /// Options of a load.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump: a path, s3://bucket/key, or - for standard input.
+    /// The dump to load: a path, s3://bucket/key, or - for standard input.
     #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
     pub dump: Option<String>,
 
-    /// The dump, as DUMP.
+    /// The dump to load, like the argument DUMP.
     #[arg(long, short, env = "PGBOOTSTRAP_DUMP_FILE", value_name = "PATH", help_heading = "Source")]
     pub dump_file: Option<String>,
 
     /// The WAL position of the dump's snapshot, like 16/B374D848.
     ///
-    /// Every change must lie below it. Without it the set must hold no live changes (--allow-live-entries).
+    /// The load's changes must sort before the live changes, which start here. Without this option the set must
+    /// not contain live changes, unless --allow-live-entries is given.
     #[arg(long, env = "PGBOOTSTRAP_SNAPSHOT_LSN", value_name = "LSN", help_heading = "Source")]
     pub snapshot_lsn: Option<String>,
 
-    /// Where S3 is, if not at AWS, like `https://minio.example:9000`.
+    /// URL of an S3 service other than AWS, like `https://minio.example:9000`.
     #[arg(long, env = "PGBOOTSTRAP_S3_ENDPOINT", value_name = "URL", help_heading = "Source")]
     pub s3_endpoint: Option<String>,
 
-    /// The bucket's region, if AWS_REGION does not say it.
+    /// Region of the bucket; by default AWS_REGION.
     #[arg(long, env = "PGBOOTSTRAP_S3_REGION", value_name = "NAME", help_heading = "Source")]
     pub s3_region: Option<String>,
 
-    /// Address the bucket by the path, as many services other than AWS want it.
+    /// Put the bucket into the path of the URL. Many services other than AWS need this.
     #[arg(long, env = "PGBOOTSTRAP_S3_PATH_STYLE", value_parser = flag(), help_heading = "Source")]
     pub s3_path_style: bool,
 
-    /// Certificates (PEM) to trust for S3 besides the system's.
+    /// Certificates (PEM) to trust for S3, in addition to the system's.
     #[arg(long, env = "PGBOOTSTRAP_S3_CA_FILE", value_name = "FILE", help_heading = "Source")]
     pub s3_ca_file: Option<PathBuf>,
 
-    /// Where Redis is.
+    /// How to reach Redis.
     #[command(flatten)]
     pub kv: KvArgs,
 
-    /// Time to live of the set, renewed by every write and while the run waits.
+    /// Time after which Redis drops the set (TTL). Every write renews it, and so does a run that waits.
     #[arg(
         long,
         env = "PGBOOTSTRAP_TTL",
@@ -125,28 +127,28 @@ pub struct LoadArgs {
     )]
     pub ttl: String,
 
-    /// Also publish each change on the channel: delivered at least once, again after a crash.
+    /// Also publish each change on the channel. After a crash some are published twice.
     #[arg(long, env = "PGBOOTSTRAP_PUBLISH", value_enum, default_value_t = Publish::Never, value_name = "WHEN", help_heading = "Redis")]
     pub publish: Publish,
 
-    /// Load into a Redis whose maxmemory-policy may drop the set without a word.
+    /// Accept a Redis whose maxmemory-policy may drop the set silently.
     #[arg(long, env = "PGBOOTSTRAP_ALLOW_EVICTION", value_parser = flag(), help_heading = "Redis")]
     pub allow_eviction: bool,
 
-    /// Begin a run in a set that holds others, of other databases or of other parts of one. Rows that are in several
-    /// dumps are then on the replica as often.
+    /// Begin a run in a set that contains other runs, of other databases or of other parts of the same one. A row
+    /// that is in several dumps is then inserted into the replica several times.
     #[arg(long, env = "PGBOOTSTRAP_BESIDE_OTHER_RUNS", value_parser = flag(), help_heading = "Redis")]
     pub beside_other_runs: bool,
 
-    /// Begin a run without --snapshot-lsn in a set that holds live changes.
+    /// Begin a run without --snapshot-lsn in a set that contains live changes.
     #[arg(long, env = "PGBOOTSTRAP_ALLOW_LIVE_ENTRIES", value_parser = flag(), help_heading = "Redis")]
     pub allow_live_entries: bool,
 
-    /// Wait while Redis uses more than this: bytes (8GiB) or a share of its maxmemory (90%).
+    /// Pause while Redis uses more memory than this: a size (8GiB) or a share of its maxmemory (90%).
     #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE", help_heading = "Redis")]
     pub memory_high_water: Option<String>,
 
-    /// How long to try again while Redis, S3 or the change stream is away.
+    /// How long to retry when Redis, S3 or the change stream cannot be reached.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RETRY_TIMEOUT",
@@ -156,7 +158,7 @@ pub struct LoadArgs {
     )]
     pub retry_timeout: String,
 
-    /// How long to wait while Redis is full.
+    /// How long to wait when Redis is full.
     #[arg(
         long,
         env = "PGBOOTSTRAP_FULL_TIMEOUT",
@@ -170,21 +172,21 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_OUTPUT", conflicts_with_all = ["kv_url", "dry_run"], value_name = "PATH", help_heading = "Instead of Redis")]
     pub output: Option<String>,
 
-    /// Do everything but write.
+    /// Read and convert the dump, but write nothing.
     #[arg(long, env = "PGBOOTSTRAP_DRY_RUN", value_parser = flag(), help_heading = "Instead of Redis")]
     pub dry_run: bool,
 
-    /// The form of rows: with packed the replica is ready tens of times sooner.
+    /// How rows are sent. With packed, the replica is ready tens of times sooner.
     ///
-    /// The translicator's own transforms do not see packed rows: it applies them as they are.
+    /// The translicator's own transforms do not apply to packed rows.
     #[arg(long, env = "PGBOOTSTRAP_ROWS", value_enum, default_value_t = Rows::Single, value_name = "FORM", help_heading = "Changes")]
     pub rows: Rows,
 
-    /// The first sequence number; by default behind everything that lies in the buffer.
+    /// The first sequence number; by default the first one after everything in the buffer.
     #[arg(long, env = "PGBOOTSTRAP_FIRST_SEQUENCE", value_name = "NUMBER", help_heading = "Changes")]
     pub first_sequence: Option<u64>,
 
-    /// Sequence numbers to leave free behind an earlier run.
+    /// How many sequence numbers to leave free after an earlier run.
     #[arg(
         long,
         env = "PGBOOTSTRAP_SEQUENCE_GAP",
@@ -194,7 +196,7 @@ pub struct LoadArgs {
     )]
     pub sequence_gap: u64,
 
-    /// The time that changes of SQL text carry (RFC 3339).
+    /// The timestamp of changes that contain SQL text (RFC 3339).
     #[arg(
         long,
         env = "PGBOOTSTRAP_DDL_TIME",
@@ -212,9 +214,9 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_NO_PRIVILEGES", value_parser = flag(), help_heading = "Changes")]
     pub no_privileges: bool,
 
-    /// Load these tables only, by pg_dump's patterns.
+    /// Load only tables that match this pg_dump pattern.
     ///
-    /// Views and sequences, too. May be given several times.
+    /// The pattern also selects views and sequences. May be given several times.
     #[arg(
         long,
         env = "PGBOOTSTRAP_TABLE",
@@ -224,7 +226,7 @@ pub struct LoadArgs {
     )]
     pub table: Vec<String>,
 
-    /// Leave these tables out.
+    /// Leave out tables that match this pattern.
     #[arg(
         long,
         env = "PGBOOTSTRAP_EXCLUDE_TABLE",
@@ -234,7 +236,7 @@ pub struct LoadArgs {
     )]
     pub exclude_table: Vec<String>,
 
-    /// Load what lies in these schemas only. Has no effect on what --table names.
+    /// Load only schemas that match this pattern. Has no effect on tables that --table selects.
     #[arg(
         long,
         env = "PGBOOTSTRAP_SCHEMA",
@@ -244,7 +246,7 @@ pub struct LoadArgs {
     )]
     pub schema: Vec<String>,
 
-    /// Leave these schemas out.
+    /// Leave out schemas that match this pattern.
     #[arg(
         long,
         env = "PGBOOTSTRAP_EXCLUDE_SCHEMA",
@@ -254,15 +256,15 @@ pub struct LoadArgs {
     )]
     pub exclude_schema: Vec<String>,
 
-    /// Load definitions only: no rows, no large objects, no values of sequences.
+    /// Load only definitions: no rows, no large objects, no values of sequences.
     #[arg(long, env = "PGBOOTSTRAP_SCHEMA_ONLY", value_parser = flag(), conflicts_with_all = ["data_only", "section"], help_heading = "Selection")]
     pub schema_only: bool,
 
-    /// Load rows, large objects and values of sequences only.
+    /// Load only rows, large objects and values of sequences.
     #[arg(long, env = "PGBOOTSTRAP_DATA_ONLY", value_parser = flag(), conflicts_with = "section", help_heading = "Selection")]
     pub data_only: bool,
 
-    /// Load this section of the dump only. May be given several times.
+    /// Load only this section of the dump. May be given several times.
     #[arg(
         long,
         env = "PGBOOTSTRAP_SECTION",
@@ -273,37 +275,36 @@ pub struct LoadArgs {
     )]
     pub section: Vec<Section>,
 
-    /// Load this database of a dump of several, as pg_dumpall writes it.
+    /// The database to load, if the dump contains several, as pg_dumpall writes them.
     #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME", help_heading = "Selection")]
     pub database: Option<String>,
 
-    /// Transform values as this file says: Kasho's transforms.yml.
+    /// Transform personal data by this file (Kasho's transforms.yml).
     ///
-    /// Values are transformed before they go anywhere.
+    /// Values are transformed before they are written anywhere.
     #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_CONFIG", value_name = "FILE", help_heading = "Transforms")]
     pub transform_config: Option<PathBuf>,
 
-    /// The key by which fakes are chosen, 16 bytes or more.
+    /// Secret key that chooses the fake for a value; at least 16 bytes.
     ///
-    /// The same key gives the same fakes. Who has it can find originals by trying.
+    /// The same key gives the same fakes. Anyone who has the key can find originals by trying.
     #[arg(long, env = "PGBOOTSTRAP_TRANSFORM_KEY_FILE", value_name = "FILE", help_heading = "Transforms")]
     pub transform_key_file: Option<PathBuf>,
 
-    /// Transform without a key: whoever has the replica finds originals by trying a dictionary.
+    /// Transform without a key. Anyone who has the replica can then find originals by trying a dictionary.
     #[arg(long, env = "PGBOOTSTRAP_INSECURE_UNKEYED", value_parser = flag(), help_heading = "Transforms")]
     pub insecure_unkeyed: bool,
 
-    /// End before anything is written when a column that looks personal, by its name or its values, has no entry in the
-    /// configuration; `keep` is one.
+    /// Fail before anything is written if a column looks personal, by its name or its values, and has no entry in
+    /// the transform configuration. The entry may be `keep`.
     #[arg(long, env = "PGBOOTSTRAP_REQUIRE_DECISION", value_parser = flag(), help_heading = "Transforms")]
     pub require_decision: bool,
 
-    /// Load objects named kasho_*, which are Kasho's own bookkeeping.
+    /// Also load objects named kasho_*, which Kasho uses for its own bookkeeping.
     #[arg(long, env = "PGBOOTSTRAP_KEEP_KASHO_OBJECTS", value_parser = flag(), help_heading = "Changes")]
     pub keep_kasho_objects: bool,
 
-    /// Load rows of tables that have triggers or rules already. psql would fire them; where changes are applied they stay
-    /// silent.
+    /// Load rows into tables that already have triggers or rules. psql would fire these; the replica does not.
     #[arg(long, env = "PGBOOTSTRAP_SILENT_TRIGGERS", value_parser = flag(), help_heading = "Changes")]
     pub silent_triggers: bool,
 
@@ -311,7 +312,7 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_ON_ERROR", value_enum, default_value_t = OnError::Stop, value_name = "WHAT", help_heading = "Errors")]
     pub on_error: OnError,
 
-    /// Rows that may be set aside before the run ends with an error.
+    /// How many rows may be set aside before the run fails.
     #[arg(
         long,
         env = "PGBOOTSTRAP_MAX_ERRORS",
@@ -321,13 +322,13 @@ pub struct LoadArgs {
     )]
     pub max_errors: u64,
 
-    /// Where rows are set aside, as JSON lines with their place, the reason and their bytes.
+    /// The file for rows that are set aside: JSON lines with the place, the reason and the bytes of each.
     #[arg(long, env = "PGBOOTSTRAP_REJECT_FILE", value_name = "FILE", help_heading = "Errors")]
     pub reject_file: Option<PathBuf>,
 
-    /// The name under which the run is registered in the buffer.
+    /// The name of the run in the buffer.
     ///
-    /// One name is one run: the same command resumes it.
+    /// A command with the same name resumes the run.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RUN_ID",
@@ -337,11 +338,11 @@ pub struct LoadArgs {
     )]
     pub run_id: String,
 
-    /// Write the checkpoint to this file too.
+    /// Also write the checkpoint to this file.
     #[arg(long, env = "PGBOOTSTRAP_CHECKPOINT", value_name = "FILE", help_heading = "Resuming")]
     pub checkpoint: Option<PathBuf>,
 
-    /// Go on from the checkpoint in this file, which must be there. Where Redis has a checkpoint of its own, that one counts.
+    /// Continue from the checkpoint in this file, which must exist. If Redis has a checkpoint, that one is used.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RESUME_FROM",
@@ -351,11 +352,11 @@ pub struct LoadArgs {
     )]
     pub resume_from: Option<PathBuf>,
 
-    /// Delete what an earlier run of this name left, and start over.
+    /// Delete what an earlier run of this name wrote, and start over.
     #[arg(long, env = "PGBOOTSTRAP_RESTART", value_parser = flag(), help_heading = "Resuming")]
     pub restart: bool,
 
-    /// The same, but only if the run was not begun with this token already: called again, it goes on.
+    /// Like --restart, but only once for each token. The same command, run again, resumes the run.
     #[arg(
         long,
         env = "PGBOOTSTRAP_RESTART_ONCE",
@@ -365,15 +366,15 @@ pub struct LoadArgs {
     )]
     pub restart_once: Option<String>,
 
-    /// Kasho's change stream, a host and a port like kasho:50051. It is told what the next two options say.
+    /// Kasho's change stream to notify, a host and a port like kasho:50051. Needs one of the next two options.
     #[arg(long, env = "PGBOOTSTRAP_CHANGE_STREAM", value_name = "ADDRESS", help_heading = "Change stream")]
     pub change_stream: Option<String>,
 
-    /// Tell it that the bootstrap starts, before anything is written. Needs --snapshot-lsn.
+    /// Notify it that the bootstrap starts, before anything is written. Needs --snapshot-lsn.
     #[arg(long, env = "PGBOOTSTRAP_START_BOOTSTRAP", value_parser = flag(), help_heading = "Change stream")]
     pub start_bootstrap: bool,
 
-    /// Tell it that the bootstrap is complete, when everything is counted.
+    /// Notify it that the bootstrap is complete, after all entries in Redis have been counted.
     #[arg(long, env = "PGBOOTSTRAP_COMPLETE_BOOTSTRAP", value_parser = flag(), help_heading = "Change stream")]
     pub complete_bootstrap: bool,
 
@@ -391,7 +392,7 @@ pub struct LoadArgs {
     )]
     pub status_resource: Option<String>,
 
-    /// Its spec.run.id that this run is for.
+    /// The value of spec.run.id in that object for which this run was started.
     #[arg(
         long,
         env = "PGBOOTSTRAP_STATUS_RUN_ID",
@@ -401,7 +402,7 @@ pub struct LoadArgs {
     )]
     pub status_run_id: Option<String>,
 
-    /// Its UID: one of the same name that was made later is left alone.
+    /// The UID of that object. A newer object of the same name is not written to.
     #[arg(
         long,
         env = "PGBOOTSTRAP_STATUS_UID",
@@ -411,23 +412,23 @@ pub struct LoadArgs {
     )]
     pub status_uid: Option<String>,
 
-    /// Changes in one transaction with its checkpoint.
+    /// How many changes one Redis transaction writes, together with its checkpoint.
     #[arg(long, env = "PGBOOTSTRAP_BATCH_SIZE", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "NUMBER", help_heading = "Speed")]
     pub batch_size: u32,
 
-    /// Threads that convert rows; by default one for each processor.
+    /// How many threads convert rows; by default one for each processor.
     #[arg(long, env = "PGBOOTSTRAP_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "NUMBER", help_heading = "Speed")]
     pub workers: Option<u16>,
 
-    /// At most this many changes a second.
+    /// Write at most this many changes per second.
     #[arg(long, env = "PGBOOTSTRAP_MAX_RATE", value_parser = clap::value_parser!(u64).range(1..), value_name = "NUMBER", help_heading = "Speed")]
     pub max_rate: Option<u64>,
 
-    /// Log lines as text or JSON.
+    /// Format of log lines.
     #[arg(long, env = "PGBOOTSTRAP_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub log_format: LogFormat,
 
-    /// Show a progress bar: auto shows it on a terminal.
+    /// When to show a progress bar.
     #[arg(long, env = "PGBOOTSTRAP_PROGRESS", value_enum, default_value_t = When::Auto, value_name = "WHEN", help_heading = "Output")]
     pub progress: When,
 
@@ -435,15 +436,15 @@ pub struct LoadArgs {
     #[arg(long, env = "PGBOOTSTRAP_METRICS_ADDR", value_name = "ADDRESS", help_heading = "Output")]
     pub metrics_addr: Option<std::net::SocketAddr>,
 
-    /// Say nothing but errors.
+    /// Print only errors.
     #[arg(long, short, env = "PGBOOTSTRAP_QUIET", value_parser = flag(), help_heading = "Output")]
     pub quiet: bool,
 }
 
-/// Where Redis is, and which set in it.
+/// How to reach Redis, and which set to use in it.
 #[derive(Debug, Clone, Args)]
 pub struct KvArgs {
-    /// Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
+    /// URL of Redis: redis://, rediss://, redis+unix://, redis-sentinel:// or redis-cluster://.
     #[arg(
         long,
         short,
@@ -454,7 +455,7 @@ pub struct KvArgs {
     )]
     pub kv_url: Option<String>,
 
-    /// User for Redis, if not in the URL.
+    /// Redis user, if it is not in the URL.
     #[arg(
         long,
         env = "PGBOOTSTRAP_KV_USERNAME",
@@ -464,7 +465,7 @@ pub struct KvArgs {
     )]
     pub kv_username: Option<String>,
 
-    /// File with the password for Redis, if not in the URL.
+    /// File with the Redis password, if it is not in the URL.
     #[arg(long, env = "PGBOOTSTRAP_KV_PASSWORD_FILE", value_name = "FILE", help_heading = "Redis")]
     pub kv_password_file: Option<PathBuf>,
 
@@ -472,7 +473,7 @@ pub struct KvArgs {
     #[arg(long, env = "PGBOOTSTRAP_KV_CA_FILE", value_name = "FILE", help_heading = "Redis")]
     pub kv_ca_file: Option<PathBuf>,
 
-    /// Our certificate (PEM), for a Redis that asks for one.
+    /// Client certificate (PEM), if Redis requires one.
     #[arg(
         long,
         env = "PGBOOTSTRAP_KV_CERT_FILE",
@@ -482,7 +483,7 @@ pub struct KvArgs {
     )]
     pub kv_cert_file: Option<PathBuf>,
 
-    /// The key (PEM) of our certificate.
+    /// Private key (PEM) of the client certificate.
     #[arg(
         long,
         env = "PGBOOTSTRAP_KV_KEY_FILE",
@@ -492,7 +493,7 @@ pub struct KvArgs {
     )]
     pub kv_key_file: Option<PathBuf>,
 
-    /// The sorted set; its name is also that of the channel.
+    /// Key of the sorted set. The channel has the same name.
     #[arg(
         long,
         env = "PGBOOTSTRAP_KV_KEY",

@@ -1,4 +1,4 @@
-//! The command line, checked: what is to be done, without contradictions.
+//! The checked command line: what to do, without contradictions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,24 +7,23 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
-use crate::commands::transform;
-use crate::load::config::{Config, Rejects, Resume, Target};
+use crate::load::config::{Config, Destination, Rejects, Resume};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
-use convert::transforms::Transforms;
 use source::Location;
 use source::object::Access;
 
 mod files;
 mod kasho;
+pub mod transforms;
 
 pub use kasho::status;
 
 /// Checks the options of a load.
 ///
 /// # Errors
-/// [`Error::Usage`] that names the option and what it takes.
+/// [`Error::Usage`], which names the option and the values that it takes.
 pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     let name = dump(args)?;
     let target = target(args)?;
@@ -36,7 +35,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         no_privileges: args.no_privileges,
         keep_kasho: args.keep_kasho_objects,
         selection: selection(args)?,
-        transforms: transforms(args)?.map(Arc::new),
+        transforms: transforms::of(args)?.map(Arc::new),
         skip_rows: args.on_error == OnError::Skip,
         silent_triggers: args.silent_triggers,
     };
@@ -69,36 +68,27 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     })
 }
 
-/// The dump, however it was given.
+/// The dump, from the argument or from the option. If it is the address of a Redis, that may contain a password.
 fn dump(args: &LoadArgs) -> Result<&str, Error> {
-    match (args.dump.as_deref(), args.dump_file.as_deref()) {
-        (Some(dump), Some(file)) if dump != file => Err(usage(format!(
+    let given = [args.dump.as_deref(), args.dump_file.as_deref()];
+    if let Some(address) = given.into_iter().flatten().find(|name| is_address(name)) {
+        return Err(usage(format!(
+            "{} is not a dump: give a path, s3://bucket/key, or - (Redis is given by --kv-url)",
+            ConnectOptions::new(address).redacted_url()
+        )));
+    }
+    match given {
+        [Some(dump), Some(file)] if dump != file => Err(usage(format!(
             "two dumps are given, {dump} and {file} (--dump-file or PGBOOTSTRAP_DUMP_FILE)"
         ))),
-        (Some(name), _) | (None, Some(name)) => Ok(name),
-        (None, None) => Err(usage("no dump is given")),
+        [Some(name), _] | [None, Some(name)] => Ok(name),
+        [None, None] => Err(usage("no dump is given")),
     }
 }
 
-/// What becomes of values.
-fn transforms(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
-    if args.require_decision && args.transform_config.is_none() {
-        return Err(usage("--require-decision needs --transform-config, where the decisions are"));
-    }
-    let Some(config) = &args.transform_config else {
-        return match (&args.transform_key_file, args.insecure_unkeyed) {
-            (None, false) => Ok(None),
-            (Some(_), _) => Err(usage("--transform-key-file has a meaning only with --transform-config")),
-            (None, true) => Err(usage("--insecure-unkeyed has a meaning only with --transform-config")),
-        };
-    };
-    match (&args.transform_key_file, args.insecure_unkeyed) {
-        (None, false) => Err(usage(
-            "--transform-config needs --transform-key-file: without a key a dictionary finds the originals (`openssl rand -hex 32` makes one; --insecure-unkeyed goes without)",
-        )),
-        (Some(_), true) => Err(usage("--transform-key-file and --insecure-unkeyed exclude each other")),
-        (key, _) => transform::read(config, key.as_deref()).map(Some),
-    }
+/// Whether it is the address of something other than an object in S3.
+fn is_address(name: &str) -> bool {
+    name.contains("://") && !name.starts_with("s3://")
 }
 
 /// What is loaded of the dump.
@@ -125,11 +115,11 @@ fn selection(args: &LoadArgs) -> Result<Selection, Error> {
     })?)
 }
 
-/// A word for one beginning. It lies in the registry of runs, so it needs Redis.
+/// The token of `--restart-once`. It is stored in the registry of runs, so it needs Redis.
 fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     let Some(token) = &args.restart_once else { return Ok(None) };
     if args.output.is_some() || args.dry_run {
-        return Err(usage("--restart-once needs Redis, which remembers the token: use --restart"));
+        return Err(usage("--restart-once needs Redis, which stores the token: use --restart"));
     }
     let visible = token.chars().all(|character| character.is_ascii_graphic());
     if !visible || !(1..=200).contains(&token.len()) {
@@ -138,7 +128,7 @@ fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     Ok(Some(token.clone()))
 }
 
-/// How to reach S3, where that is where the dump lies.
+/// How to reach S3, if the dump is there.
 fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
     let given = [
         ("--s3-endpoint", args.s3_endpoint.is_some()),
@@ -147,7 +137,7 @@ fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
         ("--s3-ca-file", args.s3_ca_file.is_some()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
-        return Err(usage(format!("{option} has a meaning only with --dump-file s3://bucket/key")));
+        return Err(usage(format!("{option} needs a dump in S3, like s3://bucket/key")));
     }
     Ok(Access {
         endpoint: args.s3_endpoint.clone(),
@@ -158,16 +148,16 @@ fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
     })
 }
 
-/// Renewed every few seconds, by a process that may have to wait for its turn.
+/// The TTL is renewed every few seconds, by a process that may have to wait for its turn on the processor.
 const SHORTEST_TTL: Duration = Duration::from_secs(60);
 
 fn usage(message: impl Into<String>) -> Error {
     Error::Usage(message.into())
 }
 
-fn target(args: &LoadArgs) -> Result<Target, Error> {
+fn target(args: &LoadArgs) -> Result<Destination, Error> {
     if args.dry_run {
-        return Ok(Target::Nowhere);
+        return Ok(Destination::Nowhere);
     }
     match args.output.as_deref() {
         Some("-") if args.checkpoint.is_some() || args.resume_from.is_some() => {
@@ -175,19 +165,19 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
                 "--output - cannot be resumed: --checkpoint and --resume-from need --output FILE or Redis",
             ));
         }
-        Some("-") => return Ok(Target::Stdout),
-        Some(path) => return Ok(Target::File(path.into())),
+        Some("-") => return Ok(Destination::Stdout),
+        Some(path) => return Ok(Destination::File(path.into())),
         None => {}
     }
     if args.kv.kv_url.is_none() {
         return Err(usage(
-            "--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis? --output and --dry-run need none",
+            "--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis; --output and --dry-run need none",
         ));
     }
     let (mut connect, keys) = connection(&args.kv)?;
     let retry = duration("--retry-timeout", &args.retry_timeout)?;
     connect.connect_timeout = connect.connect_timeout.min(retry);
-    Ok(Target::Redis(Box::new(RedisTarget {
+    Ok(Destination::Redis(Box::new(RedisTarget {
         connect,
         keys,
         ttl: ttl(&args.ttl)?,
@@ -205,9 +195,9 @@ fn target(args: &LoadArgs) -> Result<Target, Error> {
 /// How to reach Redis, and the keys there.
 ///
 /// # Errors
-/// [`Error::Usage`] when no address is given, or the password's file cannot be read.
+/// [`Error::Usage`] if no address is given, or if the password file cannot be read.
 pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
-    let missing = || usage("--kv-url is missing (or PGBOOTSTRAP_KV_URL): where is Redis?");
+    let missing = || usage("--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis");
     let url = args.kv_url.as_deref().ok_or_else(missing)?;
     let mut connect = ConnectOptions::new(url);
     connect.username.clone_from(&args.kv_username);
@@ -229,7 +219,7 @@ fn rejects(args: &LoadArgs) -> Result<Rejects, Error> {
         (OnError::Skip, None) => {
             Err(usage("--on-error skip needs --reject-file: a row that is set aside must not be lost"))
         }
-        (OnError::Stop, Some(_)) => Err(usage("--reject-file has a meaning only with --on-error skip")),
+        (OnError::Stop, Some(_)) => Err(usage("--reject-file needs --on-error skip")),
         (_, file) => Ok(Rejects { file: file.clone(), most: args.max_errors }),
     }
 }
@@ -240,7 +230,9 @@ fn snapshot_lsn(text: &str) -> Result<Lsn, Error> {
     })?;
     match lsn.score() {
         Some(_) => Ok(lsn),
-        None => Err(usage(format!("--snapshot-lsn {text} is higher than the buffer's scores can express"))),
+        None => {
+            Err(usage(format!("--snapshot-lsn {text} is too high: the buffer's scores cannot express it")))
+        }
     }
 }
 
@@ -250,7 +242,7 @@ fn first_sequence(number: u64) -> Result<Sequence, Error> {
     })
 }
 
-/// RFC 3339, checked by its shape and its ranges: a time that the consumer cannot read loses the entry.
+/// Checks the form and the ranges of an RFC 3339 time. The consumer drops an entry with a time that it cannot read.
 fn ddl_time(text: &str) -> Result<String, Error> {
     let readable = kvbuffer::Timestamp::parse(text).is_some();
     if readable {
@@ -278,12 +270,12 @@ fn duration(option: &str, text: &str) -> Result<Duration, Error> {
         .ok_or_else(|| usage(format!("{option} {text} is not a duration, like 500ms, 30s, 10m, 24h or 7d")))
 }
 
-/// A shorter one lets the set expire, everybody's entries with it, before it is renewed.
+/// With a shorter TTL the set, with all its entries, could expire before it is renewed.
 fn ttl(text: &str) -> Result<Duration, Error> {
     let ttl = duration("--ttl", text)?;
     let long_enough = Some(ttl).filter(|ttl| *ttl >= SHORTEST_TTL);
     long_enough.ok_or_else(|| {
-        usage(format!("--ttl {text} is too short: the set expires after it, so give at least 1m"))
+        usage(format!("--ttl {text} is too short: Redis drops the set after this time, so give at least 1m"))
     })
 }
 

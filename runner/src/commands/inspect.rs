@@ -1,4 +1,4 @@
-//! What is in a dump, and what its load will take.
+//! What is in a dump, and what its load will need.
 //!
 //! ```text
 //! dump ─▶ Pipeline, as in a load ─▶ counted ─▶ Report
@@ -6,10 +6,10 @@
 //!
 //! # Guarantees
 //!
-//! - It counts what a load with the same options makes: the same pipeline makes the same changes, and they are
-//!   dropped.
-//! - Nothing is written and nobody is asked but the source.
-//! - Memory is bounded by the pipeline, the tables and the kinds of statements.
+//! - It counts the changes that a load with the same options makes: the same pipeline makes the same changes, and
+//!   then drops them.
+//! - It writes nothing, and connects only to the source of the dump.
+//! - Its memory is limited by the pipeline, the number of tables and the kinds of statements.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,10 +37,10 @@ use source::Location;
 
 pub mod report;
 
-/// pg_dump says who made the dump in its first lines.
+/// pg_dump writes the versions into the first lines of a dump.
 const HEAD: usize = 4096;
 
-/// Checks the options of a load that is to be looked at beforehand.
+/// Checks the options of `inspect`, which are those of a load.
 ///
 /// # Errors
 /// [`Error::Usage`].
@@ -63,11 +63,11 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     config::load(&args)
 }
 
-/// Reads the dump to its end, or to where it cannot be loaded any further: the report says so then, and holds what
-/// comes before.
+/// Reads the dump to its end, or to the place where it can no longer be loaded. In that case the report says so and
+/// contains what comes before.
 ///
 /// # Errors
-/// [`Error`] where the dump cannot be opened, and when it is told to stop.
+/// [`Error`] if the dump cannot be opened, or if the command was stopped.
 pub async fn inspect(
     config: &Config,
     progress: &Progress,
@@ -75,7 +75,7 @@ pub async fn inspect(
 ) -> Result<(Report, Option<Error>), Error> {
     let location = config.location.clone();
     let opened = tokio::task::spawn_blocking(move || format(&location)).await;
-    let format = opened.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    let format = opened.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     progress.begin(None, 0, format.size);
     let task = Task {
         location: config.location.clone(),
@@ -86,19 +86,19 @@ pub async fn inspect(
         workers: config.workers,
     };
     let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
     let report = Report::new(format, config.shape.rows);
     let mut counts =
         Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
     if stop.requested().is_some() {
-        // The scan thread may be deep in a read; the process ends anyway.
+        // The scan thread may be blocked in a read; the process ends anyway.
         pipeline.stop();
         counted?;
         return Ok((counts.finish(), None));
     }
     let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     let failed = counted.err();
     counts.report.error = failed.as_ref().map(|failed| error::chain(failed));
     if let Some(transforms) = &config.shape.transforms {
@@ -107,7 +107,7 @@ pub async fn inspect(
     Ok((counts.finish(), failed))
 }
 
-/// What the file itself says. Its head is read where it can be read again.
+/// What the file says about itself. Its first lines are read if it can be read again.
 fn format(location: &Location) -> Result<Format, Error> {
     if !location.is_rereadable() {
         return Ok(Format::default());
@@ -139,10 +139,10 @@ fn format(location: &Location) -> Result<Format, Error> {
 struct Counts<'a> {
     report: Report,
     progress: &'a Progress,
-    /// The slab before, whose end the next point tells: its table, and where it begins.
+    /// The table and the start of the previous slab; the next point marks its end.
     before: Option<(Arc<str>, u64)>,
     tables: BTreeMap<Arc<str>, Table>,
-    /// What the blocks' rows go through, each with its table.
+    /// The channels of the blocks' rows, each with its table.
     transformed: Vec<(Arc<str>, Arc<Transformed>)>,
 }
 
@@ -160,7 +160,11 @@ impl Counts<'_> {
                     return Ok(());
                 }
                 Some(item) => self.item(item, pipeline).await?,
-                None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                None => {
+                    return Err(Error::Internal(
+                        "the thread that reads the dump ended without a result".to_owned(),
+                    ));
+                }
             }
         }
     }
@@ -176,7 +180,7 @@ impl Counts<'_> {
             Item::Rows { rows, count, table, block, before, share, .. } => {
                 self.moved(&before);
                 let converted =
-                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
                 self.rows((&table, &block), count, &converted);
                 self.before = Some((table, before.scan.offset));
                 pipeline.recycle(converted.rendered);
@@ -227,7 +231,7 @@ impl Counts<'_> {
         }
     }
 
-    /// What the transforms will take, and what they leave as it is.
+    /// What the transforms cost, and what they do not change.
     fn transforms(&mut self, transforms: &Transforms, config: &Config) {
         let mut hashing: BTreeMap<(Arc<str>, String), (u64, Option<f64>)> = BTreeMap::new();
         for (table, by) in &self.transformed {
@@ -261,7 +265,7 @@ impl Counts<'_> {
         self.report.member_bytes += bytes as u64;
     }
 
-    /// A point behind everything that was counted.
+    /// A point after everything that was counted.
     fn moved(&mut self, mark: &Mark) {
         if let Some((name, begins)) = self.before.take()
             && let Some(table) = self.tables.get_mut(&name)

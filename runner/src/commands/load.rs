@@ -1,4 +1,4 @@
-//! A load from its beginning to its end.
+//! A load, from its beginning to its end.
 //!
 //! ```text
 //! begin: what is there already? ─▶ Pipeline ─▶ Loader ─▶ Sink ─▶ durable ─▶ progress, checkpoint file
@@ -17,7 +17,7 @@ use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::change_stream::Begun;
 use crate::load::checkpoint::{Checkpoint, file};
-use crate::load::config::{Config, Target};
+use crate::load::config::{Config, Destination};
 use crate::load::loader::Loader;
 use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
@@ -26,7 +26,7 @@ use crate::load::sink::Sink;
 use crate::load::sink::file::FileSink;
 use crate::load::sink::null::NullSink;
 use crate::load::sink::redis::RedisSink;
-use crate::load::sink::redis::session::{Run, Session};
+use crate::load::sink::redis::session::{Attempt, Run, Session};
 use crate::read::pipeline::Pipeline;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
@@ -48,13 +48,13 @@ pub struct Outcome {
     pub first: u64,
 }
 
-/// Times that a run goes back to what Redis holds before it gives up.
+/// How often a run goes back to the data that Redis still has before it gives up.
 const REWINDS: u32 = 20;
 
-/// Loads the dump. `begun` is what the change stream does meanwhile, where that is known.
+/// Loads the dump. `begun` is the state of the change stream, if it is known.
 ///
 /// # Errors
-/// [`Error`]; whatever it is, what is durable is in the checkpoint.
+/// [`Error`]. Even then, everything that is durable is in the checkpoint.
 pub async fn load(
     config: &Config,
     begun: Option<Begun>,
@@ -62,21 +62,21 @@ pub async fn load(
     stop: &Stop,
 ) -> Result<Outcome, Error> {
     let file = resume_file(config, stop).await?;
-    let mut lost = false;
+    let mut which = Attempt::First;
     for _ in 0..REWINDS {
-        let before = Before { file: file.as_ref(), begun, lost };
+        let before = Before { file: file.as_ref(), begun, attempt: which };
         match attempt(config, &before, progress, stop).await {
             Err(Error::Lost(what)) if config.location.is_rereadable() => {
                 tracing::warn!(
-                    "Redis lost data that it had acknowledged ({what}); going back to what it holds"
+                    "Redis lost data that it had acknowledged ({what}); continuing from what it still has"
                 );
                 progress.retried();
-                lost = true;
+                which = Attempt::AfterLoss;
             }
             Err(Error::Lost(what)) => {
                 clear(config, progress, stop).await;
                 return Err(Error::Lost(format!(
-                    "{what}; the dump comes from a pipe: call the same command again with the dump from its start"
+                    "{what}; the dump comes from a pipe: run the same command again with the dump from its start"
                 )));
             }
             result => return result,
@@ -85,19 +85,29 @@ pub async fn load(
     Err(Error::Lost(format!("{REWINDS} times in a row")))
 }
 
-/// Deletes what was in flight while Redis lost what was before it, so that the next call finds the range free.
+/// Deletes the batches that were in flight when Redis lost the data before them, so that the next call finds the
+/// range free.
 async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
-    let Target::Redis(target) = &config.target else { return };
-    let run = Run { config, target, source: None, file: None, lost: true, streaming: false, progress, stop };
+    let Destination::Redis(target) = &config.target else { return };
+    let run = Run {
+        config,
+        target,
+        source: None,
+        file: None,
+        attempt: Attempt::AfterLoss,
+        stream: None,
+        progress,
+        stop,
+    };
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
-            tracing::warn!(error = %crate::base::error::chain(&error), "what was in flight is still there")
+            tracing::warn!(error = %crate::base::error::chain(&error), "the batches in flight could not be cleared")
         }
     }
 }
 
-/// The checkpoint of `--resume-from`, which must be there.
+/// The checkpoint of `--resume-from`, which must exist.
 async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>, Error> {
     let Some(path) = &config.resume.from else { return Ok(None) };
     let missing = || Error::Checkpoint(format!("--resume-from {}: there is no such file", path.display()));
@@ -107,7 +117,7 @@ async fn resume_file(config: &Config, stop: &Stop) -> Result<Option<Checkpoint>,
     Ok(Some(checkpoint))
 }
 
-/// The identity of what can be read again.
+/// The identity of a source that can be read again.
 async fn identity(config: &Config, stop: &Stop) -> Result<Option<Identity>, Error> {
     let location = config.location.clone();
     aside(move |_| Ok(location.identity()?), stop).await
@@ -119,7 +129,7 @@ struct Beginning {
     checkpoint: Option<Checkpoint>,
     first: Sequence,
     limit: Option<Limit>,
-    /// The run is registered and has written nothing.
+    /// The run is registered and has not written anything.
     fresh: bool,
 }
 
@@ -127,10 +137,10 @@ struct Beginning {
 struct Before<'a> {
     /// The checkpoint of `--resume-from`.
     file: Option<&'a Checkpoint>,
-    /// What the change stream does.
+    /// The state of the change stream.
     begun: Option<Begun>,
-    /// Redis lost what the attempt before had written.
-    lost: bool,
+    /// Whether Redis lost the data that the previous attempt had written.
+    attempt: Attempt,
 }
 
 async fn attempt(
@@ -145,21 +155,20 @@ async fn attempt(
         RejectFile::check(path, &owner)?;
     }
     let mut beginning = match &config.target {
-        Target::Redis(target) => {
-            let streaming = before.begun == Some(Begun::Streaming);
-            let Before { file, lost, .. } = *before;
+        Destination::Redis(target) => {
+            let Before { file, attempt, begun: stream } = *before;
             let run =
-                Run { config, target, source: identity.as_ref(), file, lost, streaming, progress, stop };
+                Run { config, target, source: identity.as_ref(), file, attempt, stream, progress, stop };
             redis(&run, progress).await?
         }
-        Target::File(path) => output(config, path.clone(), identity.as_ref())?,
-        Target::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
-        Target::Nowhere => alone(config, Sink::Null(NullSink::default())),
+        Destination::File(path) => output(config, path.clone(), identity.as_ref())?,
+        Destination::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
+        Destination::Nowhere => alone(config, Sink::Null(NullSink::default())),
     };
     let first = beginning.first;
     let size = identity.as_ref().and_then(Identity::size);
     let checkpoint = beginning.checkpoint.take();
-    // Offsets are those of the file only where it is not compressed; elsewhere the reader counts from its start.
+    // Only for an uncompressed dump are the offsets those of the file; otherwise the reader counts from its start.
     let bytes =
         checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
     progress.begin(checkpoint.as_ref(), bytes, size);
@@ -174,17 +183,17 @@ async fn attempt(
     result.map(|()| Outcome { ending: Ending::Done, first: first.get() })
 }
 
-/// Whose lines the reject file may hold.
+/// The dump and configuration whose lines the reject file may contain.
 fn owner(config: &Config, source: Option<&Identity>) -> Owner {
     let target = match &config.target {
-        Target::Redis(target) => format!("{} {}", target.keys.set(), target.run),
-        Target::File(path) => path.display().to_string(),
-        Target::Stdout | Target::Nowhere => String::new(),
+        Destination::Redis(target) => format!("{} {}", target.keys.set(), target.run),
+        Destination::File(path) => path.display().to_string(),
+        Destination::Stdout | Destination::Nowhere => String::new(),
     };
     Owner::new(source, &target, &config.shape.parts())
 }
 
-/// A run that is done already is counted again.
+/// The entries of a run that is already done are counted again.
 async fn confirm(
     config: &Config,
     done: &Checkpoint,
@@ -212,7 +221,7 @@ async fn run(
             offset = checkpoint.scan.offset,
             next = checkpoint.next.get(),
             lsn = checkpoint.lsn,
-            "going on from the checkpoint"
+            "continuing from the checkpoint"
         );
     }
     let task = Task {
@@ -224,7 +233,7 @@ async fn run(
         workers: config.workers,
     };
     if let Err(error) = fits(config, &task, checkpoint.is_some(), stop).await {
-        // Nothing was written, so a new run leaves nothing behind that others would have to go around.
+        // Nothing was written, so a new run leaves no registration behind that others would have to avoid.
         if fresh {
             sink.forget().await
         } else {
@@ -234,7 +243,7 @@ async fn run(
     }
     let result = drive(config, task, owner, checkpoint, &mut sink, progress, stop).await;
     match &result {
-        // Whoever corrects the command is not to find a run of another configuration.
+        // If the user corrects the command, no run with another configuration must be registered.
         Err(error) if fresh && takes_nothing(error) => sink.forget().await,
         Err(_) => sink.release().await,
         Ok(()) => {}
@@ -242,7 +251,7 @@ async fn run(
     result
 }
 
-/// Errors of which it is certain that nothing was written before them.
+/// Errors before which certainly nothing was written.
 fn takes_nothing(error: &Error) -> bool {
     matches!(
         error,
@@ -252,12 +261,12 @@ fn takes_nothing(error: &Error) -> bool {
     )
 }
 
-/// A pipe is known by its bytes alone: that its dump is loaded already is only said after reading all of it.
+/// A pipe is identified only by its bytes. Whether its dump is already loaded is known only after reading all of it.
 async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<(), Error> {
     if config.location.is_rereadable() {
         return Ok(());
     }
-    tracing::info!("the run is done; reading the pipe to see whether it brings the same dump");
+    tracing::info!("the run is done; reading the pipe to check that it is the same dump");
     let (location, identity, end) = (config.location.clone(), done.source.clone(), done.scan.offset);
     let reading = move |_: &AtomicBool| {
         let mut source = location.open()?;
@@ -280,26 +289,27 @@ async fn drive(
     let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
     let rejects = config.rejects.file.as_ref().map(open).transpose()?;
     let first = task.first;
-    let pipeline = Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
+    let pipeline =
+        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
     let ended = match (&result, stop.requested()) {
-        // The scan thread may be deep in a read; the process ends anyway.
+        // The scan thread may be blocked in a read; the process ends anyway.
         (Err(_), Some(_)) => {
             pipeline.stop();
             Ok(())
         }
         _ => tokio::task::spawn_blocking(|| pipeline.join())
             .await
-            .unwrap_or_else(|error| Err(Error::Panic(error.to_string()))),
+            .unwrap_or_else(|error| Err(Error::Internal(error.to_string()))),
     };
     ended?;
     result
 }
 
-/// Before anything is written: where the number of changes can be known cheaply, checks that they fit.
+/// Before anything is written: if the number of changes is cheap to find out, checks that they fit.
 async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Result<(), Error> {
-    // Opening a pipe would take its first bytes away.
+    // Opening a pipe would consume its first bytes.
     let Some(limit) = task.limit.as_ref().filter(|_| config.location.is_rereadable() && !resumed) else {
         return Ok(());
     };
@@ -309,12 +319,12 @@ async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Resul
         Ok((source.size(), source.compression()))
     };
     let (Some(size), Compression::None) = aside(looking, stop).await? else { return Ok(()) };
-    // A row or a statement takes two bytes at the very least (but for empty rows: one).
+    // A row or a statement takes at least two bytes (an empty row takes one).
     let most = i64::try_from(size).unwrap_or(i64::MAX);
     if task.first.score().get().saturating_add(most) < limit.score {
         return Ok(());
     }
-    tracing::info!("counting the dump's rows first: they may not fit below the limit");
+    tracing::info!("counting the dump's rows first, to see whether they fit below the limit");
     let unlimited = Task { limit: None, ..task.clone() };
     let name = config.location.name();
     let end = aside(move |stopped| Walk::begin(&unlimited, &name)?.count(stopped), stop).await?;
@@ -333,7 +343,7 @@ async fn redis(run: &Run<'_>, progress: &Arc<Progress>) -> Result<Beginning, Err
     let at = session.sequence;
     let mut sink = RedisSink::new(session, run.target, at, Arc::clone(progress), run.stop.clone());
     if let Some(checkpoint) = adopted.as_ref().filter(|checkpoint| checkpoint.next != at) {
-        // From the file: Redis' own checkpoint moves there first.
+        // The checkpoint comes from the file: Redis' own checkpoint is set to it first.
         if let Err(error) = sink.adopt(checkpoint.clone()).await {
             sink.release().await;
             return Err(error);
@@ -357,7 +367,7 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
     let first = config.first.unwrap_or(Sequence::FIRST);
     if let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.first != first) {
         return Err(Error::Checkpoint(format!(
-            "the checkpoint begins at sequence {}, this call at {first}; call it as before, or use --restart",
+            "the checkpoint begins at sequence {}, but this call at {first}; use the same options as before, or --restart",
             checkpoint.first
         )));
     }
@@ -369,12 +379,12 @@ fn output(config: &Config, path: PathBuf, source: Option<&Identity>) -> Result<B
     Ok(Beginning { sink, checkpoint, first, limit: snapshot(config), fresh: false })
 }
 
-/// An empty checkpoint file: the output is ours, nothing in it is durable.
+/// An empty checkpoint file means that the output is ours, but nothing in it is durable.
 fn has_begun(checkpoint: &std::path::Path) -> bool {
     std::fs::metadata(checkpoint).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
-/// What is no file cannot be gone on with, and opening a pipe would wait where no signal is heard.
+/// An output that is not a regular file cannot be resumed, and opening a pipe would block where no signal is handled.
 fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
     if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
         return Err(Error::Usage(format!(
@@ -385,11 +395,11 @@ fn only_a_file(output: &std::path::Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A file with something in it and no checkpoint is not written over.
+/// A file that is not empty and has no checkpoint is not overwritten.
 fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) -> Result<(), Error> {
     if std::fs::metadata(output).is_ok_and(|file| file.len() > 0) {
         return Err(Error::Usage(format!(
-            "{} is not empty and {} does not exist: give another --output, or --restart to write over it",
+            "{} is not empty and {} does not exist: give another --output, or --restart to overwrite it",
             output.display(),
             checkpoint.display()
         )));
@@ -397,13 +407,13 @@ fn not_somebody_elses(output: &std::path::Path, checkpoint: &std::path::Path) ->
     Ok(())
 }
 
-/// Empties or creates the checkpoint file of an output that begins at its start.
+/// Empties or creates the checkpoint file for an output that starts from the beginning.
 fn begin_file(checkpoint: &std::path::Path) -> Result<(), Error> {
     let failed = |error| Error::File { action: "create", path: checkpoint.to_owned(), error };
     std::fs::File::create(checkpoint).map(drop).map_err(failed)
 }
 
-/// Beside the output, unless it was said where.
+/// The checkpoint file is next to the output, unless an option names it.
 fn checkpoint_of_output(config: &Config, path: &std::path::Path) -> PathBuf {
     config.resume.write.clone().unwrap_or_else(|| {
         let mut name = path.as_os_str().to_owned();

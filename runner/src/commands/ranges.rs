@@ -1,24 +1,24 @@
-//! What lies in a buffer, by run: a list, and the removal of one run.
+//! The runs in a buffer: a list, and the deletion of one run.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use kvbuffer::{Buffer, ErrorKind, Identity, Position, Range, Ranges, Request, Sequence, State};
+use kvbuffer::{Buffer, ErrorKind, Position, Process, Range, Ranges, Request, Sequence, State};
 use serde::Serialize;
 
 use crate::base::error::Error;
 use crate::commands::cli::{KvArgs, ListFormat};
 use crate::commands::config;
 
-/// How long the lease of a purge lasts: it deletes some hundred thousand entries a second.
+/// How long the lease of a purge lasts. It deletes some hundred thousand entries per second.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// A registered range and what lies in it.
+/// A registered range and its contents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
     /// The run's name.
     pub run: String,
-    /// Whose run it is.
+    /// The owner of the run.
     pub owner: String,
     /// `open` or `done`.
     pub state: State,
@@ -26,30 +26,30 @@ pub struct Line {
     pub first: u64,
     /// Its last one, once it is done.
     pub last: Option<u64>,
-    /// The next one: from the run's own key, or as of the last renewal of the lease.
+    /// The next number: from the run's own key, or from the last renewal of the lease.
     pub next: Option<u64>,
-    /// Entries that lie in the range now.
+    /// The entries that are in the range now.
     pub entries: u64,
-    /// Who is writing; nobody where the process is known to be gone, or its lease has ended.
+    /// The process that is writing; none if the process is known to be gone, or if its lease has ended.
     pub lease: Option<Held>,
-    /// `--snapshot-lsn`, where it was given.
+    /// `--snapshot-lsn`, if it was given.
     pub snapshot_lsn: Option<String>,
 }
 
 /// A lease that has not ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Held {
-    /// The process's host.
+    /// The host of the process.
     pub host: String,
-    /// Its id there.
+    /// Its process id.
     pub pid: u32,
-    /// How long the lease lasts without being renewed, in milliseconds.
+    /// How long the lease lasts if it is not renewed, in milliseconds.
     pub remaining_ms: u64,
 }
 
 async fn connect(kv: &KvArgs) -> Result<Buffer, Error> {
     let (options, keys) = config::connection(kv)?;
-    // Only listing and deleting: no time to live is ever set by it.
+    // This command only lists and deletes, so it never sets a time to live.
     let ttl = Duration::from_secs(24 * 3600);
     Buffer::connect(options, keys, ttl).await.map_err(|error| failed("connect to Redis", error))
 }
@@ -57,7 +57,7 @@ async fn connect(kv: &KvArgs) -> Result<Buffer, Error> {
 fn failed(action: &str, error: kvbuffer::Error) -> Error {
     match error.kind() {
         ErrorKind::LeaseHeld { holder } => Error::Busy(holder.to_string()),
-        ErrorKind::LeaseLost => Error::Busy("it took the lease of this run meanwhile".to_owned()),
+        ErrorKind::LeaseLost => Error::Busy("it has taken over the lease of this run".to_owned()),
         _ => Error::Redis { context: action.to_owned(), error: Box::new(error) },
     }
 }
@@ -65,7 +65,7 @@ fn failed(action: &str, error: kvbuffer::Error) -> Error {
 /// Lists the ranges, as text or JSON.
 ///
 /// # Errors
-/// [`Error::Usage`], and what Redis says.
+/// [`Error::Usage`], and the errors of Redis.
 pub async fn list(kv: &KvArgs, format: ListFormat) -> Result<String, Error> {
     let buffer = connect(kv).await?;
     let ranges = Ranges::new(buffer.clone());
@@ -95,7 +95,7 @@ async fn line(buffer: &Buffer, ranges: &Ranges, range: Range, now_ms: u64) -> Re
         Some(last) => buffer.count(range.first.score()..=last.score()).await?,
         None => 0,
     };
-    let alive = range.lease.as_ref().filter(|lease| !Identity::current().knows_dead(&lease.holder));
+    let alive = range.lease.as_ref().filter(|lease| !Process::current().knows_dead(&lease.holder));
     let lease = alive.and_then(|lease| {
         let remaining_ms = lease.until_ms.checked_sub(now_ms).filter(|remaining| *remaining > 0)?;
         Some(Held { host: lease.holder.host.clone(), pid: lease.holder.pid, remaining_ms })
@@ -149,21 +149,21 @@ fn text(lines: &[Line]) -> String {
     out
 }
 
-/// Deletes a run: its entries, its key, and its place in the registry. Returns how many entries there were.
+/// Deletes a run: its entries, its key and its registration. Returns how many entries there were.
 ///
 /// # Errors
-/// [`Error::Usage`] when no such run is registered; [`Error::Busy`] while any process holds a lease in this buffer.
+/// [`Error::Usage`] if the run is not registered; [`Error::Busy`] while any process holds a lease in this buffer.
 pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
     let buffer = connect(kv).await?;
     let ranges = Ranges::new(buffer.clone());
     let all = ranges.list().await.map_err(|error| failed("list the ranges", error))?;
     let Some(range) = all.into_iter().find(|range| range.run == run) else {
         return Err(Error::Usage(format!(
-            "no run {run:?} is registered in this buffer: `ranges` lists those that are"
+            "no run {run:?} is registered in this buffer: `ranges` lists the registered runs"
         )));
     };
-    let token =
-        Request::new_token().map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
+    let token = Request::new_token()
+        .map_err(|error| Error::Internal(format!("make a token for the lease: {error}")))?;
     let request = Request {
         run: run.to_owned(),
         owner: range.owner.clone(),
@@ -172,7 +172,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
         first: Some(range.first),
         gap: 0,
         lease: LEASE,
-        identity: Identity::current(),
+        process: Process::current(),
         snapshot_lsn: range.snapshot_lsn,
         begin_with: None,
         token,
@@ -180,7 +180,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
     ranges.acquire(&request).await.map_err(|error| failed("take the run's lease", error))?;
     let deleted = delete(&buffer, &ranges, &range, &request.token).await;
     if deleted.is_err() {
-        // Best effort: a lease that is not given back ends by itself.
+        // Best effort: a lease that is not released ends by itself.
         let _ = ranges.release(run, &request.token).await;
     }
     deleted.map_err(|error| failed("delete the run", error))

@@ -1,10 +1,9 @@
-//! `transform`: look at a configuration and a dump together; and the same before a load.
+//! The commands of `transform`, which check a configuration against a dump; and the same check before a load.
 //!
 //! ```text
 //! file, key ─▶ Transforms ─▶ prepare: a reading of the dump for its constraints ─▶ resolved ─▶ TablePlan ─▶ rows
 //! ```
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,6 +12,9 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
+use crate::commands::cli::LoadArgs;
+use crate::commands::config::transforms;
+use crate::commands::inspect;
 use crate::load::config::Config;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
@@ -21,33 +23,14 @@ use convert::error::{DumpError, Error as ConvertError};
 use convert::planner;
 use convert::shape::Shape;
 use convert::tables::Found;
-use convert::transforms::Transforms;
 
 pub mod preview;
-
-/// Longer files are no configurations.
-const MOST: u64 = 16 << 20;
-
-/// Reads the configuration and the key; without a key, values can be found again by trying.
-///
-/// # Errors
-/// [`Error::Usage`] with all that is wrong with the file.
-pub fn read(config: &Path, key: Option<&Path>) -> Result<Transforms, Error> {
-    let text = text(config, "--transform-config")?;
-    let config = transform::Config::parse(&config.display().to_string(), &text)
-        .map_err(|problems| Error::Usage(problems.to_string()))?;
-    let key = match key {
-        Some(path) => key_of(path)?,
-        None => transform::Key::insecure_unkeyed(),
-    };
-    Ok(Transforms::new(config, key))
-}
 
 /// The configuration of a run, with its transforms resolved. Where the dump can be read again, it is read once for that; a
 /// configuration that is resolved already needs none.
 ///
 /// # Errors
-/// [`Error::Usage`] for what does not suit the dump, and as reading.
+/// [`Error::Usage`] if the configuration does not suit the dump; and as reading.
 pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
@@ -55,7 +38,7 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
         && !transform::is_schema_hash(hash)
     {
         return Err(Error::Usage(
-            "the transform configuration was resolved by an earlier version, which wrote down the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
+            "the transform configuration was resolved by an earlier version, which wrote the dump's constraints in another form: run `pg-bootstrap-sync transform check` again".to_owned(),
         ));
     }
     if transforms.resolved().is_some() && !config.require_decision {
@@ -63,11 +46,11 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     }
     if !config.location.is_rereadable() {
         return Err(Error::Usage(format!(
-            "--transform-config with {}: constraints stand behind the rows, and a pipe is read once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that",
+            "--transform-config with {}: a dump has its constraints after the rows, and a pipe is read only once; write the resolved configuration with `pg-bootstrap-sync transform check`, and use that one",
             config.location.name()
         )));
     }
-    tracing::info!("reading the dump for its constraints, which the transforms keep");
+    tracing::info!("reading the dump first for its constraints, which the transforms must keep");
     let found = find(&config, config.require_decision, stop).await?;
     if let Some((verb, at)) = &found.changed {
         return Err(dump_error(config.location.name(), planner::changed_by_code(verb, *at)));
@@ -87,7 +70,7 @@ pub async fn prepare(config: &Config, stop: &Stop) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Tables of which the configuration says nothing are loaded as they are: that is said.
+/// Logs the tables that the configuration does not name: they are loaded unchanged.
 fn report_new(config: &transform::Config, found: &Found) {
     let unnamed = found.tables.iter().filter(|table| !config.names_table(&table.name));
     let names: Vec<_> = unnamed.map(|table| table.name.as_str()).collect();
@@ -102,24 +85,28 @@ fn report_new(config: &transform::Config, found: &Found) {
     }
 }
 
-/// Whether everything that looks personal has an entry.
+/// Checks that everything that looks personal has an entry.
 fn decided(config: &transform::Config, found: &Found) -> Result<(), Error> {
-    let open = transform::undecided(config, &found.findings);
+    undecided(&transform::undecided(config, &found.findings)).map_or(Ok(()), |what| Err(Error::Usage(what)))
+}
+
+/// What is wrong where columns that look personal have no entry.
+fn undecided(open: &[&transform::Finding]) -> Option<String> {
     if open.is_empty() {
-        return Ok(());
+        return None;
     }
     let lines: Vec<_> = open
         .iter()
         .map(|finding| format!("\n  {}.{}: {}", finding.table, finding.column, finding.reason))
         .collect();
-    Err(Error::Usage(format!(
+    Some(format!(
         "--require-decision: {} columns look personal and have no entry in the transform configuration; give each a transform or `keep`:{}",
         open.len(),
         lines.concat()
-    )))
+    ))
 }
 
-/// Reads the whole dump for its definitions, and looks at a sample of its rows where that is wanted.
+/// Reads the whole dump for its definitions, and a sample of its rows if `suggest` is set.
 ///
 /// # Errors
 /// As reading.
@@ -129,8 +116,8 @@ pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, E
         .await
 }
 
-/// The configuration of a look at what a load will do: password hashes are only counted, and values are looked for in the
-/// definitions where the dump can be read for these beforehand.
+/// The configuration for `inspect`: password hashes are only counted, and definitions are searched for values if the
+/// dump can be read again.
 ///
 /// # Errors
 /// As reading.
@@ -152,7 +139,7 @@ pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// A reading of the dump as it is.
+/// Reads the dump without transforms.
 fn definitions_task(config: &Config) -> Task {
     Task {
         location: config.location.clone(),
@@ -164,25 +151,47 @@ fn definitions_task(config: &Config) -> Task {
     }
 }
 
-/// The configuration with what the dump's constraints demand, as YAML.
+/// The configuration, resolved by the dump's constraints, as YAML.
 ///
 /// # Errors
-/// [`Error::Usage`] with all that does not suit the dump, and as reading.
-pub async fn check(config: &Config, stop: &Stop) -> Result<String, Error> {
-    let transforms = given(config)?;
-    let found = find(config, config.require_decision, stop).await?;
-    let (resolved, warnings) = transforms.resolve(&found)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
+/// [`Error::Usage`] with all that is wrong with the file or does not suit the dump, and as reading.
+pub async fn check(args: &LoadArgs, stop: &Stop) -> Result<String, Error> {
+    let (file, key_file) = transforms::files(args)?.ok_or_else(missing)?;
+    let draft = transforms::draft(file)?;
+    // What is wrong with the file is known without key and dump.
+    let faults_or = |error: Error| match error {
+        Error::Stopped(_) => error,
+        _ => draft.clone().complete().map_or_else(transforms::refused, |_| error),
+    };
+    let key = transforms::key(key_file).map_err(faults_or)?;
+    // The dump is read as it is.
+    let config = inspect::config(&LoadArgs {
+        transform_config: None,
+        transform_key_file: None,
+        insecure_unkeyed: false,
+        require_decision: false,
+        ..args.clone()
+    })
+    .map_err(faults_or)?;
+    let found = find(&config, args.require_decision, stop).await.map_err(faults_or)?;
+    let checked = draft.check(&found.tables, &found.keys, &key);
+    let open = if args.require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
+    match checked.complete() {
+        Ok((config, warnings)) => {
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            report_new(&config, &found);
+            open.map_or_else(|| Ok(config.to_yaml()), |open| Err(Error::Usage(open)))
+        }
+        Err(problems) => {
+            let all = [Some(problems.to_string()), open];
+            Err(Error::Usage(all.into_iter().flatten().collect::<Vec<_>>().join("\n")))
+        }
     }
-    report_new(resolved.config(), &found);
-    if config.require_decision {
-        decided(resolved.config(), &found)?;
-    }
-    Ok(resolved.config().to_yaml())
 }
 
-/// A first configuration for what looks personal in the dump, as YAML.
+/// A first configuration for the columns that look personal in the dump, as YAML.
 ///
 /// # Errors
 /// As reading.
@@ -191,12 +200,14 @@ pub async fn suggest(config: &Config, stop: &Stop) -> Result<String, Error> {
     Ok(transform::suggest(&found.tables, &found.findings, &found.keys))
 }
 
-/// So many rows of each table that is transformed, before and after.
+/// The first rows of each table with transforms, before and after.
 ///
 /// # Errors
-/// [`Error::Usage`] with all that does not suit the dump, and as reading.
+/// [`Error::Usage`], with everything that does not suit the dump; and as reading.
 pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, Error> {
-    given(config)?;
+    if config.shape.transforms.is_none() {
+        return Err(missing());
+    }
     let config = prepare(config, stop).await?;
     let task = Task {
         location: config.location.clone(),
@@ -215,37 +226,8 @@ pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, 
     aside(walk, stop).await
 }
 
-fn given(config: &Config) -> Result<Arc<Transforms>, Error> {
-    let missing = || Error::Usage("--transform-config is missing: what is to be tried?".to_owned());
-    config.shape.transforms.clone().ok_or_else(missing)
-}
-
-fn key_of(path: &Path) -> Result<transform::Key, Error> {
-    transform::Key::new(&bytes(path, "--transform-key-file")?)
-        .map_err(|error| Error::Usage(format!("--transform-key-file {}: {error}", path.display())))
-}
-
-fn text(path: &Path, option: &str) -> Result<String, Error> {
-    String::from_utf8(bytes(path, option)?)
-        .map_err(|_| Error::Usage(format!("{option} {} cannot be read: it is not UTF-8", path.display())))
-}
-
-fn bytes(path: &Path, option: &str) -> Result<Vec<u8>, Error> {
-    use std::io::Read as _;
-    let unreadable =
-        |error: std::io::Error| Error::Usage(format!("{option} {} cannot be read: {error}", path.display()));
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    // One byte more tells that there are more: what stands behind must not be missing silently.
-    file.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MOST {
-        let most = MOST >> 20;
-        return Err(Error::Usage(format!(
-            "{option} {} has more than {most} MiB: is it that file?",
-            path.display()
-        )));
-    }
-    Ok(bytes)
+fn missing() -> Error {
+    Error::Usage("--transform-config is missing: give the configuration to try".to_owned())
 }
 
 fn dump_error(source_name: String, error: DumpError) -> Error {

@@ -1,4 +1,4 @@
-//! Whether Redis holds exactly what a dump and a configuration say.
+//! Whether the contents of Redis are exactly what a dump and a configuration produce.
 //!
 //! ```text
 //! dump ─▶ Pipeline, as in a load ─▶ pages of members ─▶ the same scores of the set, several reads in flight
@@ -7,10 +7,10 @@
 //!
 //! # Guarantees
 //!
-//! - Every score from the run's first one up to the next run, or to the live changes, is looked at, and every member
-//!   is compared byte for byte.
+//! - Every score from the run's first one up to the next run, or up to the live changes, is read, and every member is
+//!   compared byte for byte.
 //! - Nothing is written, and no lease is taken.
-//! - Memory is bounded by the pages under way: what they hold is known from the dump before Redis is asked.
+//! - Memory is limited by the number of pages in flight. The dump gives the contents of a page before Redis is read.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -25,10 +25,10 @@ use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
 use crate::commands::config;
 use crate::load::checkpoint::differences;
-use crate::load::config::{Config, Target};
+use crate::load::config::{Config, Destination};
 use crate::load::progress::Progress;
 use crate::load::reject::{first_fatal, row_error};
-use crate::load::sink::redis::session::Run;
+use crate::load::sink::redis::session::{Attempt, Run};
 use crate::load::sink::target::RedisTarget;
 use crate::read::item::{Converted, Item};
 use crate::read::pipeline::Pipeline;
@@ -46,17 +46,17 @@ mod report;
 pub use difference::{Difference, What};
 pub use report::Report;
 
-/// Reads of the set that are under way at once.
+/// How many reads of the set are in flight at the same time.
 const IN_FLIGHT: usize = 4;
-/// Entries beyond those expected that one read may bring.
+/// How many entries a read may return in addition to the expected ones.
 const SURPLUS: usize = 64;
-/// Entries in a read behind the last change.
+/// How many entries a read after the last change asks for.
 const BEHIND: usize = 1000;
 
-/// Checks the options of a load that is to be verified.
+/// Checks the options of `verify`.
 ///
 /// # Errors
-/// [`Error::Usage`], also for options that only make sense for a load.
+/// [`Error::Usage`], also for options that only a load may have.
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     let refused = [
         ("--output", args.output.is_some()),
@@ -68,27 +68,34 @@ pub fn config(args: &LoadArgs) -> Result<Config, Error> {
         ("--resume-from", args.resume_from.is_some()),
     ];
     if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
-        return Err(Error::Usage(format!(
-            "verify compares the dump with Redis: {option} has no meaning here"
-        )));
+        return Err(Error::Usage(format!("verify compares the dump with Redis: it does not take {option}")));
     }
     config::load(args)
 }
 
-/// Compares.
+/// Compares the contents of Redis with the dump.
 ///
 /// # Errors
-/// [`Error`] where the comparison cannot be made; differences are in the report.
+/// [`Error`] if they cannot be compared. Differences are in the report.
 pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result<Report, Error> {
     let target = redis(config)?;
-    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
+    let run = Run {
+        config,
+        target,
+        source: None,
+        file: None,
+        attempt: Attempt::First,
+        stream: None,
+        progress,
+        stop,
+    };
     let (buffer, all) = ranges(&run).await?;
     let range = finished(&all, target)?;
     same_configuration(range, config)?;
     let end = before_next_run(&all, range);
     let location = config.location.clone();
     let identity = tokio::task::spawn_blocking(move || location.identity()).await;
-    let identity = identity.map_err(|error| Error::Panic(error.to_string()))??;
+    let identity = identity.map_err(|error| Error::Internal(error.to_string()))??;
     let size = identity.as_ref().and_then(Identity::size);
     progress.begin(None, 0, size);
     let task = Task {
@@ -100,17 +107,17 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
         workers: config.workers,
     };
     let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Panic(format!("start threads: {error}")))?;
-    let reader = Reader { run: &run, buffer };
-    let mut walk = Walk { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
+        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let reader = SetReader { run: &run, buffer };
+    let mut walk = DumpReading { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
     let compared = walk.compare(&reader, &mut pipeline, range, end).await;
     if stop.requested().is_some() {
-        // The scan thread may be deep in a read; the process ends anyway.
+        // The scan thread may be blocked in a read; the process ends anyway.
         pipeline.stop();
         return compared;
     }
     let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Panic(error.to_string())))?;
+    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     compared
 }
 
@@ -121,7 +128,7 @@ fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Err
         let known: Vec<_> = all.iter().map(|range| range.run.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(Error::Verification(format!(
-            "no run {run:?} is registered in this buffer (registered: {known}); look at --run-id, --kv-url and --kv-key"
+            "no run {run:?} is registered in this buffer (registered: {known}); check --run-id, --kv-url and --kv-key"
         )));
     };
     match (range.state, &range.lease) {
@@ -130,7 +137,7 @@ fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Err
             Err(Error::Busy(format!("run {run:?} (process {} on {})", lease.holder.pid, lease.holder.host)))
         }
         (State::Open, None) => Err(Error::Verification(format!(
-            "run {run:?} is not done: call its command again until it is, then verify"
+            "run {run:?} is not done: run its command again until it is, then verify"
         ))),
     }
 }
@@ -140,29 +147,38 @@ fn registered_parts(range: &Range) -> BTreeMap<String, String> {
     serde_json::from_str(&range.config).unwrap_or_default()
 }
 
-/// Checks that the dump is read as the run has read it: by other options everything would differ.
+/// Checks that the dump is read with the options of the run. With other options, every change would differ.
 fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
     differences(&registered_parts(range), &config.shape.parts()).map_or(Ok(()), |differences| {
         Err(Error::Checkpoint(format!(
-            "run {:?} was loaded by another configuration, so nothing can be compared: {differences}; leave such options out (they are taken from the run), and give the transform configuration and the key that it was loaded with",
+            "run {:?} was loaded with another configuration, so nothing can be compared: {differences}; leave these options out (they are taken from the run), and give the transform configuration and the key that it was loaded with",
             range.run
         )))
     })
 }
 
-/// The configuration, with what the run has registered wherever nothing else was asked for: the form of rows, the
-/// choice of tables, what is left out. Of transforms a run knows no more than their hash: they have to be given.
+/// The configuration. Options that were not given are taken from the run's registration: the form of rows, the choice
+/// of tables, what is left out. A run registers only the hash of its transforms, so these must be given.
 ///
 /// # Errors
-/// [`Error`] where the run cannot be found, is not complete, or was loaded with transforms that are not given.
+/// [`Error`] if the run is not found, is not complete, or was loaded with transforms that were not given.
 pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Result<Config, Error> {
     let target = redis(config)?;
-    let run = Run { config, target, source: None, file: None, lost: false, streaming: false, progress, stop };
+    let run = Run {
+        config,
+        target,
+        source: None,
+        file: None,
+        attempt: Attempt::First,
+        stream: None,
+        progress,
+        stop,
+    };
     let (_, all) = ranges(&run).await?;
     let parts = registered_parts(finished(&all, target)?);
     if parts.contains_key("--transform-config") && config.shape.transforms.is_none() {
         return Err(Error::Usage(format!(
-            "run {:?} was loaded with transforms, which the dump has to be read through: give its --transform-config and --transform-key-file",
+            "run {:?} was loaded with transforms, which are needed to compare it: give its --transform-config and --transform-key-file",
             target.run
         )));
     }
@@ -172,12 +188,12 @@ pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Re
 
 fn redis(config: &Config) -> Result<&RedisTarget, Error> {
     match &config.target {
-        Target::Redis(target) => Ok(target),
-        _ => Err(Error::Usage("verify needs --kv-url: where is Redis?".to_owned())),
+        Destination::Redis(target) => Ok(target),
+        _ => Err(Error::Usage("verify needs --kv-url, the address of Redis".to_owned())),
     }
 }
 
-/// A connection, and the runs that are registered.
+/// A connection, and the registered runs.
 async fn ranges(run: &Run<'_>) -> Result<(Buffer, Vec<Range>), Error> {
     let mut buffer = run.connect().await?;
     let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
@@ -185,15 +201,15 @@ async fn ranges(run: &Run<'_>) -> Result<(Buffer, Vec<Range>), Error> {
     Ok((buffer, all))
 }
 
-/// The last score that may still be ours: before the next run behind this one.
+/// The last score that can belong to the run: before the next run.
 fn before_next_run(all: &[Range], range: &Range) -> Score {
     let last = range.last.unwrap_or(range.first);
     let behind = all.iter().map(|other| other.first).filter(|first| *first > last).min();
     behind.and_then(|first| Score::new(first.score().get() - 1)).unwrap_or(Score::MAX)
 }
 
-/// The dump as it goes by.
-struct Walk<'a> {
+/// The dump as it is read.
+struct DumpReading<'a> {
     config: &'a Config,
     progress: &'a Progress,
     pages: Pages,
@@ -201,10 +217,10 @@ struct Walk<'a> {
     table: Option<Arc<str>>,
 }
 
-impl Walk<'_> {
+impl DumpReading<'_> {
     async fn compare(
         &mut self,
-        reader: &Reader<'_>,
+        reader: &SetReader<'_>,
         pipeline: &mut Pipeline,
         range: &Range,
         end: Score,
@@ -221,7 +237,7 @@ impl Walk<'_> {
                     match item {
                         Some(Item::End { .. }) => ended = true,
                         Some(item) => self.item(item, pipeline).await?,
-                        None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                        None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
                     }
                     let last = if ended { self.pages.rest() } else { None };
                     for page in self.pages.ready().into_iter().chain(last) {
@@ -243,7 +259,7 @@ impl Walk<'_> {
             }
             Item::Rows { rows, count, first, table, before, share, .. } => {
                 let converted =
-                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
                 let Converted { rendered, rejects } = converted;
                 let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
                 if let Some(reject) = first_fatal(&rejects, allowed) {
@@ -281,14 +297,14 @@ impl Walk<'_> {
     }
 }
 
-/// What reads the set.
-struct Reader<'a> {
+/// Reads the set.
+struct SetReader<'a> {
     run: &'a Run<'a>,
     buffer: Buffer,
 }
 
-impl Reader<'_> {
-    /// Reads what lies in the page's scores and compares it. Details of so many differences are wanted.
+impl SetReader<'_> {
+    /// Reads the scores of the page and compares them. `details` is how many differences are listed in detail.
     async fn page(&self, page: Page, details: usize) -> Result<Comparison, Error> {
         let mut buffer = self.buffer.clone();
         let limit = page.len() + SURPLUS;
@@ -313,7 +329,7 @@ impl Reader<'_> {
         Ok(comparison)
     }
 
-    /// What lies behind the last change, up to the live ones: nothing of a bootstrap may.
+    /// Reads the entries after the last change, up to the live changes: there must be no bootstrap entry.
     async fn behind(&self, scores: RangeInclusive<Score>, details: usize) -> Result<Comparison, Error> {
         let mut buffer = self.buffer.clone();
         let mut comparison = Comparison::new(details);
@@ -345,7 +361,7 @@ impl Reader<'_> {
         let read = async |buffer: &Buffer| buffer.read_range(scores.clone(), limit).await;
         let result = self.run.retry(buffer, "read the buffer", read).await;
         match result {
-            // A score between the positions: nothing of ours was ever there.
+            // A score between two positions, which no change of ours ever had.
             Err(Error::Redis { error, .. }) if *error.kind() == ErrorKind::Protocol => {
                 Err(Error::Verification(crate::base::error::chain(&*error)))
             }

@@ -1,4 +1,4 @@
-//! Kasho's change stream, told when a bootstrap starts and when it is complete.
+//! Notifies Kasho's change stream when a bootstrap starts and when it is complete.
 //!
 //! ```text
 //! WAITING ──StartBootstrap──▶ ACCUMULATING ──CompleteBootstrap──▶ STREAMING
@@ -7,10 +7,10 @@
 //!
 //! # Guarantees
 //!
-//! - Each step looks at the state first, so that a repeat after a crash at any moment changes nothing: a stream
-//!   that accumulates from our own position counts as started, one that streams from it as complete.
+//! - Each step reads the state first, so a step that is repeated after a crash changes nothing: a stream that
+//!   accumulates from our own position counts as started, and one that streams from it counts as complete.
 //! - Nothing is written into a set that is being streamed.
-//! - A stream that is away is asked again for as long as `--retry-timeout` says.
+//! - A stream that cannot be reached is called again for as long as `--retry-timeout` says.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use protocol::{
 };
 use source::retry::Backoff;
 
-/// Made from `proto/change_stream.proto`; a test holds the two together. Whoever builds the program need not build the
+/// Generated from `proto/change_stream.proto`; a test compares the two. So building the program does not need the
 /// generator.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
 mod protocol {
@@ -38,36 +38,36 @@ const WAITING: &str = "WAITING";
 const ACCUMULATING: &str = "ACCUMULATING";
 const STREAMING: &str = "STREAMING";
 
-/// A request that takes longer is given up, and tried again.
+/// The time after which a request is given up and retried.
 const REQUEST: Duration = Duration::from_secs(10);
 
-/// What to tell which change stream.
+/// The change stream and the notifications to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeStream {
     /// Its address, as typed.
     pub address: String,
-    /// Tell it that the bootstrap starts.
+    /// Notify it that the bootstrap starts.
     pub start: bool,
-    /// Tell it that the bootstrap is complete.
+    /// Notify it that the bootstrap is complete.
     pub complete: bool,
     /// The position of the dump's snapshot.
     pub position: Option<Lsn>,
     /// The name of the exported snapshot.
     pub snapshot_name: Option<String>,
-    /// How long to try again.
+    /// How long to retry.
     pub retry: Duration,
 }
 
-/// What the stream does now.
+/// The state of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
     /// It keeps changes until the bootstrap is complete.
     Accumulating,
-    /// The bootstrap from this position is complete already.
+    /// It already streams the bootstrap from this position.
     Streaming,
 }
 
-/// What an answer comes to.
+/// The result of an attempt.
 enum Answer<T> {
     /// It is done.
     Done(T),
@@ -76,10 +76,10 @@ enum Answer<T> {
 }
 
 impl ChangeStream {
-    /// Checks an address: a host and a port, plain text.
+    /// Checks an address: a host and a port, without TLS.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault in the address.
     pub fn endpoint(address: &str) -> Result<Endpoint, String> {
         let host = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');
         let (name, port) = host.rsplit_once(':').ok_or("it has no port, like kasho:50051")?;
@@ -90,11 +90,11 @@ impl ChangeStream {
         Ok(endpoint.connect_timeout(REQUEST).timeout(REQUEST))
     }
 
-    /// Sees to it that the stream keeps changes from our position on.
+    /// Makes the stream keep changes from our position on.
     ///
     /// # Errors
-    /// [`Error::ChangeStreamState`] when it is in another bootstrap, [`Error::ChangeStreamAway`] when it is away
-    /// for too long, [`Error::Usage`] when it refuses for good.
+    /// [`Error::ChangeStreamState`] if it is in another bootstrap, [`Error::ChangeStreamAway`] if it cannot be
+    /// reached for too long, [`Error::Usage`] if it refuses for good.
     pub async fn start(&self, progress: &Progress, stop: &Stop) -> Result<Begun, Error> {
         self.again("start the bootstrap", progress, stop, async |client| {
             let status = client.get_status(GetStatusRequest {}).await?.into_inner();
@@ -109,19 +109,19 @@ impl ChangeStream {
                 }
                 ACCUMULATING if self.is_ours(&status) => Begun::Accumulating,
                 STREAMING if self.is_ours(&status) => Begun::Streaming,
-                _ => return Ok(Err(self.wrong(&status, "no bootstrap from here can start in that state"))),
+                _ => return Ok(Err(self.wrong(&status, "our bootstrap cannot start in this state"))),
             };
             tracing::info!(
                 address = self.address,
                 state = status.state,
-                "the change stream knows of this bootstrap already"
+                "the change stream already knows this bootstrap"
             );
             Ok(Ok(begun))
         })
         .await
     }
 
-    /// Sees to it that the stream streams.
+    /// Makes the stream start to stream.
     ///
     /// # Errors
     /// As [`ChangeStream::start`].
@@ -134,19 +134,19 @@ impl ChangeStream {
                     Ok(self.reached(&reply, STREAMING))
                 }
                 STREAMING if self.is_ours(&status) => {
-                    tracing::info!(address = self.address, "the change stream streams already");
+                    tracing::info!(address = self.address, "the change stream is already streaming");
                     Ok(Ok(()))
                 }
-                WAITING => {
-                    Ok(Err(self.wrong(&status, "nobody has started a bootstrap: --start-bootstrap does")))
-                }
-                _ => Ok(Err(self.wrong(&status, "this bootstrap is not the one that it waits for"))),
+                WAITING => Ok(Err(
+                    self.wrong(&status, "no bootstrap has been started: --start-bootstrap starts one")
+                )),
+                _ => Ok(Err(self.wrong(&status, "it is waiting for another bootstrap"))),
             }
         })
         .await
     }
 
-    /// Whether it is in a bootstrap from our position. Where we have none, any is ours.
+    /// Whether it is in a bootstrap from our position. If we have no position, any bootstrap is ours.
     fn is_ours(&self, status: &GetStatusResponse) -> bool {
         let theirs = status.start_position.trim();
         self.position.is_none_or(|ours| theirs.parse::<Lsn>().is_ok_and(|theirs| theirs == ours))
@@ -159,7 +159,7 @@ impl ChangeStream {
             return Ok(());
         }
         Err(Error::ChangeStreamState(format!(
-            "the change stream at {} is {now} after it was told, not {wanted}",
+            "the change stream at {} is {now} after the call, not {wanted}",
             self.address
         )))
     }
@@ -171,12 +171,12 @@ impl ChangeStream {
             position => format!(" with start position {position}{ours}"),
         };
         Error::ChangeStreamState(format!(
-            "the change stream at {} is {}{theirs}: {why}; look whose bootstrap it is in",
+            "the change stream at {} is {}{theirs}: {why}; find out which bootstrap it is in",
             self.address, status.state
         ))
     }
 
-    /// Tries one step until it is done, over everything that may pass. Each attempt looks at the state anew.
+    /// Tries one step until it succeeds; failures that may pass are retried. Each attempt reads the state again.
     async fn again<T>(
         &self,
         action: &'static str,
@@ -207,7 +207,7 @@ impl ChangeStream {
             }
             let (address, most) = (&self.address, self.retry.as_secs());
             progress.waiting(format!(
-                "{action} at the change stream {address}: {why}; trying again for up to {most} s"
+                "{action} at the change stream {address}: {why}; retrying for up to {most} s"
             ));
             stop.sleep(backoff.pause()).await?;
         }
@@ -227,7 +227,7 @@ impl ChangeStream {
     }
 }
 
-/// Whether asking again may help. Unknown is the stream's word for a wrong state: the next look tells which.
+/// Whether a retry may help. The stream uses Unknown for a wrong state; the next look tells which state it is.
 fn may_pass(code: Code) -> bool {
     match code {
         Code::Unavailable

@@ -1,7 +1,7 @@
-//! How far a run has come, in a form that survives it.
+//! The checkpoint: how far a run has come.
 //!
-//! The checkpoint that counts lies beside the data: in the run's key in Redis, written in the same transaction as
-//! each batch. Files are mirrors of it; only with `--output FILE` the file is what counts.
+//! With Redis, the authoritative checkpoint is in the run's key, and each batch writes it in its own transaction. A
+//! checkpoint file is a copy. Only with `--output FILE` is the file authoritative.
 
 use std::collections::BTreeMap;
 
@@ -16,52 +16,52 @@ use source::identity::{Identity, START_OVER, check_source, difference};
 
 pub mod file;
 
-/// The version of the form; another one is refused.
+/// The version of the form. Other versions are refused.
 pub const VERSION: u32 = 2;
 
-/// Everything that is needed to go on, and to know that it is the same dump and configuration.
+/// Everything that is needed to resume, and to recognise the same dump and configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// [`VERSION`].
     pub version: u32,
-    /// The dump is done.
+    /// Whether the whole dump is loaded.
     pub complete: bool,
-    /// The position of the last change before it, for people. Nothing in the set before the first one.
+    /// The position of the last change before it, for people. Empty before the first change.
     pub lsn: Option<String>,
     /// The number of the dump's first change.
     pub first: Sequence,
-    /// The number of the next one: every change before it is durable.
+    /// The number of the next change. Every change before it is durable.
     pub next: Sequence,
-    /// The table in whose rows it lies, for people.
+    /// The table in whose rows the checkpoint is, for people.
     pub table: Option<String>,
     /// Rows that were set aside.
     pub rejected: u64,
-    /// Numbers that have no change: those of such rows, or of packs that have no other rows.
+    /// Numbers without a change: those of such rows, or of packs that have no other rows.
     pub holes: u64,
-    /// So many pieces of the next row are durable: their numbers lie before the next one.
+    /// How many pieces of the next row are durable. Their numbers are before the next one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pieces: u64,
     /// The length of the reject file.
     pub reject_bytes: u64,
-    /// The length of the output, where that is a file.
+    /// The length of the output, if that is a file.
     pub output_bytes: Option<u64>,
     /// The dump's name, for people.
     pub source_name: String,
-    /// Which dump it is.
+    /// The identity of the dump.
     pub source: Identity,
     /// The configuration, part by part.
     pub config: BTreeMap<String, String>,
-    /// Where the scanner stands.
+    /// The position of the scanner.
     pub scan: ScanPoint,
-    /// What the planner knows.
+    /// The state of the planner.
     pub plan: PlanPoint,
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint; `whence` says where it lay.
+    /// Reads a checkpoint; `whence` says where it comes from.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] when it is none, or of a version that this program does not know.
+    /// [`Error::Checkpoint`] if it is not a checkpoint, or has a version that this program does not read.
     pub fn parse(bytes: &[u8], whence: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Version {
@@ -75,28 +75,29 @@ impl Checkpoint {
         let Version { version } = serde_json::from_slice(bytes).map_err(corrupt)?;
         if version != VERSION {
             return Err(Error::Checkpoint(format!(
-                "{whence} has version {version}, this program knows version {VERSION}: go on with the program that wrote it, or use --restart to start over"
+                "{whence} has version {version}, but this program reads version {VERSION}: continue with the program that wrote it, or use --restart to start over"
             )));
         }
         serde_json::from_slice(bytes).map_err(corrupt)
     }
 
-    /// The checkpoint as it is kept.
+    /// The checkpoint as it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A structure of strings, numbers and maps with text keys: there is nothing that could fail.
+        // A structure of strings, numbers and maps with text keys cannot fail to serialise.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Checks that the checkpoint is of this dump and configuration. A pipe's bytes are checked as they come.
+    /// Checks that the checkpoint is of this dump and configuration. The bytes of a pipe are checked while they are
+    /// read.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] that names what differs.
+    /// [`Error::Checkpoint`], which names the differences.
     pub fn check(&self, source: Option<&Identity>, config: &BTreeMap<String, String>) -> Result<(), Error> {
         match difference(&self.source, source) {
             Some(differs) if self.complete => {
                 return Err(Error::Checkpoint(format!(
-                    "this run is done, and what it loaded is all of another dump, {}: {differs}; load this one under another --run-id, or {START_OVER}, into an emptied replica",
+                    "this run is done, and it loaded another dump, {}: {differs}; load this one under another --run-id, or empty the replica and {START_OVER}",
                     self.source_name
                 )));
             }
@@ -105,7 +106,7 @@ impl Checkpoint {
         check_config(&self.config, config)
     }
 
-    /// Where to go on: before a row of which only some pieces are durable.
+    /// Where to continue: before a row of which only some pieces are durable.
     #[must_use]
     pub fn start(&self) -> Start {
         Start::At {
@@ -116,7 +117,7 @@ impl Checkpoint {
         }
     }
 
-    /// How many changes lie between the first and the next number.
+    /// How many changes there are between the first and the next number.
     #[must_use]
     pub fn members(&self) -> u64 {
         self.next.get() - self.first.get() - self.holes
@@ -128,19 +129,19 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Checks a configuration against the one that was loaded with.
+/// Checks a configuration against the one of the load.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] that names what differs.
+/// [`Error::Checkpoint`], which names the differences.
 pub fn check_config(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Result<(), Error> {
     differences(then, now).map_or(Ok(()), |differences| {
         Err(Error::Checkpoint(format!(
-            "the checkpoint is of another configuration, which made other changes: {differences}; call it as before, or {START_OVER}"
+            "the checkpoint is of another configuration, which made other changes: {differences}; use the same options as before, or {START_OVER}"
         )))
     })
 }
 
-/// What differs between two configurations, part by part.
+/// The differences between two configurations, part by part.
 #[must_use]
 pub fn differences(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Option<String> {
     let none = String::new();

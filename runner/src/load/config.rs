@@ -1,4 +1,4 @@
-//! What is to be loaded, from where and to where: the command line, checked.
+//! The checked command line of a load: what to load, from where and to where.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,35 +15,35 @@ use source::Location;
 pub struct Config {
     /// The dump.
     pub location: Location,
-    /// What the positions must stay below.
+    /// The snapshot LSN, below which all positions must be.
     pub snapshot_lsn: Option<Lsn>,
     /// Where the changes go.
-    pub target: Target,
-    /// What shapes the changes.
+    pub target: Destination,
+    /// The options that shape the changes.
     pub shape: Arc<Shape>,
-    /// The first sequence, where it was asked for.
+    /// The first sequence, if it was given.
     pub first: Option<Sequence>,
-    /// Sequences to leave free behind another run.
+    /// Sequences to leave free after another run.
     pub gap: u64,
-    /// Rows that cannot be loaded.
+    /// What to do with rows that cannot be loaded.
     pub rejects: Rejects,
-    /// The checkpoint's files, and whether it counts.
+    /// The checkpoint files, and how to begin.
     pub resume: Resume,
     /// Changes in a batch.
     pub batch_size: usize,
     /// Threads that convert.
     pub workers: usize,
-    /// Changes a second, at most.
+    /// The most changes per second.
     pub max_rate: Option<u64>,
-    /// The change stream that is told.
+    /// The change stream to notify.
     pub change_stream: Option<ChangeStream>,
-    /// What looks personal must have an entry in the transform configuration.
+    /// Whether every column that looks personal must have an entry in the transform configuration.
     pub require_decision: bool,
 }
 
 /// Where changes go.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum Destination {
     /// Redis.
     Redis(Box<RedisTarget>),
     /// A file of JSON lines.
@@ -54,24 +54,24 @@ pub enum Target {
     Nowhere,
 }
 
-/// What becomes of rows that cannot be loaded.
+/// What to do with rows that cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejects {
-    /// Where they go; without it the first one ends the run.
+    /// The file for them. Without a file, the first such row ends the run.
     pub file: Option<PathBuf>,
-    /// How many are too many.
+    /// How many of them are allowed.
     pub most: u64,
 }
 
 /// How to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
-    /// The checkpoint is written here too.
+    /// The file to which the checkpoint is also written.
     pub write: Option<PathBuf>,
-    /// This checkpoint must be there.
+    /// The checkpoint file to resume from, which must exist.
     pub from: Option<PathBuf>,
-    /// Delete what is there, and start over.
+    /// Delete the entries of an earlier run, and start over.
     pub restart: bool,
-    /// The same, unless the run was begun with this word already.
+    /// The same, but only once for each token.
     pub restart_once: Option<String>,
 }

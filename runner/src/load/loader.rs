@@ -1,4 +1,4 @@
-//! The writer's loop: items in, batches out, what is durable noted.
+//! The writer's loop: takes items, sends batches, and records what is durable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,13 +18,17 @@ use crate::load::sink::Sink;
 use crate::read::item::{Converted, Item, Mark, Reject};
 use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
-use convert::render::members::{Member, Rendered};
+use convert::render::members::Rendered;
+use point::{Extent, Passed, after_member, after_slab};
 
-/// A batch is sent when it has so many bytes, however few changes these are.
+mod point;
+
+/// A batch is sent when it has this many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long a run that a signal ends waits for what it has sent: well within Kubernetes' grace period of 30 s.
-const SETTLE: Duration = Duration::from_secs(10);
-/// A batch that is not full is sent when nothing more came for so long.
+/// How long a run that was stopped by a signal waits for the batches in flight: well within Kubernetes' grace period
+/// of 30 s.
+const WIND_DOWN: Duration = Duration::from_secs(10);
+/// A batch that is not full is sent when nothing has come for this long.
 const LINGER: Duration = Duration::from_millis(200);
 
 /// The position of the change before `next`, if there is one from `first` on.
@@ -33,7 +37,7 @@ fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
     Some(Position::Bootstrap(last).to_string())
 }
 
-/// What every checkpoint of a run has in common.
+/// The parts that all checkpoints of a run share.
 #[derive(Debug)]
 struct Common {
     first: Sequence,
@@ -51,24 +55,24 @@ pub(crate) struct Loader<'a> {
     progress: &'a Arc<Progress>,
     stop: &'a Stop,
     mirror: Mirror,
-    /// Rows set aside up to the mark, and the reject file's length there.
+    /// How many rows were set aside up to the mark, and the reject file's length there.
     rejected: u64,
     reject_bytes: u64,
-    /// Numbers up to the mark that have no change.
+    /// How many numbers up to the mark have no change.
     holes: u64,
-    /// Of the first row: pieces that are written already.
+    /// How many pieces of the first row are written already.
     pieces: u64,
     /// Changes and bytes in the batch, and the point after them.
     members: usize,
     bytes: usize,
     mark: Option<Box<Mark>>,
-    /// The table in hand, and its rows that progress was not told of.
+    /// The current table, and how many of its rows were not reported to progress yet.
     table: Option<Arc<str>>,
-    /// Tables with rows in pieces, which were told of.
+    /// The tables with rows in pieces for which a warning was logged.
     told: BTreeSet<Arc<str>>,
-    /// Bytes of the file that were read for the checkpoints in flight.
+    /// How many bytes of the file were read, for each checkpoint in flight.
     raw: BTreeMap<u64, u64>,
-    /// The last one that is durable.
+    /// The last checkpoint that is durable.
     last: Option<Arc<Checkpoint>>,
     sent: u64,
     began: Instant,
@@ -108,7 +112,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Runs until the dump's end, an error, or a signal; then everything that was sent is waited for.
+    /// Runs until the end of the dump, an error, or a signal; then waits for all batches in flight.
     pub(crate) async fn run(
         &mut self,
         mut pipeline: Pipeline,
@@ -119,14 +123,14 @@ impl<'a> Loader<'a> {
         let result = match ended {
             Ok(end) => self.finish(end, sink).await,
             Err(error) => {
-                self.settle(&error, sink).await;
+                self.wind_down(&error, sink).await;
                 Err(error)
             }
         };
         (result, pipeline)
     }
 
-    /// Takes items in until the end of the dump.
+    /// Takes items until the end of the dump.
     async fn feed(&mut self, pipeline: &mut Pipeline, sink: &mut Sink) -> Result<Box<Mark>, Error> {
         loop {
             let waits = !sink.is_idle();
@@ -136,12 +140,12 @@ impl<'a> Loader<'a> {
                 item = pipeline.items.recv() => match item {
                     Some(Item::End { after }) => return Ok(after),
                     Some(item) => self.item(item, pipeline, sink).await?,
-                    None => return Err(Error::Panic("the dump's reader ended without a word".to_owned())),
+                    None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
                 },
                 durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
             }
-            // Acknowledgements that are there already cost nothing to take.
+            // Acknowledgements that have already arrived cost nothing to take.
             self.take_durable(sink).await?;
         }
     }
@@ -157,12 +161,13 @@ impl<'a> Loader<'a> {
             }
             Item::Rows { rows, count, numbers, first, table, block, before, share } => {
                 let converted =
-                    rows.await.map_err(|_| Error::Panic("a converting thread ended".to_owned()))?;
+                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
                 self.table = Some(Arc::clone(&table));
                 if block.transformed.is_none() {
                     self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
                 }
-                let result = self.rows(&converted, (count, numbers), first, before, sink).await;
+                let result =
+                    self.rows(&converted, Extent { rows: count, numbers }, first, &before, sink).await;
                 pipeline.recycle(converted.rendered);
                 drop(share);
                 result
@@ -179,80 +184,91 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Nobody else will say that a value passes the consumer's transforms: once for each table.
+    /// Logs, once for each table, that a value bypasses the consumer's transforms. Nothing else would tell the user.
     fn tell_of_untransformed(&mut self, table: &Arc<str>, rendered: &Rendered, form: RowForm) {
         let in_pieces = rendered.members.iter().any(|member| member.pieces > 0);
-        // Of packed rows it is said at the beginning.
+        // For packed rows this was logged at the beginning.
         let as_sql = rendered.as_sql > 0 && form == RowForm::Single;
         if (in_pieces || as_sql) && self.told.insert(Arc::clone(table)) {
             let why = if in_pieces {
-                "a row is larger than a change may be and goes in pieces"
+                "a row is larger than a change may be and is sent in pieces"
             } else {
-                "a row goes as SQL, since only the server can read its values"
+                "a row is sent as SQL, because only the server can read its values"
             };
             tracing::warn!(
                 %table,
-                "{why}: the transforms of the translicator do not see it, so it reaches the replica as the dump has it"
+                "{why}: the translicator's own transforms do not apply to it, so it reaches the replica unchanged"
             );
         }
     }
 
-    /// Puts a slab's changes into batches. Each batch's checkpoint is the point after its last row.
+    /// Puts a slab's changes into batches. The checkpoint of a batch is the point after its last row.
     async fn rows(
         &mut self,
         converted: &Converted,
-        (count, numbers): (u64, u64),
+        extent: Extent,
         first: Sequence,
-        before: Box<Mark>,
+        before: &Mark,
         sink: &mut Sink,
     ) -> Result<(), Error> {
         let Converted { rendered, rejects } = converted;
-        let lengths = self.set_aside(rejects, &before, sink).await?;
+        let lengths = self.set_aside(rejects, before, sink).await?;
         let stop_at = self.first_fatal(rejects);
-        let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
-        let (mut passed, mut rows, mut numbered) = (0, 0, std::mem::take(&mut self.pieces));
-        let mut from = rendered.members.partition_point(|member| u64::from(member.number) < numbered);
-        // A pack with the row at which the run ends is not sent: it comes whole, or not at all.
+        let mut passed = Passed { numbers: std::mem::take(&mut self.pieces), ..Passed::default() };
+        let mut from = rendered.members.partition_point(|member| u64::from(member.number) < passed.numbers);
+        // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
         while from < limit {
             let to = self.fill(rendered, from, limit);
             sink.push(first, rendered, from..to);
             let last = rendered.members[to - 1];
-            let whole = to == rendered.members.len() && stop_at.is_none();
-            let (row, number) =
-                if whole { (count, numbers) } else { (last.rows(), u64::from(last.number) + 1) };
-            self.holes += number - numbered - (to - from) as u64;
-            numbered = number;
-            let rejected = passed;
-            while passed < rejects.len() && u64::from(rejects[passed].row) < row {
-                self.reject(lengths.get(passed));
-                passed += 1;
-            }
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
-            let mark = if whole {
-                after_slab(&before, (count, numbers), rendered, rejects)
+            let (until, mark) = if to == rendered.members.len() && stop_at.is_none() {
+                (extent, after_slab(before, extent, rendered, rejects))
             } else {
-                after_member(&before, &last)
+                (Extent::up_to(&last), after_member(before, &last))
             };
+            self.pass(&mut passed, until, to - from, rejects, &lengths);
             self.count(to - from, (last.end - start) as usize, mark);
-            self.progress.loaded(&table, row - rows - (passed - rejected) as u64);
-            rows = row;
             from = to;
             self.flush_full(sink).await?;
         }
         if rendered.members.is_empty() && stop_at.is_none() {
-            lengths.iter().for_each(|length| self.reject(Some(length)));
-            self.holes += numbers - numbered;
-            self.mark = Some(after_slab(&before, (count, numbers), rendered, rejects));
+            self.pass(&mut passed, extent, 0, rejects, &lengths);
+            self.mark = Some(after_slab(before, extent, rendered, rejects));
         }
         match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {
-            Some(reject) => Err(self.fault(reject, &before)),
+            Some(reject) => Err(self.fault(reject, before)),
             None => Ok(()),
         }
     }
 
-    /// Writes the slab's bad rows to the reject file, before anything that says it is past them.
+    /// Counts the slab up to `until`, of which `members` were pushed: its rows, its holes, and the rows that were set
+    /// aside.
+    fn pass(
+        &mut self,
+        passed: &mut Passed,
+        until: Extent,
+        members: usize,
+        rejects: &[Reject],
+        lengths: &[u64],
+    ) {
+        self.holes += until.numbers - passed.numbers - members as u64;
+        let earlier = passed.rejects;
+        while passed.rejects < rejects.len() && u64::from(rejects[passed.rejects].row) < until.rows {
+            self.reject(lengths.get(passed.rejects));
+            passed.rejects += 1;
+        }
+        let loaded = until.rows - passed.rows - (passed.rejects - earlier) as u64;
+        if members > 0 {
+            let table = self.table.as_deref().unwrap_or("");
+            self.progress.loaded(table, loaded);
+        }
+        (passed.rows, passed.numbers) = (until.rows, until.numbers);
+    }
+
+    /// Writes the slab's bad rows to the reject file, before any checkpoint that is after them.
     async fn set_aside(
         &mut self,
         rejects: &[Reject],
@@ -266,7 +282,7 @@ impl<'a> Loader<'a> {
         if self.rejects.is_none() {
             let skipped = rejects.iter().filter(|reject| reject.verdict() == Verdict::Skip).count();
             if skipped > 0 {
-                tracing::warn!(table = %table, rows = skipped, "leaving rows out, as on_error: skip says");
+                tracing::warn!(table = %table, rows = skipped, "leaving rows out, because of on_error: skip");
             }
             return Ok(Vec::new());
         }
@@ -278,7 +294,7 @@ impl<'a> Loader<'a> {
         file.append(&table, place, first_row, rejects).await
     }
 
-    /// The row at which the run ends, if there is one: the first bad one, or the first beyond what is allowed.
+    /// The row at which the run ends, if there is one: the first bad row, or the first one beyond the limit.
     fn first_fatal(&self, rejects: &[Reject]) -> Option<u32> {
         let allowed = match self.rejects {
             Some(_) => usize::try_from(self.max_errors.saturating_sub(self.rejected)).unwrap_or(usize::MAX),
@@ -334,11 +350,11 @@ impl<'a> Loader<'a> {
         (self.members, self.bytes) = (0, 0);
         sink.flush(checkpoint).await?;
         self.pace().await?;
-        // A slab can take long where a rate is set, and progress must not stand still over it.
+        // With a rate limit a slab can take long, and progress must not stand still meanwhile.
         if self.max_rate.is_some() { self.take_durable(sink).await } else { Ok(()) }
     }
 
-    /// Waits where --max-rate says so.
+    /// Waits as long as --max-rate requires.
     async fn pace(&self) -> Result<(), Error> {
         let Some(rate) = self.max_rate else { return Ok(()) };
         let due = Duration::from_secs_f64(self.sent as f64 / rate as f64);
@@ -406,7 +422,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// The dump's end: everything is written, waited for and verified.
+    /// At the end of the dump: everything is written, awaited and verified.
     async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
         self.table = None;
         self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
@@ -419,8 +435,8 @@ impl<'a> Loader<'a> {
         self.mirror.write(&last, true).await
     }
 
-    /// After an error or a signal: what was sent still counts where it arrives.
-    async fn settle(&mut self, error: &Error, sink: &mut Sink) {
+    /// After an error or a signal: the batches in flight still count if they arrive.
+    async fn wind_down(&mut self, error: &Error, sink: &mut Sink) {
         let passes = matches!(
             error,
             Error::Stopped(_)
@@ -431,63 +447,32 @@ impl<'a> Loader<'a> {
                 | Error::TooManyRejected { .. }
         );
         if passes {
-            let settled = async {
+            let drained = async {
                 self.flush(sink).await?;
                 self.drain(sink).await?;
                 if let Sink::File(file) = sink {
-                    let durable = file.settle().await?;
+                    let durable = file.sync_rest().await?;
                     self.durable(durable).await?;
                 }
                 Ok::<(), Error>(())
             };
             let signalled = matches!(error, Error::Stopped(_));
-            let limit = if signalled { SETTLE } else { Duration::MAX };
-            match tokio::time::timeout(limit, settled).await {
+            let limit = if signalled { WIND_DOWN } else { Duration::MAX };
+            match tokio::time::timeout(limit, drained).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::base::error::chain(&error), "what was in flight did not all arrive");
+                    tracing::warn!(error = %crate::base::error::chain(&error), "not all batches in flight arrived");
                 }
                 Err(_) => tracing::warn!(
-                    "no answer for {} s after the signal: whether what was in flight arrived is for the next call to see",
-                    SETTLE.as_secs()
+                    "no answer for {} s after the signal: the next call will find out whether the batches in flight arrived",
+                    WIND_DOWN.as_secs()
                 ),
             }
         }
         if let Some(last) = self.last.take()
             && let Err(error) = self.mirror.write(&last, true).await
         {
-            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is behind");
+            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is not up to date");
         }
     }
-}
-
-/// The point after a member of the slab, which may be one of several pieces of a row.
-fn after_member(before: &Mark, member: &Member) -> Box<Mark> {
-    let counts = (member.rows(), u64::from(member.number) + 1);
-    let mut mark = after_row(before, counts, member.row_end, member.lines);
-    mark.pieces = u64::from(member.pieces);
-    mark
-}
-
-/// The point after row `row` and number `number` (counted from 1) of the slab, which end at `bytes` of it, `lines` lines
-/// on.
-fn after_row(before: &Mark, (row, number): (u64, u64), bytes: u32, lines: u32) -> Box<Mark> {
-    let mut mark = before.clone();
-    mark.scan = before.scan.after_rows(row, u64::from(bytes), u64::from(lines));
-    mark.rows += row;
-    if let Some(next) = before.next.checked_add(number) {
-        mark.next = next;
-    }
-    Box::new(mark)
-}
-
-/// The point after the slab, whose last rows may have been set aside.
-fn after_slab(before: &Mark, counts: (u64, u64), rendered: &Rendered, rejects: &[Reject]) -> Box<Mark> {
-    let member = rendered.members.last().map_or((0, 0), |member| (member.row_end, member.lines));
-    let reject = rejects.last().map_or((0, 0), |reject| {
-        let lines = memchr::memchr_iter(b'\n', &reject.bytes).count() as u64;
-        ((reject.start + reject.bytes.len() as u64) as u32, (reject.lines + lines) as u32)
-    });
-    let (bytes, lines) = member.max(reject);
-    after_row(before, counts, bytes, lines)
 }

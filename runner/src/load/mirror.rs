@@ -1,18 +1,18 @@
-//! The file that mirrors the checkpoint in Redis.
+//! The checkpoint file, which is a copy of the checkpoint in Redis.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, file};
-use super::config::{Config, Target};
+use super::config::{Config, Destination};
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
 
-/// When the checkpoint's file is written.
+/// How often the checkpoint file is written.
 const MIRROR_EVERY: Duration = Duration::from_secs(1);
 
-/// The file that mirrors the checkpoint in Redis.
+/// The checkpoint file.
 #[derive(Debug)]
 pub struct Mirror {
     path: Option<PathBuf>,
@@ -20,20 +20,20 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Of a run, whose checkpoint lies in Redis and in a file where that was asked for.
+    /// For a run whose checkpoint is in Redis. The file is optional.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let path = match config.target {
-            Target::Redis(_) => config.resume.write.clone(),
+            Destination::Redis(_) => config.resume.write.clone(),
             _ => None,
         };
         Self { path, written: None }
     }
 
-    /// Writes, but not too often; `now` says that it must be.
+    /// Writes the checkpoint, but not too often; `now` forces it.
     ///
     /// # Errors
-    /// [`Error::File`] when the file cannot be written.
+    /// [`Error::File`] if the file cannot be written.
     pub async fn write(&mut self, checkpoint: &Arc<Checkpoint>, now: bool) -> Result<(), Error> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         if !now && self.written.is_some_and(|at| at.elapsed() < MIRROR_EVERY) {

@@ -1,4 +1,4 @@
-//! How far the run is, for people and for Prometheus. Only what is durable counts.
+//! The progress of a run, for people and for Prometheus. Only durable changes count.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::load::checkpoint::Checkpoint;
 
-/// Shared by the writer, which moves it, and by those who show it. Never blocks for long.
+/// Shared by the writer, which updates it, and by everything that shows it. Never blocks for long.
 #[derive(Debug)]
 pub struct Progress {
     began: Instant,
@@ -18,16 +18,16 @@ pub struct Progress {
     redis_max: AtomicU64,
 }
 
-/// What is known at a moment.
+/// The progress at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Details {
-    /// Bytes read of the file or pipe up to what is durable.
+    /// Bytes of the file or pipe that were read up to the last durable change.
     pub bytes: u64,
-    /// Reading has begun; before that nothing is known, not even how much was loaded earlier.
+    /// Whether reading has begun. Before that nothing is known, not even how much was loaded earlier.
     pub begun: bool,
-    /// The file's size; a pipe has none.
+    /// The size of the file; unknown for a pipe.
     pub bytes_total: Option<u64>,
-    /// Rows of the dump up to what is durable.
+    /// Rows of the dump up to the last durable change.
     pub rows: u64,
     /// Changes written.
     pub changes: u64,
@@ -35,27 +35,27 @@ pub struct Details {
     pub rejected: u64,
     /// Statements and rows left out, by kind.
     pub skipped: BTreeMap<String, u64>,
-    /// Statements that no parser understood.
+    /// Statements that could not be parsed.
     pub not_understood: u64,
     /// Rows of each table that this process has loaded.
     pub tables: BTreeMap<String, u64>,
-    /// The table in hand.
+    /// The current table.
     pub table: Option<String>,
     /// The position of the last durable change.
     pub lsn: Option<String>,
     /// The next sequence number.
     pub next: u64,
-    /// Where this process began: rows and bytes that were durable before.
+    /// The rows that were already durable when this process began.
     pub resumed_rows: u64,
-    /// See [`Details::resumed_rows`].
+    /// The bytes that were already durable when this process began.
     pub resumed_bytes: u64,
-    /// See [`Details::resumed_rows`].
+    /// The changes that were already durable when this process began.
     pub resumed_changes: u64,
     /// The last checkpoint that is durable.
     pub checkpoint: Option<Arc<Checkpoint>>,
-    /// When this process has last heard that something is durable.
+    /// When this process last received an acknowledgement.
     pub acknowledged: Option<SystemTime>,
-    /// Why nothing moves, while it waits.
+    /// Why the run is waiting, if it is.
     pub waiting: Option<Cow<'static, str>>,
 }
 
@@ -76,7 +76,7 @@ impl Progress {
         self.details.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of what is known now.
+    /// A copy of the current progress.
     #[must_use]
     pub fn details(&self) -> Details {
         self.lock().clone()
@@ -88,7 +88,7 @@ impl Progress {
         self.began.elapsed()
     }
 
-    /// Where the run begins, or begins again.
+    /// The run begins, or begins again, at this checkpoint.
     pub fn begin(&self, checkpoint: Option<&Checkpoint>, bytes: u64, bytes_total: Option<u64>) {
         let mut details = self.lock();
         *details = Details { begun: true, bytes_total, ..Details::default() };
@@ -100,19 +100,19 @@ impl Progress {
         }
     }
 
-    /// Everything up to this checkpoint is durable; `bytes` of the file were read for it.
+    /// Everything up to this checkpoint is durable, and `bytes` of the file were read for it.
     pub fn durable(&self, checkpoint: &Arc<Checkpoint>, bytes: u64) {
         let mut details = self.lock();
         apply(&mut details, checkpoint, bytes);
         details.acknowledged = Some(SystemTime::now());
     }
 
-    /// What is there was counted, and its time to live renewed.
+    /// The entries of the run were counted, and the time to live was renewed.
     pub fn verified(&self) {
         self.lock().acknowledged = Some(SystemTime::now());
     }
 
-    /// For what only reads: so many bytes of the file were read, and so many rows and changes looked at.
+    /// For commands that only read: this many bytes of the file, rows and changes were read.
     pub fn looked_at(&self, bytes: u64, rows: u64, changes: u64, table: Option<&str>) {
         let mut details = self.lock();
         details.bytes = bytes;
@@ -123,7 +123,7 @@ impl Progress {
         }
     }
 
-    /// Rows of a table were given to the sink.
+    /// Rows of a table were passed to the sink.
     pub fn loaded(&self, table: &str, rows: u64) {
         let mut details = self.lock();
         match details.tables.get_mut(table) {
@@ -134,7 +134,7 @@ impl Progress {
         }
     }
 
-    /// Nothing moves, for this reason.
+    /// The run is waiting, for this reason.
     pub fn waiting(&self, why: impl Into<Cow<'static, str>>) {
         let why = why.into();
         let mut details = self.lock();
@@ -144,7 +144,7 @@ impl Progress {
         }
     }
 
-    /// It moves again.
+    /// The run continues.
     pub fn going_on(&self) {
         let mut details = self.lock();
         if details.waiting.take().is_some() {
@@ -152,12 +152,12 @@ impl Progress {
         }
     }
 
-    /// Something was tried again.
+    /// Something was retried.
     pub fn retried(&self) {
         self.retries.fetch_add(1, Relaxed);
     }
 
-    /// How often something was tried again.
+    /// How often something was retried.
     #[must_use]
     pub fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
@@ -169,7 +169,7 @@ impl Progress {
         self.redis_max.store(max.unwrap_or(0), Relaxed);
     }
 
-    /// Redis' memory as it was seen last: used, and the limit or 0.
+    /// Redis' memory when it was last read: the memory in use, and the limit or 0.
     #[must_use]
     pub fn redis_memory_seen(&self) -> (u64, u64) {
         (self.redis_used.load(Relaxed), self.redis_max.load(Relaxed))
@@ -190,7 +190,7 @@ fn apply(details: &mut Details, checkpoint: &Arc<Checkpoint>, bytes: u64) {
     details.next = checkpoint.next.get();
 }
 
-/// How fast it goes, over the last seconds.
+/// The speed over the last seconds.
 #[derive(Debug, Default)]
 pub struct Rate {
     seen: std::collections::VecDeque<(Instant, u64, u64)>,
@@ -199,8 +199,7 @@ pub struct Rate {
 impl Rate {
     const WINDOW: Duration = Duration::from_secs(15);
 
-    /// Takes note of `details` now. Returns rows a second and, where the size is known, the seconds that are
-    /// left.
+    /// Records `details`. Returns the rows per second and, if the size is known, the remaining seconds.
     pub fn update(&mut self, details: &Details) -> (f64, Option<f64>) {
         let now = Instant::now();
         self.seen.push_back((now, details.rows, details.bytes));

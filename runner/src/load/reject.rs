@@ -1,4 +1,4 @@
-//! The file in which rows are set aside: nothing that was read is lost.
+//! The reject file, in which rows are set aside. No row is lost.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -20,7 +20,7 @@ use source::Identity;
 /// One line of the file.
 #[derive(Serialize)]
 struct Line<'a> {
-    /// [`Owner`]; always in front.
+    /// [`Owner`]; always the first field.
     run: &'a str,
     table: &'a str,
     /// Within its block, from 1.
@@ -32,24 +32,25 @@ struct Line<'a> {
     reason: String,
     /// Bytes of the row in the dump, from the offset on.
     length: usize,
-    /// The row as the dump has it, in base64; not where values are transformed, which the file must not hold.
+    /// The row as the dump has it, in base64; absent with transforms, since the file must not contain original
+    /// values.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<String>,
 }
 
-/// What becomes of a row that cannot be loaded.
+/// What to do with a row that cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// What the options say.
+    /// The options decide.
     Option,
-    /// It is left out, whatever the options say.
+    /// It is left out, whatever the options are.
     Skip,
-    /// The run ends, whatever the options say.
+    /// The run ends, whatever the options are.
     Fatal,
 }
 
 impl Reject {
-    /// What the transform at fault says of it, if one is.
+    /// The decision of the transform that failed, if one did.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self.reason {
@@ -60,7 +61,7 @@ impl Reject {
     }
 }
 
-/// The row at which the run ends, where so many may be set aside.
+/// The row at which the run ends, if this many rows may be set aside.
 #[must_use]
 pub fn first_fatal(rejects: &[Reject], allowed: usize) -> Option<&Reject> {
     let mut left = allowed;
@@ -77,14 +78,14 @@ pub fn first_fatal(rejects: &[Reject], allowed: usize) -> Option<&Reject> {
     })
 }
 
-/// Whose lines they are. Which rows are set aside depends on the dump and the configuration alone, so the same of both write the
-/// same lines, and may write over each other's.
+/// The owner of the lines. The dump and the configuration alone decide which rows are set aside. So runs with the
+/// same dump and configuration write the same lines, and may overwrite each other's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner(String);
 
 impl Owner {
-    /// Of a dump and the parts of a configuration. A pipe does not say beforehand which dump it brings: there it is where the
-    /// changes go that tells runs apart.
+    /// The owner for a dump and the parts of a configuration. A pipe does not tell in advance which dump it brings,
+    /// so there the destination of the changes identifies the run.
     #[must_use]
     pub fn new(source: Option<&Identity>, target: &str, config: &BTreeMap<String, String>) -> Self {
         let target = if source.is_some() { "" } else { target };
@@ -92,7 +93,7 @@ impl Owner {
         Self(format!("{:016x}", XxHash3_64::oneshot(&known)))
     }
 
-    /// Whether the file is empty, or begins with a line of this owner, be it cut off.
+    /// Whether the file is empty, or begins with a line of this owner. The line may be cut off.
     fn owns(&self, mut file: &File) -> io::Result<bool> {
         let begins = format!("{{\"run\":\"{}\",", self.0).into_bytes();
         let mut found = Vec::new();
@@ -109,15 +110,15 @@ pub struct RejectFile {
     file: Arc<File>,
     owner: Owner,
     length: u64,
-    /// Whether it holds the rows' bytes.
+    /// Whether the file contains the rows' bytes.
     bytes: bool,
 }
 
 impl RejectFile {
-    /// Looks whether the file, if there is one, is of this owner.
+    /// Checks that the file, if there is one, belongs to this owner.
     ///
     /// # Errors
-    /// [`Error::Usage`] for somebody else's, and [`Error::File`].
+    /// [`Error::Usage`] if it belongs to another one, and [`Error::File`].
     pub fn check(path: &Path, owner: &Owner) -> Result<(), Error> {
         let failed = |error| Error::File { action: "read the reject file", path: path.to_owned(), error };
         match File::open(path) {
@@ -128,11 +129,11 @@ impl RejectFile {
         }
     }
 
-    /// Opens the file and cuts it to `length`: what lies behind was written after the checkpoint, and comes
-    /// again. Without `bytes` it says where the rows are, and not what they are.
+    /// Opens the file and cuts it to `length`: the rest was written after the checkpoint, and will be written again.
+    /// Without `bytes` the file contains the places of rows, but not the rows.
     ///
     /// # Errors
-    /// As [`RejectFile::check`]; [`Error::Checkpoint`] when it is shorter than the checkpoint says.
+    /// As [`RejectFile::check`]; [`Error::Checkpoint`] if the file is shorter than the checkpoint says.
     pub fn open(path: &Path, owner: Owner, length: u64, bytes: bool) -> Result<Self, Error> {
         let failed = |error| Error::File { action: "open the reject file", path: path.to_owned(), error };
         let mut options = OpenOptions::new();
@@ -144,7 +145,7 @@ impl RejectFile {
         let there = file.metadata().map_err(failed)?.len();
         if there < length {
             return Err(Error::Checkpoint(format!(
-                "the reject file {} has {there} bytes, the checkpoint knows of {length}: bring the file back, or use --restart",
+                "the reject file {} has {there} bytes, but the checkpoint expects {length}: restore the file, or use --restart",
                 path.display()
             )));
         }
@@ -196,13 +197,12 @@ impl RejectFile {
 
 fn others(path: &Path) -> Error {
     Error::Usage(format!(
-        "--reject-file {} is not empty, and its lines are not of this dump and configuration: give another file, or move it away",
+        "--reject-file {} is not empty, and its lines are not from this dump and configuration: give another file, or move this one away",
         path.display()
     ))
 }
 
-/// The error that a row is which cannot be loaded, where such rows are not set aside. `before` is the point before
-/// its slab.
+/// The error for a row that cannot be loaded, if such rows are not set aside. `before` is the point before its slab.
 #[must_use]
 pub fn row_error(source_name: &str, table: &str, reject: &Reject, before: &Mark) -> Error {
     let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);

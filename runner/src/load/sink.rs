@@ -1,4 +1,4 @@
-//! Where changes go: Redis, a file of JSON lines, or nowhere.
+//! Destinations of changes: Redis, a file of JSON lines, or nowhere.
 
 use std::ops::Range;
 
@@ -13,10 +13,10 @@ pub mod null;
 pub mod redis;
 pub mod target;
 
-/// A place for changes.
+/// A destination of changes.
 ///
-/// Changes are pushed, then [flushed](Sink::flush) as a batch with the checkpoint that holds after it. Only
-/// what comes back by [`Sink::durable`] is safe.
+/// Changes are pushed, and then [flushed](Sink::flush) as a batch, with the checkpoint that is valid after it. Only
+/// batches that [`Sink::durable`] returns are safe.
 pub enum Sink {
     /// Redis.
     Redis(Box<redis::RedisSink>),
@@ -36,10 +36,10 @@ impl Sink {
         }
     }
 
-    /// Sends the batch. Waits while as many are in flight as may be.
+    /// Sends the batch. Waits while as many batches are in flight as allowed.
     ///
     /// # Errors
-    /// What stops the run for good.
+    /// An error that stops the run for good.
     pub async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.flush(checkpoint).await,
@@ -51,12 +51,12 @@ impl Sink {
         }
     }
 
-    /// Waits for the oldest batch to be durable and returns its checkpoint; `None` when none is in flight.
+    /// Waits until the oldest batch is durable and returns its checkpoint; `None` if no batch is in flight.
     ///
     /// Cancel safe.
     ///
     /// # Errors
-    /// What stops the run for good.
+    /// An error that stops the run for good.
     pub async fn durable(&mut self) -> Result<Option<Checkpoint>, Error> {
         match self {
             Self::Redis(sink) => sink.durable().await,
@@ -75,10 +75,10 @@ impl Sink {
         }
     }
 
-    /// Everything is durable: verifies and closes the run.
+    /// After everything is durable: verifies and closes the run.
     ///
     /// # Errors
-    /// [`Error::Verification`], and what stops the run for good.
+    /// [`Error::Verification`], and errors that stop the run for good.
     pub async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.finish(last).await,
@@ -87,14 +87,14 @@ impl Sink {
         }
     }
 
-    /// Takes the run's registration back: it has written nothing.
+    /// Removes the run's registration, because it has written nothing.
     pub async fn forget(&mut self) {
         if let Self::Redis(sink) = self {
             sink.forget().await;
         }
     }
 
-    /// Gives up the run's exclusive right, so that the next attempt need not wait for it to end.
+    /// Releases the run's exclusive lock, so that the next attempt does not have to wait for it to expire.
     pub async fn release(&mut self) {
         if let Self::Redis(sink) = self {
             sink.release().await;

@@ -1,8 +1,9 @@
-//! Whether a file is a script of PostgreSQL at all, by its first statement: any text up to a semicolon reads as one.
+//! Whether a file is a PostgreSQL script at all, by its first statement. Any text up to a semicolon could be parsed
+//! as one.
 
 use dump::ScanError;
 
-/// The words that PostgreSQL's commands begin with.
+/// The first words of PostgreSQL's commands.
 const COMMANDS: [&str; 53] = [
     "abort",
     "alter",
@@ -59,10 +60,10 @@ const COMMANDS: [&str; 53] = [
     "with",
 ];
 
-/// Checks that the first statement of a dump can be one.
+/// Checks that the first statement of a dump can be a PostgreSQL statement.
 ///
 /// # Errors
-/// [`ScanError::NotADump`] that says what it is instead, as far as that is known.
+/// [`ScanError::NotADump`], which says what the file is instead, if that is known.
 pub(super) fn recognise(statement: &str) -> Result<(), ScanError> {
     let word: String = statement.chars().take_while(char::is_ascii_alphabetic).collect();
     let refused = |what: &str| Err(ScanError::NotADump { what: what.to_owned() });
@@ -71,11 +72,11 @@ pub(super) fn recognise(statement: &str) -> Result<(), ScanError> {
     }
     let is_command = COMMANDS.iter().any(|command| word.eq_ignore_ascii_case(command));
     if !is_command && !statement.starts_with(['(', ';']) {
-        return refused("its first statement begins with no word of PostgreSQL's SQL");
+        return refused("its first statement does not begin with a word of PostgreSQL's SQL");
     }
     let unquoted = statement.split(['\'', '"', '$']).next().unwrap_or_default();
     if unquoted.contains('`') {
-        return refused("its first statement has names in backticks, as dumps of MySQL and MariaDB have");
+        return refused("its first statement has names in backticks, like a dump of MySQL or MariaDB");
     }
     Ok(())
 }
@@ -95,7 +96,7 @@ mod tests {
         assert!(said("PRAGMA foreign_keys=OFF;").contains("SQLite"));
         assert!(said("DROP TABLE IF EXISTS `users`;").contains("MySQL"));
         for text in ["Dear reader;", "<html>&nbsp;", "{\"a\": \";", "SELECTED;", "1;"] {
-            assert!(said(text).contains("no word of PostgreSQL's SQL"), "{text}");
+            assert!(said(text).contains("not begin with a word of PostgreSQL's SQL"), "{text}");
         }
     }
 }

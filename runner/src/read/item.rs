@@ -1,4 +1,4 @@
-//! What a reading gives: changes, each with the point before or after it.
+//! The output of a reading: changes, each with the point before or after it.
 
 use std::sync::Arc;
 
@@ -14,29 +14,30 @@ use convert::render::fault::FaultReason;
 use convert::render::members::Rendered;
 use source::Identity;
 
-/// A point between two changes: everything before it is written, nothing after it.
+/// A point between two changes: everything before it is written, and nothing after it.
 #[derive(Debug, Clone)]
 pub struct Mark {
-    /// Where the scanner stands.
+    /// The position of the scanner.
     pub scan: ScanPoint,
-    /// What the planner knows there, but for the rows of the block in hand.
+    /// The state of the planner there, except for the rows of the current block.
     pub plan: Arc<PlanPoint>,
-    /// Rows up to here.
+    /// The number of rows up to here.
     pub rows: u64,
     /// The next number.
     pub next: Sequence,
-    /// So many pieces of the next row are written, and counted in `next`.
+    /// How many pieces of the next row are written. They are counted in `next`.
     pub pieces: u64,
-    /// Which dump it is.
+    /// The identity of the dump.
     pub identity: Identity,
-    /// Bytes of the file or pipe that were read, where it is compressed; elsewhere the scanner's place is the file's.
+    /// Bytes of the file or pipe that were read, if it is compressed. Otherwise the scanner's position is that of the
+    /// file.
     pub raw: Option<u64>,
 }
 
-/// What arrives at the writer.
+/// An item for the writer.
 #[derive(Debug)]
 pub enum Item {
-    /// Changes of SQL text, which belong together.
+    /// Changes of SQL text that belong together.
     Sql {
         /// The members, one after the other, and where each ends.
         members: Rendered,
@@ -51,20 +52,20 @@ pub enum Item {
         rows: oneshot::Receiver<Converted>,
         /// How many there are.
         count: u64,
-        /// How many numbers they have.
+        /// How many numbers they use.
         numbers: u64,
         /// The number of the first.
         first: Sequence,
         /// Their table.
         table: Arc<str>,
-        /// What they become.
+        /// How they are converted.
         block: Arc<Block>,
         /// The point before them.
         before: Box<Mark>,
-        /// Their share of the budget.
+        /// The part of the budget that they use.
         share: Share,
     },
-    /// Nothing to write; the point moves on.
+    /// There is nothing to write, but the point moves on.
     Passed {
         /// The point.
         after: Box<Mark>,
@@ -76,7 +77,7 @@ pub enum Item {
         /// The point at its end.
         after: Box<Mark>,
     },
-    /// It cannot go on.
+    /// The reading has failed.
     Failed(Box<Error>),
 }
 
@@ -85,22 +86,22 @@ pub enum Item {
 pub struct Converted {
     /// Its changes.
     pub rendered: Rendered,
-    /// The rows that became none.
+    /// The rows that could not be converted.
     pub rejects: Vec<Reject>,
 }
 
-/// A row that cannot be loaded: where, why, and its bytes.
+/// A row that cannot be loaded: its place, the reason, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// Its index in the slab.
     pub row: u32,
-    /// Offset of its first byte from the slab's.
+    /// Offset of its first byte in the slab.
     pub start: u64,
     /// Line ends in the slab before it.
     pub lines: u64,
-    /// The column, where one is at fault.
+    /// The column, if one is the cause.
     pub column: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: FaultReason,
     /// The row as the dump has it, with its line end.
     pub bytes: Vec<u8>,

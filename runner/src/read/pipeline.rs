@@ -1,4 +1,4 @@
-//! The threads between the dump and the writer, and the only place that spawns them.
+//! The threads between the dump and the writer. This is the only place that starts such threads.
 //!
 //! ```text
 //! scan thread: source ─▶ scanner ─▶ planner ─┬─▶ jobs ─▶ N workers ─▶ each slab's own channel ─┐
@@ -7,9 +7,9 @@
 //!
 //! # Guarantees
 //!
-//! - Items arrive in the dump's order, whatever the number of workers; what they hold depends on the dump and
-//!   the configuration alone.
-//! - What is between the stages is bounded in bytes by one [`Budget`].
+//! - Items arrive in the dump's order, whatever the number of workers. Their contents depend only on the dump and the
+//!   configuration.
+//! - The data between the stages is limited in bytes by one [`Budget`].
 //! - An error is an item too: everything before it arrives first.
 
 use std::io;
@@ -34,12 +34,12 @@ use convert::render::lines::Numbers;
 use convert::render::members::Rendered;
 use source::decompress::Compression;
 
-/// Bytes between the scanner and the writer: slabs, and what they become. With the batches in flight this is
+/// Bytes between the scanner and the writer: slabs, before and after conversion. With the batches in flight this is
 /// most of the process's memory.
 const UNDER_WAY: usize = 20 << 20;
-/// Items between the scanner and the writer; their bytes are bounded by [`UNDER_WAY`].
+/// Items between the scanner and the writer. Their bytes are limited by [`UNDER_WAY`].
 const ITEMS: usize = 512;
-/// Buffers larger than this are not kept.
+/// Larger buffers are not kept.
 const KEPT: usize = 1 << 20;
 
 struct Job {
@@ -52,7 +52,7 @@ struct Job {
 
 /// A running pipeline.
 pub struct Pipeline {
-    /// What it gives, in order.
+    /// Its items, in order.
     pub items: mpsc::Receiver<Item>,
     used: Spares<Rendered>,
     stop: Arc<AtomicBool>,
@@ -64,7 +64,7 @@ impl Pipeline {
     /// Starts the threads.
     ///
     /// # Errors
-    /// When the system gives no threads.
+    /// If the system cannot start threads.
     pub fn start(task: Task) -> io::Result<Self> {
         let (give, items) = mpsc::channel(ITEMS);
         let (jobs, work) = blocking::channel();
@@ -79,14 +79,14 @@ impl Pipeline {
             threads.push(thread::Builder::new().name(format!("convert-{index}")).spawn(body)?);
         }
         let reader =
-            Reader { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
+            ScanThread { give, jobs, slabs, budget: budget.clone(), stop: Arc::clone(&stop), plan: None };
         // PostgreSQL's parser recurses.
         let builder = thread::Builder::new().name("scan".to_owned()).stack_size(16 << 20);
         threads.push(builder.spawn(move || reader.run(&task))?);
         Ok(Self { items, used, stop, budget, threads })
     }
 
-    /// Takes a buffer back, to be used again.
+    /// Takes a buffer back for reuse.
     pub fn recycle(&self, mut rendered: Rendered) {
         if rendered.bytes.capacity() <= KEPT {
             rendered.bytes.clear();
@@ -97,7 +97,7 @@ impl Pipeline {
         }
     }
 
-    /// Ends reading: what was read already still arrives.
+    /// Ends the reading. Items that were already read still arrive.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -105,7 +105,7 @@ impl Pipeline {
     /// Ends all threads and waits for them.
     ///
     /// # Errors
-    /// [`Error::Panic`] when one of them panicked.
+    /// [`Error::Internal`] if one of them panicked.
     pub fn join(mut self) -> Result<(), Error> {
         self.stop();
         self.budget.close();
@@ -117,7 +117,7 @@ impl Pipeline {
                 panicked = Some(name);
             }
         }
-        panicked.map_or(Ok(()), |name| Err(Error::Panic(format!("thread {name} panicked"))))
+        panicked.map_or(Ok(()), |name| Err(Error::Internal(format!("thread {name} panicked"))))
     }
 }
 
@@ -142,16 +142,16 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
         });
         let rejects = rejects.collect();
         slabs.put(slab.into_buffer());
-        // The writer may be gone; then nobody wants it.
+        // The writer may be gone; then the item is not needed.
         let _ = reply.send(Converted { rendered, rejects });
     }
 }
 
 /// Why the scan thread ends.
 enum Ended {
-    /// Everything was given.
+    /// Everything was read.
     Done,
-    /// The writer is gone, or said stop.
+    /// The writer is gone, or has stopped the reading.
     Unwanted,
     /// An error.
     Failed(Box<Error>),
@@ -169,17 +169,17 @@ impl From<convert::error::Error> for Ended {
     }
 }
 
-struct Reader {
+struct ScanThread {
     give: mpsc::Sender<Item>,
     jobs: blocking::Sender<Job>,
     slabs: Spares<Vec<u8>>,
     budget: Budget,
     stop: Arc<AtomicBool>,
-    /// The planner's point as the last items hold it; made anew when it changes.
+    /// The planner's state in the last items; it is made again when it changes.
     plan: Option<Arc<PlanPoint>>,
 }
 
-impl Reader {
+impl ScanThread {
     fn run(mut self, task: &Task) {
         if let Ended::Failed(error) = self.read(task).err().unwrap_or(Ended::Done) {
             let _ = self.give.blocking_send(Item::Failed(error));
@@ -202,7 +202,7 @@ impl Reader {
             }
             if end {
                 for (option, pattern) in walk.planner.unmatched() {
-                    tracing::warn!("{option} {pattern}: nothing in {name} has such a name");
+                    tracing::warn!("{option} {pattern}: nothing in {name} matches it");
                 }
                 let after = Box::new(self.mark(&mut walk, &raw));
                 self.send(Item::End { after })?;
@@ -263,7 +263,7 @@ impl Reader {
     }
 }
 
-/// The point before a slab, from the one after it.
+/// The point before a slab, computed from the one after it.
 fn before(mut mark: Mark, slab: &Slab, first: Sequence) -> Mark {
     mark.scan.offset = slab.place.offset;
     mark.scan.line = slab.place.line;

@@ -1,4 +1,4 @@
-//! What to read, and from where on.
+//! What to read, and where to begin.
 
 use std::sync::Arc;
 
@@ -14,31 +14,31 @@ use source::{Identity, Location};
 pub enum Start {
     /// At the dump's first byte.
     Fresh,
-    /// At a point of it, which a checkpoint holds.
+    /// At a point of it, which a checkpoint contains.
     At {
-        /// Where the scanner goes on.
+        /// The position of the scanner.
         scan: Box<ScanPoint>,
-        /// What the planner knows there.
+        /// The state of the planner there.
         plan: Box<PlanPoint>,
         /// The next number.
         next: Sequence,
-        /// Which dump it was.
+        /// The identity of the dump.
         identity: Identity,
     },
 }
 
-/// What a pipeline needs.
+/// The input of a pipeline.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// The dump.
     pub location: Location,
-    /// What shapes the changes.
+    /// The options that shape the changes.
     pub shape: Arc<Shape>,
     /// Where to begin.
     pub start: Start,
     /// The number of the dump's first change.
     pub first: Sequence,
-    /// What the numbers must stay below.
+    /// The limit for the numbers.
     pub limit: Option<Limit>,
     /// Threads that convert.
     pub workers: usize,

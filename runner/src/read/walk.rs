@@ -1,4 +1,4 @@
-//! A dump being read: from its bytes to what is planned.
+//! One reading of a dump: from its bytes to planned work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use convert::sample::Samples;
 use convert::tables::Found;
 use source::Source;
 
-/// A dump being read: from its bytes to what is planned. Does no more than that, so that it also serves to count.
+/// One reading of a dump: from its bytes to planned work. It does nothing else, so it can also be used to count.
 pub struct Walk {
     pub(super) source: Source,
     pub(super) scanner: Scanner,
@@ -30,10 +30,10 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Opens the dump and goes to where the task begins. What the dump defines before that is read again.
+    /// Opens the dump and goes to the place where the task begins. Definitions before that place are read again.
     ///
     /// # Errors
-    /// As reading and planning; [`Error::Checkpoint`] when it is not the dump of the checkpoint.
+    /// As reading and planning; [`Error::Checkpoint`] if it is not the dump of the checkpoint.
     pub fn begin(task: &Task, name: &str) -> Result<Self, Error> {
         Self::over(task.location.open()?, task, name)
     }
@@ -85,7 +85,7 @@ impl Walk {
         Ok(self.planner.resume(plan.clone(), next, &self.scanner)?)
     }
 
-    /// Plans an event whose work nobody wants.
+    /// Plans an event without using the result.
     fn pass(&mut self, event: Event, slabs: &Spares<Vec<u8>>) -> Result<(), Error> {
         if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) =
             self.planner.plan(event, &self.scanner)?
@@ -95,7 +95,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The next event; `None` when told to stop.
+    /// The next event; `None` after a stop.
     pub(super) fn event(
         &mut self,
         slabs: &Spares<Vec<u8>>,
@@ -122,10 +122,10 @@ impl Walk {
         }
     }
 
-    /// Reads to the end for what is defined, and for the tables of rows that nothing defines.
+    /// Reads to the end, to learn the definitions, and which tables have rows but no definition.
     ///
     /// # Errors
-    /// As reading and planning; [`Error::Stopped`] is for the caller to say.
+    /// As reading and planning. The caller reports [`Error::Stopped`].
     pub fn definitions(mut self, sample: bool, stop: &AtomicBool) -> Result<Found, Error> {
         let slabs = Spares::default();
         let mut undefined = Vec::new();
@@ -155,8 +155,8 @@ impl Walk {
         Ok(Found { findings, renamed: self.planner.renamed(), changed: self.planner.changer(), ..found })
     }
 
-    /// Gives the rows of tables that are transformed to `see`, with the number of each slab's first row, until it has enough
-    /// or the dump ends.
+    /// Passes the rows of tables with transforms to `see`, with the number of each slab's first row, until it has
+    /// enough or the dump ends.
     ///
     /// # Errors
     /// As reading and planning.
@@ -181,7 +181,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Gives the statements that become changes to `see`, each with the line that it begins on and with
+    /// Passes the statements that become changes to `see`, each with the number of its first line and with
     /// `standard_conforming_strings`.
     ///
     /// # Errors
@@ -214,7 +214,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Reads and plans up to the first statement, for whether there is a dump at all. A pipe is at its start again afterwards.
+    /// Reads and plans up to the first statement, to check that there is a dump at all. A pipe is at its start again
+    /// afterwards.
     ///
     /// # Errors
     /// As reading and planning.
@@ -236,7 +237,8 @@ impl Walk {
         Ok(())
     }
 
-    /// Reads the beginning, for databases of which none was chosen. Whatever else is wrong there is met again in its turn.
+    /// Reads the beginning, to find out whether a database must be chosen. Other errors there are found again during
+    /// the load.
     ///
     /// # Errors
     /// [`DumpError::Databases`], [`DumpError::GlobalsOnly`] and [`DumpError::SecondDatabase`].
@@ -267,7 +269,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Reads to the end, or until told to stop, and returns the number after the last change.
+    /// Reads to the end, or until it is stopped, and returns the number after the last change.
     ///
     /// # Errors
     /// As reading and planning.

@@ -8,7 +8,7 @@ use crate::load::progress::{Progress, Rate};
 /// How often a line is written.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Writes lines until it is dropped.
+/// Writes lines until this future is dropped.
 pub async fn show(progress: Arc<Progress>) {
     let mut rate = Rate::default();
     rate.update(&progress.details());

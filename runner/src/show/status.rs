@@ -1,7 +1,8 @@
 //! The run's state in the status of a `ReplicaBootstrap`.
 //!
-//! The client of Kubernetes is the feature `kubernetes`, which is on unless it is turned off: whoever loads a dump by
-//! hand need not compile it. Without it the options are there, and [`report`] refuses them.
+//! The Kubernetes client is behind the feature `kubernetes`, which is on by default. It can be turned off, so that a
+//! program that loads dumps by hand compiles faster. Without the feature the options still exist, and [`report`]
+//! refuses them.
 
 #[cfg(feature = "kubernetes")]
 pub mod report;
@@ -11,15 +12,15 @@ pub mod report;
 #[cfg(feature = "kubernetes")]
 pub mod run;
 
-/// Whose status it is.
+/// The object whose status is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct StatusObject {
     /// The object's namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
     /// `spec.run.id` of the run.
     pub run_id: String,
-    /// Its UID, where it is known: the status of a later object of the same name is another one's.
+    /// Its UID, if it is known. The status of a newer object of the same name is not written.
     pub uid: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What a run has done, in the end.
+//! The summary of a run, at its end.
 
 use std::fmt::Write;
 
@@ -16,10 +16,10 @@ pub enum Ending {
     Stopped,
 }
 
-/// What packed rows mean for who relies on the consumer's transforms.
-pub const PACKED: &str = "rows are packed: the transforms of the translicator do not see them, so they reach the replica as the dump has them";
+/// A warning about packed rows for users who rely on the consumer's transforms.
+pub const PACKED: &str = "rows are packed: the translicator's own transforms do not apply to them, so they reach the replica unchanged";
 
-/// Tables that are named one by one; the rest is one line.
+/// How many tables the summary lists; the others share one line.
 const TABLES: usize = 40;
 
 /// The summary as text, several lines.
@@ -41,7 +41,7 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFo
         let _ = writeln!(out, "  note        {PACKED}");
     }
     if details.resumed_changes > 0 {
-        let _ = writeln!(out, "  resumed     {} changes were there before", details.resumed_changes);
+        let _ = writeln!(out, "  resumed     {} changes were already there", details.resumed_changes);
     }
     let rows = details.rows.saturating_sub(details.resumed_rows);
     let bytes = details.bytes.saturating_sub(details.resumed_bytes);
@@ -55,7 +55,7 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFo
         let _ = writeln!(out, "  rejected    {} rows, set aside in the reject file", details.rejected);
     }
     if details.not_understood > 0 {
-        let _ = writeln!(out, "  not parsed  {} definitions, passed on as they are", details.not_understood);
+        let _ = writeln!(out, "  not parsed  {} definitions, sent unchanged", details.not_understood);
     }
     skipped(&mut out, &details);
     tables(&mut out, &details);

@@ -10,18 +10,18 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyl
 
 use crate::load::progress::{Progress, Rate};
 
-/// Whether to do something.
+/// When to use a feature of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// Where it makes sense.
+    /// If the output is a terminal.
     Auto,
-    /// In any case.
+    /// Always.
     Always,
-    /// Not at all.
+    /// Never.
     Never,
 }
 
-/// Whether a bar is to be shown.
+/// Whether to show a bar.
 #[must_use]
 pub fn wanted(when: When, quiet: bool) -> bool {
     match when {
@@ -31,13 +31,13 @@ pub fn wanted(when: When, quiet: bool) -> bool {
     }
 }
 
-/// Whether colours are wanted: <https://no-color.org>.
+/// Whether to use colours: <https://no-color.org>.
 #[must_use]
 pub fn colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
 }
 
-/// Draws until it is dropped.
+/// Draws the bar until this future is dropped.
 pub async fn show(progress: Arc<Progress>) {
     let bar = Bar(bar(&progress));
     let mut rate = Rate::default();
@@ -66,7 +66,7 @@ pub async fn show(progress: Arc<Progress>) {
     }
 }
 
-/// Takes itself away, so that what follows stands on a clean line.
+/// Removes the bar, so that the text after it begins on an empty line.
 struct Bar(ProgressBar);
 
 impl Drop for Bar {

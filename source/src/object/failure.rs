@@ -1,4 +1,4 @@
-//! Why an object cannot be read, and whether that may pass.
+//! Why an object cannot be read, and whether a retry may help.
 
 use std::error::Error as StdError;
 use std::fmt::Display;
@@ -10,13 +10,13 @@ use crate::error::{self, Error};
 /// Why reading an object ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It is another one than before.
+    /// The object has changed.
     #[error("{0}")]
     Changed(String),
-    /// The service refuses, and will again.
+    /// The service refuses, and would refuse again.
     #[error("{0}")]
     Refused(String),
-    /// The service was away for too long.
+    /// The service could not be reached for too long.
     #[error("tried for {waited} s: {why}")]
     Away {
         /// Seconds.
@@ -24,7 +24,7 @@ pub enum Failure {
         /// The last failure.
         why: String,
     },
-    /// Something of this process.
+    /// An error in this program.
     #[error("{0}")]
     Internal(String),
 }
@@ -34,14 +34,14 @@ impl Failure {
         Self::Internal(error.to_string())
     }
 
-    /// The error of the run. An object that has changed is one that the checkpoint does not know, whether a call
-    /// meets it on its way or at its beginning: the same code for both, and no retry, since the next call finds
-    /// the same.
+    /// Converts the failure to an error of the run. A changed object is not the one of the checkpoint, whether this
+    /// is noticed while reading or at the beginning. So both have the same exit code, which is not worth a retry: the
+    /// next call finds the same.
     #[must_use]
     pub fn into_error(self, action: &'static str, name: &str) -> Error {
         match self {
             Self::Changed(what) => Error::OtherDump(format!(
-                "{name} was replaced while it was read: {what}; what was loaded is of the old one: put that back, or use --restart to delete what was loaded and start over"
+                "{name} was replaced while it was read: {what}; what was loaded is from the old object: put that back, or use --restart to delete what was loaded and start over"
             )),
             Self::Refused(what) => Error::Usage(format!("--dump-file {name} cannot be read: {what}")),
             Self::Internal(what) => Error::Internal(format!("{action} {name}: {what}")),
@@ -52,19 +52,19 @@ impl Failure {
     }
 }
 
-/// What one request came to.
+/// The result of one failed request.
 pub(super) enum Trouble {
     /// It may pass.
     Passing(String),
-    /// It will not.
+    /// It will not pass.
     Fatal(Failure),
 }
 
-/// Judges an error of the store.
+/// Classifies an error of the store.
 pub(super) fn judge(error: &object_store::Error) -> Trouble {
     let refused = |what: String| Trouble::Fatal(Failure::Refused(what));
     if let object_store::Error::Precondition { .. } = error {
-        return Trouble::Fatal(Failure::Changed("it no longer has the ETag that it had".to_owned()));
+        return Trouble::Fatal(Failure::Changed("its ETag has changed".to_owned()));
     }
     let text = error.to_string();
     if let Some((status, body)) = status(&text) {
@@ -89,35 +89,34 @@ fn judge_status(status: u16, body: &str) -> Trouble {
     }
 }
 
-/// The status of a reply that is an error, and its text. The store's type that holds them has no name outside of
-/// its crate.
+/// The status of an error reply, and its text. The type that contains them has no public name in the store's crate.
 fn status(text: &str) -> Option<(u16, &str)> {
     let (_, rest) = text.split_once("status code: ")?;
     let status = rest.get(..3)?.parse().ok()?;
     Some((status, rest))
 }
 
-/// A reply that is an error, with S3's own word for it; the rest of its text may repeat what is secret.
+/// The description of an error reply, with S3's own error code. The rest of its text may repeat secrets.
 fn reply(status: u16, body: &str) -> String {
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     let word = code.map_or_else(String::new, |(code, _)| format!(" {code}"));
     let advice = match status {
-        301 | 307 => "; is --s3-region the bucket's?",
-        401 | 403 => "; look at the credentials, and at what they may read",
+        301 | 307 => "; check that --s3-region is the bucket's",
+        401 | 403 => "; check the credentials and their permissions",
         404 => "; there is no such object",
         _ => "",
     };
     format!("the reply is {status}{word}{advice}")
 }
 
-/// The first error of that type behind this one.
+/// The first error of that type in the chain of this one.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        // What an I/O error wraps is not its source, but has one.
+        // An error that an I/O error wraps is not its source, but it has one.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = match wrapped {
             Some(wrapped) => Some(wrapped as &(dyn StdError + 'static)),
@@ -136,7 +135,7 @@ mod tests {
         let body = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code><StringToSign>abc</StringToSign></Error>";
         let (status, body) = status(body).unwrap();
         let text = reply(status, body);
-        assert!(text.contains("403 SignatureDoesNotMatch; look at the credentials"), "{text}");
+        assert!(text.contains("403 SignatureDoesNotMatch; check the credentials"), "{text}");
         assert!(!text.contains("abc"));
         assert_eq!(reply(400, "<html>"), "the reply is 400");
     }

@@ -1,4 +1,4 @@
-//! The thread that speaks with S3.
+//! The thread that sends requests to S3.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use super::failure::{Trouble, judge};
 use super::{Access, Failure, LEAST, MOST, Object, Order, Version};
 use crate::retry::Backoff;
 
-/// A service that says nothing for so long is asked again.
+/// If the service sends nothing for this long, the request is repeated.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A connection that is not there after so long is tried again.
+/// If there is no connection after this long, another attempt is made.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Asks what the object is, says it, then gives ranges as they are ordered. A new order ends the one before; all
-/// of it ends when nobody can order any more.
+/// Reads the object's metadata and reports it, then sends ranges as they are ordered. A new order ends the previous
+/// one. The thread ends when nobody can send orders any more.
 pub(super) async fn serve(
     object: &Object,
     tell: oneshot::Sender<Result<Version, Failure>>,
@@ -37,7 +37,7 @@ pub(super) async fn serve(
     while let Some(current) = order {
         let giving = async {
             fetcher.give(current).await;
-            // Only another order, or nobody left, ends the wait.
+            // Only another order, or the end of the last sender, ends the wait.
             std::future::pending::<()>().await;
         };
         order = tokio::select! {
@@ -65,14 +65,14 @@ impl Fetcher {
         Ok(fetcher)
     }
 
-    /// What the object is now.
+    /// The current metadata of the object.
     async fn look(&self) -> Result<Version, Failure> {
         let mut failing = None;
         loop {
             let options = GetOptions { head: true, ..GetOptions::default() };
             match self.store.get_opts(&self.path, options).await {
                 Ok(found) => {
-                    let none = "the service gives no ETag, so nothing would tell if it changes";
+                    let none = "the service gives no ETag, so a change of the object could not be noticed";
                     let etag = found.meta.e_tag.ok_or_else(|| Failure::Refused(none.to_owned()))?;
                     return Ok(Version { size: found.meta.size, etag });
                 }
@@ -81,7 +81,7 @@ impl Fetcher {
         }
     }
 
-    /// Gives range after range until the end, a failure, or until nobody wants them.
+    /// Sends range after range until the end, a failure, or until the receiver is gone.
     async fn give(&self, order: Order) {
         let (mut at, mut length) = (order.from, LEAST);
         while at < self.version.size {
@@ -96,7 +96,7 @@ impl Fetcher {
         }
     }
 
-    /// One range, over any number of failures that pass. What has arrived is not asked for again.
+    /// Reads one range, with retries. Bytes that have arrived are not requested again.
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes, Failure> {
         let length = (range.end - range.start) as usize;
         let mut bytes = Vec::with_capacity(length);
@@ -109,7 +109,7 @@ impl Fetcher {
             }
             let trouble = match result {
                 Ok(()) if bytes.len() >= length => break,
-                Ok(()) => Trouble::Passing("the reply ended before the range did".to_owned()),
+                Ok(()) => Trouble::Passing("the reply ended early".to_owned()),
                 Err(trouble) => trouble,
             };
             self.pause(trouble, &mut failing).await?;
@@ -117,7 +117,7 @@ impl Fetcher {
         Ok(bytes.into())
     }
 
-    /// Appends what one request brings.
+    /// Appends the bytes of one request.
     async fn get(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Trouble> {
         let judge = |error: object_store::Error| judge(&error);
         let options = GetOptions {
@@ -126,7 +126,7 @@ impl Fetcher {
             ..GetOptions::default()
         };
         let found = self.store.get_opts(&self.path, options).await.map_err(judge)?;
-        // Not every service looks at If-Match.
+        // Not every service supports If-Match.
         let now = Version { size: found.meta.size, etag: found.meta.e_tag.clone().unwrap_or_default() };
         if now != self.version {
             return Err(Trouble::Fatal(Failure::Changed(format!(
@@ -143,7 +143,7 @@ impl Fetcher {
             let part = match part {
                 Ok(part) => part,
                 Err(error) => {
-                    // Only a whole range shows that these are the object's bytes, as they lie there.
+                    // Only a reply with the whole range shows that these are the object's bytes as stored.
                     if encoding.is_some() {
                         bytes.truncate(before);
                     }
@@ -151,12 +151,12 @@ impl Fetcher {
                 }
             };
             if bytes.len() + part.len() > whole {
-                return Err(refused("it gives more bytes than were asked for".to_owned()));
+                return Err(refused("it sends more bytes than requested".to_owned()));
             }
             bytes.extend_from_slice(&part);
         }
         match encoding {
-            // What lies there encoded comes as it lies there, at its full length.
+            // Stored content that is encoded arrives as stored, with its full length.
             Some(encoding) if bytes.len() < whole => Err(refused(format!(
                 "it encodes what it sends ({encoding}), so its bytes are not the object's"
             ))),
@@ -164,7 +164,7 @@ impl Fetcher {
         }
     }
 
-    /// Waits before the next attempt, unless it is of no use or has lasted too long.
+    /// Waits before the next attempt, unless retries are useless or have lasted too long.
     async fn pause(&self, trouble: Trouble, failing: &mut Option<Backoff>) -> Result<(), Failure> {
         let why = match trouble {
             Trouble::Passing(why) => why,
@@ -174,22 +174,20 @@ impl Fetcher {
         if backoff.elapsed() > self.retry {
             return Err(Failure::Away { waited: backoff.elapsed().as_secs(), why });
         }
-        tracing::warn!(error = why, "reading {} failed, trying again", self.uri);
+        tracing::warn!(error = why, "reading {} failed, retrying", self.uri);
         tokio::time::sleep(backoff.pause()).await;
         Ok(())
     }
 }
 
-/// A service that does not keep to the protocol, or something on the way to it. Its bytes are not to be trusted.
+/// The service, or a proxy in front of it, violates the protocol. Its bytes cannot be trusted.
 fn refused(what: String) -> Trouble {
-    Trouble::Fatal(Failure::Refused(format!(
-        "the service, or something on the way to it, is at fault: {what}"
-    )))
+    Trouble::Fatal(Failure::Refused(format!("the service, or a proxy in front of it, is at fault: {what}")))
 }
 
 fn store(object: &Object) -> Result<AmazonS3, Failure> {
     let Access { endpoint, region, path_style, ca_file, .. } = &object.access;
-    // Attempts are counted here, where an interrupted range goes on in its middle.
+    // Retries are counted here, where an interrupted range can continue in its middle.
     let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(&object.bucket).with_retry(retry);
     let mut options =
@@ -219,7 +217,7 @@ fn store(object: &Object) -> Result<AmazonS3, Failure> {
         .map_err(|error| Failure::Refused(crate::error::chain(&error)))
 }
 
-/// The address of a bucket: its name in front of the host's.
+/// The address of a bucket, whose name is put before the host.
 fn with_bucket(endpoint: &str, bucket: &str) -> String {
     let (scheme, host) = endpoint.split_once("://").unwrap_or(("https", endpoint));
     format!("{scheme}://{bucket}.{}", host.trim_end_matches('/'))
@@ -231,7 +229,7 @@ fn certificates(file: &std::path::Path) -> Result<Vec<Certificate>, Failure> {
     };
     let pem = std::fs::read(file).map_err(|error| refused(&error))?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| refused(&error))?;
-    if found.is_empty() { Err(refused(&"it holds no certificate")) } else { Ok(found) }
+    if found.is_empty() { Err(refused(&"it contains no certificate")) } else { Ok(found) }
 }
 
 #[cfg(test)]

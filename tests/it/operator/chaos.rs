@@ -1,11 +1,12 @@
-//! Whatever dies, is away or is changed while a run goes on: the end is what the runner alone would have written.
+//! Whatever dies, cannot be reached or is changed during a run: the result is the same as if the runner had run
+//! alone.
 //!
-//! Several objects load at the same time, held back by `maxRate`, in namespaces with one operator or with two that elect
-//! a leader, on a control plane of their own, since that is stopped too. What is done to them follows from a seed; when
-//! it is done is a matter of chance as well. Meanwhile each object is looked at all the time ([`Watch`]).
+//! Several objects load at the same time, slowed down by `maxRate`, in namespaces with one operator or with two that
+//! elect a leader. They have their own control plane, because that is stopped too. A seed decides which faults are
+//! injected; their moments also depend on chance. Meanwhile each object is checked all the time ([`Watch`]).
 //!
-//! The short form does a little of everything; with `PGBOOTSTRAP_LONG=1` runners and operators die twenty times each,
-//! and the API server is away for a minute.
+//! The short form injects each fault a few times. With `PGBOOTSTRAP_LONG=1` runners and operators die twenty times
+//! each, and the API server cannot be reached for a minute.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

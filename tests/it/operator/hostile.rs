@@ -1,4 +1,4 @@
-//! What people, other programs and the past may do to objects, and what it must not do to others.
+//! Things that people, other programs and old versions may do to objects, and that must not affect other objects.
 
 use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator, kstatus, replica_bootstrap};
 use pg_bootstrap_tests::servers::free_port;

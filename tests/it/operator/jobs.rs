@@ -1,4 +1,4 @@
-//! What others do to Jobs, or do not allow.
+//! Jobs that others change, or do not allow.
 
 use pg_bootstrap_tests::cluster::{Namespace, Operator};
 use serde_json::{Value, json};

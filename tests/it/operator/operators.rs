@@ -1,4 +1,4 @@
-//! What becomes of runs when the operator does not live as long.
+//! Runs that outlive their operator.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pg_bootstrap_tests::servers::RedisServer;
 use serde_json::{Value, json};
 
 use super::{alone, at_once, job, provide, slow, wait};
-use crate::kit::{dump, snapshot, undisturbed};
+use crate::harness::{dump, snapshot, undisturbed};
 
 #[test]
 fn a_run_does_not_notice_that_the_operator_is_replaced() {
@@ -66,7 +66,7 @@ fn nothing_is_doubled_or_forgotten_when_the_operator_dies_at_any_moment() {
 fn one_of_two_operators_acts() {
     let namespace = Namespace::new("leader");
     let mut first = Operator::with(&namespace, &[], &[]);
-    first.wait_for_log("this process acts now");
+    first.wait_for_log("this process is now the leader");
     let mut second = Operator::with(&namespace, &[], &[]);
     assert!(second.ask("/readyz").contains("standing by"), "{}", second.ask("/readyz"));
     assert!(second.ask("/metrics").contains("pg_bootstrap_operator_leader 0"));
@@ -76,7 +76,7 @@ fn one_of_two_operators_acts() {
     namespace.expect("a", "Running", "Running");
     // It dies, and the other takes over when the lease is old; the run goes on.
     first.kill();
-    second.wait_for_log("this process acts now");
+    second.wait_for_log("this process is now the leader");
     namespace.pod("a").end(0);
     namespace.expect("a", "Succeeded", "Succeeded");
     // It ends in peace, and the next one need not wait for the lease.
@@ -85,7 +85,7 @@ fn one_of_two_operators_acts() {
     namespace.create(&alone("b"));
     namespace.pod("b").end(0);
     namespace.expect("b", "Succeeded", "Succeeded");
-    assert_eq!(first.log().matches("this process acts now").count(), 2);
+    assert_eq!(first.log().matches("this process is now the leader").count(), 2);
     let lease = namespace.get("Lease", Operator::account());
     assert!(lease["spec"]["leaseTransitions"].as_u64() >= Some(1), "{lease}");
     // Somebody takes the lease from it: it ends at once, and acts no more.

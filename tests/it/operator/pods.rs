@@ -1,4 +1,4 @@
-//! What becomes of a pod, and what the status says of it.
+//! The states of a pod, and their reports in the status.
 
 use pg_bootstrap_tests::cluster::{Namespace, Operator, Pod};
 use serde_json::{Value, json};

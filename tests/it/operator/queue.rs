@@ -1,4 +1,4 @@
-//! Who waits for whom.
+//! Which runs wait for which.
 
 use pg_bootstrap_tests::cluster::{Namespace, Operator, replica_bootstrap};
 use serde_json::json;

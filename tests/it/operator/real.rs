@@ -1,4 +1,4 @@
-//! With the runner itself in the pods: what arrives in Redis is what the runner alone would have written.
+//! The real runner in the pods: Redis contains the same as if the runner had run alone.
 
 use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator, replica_bootstrap};
 use pg_bootstrap_tests::loads::sequence;
@@ -6,7 +6,7 @@ use pg_bootstrap_tests::servers::{RedisOptions, RedisServer};
 use serde_json::{Value, json};
 
 use super::{edit, job, provide, slow, wait, with};
-use crate::kit::{
+use crate::harness::{
     CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_hidden, runner, snapshot, undisturbed,
 };
 use crate::transforms::all_of;
@@ -171,7 +171,7 @@ fn a_held_run_goes_on_from_its_checkpoint() {
     assert_eq!(done["status"]["run"]["progress"]["changes"], changes(2000));
     let log = kubelet.log("shop");
     let resumed =
-        log.lines().find(|line| line.contains("going on from the checkpoint")).expect("a word of it");
+        log.lines().find(|line| line.contains("continuing from the checkpoint")).expect("a word of it");
     let resumed: Value = serde_json::from_str(resumed).unwrap();
     assert_eq!(resumed["next"], held, "{log}");
 }

@@ -1,4 +1,4 @@
-//! What the tokens of the operator and of a runner can do, and that they can do nothing else.
+//! The permissions of the operator's and a runner's tokens: they can do this and nothing else.
 
 use pg_bootstrap_tests::cluster::{Namespace, Operator};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! What the definition refuses, without any operator: every rule and every limit, with the API server's words. The
-//! definition itself says what there is, so that none is left out.
+//! Everything that the definition refuses, without an operator: every rule and every limit, with the API server's
+//! messages. The definition itself lists the rules, so that none is forgotten.
 
 use std::collections::BTreeMap;
 
@@ -258,20 +258,20 @@ fn cases() -> Vec<Case> {
         ("path is relative to the volume's root", "source", path("/etc/passwd")),
         ("path is relative to the volume's root", "source", path("../x")),
         ("path is relative to the volume's root", "source", path("a/../../x")),
-        ("key has no / at its beginning or end", "source", key("/shop.sql")),
-        ("key has no / at its beginning or end", "source", key("shop/")),
-        ("key has no / at its beginning or end", "source", key("a//b")),
-        ("key has no / at its beginning or end", "source", key("a/../b")),
+        ("key must not begin or end with /", "source", key("/shop.sql")),
+        ("key must not begin or end with /", "source", key("shop/")),
+        ("key must not begin or end with /", "source", key("a//b")),
+        ("key must not begin or end with /", "source", key("a/../b")),
         ("exactly one of url and urlSecretRef", "redis", json!({})),
         (
             "exactly one of url and urlSecretRef",
             "redis",
             json!({"url": "redis://r:1", "urlSecretRef": reference}),
         ),
-        ("url holds a password", "redis", url("redis://:geheim@r:6379")),
-        ("url holds a password", "redis", url("rediss://user:geheim@r:6379")),
-        ("url holds a password", "redis", url("redis+unix:///s?db=1&pass=geheim")),
-        ("url holds a password", "redis", url("redis+unix:///s?password=geheim")),
+        ("url contains a password", "redis", url("redis://:geheim@r:6379")),
+        ("url contains a password", "redis", url("rediss://user:geheim@r:6379")),
+        ("url contains a password", "redis", url("redis+unix:///s?db=1&pass=geheim")),
+        ("url contains a password", "redis", url("redis+unix:///s?password=geheim")),
         ("run.id consists of lower-case letters", "run", json!({"id": "Again"})),
         ("run.id consists of lower-case letters", "run", json!({"id": "-a"})),
         ("run.id consists of lower-case letters", "run", json!({"id": "a-"})),
@@ -292,14 +292,14 @@ fn cases() -> Vec<Case> {
             "runner",
             env(json!({"name": "A", "valueFrom": {"secretKeyRef": reference, "configMapKeyRef": reference}})),
         ),
-        ("keySecretRef names the key", "transform", json!({"configMapRef": reference})),
+        ("exactly one of keySecretRef and insecureUnkeyed", "transform", json!({"configMapRef": reference})),
         (
-            "keySecretRef names the key",
+            "exactly one of keySecretRef and insecureUnkeyed",
             "transform",
             json!({"configMapRef": reference, "keySecretRef": reference, "insecureUnkeyed": true}),
         ),
         (
-            "snapshotName is told when the bootstrap starts",
+            "snapshotName is sent when the bootstrap starts",
             "changeStream",
             json!({"address": "a:1", "start": false, "snapshotName": "s"}),
         ),

@@ -1,4 +1,4 @@
-//! The tests can fail: what must not be in a status is seen at the first look.
+//! These tests can fail: a status with a wrong value is noticed at the first look.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

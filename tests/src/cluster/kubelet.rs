@@ -1,12 +1,13 @@
-//! A stand-in for scheduler and kubelet that runs what a pod says, as processes of this machine.
+//! A stand-in for scheduler and kubelet that runs the containers of pods as processes on this machine.
 //!
-//! What is as in a real pod: arguments, environment with its Secrets and ConfigMaps, files of ConfigMaps, the
-//! ServiceAccount's own token bound to the pod, SIGTERM and the grace period at a deletion or eviction, exit code and last
-//! lines of the log in the status, and that a pod waits until what it needs is there, in the words of the real ones.
+//! As in a real pod: arguments; environment with its Secrets and ConfigMaps; files of ConfigMaps; the
+//! ServiceAccount's own token, bound to the pod; SIGTERM and the grace period at a deletion or eviction; exit code
+//! and last lines of the log in the status; and a pod waits until the objects that it needs exist, with the messages
+//! of the real programs.
 //!
-//! What is not: a process has no root of its own, so paths under a mount are replaced by where the volume is here, the
-//! metrics are served at a free port, and the token comes by `KUBECONFIG` instead of by the place that pods have it at.
-//! There are no images, no limits and no other user.
+//! Not as in a real pod: a process has no root folder of its own, so paths under a mount are replaced by the folder
+//! of the volume on this machine. The metrics are served at a free port. The token comes by `KUBECONFIG` instead of
+//! the usual path in pods. There are no images, no limits and no other user.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use crate::binary::{Runner, Running, pg_bootstrap_sync};
 use crate::servers::reaper::Reaper;
 
 const PERIOD: Duration = Duration::from_millis(50);
-/// The kubelet keeps so many bytes of a log as the message of a container's end.
+/// The kubelet keeps this many bytes of a log as the message of a container's end.
 const MESSAGE: usize = 2048;
 
 /// Runs the pods of one namespace. Dropping it kills them.
@@ -203,7 +204,7 @@ impl Shared {
         if leaves { self.leave(state, pod, &status) } else { self.say(state, pod, status) }
     }
 
-    /// Starts the container, or says what is in the way.
+    /// Starts the container, or returns the reason why it cannot.
     fn admit(&self, state: &mut State, pod: &Value) -> Result<(), Value> {
         let folder = self.folder.path().join(uid(pod));
         let mounts = self.mount(pod, &folder)?;
@@ -377,7 +378,7 @@ fn plain(argument: &str) -> String {
     argument.replace("$$", "$")
 }
 
-/// An argument as it is here: a path under a mount is another one, and no two processes share a port.
+/// An argument for this machine: a path under a mount is replaced, and no two processes share a port.
 fn here(argument: &str, mounts: &[(String, PathBuf)]) -> String {
     let Some((option, value)) = argument.split_once('=') else { return argument.to_owned() };
     if option == "--metrics-addr" {

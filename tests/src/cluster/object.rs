@@ -1,4 +1,4 @@
-//! A ReplicaBootstrap, and what must be true of its status at every look.
+//! A ReplicaBootstrap, and the rules that its status must obey at every look.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -23,7 +23,7 @@ pub fn replica_bootstrap(name: &str, redis_url: &str) -> Value {
     })
 }
 
-/// What kstatus must say of an object whose status says this.
+/// The status that kstatus must report for an object with this phase.
 pub fn verdict(phase: &str, reason: &str) -> &'static str {
     match (phase, reason) {
         ("Succeeded", _) => "Current",
@@ -32,7 +32,7 @@ pub fn verdict(phase: &str, reason: &str) -> &'static str {
     }
 }
 
-/// What kstatus, which Flux and Helm decide by, says of an object.
+/// The status that kstatus, on which Flux and Helm rely, reports for an object.
 pub fn kstatus(object: &Value) -> String {
     let mut child = Command::new(program("kstatus"))
         .stdin(Stdio::piped())
@@ -49,7 +49,7 @@ pub fn kstatus(object: &Value) -> String {
 }
 
 impl Namespace {
-    /// The object as it is now, after a look at what must be true at any moment.
+    /// The current state of the object, after a check of the rules that hold at any moment.
     #[track_caller]
     pub fn look(&self, name: &str) -> Value {
         let object = self.get("ReplicaBootstrap", name);
@@ -73,7 +73,7 @@ impl Namespace {
         object
     }
 
-    /// Waits until the status is about the present spec and says this, and asks kstatus about it.
+    /// Waits until the status describes the current spec and has this phase, and asks kstatus about it.
     #[track_caller]
     pub fn expect(&self, name: &str, phase: &str, reason: &str) -> Value {
         let object = self.until(name, &format!("{phase} for {reason}"), |object| {

@@ -1,4 +1,4 @@
-//! The operator as a process, with the rights that its chart gives it and no others.
+//! The operator as a process, with the permissions that its chart gives it and no others.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -127,7 +127,7 @@ impl Operator {
         line["admin"].as_str().expect("an address").to_owned()
     }
 
-    /// The body of a reply of its own server, with its status line in front.
+    /// The body of a reply of its own server, after its status line.
     pub fn ask(&self, path: &str) -> String {
         let url = format!("http://{}{path}", self.admin_address());
         let reply = Command::new("curl").args(["-s", "-i", "-m", "20", &url]).output().expect("run curl");

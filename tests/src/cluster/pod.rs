@@ -1,4 +1,4 @@
-//! What a pod does, said by the test in the kubelet's, the scheduler's and the API server's own forms.
+//! The state of a pod, set by the test in the kubelet's, the scheduler's and the API server's own forms.
 
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ impl Pod<'_> {
         self
     }
 
-    /// The scheduler finds no node, in its words; a later [`Pod::run`] goes on from there.
+    /// The scheduler finds no node, with its real message; a later [`Pod::run`] continues from there.
     pub fn refuse_nodes(&self, message: &str) -> &Self {
         self.condition("PodScheduled", "False", "Unschedulable", message)
     }
@@ -110,7 +110,7 @@ impl Pod<'_> {
         self
     }
 
-    /// The kubelet cannot mount a volume, and says it in an event alone.
+    /// The kubelet cannot mount a volume, and reports it only by an event.
     pub fn fail_mount(&self, message: &str) -> &Self {
         let pod = self.get().expect("a pod");
         let namespace = self.namespace.name();
@@ -130,7 +130,7 @@ impl Pod<'_> {
     /// Asks for its eviction, as `kubectl drain` does.
     ///
     /// # Errors
-    /// What the API server says, such as that a budget forbids it.
+    /// The message of the API server, for example that a budget forbids it.
     pub fn evict(&self) -> Result<Value, Refusal> {
         let body = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": self.name}});
         let path = format!("{}/eviction", self.namespace.path("Pod", &self.name));

@@ -1,12 +1,13 @@
-//! Looks at an object all the time, and asks at every look what must be true at any moment.
+//! Looks at an object all the time, and checks at every look what must be true at any moment.
 //!
 //! - One pod of the object at a time that has not ended, and one Job.
 //! - Phase, conditions and generations agree, and kstatus says done only when everything is in Redis.
-//! - The status' checkpoint is never ahead of what lies in Redis without a gap: the status is read first, Redis after it.
+//! - The checkpoint in the status is never ahead of the entries in Redis up to the first gap: the status is read
+//!   first, Redis after it.
 //! - Nothing goes backwards within a run: neither progress, nor checkpoint, nor the end.
 //!
-//! A look that meets an API server or a Redis that is away asks nothing. What Redis has lost is stated by the test
-//! ([`Watch::loses`]): until the status knows of it, the checkpoint is held against nothing.
+//! If the API server or Redis cannot be reached, a look checks nothing. The test tells what Redis has lost
+//! ([`Watch::loses`]): until the status shows that loss, the checkpoint is not checked.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -69,7 +70,7 @@ pub struct Seen {
 }
 
 impl Watch {
-    /// Begins to look at an object that writes so many changes into the Redis at this port.
+    /// Starts to watch an object that writes this many changes into the Redis at this port.
     pub fn start(namespace: &Namespace, name: &str, redis: u16, changes: u64) -> Self {
         let shared = Arc::new(Shared {
             namespace: namespace.clone(),
@@ -211,7 +212,7 @@ impl Shared {
         u64::try_from(client.command(command).ok()?.int()).ok()
     }
 
-    /// Everything up to the status' checkpoint lies in Redis: each number once.
+    /// Everything up to the status' checkpoint is in Redis: each number once.
     fn checkpoint(&self, before_read: Loss, object: &Value, before: &mut Before) {
         let (spec, status) = (&object["spec"], &object["status"]);
         // An earlier run's may be of what the next one deletes.
@@ -237,7 +238,7 @@ impl Shared {
         assert_eq!(there, next - 1, "Redis does not hold what the checkpoint promises: {object}");
     }
 
-    /// What is not known for a moment, such as at the beginning of a process, is no way back.
+    /// A value that is unknown for a moment, such as at the start of a process, does not count as going back.
     fn progress(&self, object: &Value, before: &mut Before) {
         let run = &object["status"]["run"];
         if *lock(&self.loss) != Loss::None {
@@ -277,7 +278,7 @@ fn generations(before: &mut Before, object: &Value) {
     before.generation = observed;
 }
 
-/// An end is an end, a beginning stays, and attempts are counted upwards, as long as it is the same run.
+/// As long as it is the same run: an end is final, a beginning stays, and attempts only grow.
 fn lasting(before: &mut Before, object: &Value) {
     let status = &object["status"];
     let (run, phase) = (&status["runId"], &status["phase"]);

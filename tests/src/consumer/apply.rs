@@ -1,8 +1,8 @@
-//! One change after the other into the replica.
+//! Applies the changes to the replica, one after the other.
 //!
-//! Rows go without waiting for the answer to the one before, which nobody can observe: the server runs the
-//! messages of a session in order, each in a transaction of its own. Everything else (SQL text, another session,
-//! the sequences) waits until nothing is under way.
+//! A row is sent without waiting for the answer to the previous one. Nobody can observe this: the server executes the
+//! messages of a session in order, each in its own transaction. Everything else (SQL text, another session, the
+//! sequences) waits until no answer is outstanding.
 
 use std::collections::VecDeque;
 use std::io;
@@ -124,7 +124,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sends what is buffered. If the session is gone, what it has not answered goes through another: it never ran.
+    /// Sends the buffered rows. If the session is gone, the unanswered rows go through another session: they were
+    /// never executed.
     fn flush(&mut self) -> io::Result<()> {
         if self.pool.current()?.flush().is_ok() {
             return Ok(());

@@ -1,11 +1,11 @@
-//! The canonical bytes of a change, made again from the decoded one: re-sending is only harmless where the
+//! The canonical bytes of a change, made again from the decoded one: sending a change twice is only harmless if the
 //! bytes are the same each time.
 
 use super::decode::{Change, Decoded};
 use super::json;
 use super::position::{ReadAs, read_position};
 
-/// Says what is not as a bootstrap writer must have it; nothing if all is well.
+/// Reports where a change is not as a bootstrap writer must write it; nothing if all is well.
 pub(super) fn check(score: f64, member: &[u8], change: &Change) -> Option<String> {
     let sequence = match read_position(&change.position) {
         Ok((expected, ReadAs::Sequence(sequence))) => {
@@ -54,7 +54,7 @@ pub(super) fn check(score: f64, member: &[u8], change: &Change) -> Option<String
     Some(format!("not canonical from byte {at} on, where {expected:?} belongs"))
 }
 
-/// The values as they must be spelled: strings quoted anew, everything else as it is.
+/// The values in their canonical spelling: strings are quoted again, everything else is unchanged.
 fn raw_values(member: &[u8]) -> Result<Vec<String>, String> {
     let find = |raw, name| {
         let fields = json::object(raw)?;
@@ -74,7 +74,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
-/// `shielded`: a column value, whose first character is escaped where it could read as a timestamp.
+/// `shielded`: a column value, whose first character is escaped if it could be read as a timestamp.
 fn quoted(text: &str, shielded: bool) -> String {
     use std::fmt::Write;
     let mut json = String::with_capacity(text.len() + 2);

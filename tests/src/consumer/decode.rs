@@ -1,4 +1,4 @@
-//! From a member of the sorted set to a change, or to the reason why the entry is lost.
+//! Decodes a member of the sorted set to a change, or to the reason why the entry is lost.
 
 use super::json;
 use super::value::{Value, read_value};
@@ -6,9 +6,9 @@ use super::value::{Value, read_value};
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The position as it is spelled.
+    /// The position, as spelled in the entry.
     pub position: String,
-    /// What is to be done.
+    /// The operation.
     pub data: Decoded,
 }
 
@@ -39,7 +39,7 @@ pub struct Ddl {
 /// The data of a dml change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dml {
-    /// As it is to be pasted into the statement.
+    /// The text to insert into the statement.
     pub table: String,
     /// The columns, likewise.
     pub names: Vec<String>,
@@ -47,7 +47,7 @@ pub struct Dml {
     pub values: Vec<Value>,
 }
 
-/// Decodes one member. The error says why the consumer cannot read it.
+/// Decodes one member. The error is the reason why the consumer cannot read it.
 pub fn decode(member: &[u8]) -> Result<Change, String> {
     let fields = json::object(json::check(member)?)?;
     let position = text(&fields, "position")?;

@@ -36,13 +36,13 @@ impl RedisEntries {
         Self { client, rank: 0, page: VecDeque::new(), last: false, page_size: PAGE }
     }
 
-    /// What lies above `score`, exclusively.
+    /// The entries above `score`, exclusively.
     pub fn after(mut client: RedisClient, score: f64) -> io::Result<Self> {
         let below = client.command(&["ZCOUNT", KEY, "-inf", &score.to_string()])?.int();
         Ok(Self { rank: u64::try_from(below).map_err(io::Error::other)?, ..Self::all(client) })
     }
 
-    /// Fewer round trips, where nobody writes any more and pages cannot be told apart.
+    /// Fewer round trips, for a set to which nobody writes any more: then the size of pages makes no difference.
     pub fn in_large_pages(mut self) -> Self {
         self.page_size = 10 * PAGE;
         self

@@ -1,5 +1,5 @@
-//! Go's reader of RFC 3339, which takes more than RFC 3339 says: an hour of one digit, a comma before the
-//! fraction, offsets to +24:60.
+//! Go's reader of RFC 3339, which accepts more than the RFC: an hour of one digit, a comma before the fraction,
+//! offsets up to +24:60.
 
 /// What is left of a timestamp: the consumer drops zone and fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! JSON as Go's `encoding/json` reads it: the grammar is strict, the text of strings is not.
 //!
-//! Broken UTF-8 and lone surrogates become U+FFFD, without an error. A value is kept as its raw bytes until
-//! somebody asks what it is, because the consumer looks at raw bytes too.
+//! Broken UTF-8 and lone surrogates become U+FFFD, without an error. A value is kept as its raw bytes until its type
+//! is needed, because the consumer also looks at raw bytes.
 //!
 //! A reader of our own, because what judges the encoder must not share a library with it, and because
 //! serde_json refuses what Go's forgives.

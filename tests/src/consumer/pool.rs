@@ -1,4 +1,4 @@
-//! The replica's sessions: usually the same one, replaced when nobody expects it.
+//! The replica's sessions: usually the same one, replaced at unexpected times.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::rng::Rng;
 const IDLE: usize = 2;
 
 /// Settings that a statement left behind in its session, which a later statement would meet or miss by luck.
-/// `pg_settings` does not show who one is.
+/// `pg_settings` does not show the current user.
 const LEFT_BEHIND: &str = "\
     SELECT NULLIF(pg_catalog.concat_ws(', ',
         (SELECT pg_catalog.string_agg(name || '=' || setting, ', ' ORDER BY name) FROM pg_catalog.pg_settings

@@ -1,4 +1,4 @@
-//! Positions as the consumer reads them, with all that its `Sscanf` lets pass.
+//! Positions as the consumer reads them, with everything that its `Sscanf` accepts.
 
 /// How a position was understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

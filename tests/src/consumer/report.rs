@@ -1,4 +1,4 @@
-//! What became of every entry.
+//! The result of every entry.
 
 use std::collections::BTreeMap;
 use std::fmt;

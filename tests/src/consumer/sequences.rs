@@ -1,4 +1,4 @@
-//! What the translicator does 15 s after its start and after each burst of inserts.
+//! The translicator's update of sequences, 15 s after its start and after each burst of inserts.
 
 use std::io;
 

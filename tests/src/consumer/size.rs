@@ -1,4 +1,4 @@
-//! How large a change is as protobuf: what the limit of the stream counts.
+//! The size of a change as protobuf, to which the limit of the stream applies.
 
 use super::decode::{Change, Decoded};
 use super::value::Value;

@@ -1,4 +1,4 @@
-//! One column value: what the consumer takes it for, and the SQL text it makes of it.
+//! One column value: the type that the consumer takes it for, and the SQL text that it makes of it.
 
 use super::gotime::{Timestamp, read_rfc3339};
 use super::json;
@@ -8,7 +8,7 @@ use super::json;
 pub enum Value {
     /// `null`.
     Null,
-    /// A number that is an int64 as it is written.
+    /// A number that is an int64 in its spelling.
     Int(i64),
     /// Any other number that a float64 can hold.
     Float(f64),

@@ -1,4 +1,4 @@
-//! Many scripts, by several threads; what is found is made small, and everything is counted.
+//! Runs many scripts in several threads, makes failing scripts smaller, and counts everything.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,7 +37,7 @@ pub struct Campaign {
     pub findings: usize,
     /// Show what differs after an error of psql too.
     pub after_errors: bool,
-    /// Threads, each with databases of its own.
+    /// Threads, each with its own databases.
     pub threads: usize,
     /// A folder that keeps the findings, too.
     pub folder: Option<PathBuf>,

@@ -1,8 +1,8 @@
-//! Scripts by chance, from a seed: what people and tools write, in any order.
+//! Random scripts from a seed: statements as people and tools write them, in any order.
 //!
-//! A script has a few subjects (settings, renames, psql's commands, …) beside the base of tables and rows, so that
-//! what one of them is refused for does not hide the others. The [`model`] keeps what the script has made, so that
-//! psql takes most of it.
+//! A script has a few subjects (settings, renames, psql's commands, …) in addition to its tables and rows, so that a
+//! refusal of one subject does not hide the others. The [`model`] records what the script has created, so that psql
+//! accepts most of it.
 
 mod alter;
 mod code;
@@ -13,6 +13,7 @@ mod model;
 mod names;
 mod psql;
 mod rows;
+mod session;
 mod settings;
 mod transactions;
 mod types;
@@ -44,10 +45,11 @@ enum Subject {
     Upkeep,
     Roles,
     Temporary,
+    Session,
     Bytes,
 }
 
-const SUBJECTS: [Subject; 15] = [
+const SUBJECTS: [Subject; 16] = [
     Subject::Path,
     Subject::Transactions,
     Subject::Literals,
@@ -62,6 +64,7 @@ const SUBJECTS: [Subject; 15] = [
     Subject::Upkeep,
     Subject::Roles,
     Subject::Temporary,
+    Subject::Session,
     Subject::Bytes,
 ];
 
@@ -93,6 +96,7 @@ const ACTIONS: &[Action] = &[
     (Subject::Temporary, 2, create::temporary),
     (Subject::Temporary, 3, write::from_temporary),
     (Subject::Conflict, 6, rows::again),
+    (Subject::Session, 9, session::any),
 ];
 
 /// The script of a seed.

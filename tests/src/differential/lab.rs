@@ -5,8 +5,8 @@
 //!         └─ pg-bootstrap-sync --output - ─▶ reference consumer ─▶ database B ─┴─▶ their states, line by line
 //! ```
 //!
-//! The loader writes to its standard output what it would write to Redis. Databases are emptied after each
-//! script, since making new ones takes longer than everything else.
+//! The loader writes to its standard output what it would write to Redis. Databases are emptied after each script,
+//! because creating new ones takes longer than everything else.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -124,7 +124,7 @@ impl<'a> Lab<'a> {
         Verdict { psql, outcomes }
     }
 
-    /// Where the script lies.
+    /// The file of the script.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("script.sql")
     }

@@ -1,4 +1,4 @@
-//! A script in pieces, so that it can be made smaller and still be run.
+//! A script in pieces, so that it can be made smaller and still be executed.
 
 /// One statement with its end, one psql command, or one block of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Script {
         text
     }
 
-    /// What lies in the file.
+    /// The contents of the file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut text = String::new();
         for piece in &self.pieces {

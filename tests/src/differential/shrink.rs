@@ -1,4 +1,4 @@
-//! A script that fails, made small.
+//! Makes a failing script smaller.
 
 use super::script::Script;
 

@@ -1,4 +1,4 @@
-//! What a database holds, as lines, and an empty one again.
+//! The contents of a database, as lines; and how to empty it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What one script came to.
+//! The result of one script.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub enum Outcome {
     Differs(Vec<String>),
     /// The same in the end, but the consumer did not take all of it.
     Stumbled(String),
-    /// An original of a masked column, and where it shows. `true`: psql puts it into that column.
+    /// An original of a masked column, and where it shows. `true`: psql writes it to that column.
     Leaks(String, bool),
 }
 

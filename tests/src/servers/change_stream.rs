@@ -1,4 +1,4 @@
-//! A change stream: the states and errors of the bootstrap protocol, and nothing behind them.
+//! A change stream: the states and errors of the bootstrap protocol, and nothing else.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ mod protocol {
     tonic::include_proto!("change_stream");
 }
 
-/// Where it is, and what was asked of it.
+/// Its state, and the calls that it received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamState {
     /// `WAITING`, `ACCUMULATING` or `STREAMING`.

@@ -1,5 +1,5 @@
-//! Kubernetes' API server with its etcd: what is stored, validated and applied is the real thing. Alone, nobody acts on
-//! it; with the controllers, Jobs make pods, and what belongs to something that was deleted goes. There are no nodes.
+//! Kubernetes' API server with its etcd: storage, validation and server-side apply are real. Alone, it has no
+//! controllers; with them, Jobs create pods, and the dependents of deleted objects are deleted. There are no nodes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -52,7 +52,7 @@ impl Process {
 }
 
 impl KubernetesServer {
-    /// A server that knows `ReplicaBootstrap`, and that nobody acts on.
+    /// A server that knows `ReplicaBootstrap`, without controllers.
     pub fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("kubernetes-").tempdir().expect("make a folder");
         let certificates = Certificates::generate(folder.path());
@@ -180,7 +180,7 @@ impl KubernetesServer {
         path
     }
 
-    /// Writes a configuration for whoever has the token in this file, as a kubelet keeps it.
+    /// Writes a configuration for the holder of the token in this file, which a kubelet renews.
     pub fn write_kubeconfig(&self, path: &Path, token: &Path, namespace: &str) {
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: \"https://127.0.0.1:{}\", certificate-authority: \"{}\"}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u, namespace: {namespace}}}}}]\nusers: [{{name: u, user: {{tokenFile: \"{}\"}}}}]\n",
@@ -206,7 +206,7 @@ impl KubernetesServer {
         self.call_as(TOKEN, method, path, content, body)
     }
 
-    /// A request as whoever has this token.
+    /// A request by the holder of this token.
     pub fn call_as(&self, token: &str, method: &str, path: &str, content: &str, body: &str) -> (u16, String) {
         let url = format!("https://127.0.0.1:{}{path}", self.port);
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
@@ -234,7 +234,7 @@ impl KubernetesServer {
         assert_eq!(status, 200, "{reply}");
     }
 
-    /// The object as it is now.
+    /// The current state of the object.
     pub fn get(&self, name: &str) -> Value {
         let (status, reply) = self.call("GET", &objects(name), "", "");
         assert_eq!(status, 200, "{reply}");

@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of its own.
+//! A separate PostgreSQL cluster.
 
 use std::fs::File;
 use std::os::unix::fs::chown;
@@ -23,7 +23,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// The superuser of every cluster.
 const USER: &str = "postgres";
 
-/// How a cluster is to be made.
+/// The options of a cluster.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
     /// The encoding of the cluster's own databases.
@@ -87,7 +87,7 @@ impl PostgresServer {
         }
         let reaper = Reaper::watch(folder.path());
         let bin_dir = match &options.bin_dir {
-            // The server's user may not be let into where it lies.
+            // The server's user may not have access to the folder.
             Some(bin_dir) => {
                 let installed = bin_dir.parent().expect("a folder above bin");
                 check(Command::new("cp").arg("-a").arg(installed).arg(folder.path().join("postgres")));
@@ -163,7 +163,7 @@ impl PostgresServer {
         command
     }
 
-    /// An empty database with a name that nobody else has, in UTF-8.
+    /// An empty database with a unique name, in UTF-8.
     pub fn fresh_database(&self) -> Database {
         self.fresh_database_in("UTF8")
     }
@@ -183,7 +183,7 @@ impl PostgresServer {
         Database { name: name.to_owned() }
     }
 
-    /// Drops a database, whoever is connected.
+    /// Drops a database, even if it has connections.
     pub fn drop_database(&self, database: &Database) {
         check(self.program("dropdb").args(["--force", &database.name]));
     }
@@ -203,7 +203,7 @@ impl PostgresServer {
         }
     }
 
-    /// A connection of its own.
+    /// A separate connection.
     pub fn connect(&self, database: &Database) -> Connection {
         Connection::open(&self.target(database)).expect("connect to postgres")
     }
@@ -325,7 +325,7 @@ impl Drop for PostgresServer {
     }
 }
 
-/// postgres refuses to run as root: then it runs as `postgres`, else as `nobody`. `None`: as we are.
+/// postgres refuses to run as root: then it runs as `postgres`, or else as `nobody`. `None`: as the current user.
 fn server_owner() -> Option<(u32, u32)> {
     let out = Command::new("id").arg("-u").output().expect("run id");
     if String::from_utf8_lossy(&out.stdout).trim() != "0" {

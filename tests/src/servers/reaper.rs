@@ -35,7 +35,7 @@ impl Reaper {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // A group of its own: Ctrl-C in the terminal must not end it before it has worked.
+            // A separate process group: Ctrl-C in the terminal must not end it before it has done its work.
             .process_group(0)
             .current_dir("/")
             .spawn()
@@ -44,7 +44,7 @@ impl Reaper {
         Self { child, pipe }
     }
 
-    /// From now on this process is to be stopped; `None`: no process.
+    /// From now on this process must be stopped at the end; `None`: no process.
     pub(crate) fn process(&mut self, pid: Option<u32>) {
         if let Some(pipe) = &mut self.pipe {
             let line = pid.map_or(String::new(), |p| p.to_string());

@@ -110,7 +110,7 @@ impl RedisServer {
         format!("rediss://{user}localhost:{}/", self.tls_port)
     }
 
-    /// A connection of its own.
+    /// A separate connection.
     pub fn client(&self) -> RedisClient {
         RedisClient::connect(self.port, self.options.password.as_deref()).expect("connect to redis-server")
     }
@@ -159,7 +159,7 @@ impl RedisServer {
                 .and_then(|()| std::fs::create_dir(&folder))
                 .expect("empty the folder");
         }
-        // The port may be in use for a moment by somebody's outgoing connection.
+        // The port may be in use for a moment by an outgoing connection of another program.
         assert!((0..5).any(|_| self.launch()), "redis-server does not start again: {}", self.log());
     }
 

@@ -1,5 +1,5 @@
-//! S3 itself, as far as reading goes: signatures are checked, ranges and ETags are real. What it lacks of a real
-//! one (`If-Match` on reads) and what breaks in real ones is added in front of it.
+//! A real S3 server, as far as reading goes: signatures are checked, ranges and ETags are real. A feature that it
+//! lacks (`If-Match` on reads) and faults of real services are added in front of it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ impl S3Server {
             .expect("put the object");
     }
 
-    /// Replaces an object as soon as a range is asked for that begins at `offset` or behind it.
+    /// Replaces an object as soon as a range is requested that begins at `offset` or after it.
     pub fn put_before(&self, offset: u64, bucket: &str, key: &str, bytes: &[u8]) {
         let beside = self.folder.path().join("later");
         std::fs::write(&beside, bytes).expect("write the later object");
@@ -106,7 +106,7 @@ impl S3Server {
         std::fs::remove_file(self.path(bucket, key)).expect("remove the object");
     }
 
-    /// The next replies, so many, are 503.
+    /// The next replies, this many, are 503.
     pub fn refuse(&self, replies: u64) {
         self.shared.refusals.store(replies, SeqCst);
     }
@@ -121,7 +121,7 @@ impl S3Server {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Forgets what was asked.
+    /// Forgets the requests.
     pub fn forget(&self) {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

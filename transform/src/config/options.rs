@@ -1,4 +1,4 @@
-//! The options of a transform: each read once, by its type; what nobody asked for is unknown.
+//! The options of a transform. Each is read once, by its type. Options that nothing has read are unknown.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use crate::near;
 use crate::yaml::{Node, Value};
 
 pub(super) struct Options<'a> {
-    /// Of the transform, for what is missing.
+    /// The place of the transform, for messages about missing options.
     pub(super) place: Place,
     pub(super) type_name: &'a str,
     pairs: Vec<(&'a Node, &'a str, &'a Node)>,
@@ -49,7 +49,7 @@ impl<'a> Options<'a> {
         String::new()
     }
 
-    /// An integer within bounds. `3.0` is one too: releases of Kasho take no other spelling.
+    /// An integer within bounds. `3.0` is accepted too, because some releases of Kasho accept no other spelling.
     pub(super) fn integer(&self, name: &'static str, low: i64, high: i64) -> Option<i64> {
         let node = self.get(name)?;
         let plain = match &node.value {
@@ -90,7 +90,7 @@ impl<'a> Options<'a> {
     /// One of a few words.
     pub(super) fn choice(&self, name: &'static str, allowed: &[&'static str]) -> Option<&'static str> {
         let node = self.get(name)?;
-        // YAML's null is a word here.
+        // YAML reads this word as a null.
         let text = match &node.value {
             Value::Plain(text) | Value::Quoted(text) => text.as_str(),
             _ => "",
@@ -105,7 +105,7 @@ impl<'a> Options<'a> {
         found
     }
 
-    /// One character to write in place of others.
+    /// One character that replaces others.
     pub(super) fn character(&self, name: &'static str) -> Option<char> {
         let node = self.get(name)?;
         let mut chars = node.text().unwrap_or_default().chars();
@@ -118,7 +118,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// Reports what is there and was not asked for.
+    /// Reports options that nothing has read.
     pub(super) fn finish(self) -> Result<(), Vec<Fault>> {
         let asked = self.asked.into_inner();
         let mut faults = self.faults.into_inner();

@@ -1,4 +1,4 @@
-//! Reading of rules: each type with its options.
+//! Reads rules: each type with its options.
 
 use super::mapping;
 use super::options::Options;
@@ -13,7 +13,7 @@ use crate::template::Template;
 use crate::yaml::{Node, Value};
 
 /// The types beside the fakes.
-const TYPES: [&str; 22] = [
+const TYPES: [&str; 24] = [
     "keep",
     "Bool",
     "Regex",
@@ -33,15 +33,17 @@ const TYPES: [&str; 22] = [
     "Uuid",
     "Email",
     "IpAddress",
+    "Iban",
+    "CardNumber",
     "Json",
     "Array",
     "Truncate",
 ];
 
-/// Reads a rule: the name of a type, or a mapping with `type` and options. `at` is where a column's name stands.
+/// Reads a rule: the name of a type, or a mapping with `type` and options. `at` is the place of the column's name.
 pub(super) fn read(node: &Node, at: Option<Place>) -> Result<Rule, Vec<Fault>> {
     let mut faults = Vec::new();
-    // YAML reads this type's name as a null, which somebody who left it out has written too, but not so.
+    // YAML reads the name of this type as a null. A missing rule is also a null, but is written differently.
     if node.value == Value::Plain("Null".to_owned()) {
         return build("Null", node.place, Options::new(node.place, "Null", Vec::new()));
     }
@@ -56,15 +58,21 @@ pub(super) fn read(node: &Node, at: Option<Place>) -> Result<Rule, Vec<Fault>> {
         return Err(vec![Fault::new(node.place, "a transform must be a type or a mapping with `type`")]);
     }
     let Some(pairs) = mapping(node, "a transform", &mut faults) else { return Err(faults) };
-    if !faults.is_empty() {
-        return Err(faults);
+    match typed(node, pairs) {
+        Ok(rule) if faults.is_empty() => Ok(rule),
+        Ok(_) => Err(faults),
+        Err(more) => Err([faults, more].concat()),
     }
+}
+
+/// Reads a mapping with `type` and options.
+fn typed<'a>(node: &'a Node, pairs: Vec<(&'a Node, &'a str, &'a Node)>) -> Result<Rule, Vec<Fault>> {
     let Some((_, _, type_node)) = pairs.iter().find(|(_, name, _)| *name == "type") else {
         let fault = Fault::new(node.place, "`type` is missing");
         let names = pairs.iter().map(|(_, name, _)| *name).find(|name| is_type(name));
         return Err(vec![fault.hint(names.map(|name| format!("did you mean `type: {name}`?")))]);
     };
-    // YAML's null is a type here.
+    // YAML reads the name of this type as a null.
     let (Value::Plain(name) | Value::Quoted(name)) = &type_node.value else {
         return Err(vec![Fault::new(type_node.place, "`type` must be a name")]);
     };
@@ -92,13 +100,14 @@ fn build(name: &str, place: Place, options: Options<'_>) -> Result<Rule, Vec<Fau
     Ok(rule)
 }
 
-/// The options that are not one transform's alone.
+/// The options that all transforms have.
 fn common(rule: &mut Rule, options: &Options<'_>) {
-    if rule.is_keep() {
+    // By the name: a rule with a fault may stand here as `keep`, and have all options yet.
+    if options.type_name == "keep" {
         return;
     }
     if rule.transform.is_keyed() {
-        // What Bool keeps has no use for a salt.
+        // A Bool that keeps the value does not need a salt.
         if !matches!(rule.transform, Transform::Bool) {
             rule.salt = options.text("salt");
         }
@@ -166,6 +175,10 @@ fn transform(name: &str, options: &Options<'_>) -> Option<Transform> {
         "Email" => Transform::Email,
         "IpAddress" => Transform::IpAddress {
             keep: options.integer("keep_bits", 0, 120).and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
+        },
+        "Iban" => Transform::Iban,
+        "CardNumber" => Transform::CardNumber {
+            first: options.integer("keep_first", 1, 8).and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
         },
         "Json" => Transform::Json(json(options)),
         "Array" => element(options),
@@ -255,14 +268,14 @@ fn password(name: &str, options: &Options<'_>) -> Option<Transform> {
         }
         "PasswordArgon2id" => {
             let threads = number("threads", 1, 255, 4);
-            // Less than eight blocks a lane is as much as eight.
+            // With fewer than eight blocks per lane, the result is as with eight.
             let memory = number("memory", 1, 4 << 20, 65_536).max(8 * threads);
             PasswordHash::Argon2id { time: number("time", 1, 1000, 3), memory, threads }
         }
         _ => return None,
     };
     let salt = match hash {
-        // Kasho's bcrypt has a random salt; ours comes from the key, so that a run can be repeated.
+        // Kasho's bcrypt has a random salt. Ours comes from the key, so that a run can be repeated.
         PasswordHash::Bcrypt { .. } => {
             options.choice("use_salt", &["true"]);
             SaltSource::Keyed
@@ -284,10 +297,13 @@ fn json(options: &Options<'_>) -> Vec<Step> {
     };
     let mut faults = Vec::new();
     for (key, text, value) in mapping(node, "`paths`", &mut faults).unwrap_or_default() {
-        match (Path::parse(text), read(value, Some(key.place)).and_then(nested)) {
+        let path = Path::parse(text)
+            .map_err(|what| options.fail(Fault::new(key.place, format!("path `{text}`: {what}"))));
+        let rule = read(value, Some(key.place)).and_then(nested);
+        match (path, rule) {
             (Ok(path), Ok(rule)) => steps.push(Step { path, rule }),
-            (Err(what), _) => options.fail(Fault::new(key.place, format!("path `{text}`: {what}"))),
             (_, Err(found)) => found.into_iter().for_each(|fault| options.fail(fault)),
+            (Err(()), Ok(_)) => {}
         }
     }
     faults.into_iter().for_each(|fault| options.fail(fault));
@@ -308,26 +324,26 @@ fn element(options: &Options<'_>) -> Transform {
     }
 }
 
-/// A rule inside another sees one value, not the row.
+/// A rule inside another rule sees one value, not the row.
 fn nested(rule: Rule) -> Result<Rule, Vec<Fault>> {
-    let fault = |what: String| Err(vec![Fault::new(rule.place, what)]);
     let name = rule.transform.name();
-    match &rule.transform {
-        Transform::Template(_) | Transform::Password { .. } => {
-            fault(format!("{name} needs the row: it cannot be inside another transform"))
-        }
-        Transform::Json(_) | Transform::Array(_) => {
-            fault(format!("{name} cannot be inside another transform"))
-        }
-        Transform::DateShift { by: Some(_), .. } => {
-            fault("`by` needs the row: not inside another transform".into())
-        }
-        _ if rule.on_error != ErrorPolicy::Default => {
-            fault("`on_error` belongs to the column's own transform".into())
-        }
-        _ if rule.unique != Unique::No => fault("`unique` belongs to the column's own transform".into()),
-        _ if rule.nulls => fault("`nulls` belongs to the column's own transform".into()),
-        _ if rule.value_type.is_some() => fault("`value_type` belongs to the column's own transform".into()),
-        _ => Ok(rule),
-    }
+    let needs_row = matches!(rule.transform, Transform::Template(_) | Transform::Password { .. });
+    let nests = matches!(rule.transform, Transform::Json(_) | Transform::Array(_));
+    let sees_row = matches!(rule.transform, Transform::DateShift { by: Some(_), .. });
+    let own = |option: &str| format!("`{option}` belongs to the column's own transform");
+    let faults = [
+        (needs_row, format!("{name} needs the row: it cannot be inside another transform")),
+        (nests, format!("{name} cannot be inside another transform")),
+        (sees_row, "`by` needs the row: not inside another transform".to_owned()),
+        (rule.on_error != ErrorPolicy::Default, own("on_error")),
+        (rule.unique != Unique::No, own("unique")),
+        (rule.nulls, own("nulls")),
+        (rule.value_type.is_some(), own("value_type")),
+    ];
+    let faults: Vec<_> = faults
+        .into_iter()
+        .filter(|(is_so, _)| *is_so)
+        .map(|(_, what)| Fault::new(rule.place, what))
+        .collect();
+    if faults.is_empty() { Ok(rule) } else { Err(faults) }
 }

@@ -9,38 +9,38 @@ use crate::locale::Locale;
 use crate::pattern::Pattern;
 use crate::template::Template;
 
-/// What becomes of a column.
+/// The rule of a column.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Rule {
     #[serde(skip)]
     pub(crate) place: Place,
     pub(crate) transform: Transform,
-    /// Makes equal values of columns with different salts differ.
+    /// Columns with different salts get different results for equal values.
     pub(crate) salt: Option<String>,
-    /// Equal values become equal.
+    /// Equal values get equal results.
     pub(crate) consistent: bool,
     pub(crate) locale: Locale,
     pub(crate) unique: Unique,
     pub(crate) on_error: ErrorPolicy,
     /// A NULL is transformed as if it were the empty string.
     pub(crate) nulls: bool,
-    /// The type whose values the result ranges over, where it is not the column's own: that of the column that a
-    /// foreign key refers to.
+    /// The type that the results range over, if it is not the column's own: the type of the column that a foreign key
+    /// references.
     pub(crate) value_type: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Unique {
     No,
-    /// Different values must become different.
+    /// Different values must get different results.
     Yes,
-    /// Who wrote the configuration knows that they do.
+    /// The author of the configuration states that they do.
     Assumed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) enum ErrorPolicy {
-    /// As the run's own `--on-error` says.
+    /// As `--on-error` of the run.
     Default,
     Fail,
     Skip,
@@ -52,7 +52,7 @@ pub(crate) enum ErrorPolicy {
 pub(crate) enum SaltSource {
     /// Sixteen zero bytes.
     None,
-    /// The first bytes of the original's SHA-256, as Kasho has it.
+    /// The first bytes of the original's SHA-256, as in Kasho.
     Original,
     /// The first bytes of a keyed hash of the original.
     Keyed,
@@ -66,7 +66,7 @@ pub(crate) enum PasswordHash {
     Argon2id { time: u32, memory: u32, threads: u32 },
 }
 
-/// What Noise changes a number by, at most.
+/// The most by which Noise changes a number.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) enum Spread {
     Ratio(f64),
@@ -95,9 +95,11 @@ pub(crate) enum Transform {
     Json(Vec<Step>),
     Array(Box<Rule>),
     Truncate { length: usize },
+    Iban,
+    CardNumber { first: usize },
 }
 
-/// A rule for what lies at a path of a JSON value.
+/// A rule for the values at a path of a JSON value.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Step {
     pub(crate) path: Path,
@@ -125,7 +127,7 @@ impl Rule {
 }
 
 impl Transform {
-    /// As the configuration names it.
+    /// The name in the configuration.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -153,10 +155,12 @@ impl Transform {
             Self::Json(_) => "Json",
             Self::Array(_) => "Array",
             Self::Truncate { .. } => "Truncate",
+            Self::Iban => "Iban",
+            Self::CardNumber { .. } => "CardNumber",
         }
     }
 
-    /// Its result is drawn by the key.
+    /// The key decides its result.
     pub(crate) fn is_keyed(&self) -> bool {
         matches!(
             self,
@@ -169,6 +173,8 @@ impl Transform {
                 | Self::Uuid
                 | Self::Email
                 | Self::IpAddress { .. }
+                | Self::Iban
+                | Self::CardNumber { .. }
         )
     }
 

@@ -1,4 +1,5 @@
-//! A configuration as YAML: what [`Config::parse`](super::Config::parse) reads back to the same.
+//! Writes a configuration as YAML, which [`Config::parse`](super::Config::parse) reads back to the same
+//! configuration.
 
 use std::fmt::Write;
 
@@ -9,7 +10,7 @@ use crate::config::rule::Spread;
 use crate::fake;
 
 impl Config {
-    /// The configuration in its long form, tables in alphabetical order. Comments are not kept.
+    /// The configuration in its long form, with tables in alphabetical order. Comments are lost.
     #[must_use]
     pub fn to_yaml(&self) -> String {
         let mut out = format!("major_version: 0\nlists: {}\n", self.lists);
@@ -38,7 +39,7 @@ fn line(out: &mut String, depth: usize, key: &str, value: &str) {
     let _ = writeln!(out, "{:width$}{}:{blank}{value}", "", scalar(key), width = depth * 2);
 }
 
-/// Plain where it cannot be mistaken, else in quotes.
+/// Without quotes if the text cannot be misread, otherwise in quotes.
 pub(crate) fn scalar(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
@@ -122,6 +123,7 @@ fn options(rule: &Rule) -> Vec<(&'static str, String)> {
         Transform::FormatPreserving { first, last } => {
             vec![("keep_first", number(first)), ("keep_last", number(last))]
         }
+        Transform::CardNumber { first } => vec![("keep_first", number(first))],
         Transform::IpAddress { keep } => vec![("keep_bits", keep.to_string())],
         Transform::Truncate { length } => vec![("length", number(length))],
         Transform::Keep
@@ -129,6 +131,7 @@ fn options(rule: &Rule) -> Vec<(&'static str, String)> {
         | Transform::Null
         | Transform::Uuid
         | Transform::Email
+        | Transform::Iban
         | Transform::Json(_)
         | Transform::Array(_) => Vec::new(),
     }

@@ -1,16 +1,16 @@
-//! What values look like.
+//! Recognises kinds of data by the values.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use super::Sort;
-use crate::fake::luhn_check_digit;
+use crate::check_digits::{is_card_number, is_iban};
 use crate::lists;
 use crate::locale::Locale;
 use crate::sql::{Kind, SqlType};
 
-/// How many of a column's values look like what.
+/// How many of a column's values look like each kind.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
     seen: u32,
@@ -23,11 +23,11 @@ pub(super) struct Counts {
     iban: u32,
     ip: u32,
     social_security: u32,
-    /// Something stands inside a longer text.
+    /// The value was found inside a longer text.
     inside: u32,
 }
 
-/// Fewer values that look like something may look so by chance.
+/// Fewer matching values may match by chance.
 const FEWEST: u32 = 3;
 
 impl Counts {
@@ -48,7 +48,7 @@ impl Counts {
 
     fn text(&mut self, value: &str) {
         let count = |counter: &mut u32, found: bool| *counter += u32::from(found);
-        // Longer ones are texts.
+        // Longer values are texts.
         if value.len() > 120 {
             count(&mut self.inside, holds_email(value) || holds_iban(value));
         } else if is_email(value) {
@@ -94,6 +94,15 @@ impl Counts {
         }
     }
 
+    /// How many values are nothing of this sort, where that is certain.
+    pub(super) fn exceptions(&self, sort: Sort) -> u32 {
+        match sort {
+            Sort::Iban => self.seen - self.iban,
+            Sort::CardNumber => self.seen - self.card,
+            _ => 0,
+        }
+    }
+
     /// What most values look like, and in words how many.
     pub(super) fn verdict(&self) -> Option<(Sort, String)> {
         let say = |count: u32, sort: Sort| {
@@ -112,15 +121,15 @@ impl Counts {
         if let Some((count, _, sort)) = whole.into_iter().find(|(count, percent, _)| most(*count, *percent)) {
             return Some(say(count, sort));
         }
-        // Many words are names too, so most of them must be.
+        // Many words are also names, so most of the values must be names.
         let (count, sort) = (self.first_name, Sort::FirstName).max((self.last_name, Sort::LastName));
         if most(count, 50) {
             return Some(say(count, sort));
         }
-        // One is enough: it is somebody's.
+        // One is enough: it belongs to somebody.
         let inside = self.inside + if self.email < FEWEST || !most(self.email, 60) { self.email } else { 0 };
         let text =
-            format!("{inside} of {} sampled values hold an e-mail address or a bank account", self.seen);
+            format!("{inside} of {} sampled values contain an e-mail address or a bank account", self.seen);
         (inside > 0).then_some((Sort::FreeText, text))
     }
 }
@@ -157,7 +166,7 @@ fn holds_email(text: &str) -> bool {
             .any(|word| is_email(word.trim_matches(|c: char| ".!?*=".contains(c))))
 }
 
-/// Seven to fifteen digits with what people write between them; digits alone could be anything.
+/// Seven to fifteen digits with the usual separators. Digits alone could be anything.
 fn is_phone(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let others = text.bytes().all(|b| b.is_ascii_digit() || b" +-()./".contains(&b));
@@ -173,42 +182,11 @@ fn looks_like_date(text: &str) -> bool {
     matches!(lengths.as_slice(), [4, 2, 2, ..] | [2, 2, 4, ..] | [1 | 2, 1 | 2, 4, ..])
 }
 
-/// Thirteen to nineteen digits, in groups or not, that begin like a card's and pass Luhn's test.
+/// Thirteen to nineteen digits, grouped or not, that begin like a card number and pass Luhn's test.
 fn is_card(text: &str) -> bool {
-    let mut digits = [0_u8; 19];
-    let mut count = 0;
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' if count < 19 => {
-                digits[count] = byte;
-                count += 1;
-            }
-            b' ' | b'-' if count > 0 => {}
-            _ => return false,
-        }
-    }
-    if count < 13 || !matches!(digits[0], b'2'..=b'6') {
-        return false;
-    }
-    luhn_check_digit(&digits[..count - 1]) == digits[count - 1] - b'0'
-}
-
-/// Two letters, two digits and up to thirty more, whose remainder by 97 is 1.
-fn is_iban(text: &str) -> bool {
-    let compact: Vec<u8> = text.bytes().filter(|b| *b != b' ').map(|b| b.to_ascii_uppercase()).collect();
-    let shape = (15..=34).contains(&compact.len())
-        && compact[..2].iter().all(u8::is_ascii_uppercase)
-        && compact[2..4].iter().all(u8::is_ascii_digit)
-        && compact.iter().all(u8::is_ascii_alphanumeric);
-    if !shape {
-        return false;
-    }
-    let digit = |b: u8| if b.is_ascii_digit() { u32::from(b - b'0') } else { u32::from(b - b'A') + 10 };
-    let remainder = compact[4..].iter().chain(&compact[..4]).fold(0, |remainder, b| {
-        let value = digit(*b);
-        (remainder * if value > 9 { 100 } else { 10 } + value) % 97
-    });
-    remainder == 1
+    text.starts_with(|c: char| ('2'..='6').contains(&c))
+        && text.bytes().filter(u8::is_ascii_digit).count() >= 13
+        && is_card_number(text)
 }
 
 fn holds_iban(text: &str) -> bool {

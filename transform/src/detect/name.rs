@@ -1,8 +1,8 @@
-//! What a column's name says.
+//! Recognises kinds of data by a column's name.
 
 use super::Sort;
 
-/// The last words of a name, without what counts columns: `home_phone_2`. The first that fits counts.
+/// The last words of a name, without trailing numbers as in `home_phone_2`. The first match counts.
 const ENDINGS: &[(&str, Sort)] = &[
     ("ip", Sort::IpAddress),
     ("ip address", Sort::IpAddress),
@@ -181,7 +181,7 @@ const ENDINGS: &[(&str, Sort)] = &[
     ("geschlecht", Sort::Gender),
 ];
 
-/// Whose column `name` is a person's name.
+/// Tables in which the column `name` is a person's name.
 const PERSONS: &[&str] = &[
     "user",
     "customer",
@@ -216,12 +216,12 @@ const PERSONS: &[&str] = &[
     "doctor",
 ];
 
-/// What the name of a column says, in a table of this name; both without quotes.
+/// The kind of data by the name of a column, in a table of this name; both without quotes.
 pub(super) fn sort(table: &str, column: &str) -> Option<Sort> {
     let words = words(column);
     let fits =
         |ending: &str| words == ending || words.strip_suffix(ending).is_some_and(|rest| rest.ends_with(' '));
-    // The longest ending says most: an IP address is no postal address.
+    // The longest ending is the most specific: an IP address is not a postal address.
     let found = ENDINGS.iter().filter(|(ending, _)| fits(ending)).max_by_key(|(ending, _)| ending.len());
     if let Some((_, sort)) = found {
         return Some(*sort);
@@ -234,7 +234,7 @@ pub(super) fn sort(table: &str, column: &str) -> Option<Sort> {
     (words == "name" && of_persons()).then_some(Sort::FullName)
 }
 
-/// Words in lower case with a blank between, without digits at the end: `homePhone_2` is `home phone`.
+/// The words in lower case, separated by blanks, without digits at the end: `homePhone_2` is `home phone`.
 fn words(name: &str) -> String {
     let mut out = String::new();
     let mut before = ' ';

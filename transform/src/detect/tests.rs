@@ -1,9 +1,9 @@
 use super::*;
 use crate::keyed::Key;
 use crate::plan::{Plan, Scratch};
-use crate::resolve::{Keys, UniqueKey, resolve};
+use crate::resolve::{Keys, UniqueKey};
 use crate::suggest::{suggest, undecided};
-use crate::{Column, Config};
+use crate::{Column, Config, Draft};
 
 /// A column: its name, its type, and what a person says that it holds.
 type Judged = (&'static str, &'static str, Option<Sort>);
@@ -167,9 +167,12 @@ fn reasons_name_no_value() {
     assert_eq!(reason, "3 of 3 sampled values look like e-mail addresses; so does its name");
     let (sort, reason) = found("email", "text", &["Jane Roberts", "Hans Müller", "Zoé Dupont"]).unwrap();
     assert_eq!(sort, Sort::FullName);
-    assert_eq!(reason, "3 of 3 sampled values look like names of persons; its name says e-mail addresses");
+    assert_eq!(
+        reason,
+        "3 of 3 sampled values look like names of persons; its name suggests e-mail addresses"
+    );
     let (_, reason) = found("email", "text", &[]).unwrap();
-    assert_eq!(reason, "its name says e-mail addresses");
+    assert_eq!(reason, "its name suggests e-mail addresses");
 }
 
 #[test]
@@ -185,22 +188,59 @@ fn a_suggestion_suits_the_tables() {
     let text = suggest(&tables, &findings, &keys);
     let config =
         Config::parse("suggested.yml", &text).unwrap_or_else(|problems| panic!("{text}\n{problems}"));
-    assert!(config.check(&tables).is_ok());
     assert!(
         undecided(&config, &findings).iter().all(|finding| text.contains(&format!("# {}", finding.column)))
     );
-    let config = resolve(&config, &tables, &keys).unwrap_or_else(|problems| panic!("{text}\n{problems}"));
+    let checked = Draft::from(config).check(&tables, &keys, &Key::insecure_unkeyed());
+    let (config, _) = checked.complete().unwrap_or_else(|problems| panic!("{text}\n{problems}"));
     for table in &tables {
         let plan = Plan::compile(&config, table, &Key::insecure_unkeyed()).unwrap();
         let row = vec![None; table.columns.len()];
         plan.apply(&row, 1, &mut Scratch::default()).unwrap();
     }
-    assert!(text.contains("    email: FakeEmail # its name says e-mail addresses\n"), "{text}");
+    assert!(text.contains("    email: FakeEmail # its name suggests e-mail addresses\n"), "{text}");
     assert!(text.contains("\"\\\"SSN\\\"\": FormatPreserving"), "{text}");
     let free = suggest(&tables, &findings, &Keys::default());
     assert!(free.contains("\"\\\"SSN\\\"\": FakeSSN"), "{free}");
     assert!(text.contains("emails: {type: Array, element: FakeEmail}"), "{text}");
     assert!(Config::parse("", &suggest(&tables, &[], &keys)).is_ok());
+}
+
+/// Check digits are kept right only where all are: what has none would be refused, row by row.
+#[test]
+fn check_digits_are_kept_right_where_all_are() {
+    let suggested = |name: &str, type_name: &str, values: &[&str]| {
+        let table = Table { name: "public.t".to_owned(), columns: vec![Column::new(name, type_name)] };
+        let mut inspector = Inspector::new(&table);
+        values.iter().for_each(|value| inspector.observe(&[Some(value)]));
+        let text = suggest(std::slice::from_ref(&table), &inspector.findings(), &Keys::default());
+        let line = text.lines().find_map(|line| line.strip_prefix("    ")).unwrap_or_default().to_owned();
+        line.split(" # ").next().unwrap_or_default().to_owned()
+    };
+    let ibans = ["DE89 3704 0044 0532 0130 00", "gb82west12345698765432", "NL91ABNA0417164300"];
+    let cards = ["4111111111111111", "5555555555554444", "378282246310005"];
+    for (name, type_name, values, rule) in [
+        ("iban", "text", &[][..], "iban: Iban"),
+        ("a", "varchar(34)", &ibans[..], "a: Iban"),
+        ("iban", "text", &ibans, "iban: Iban"),
+        (
+            "iban",
+            "text",
+            &["DE89 3704 0044 0532 0130 00", "unknown"],
+            "iban: {type: FormatPreserving, keep_first: 2}",
+        ),
+        ("kontonummer", "bigint", &["532013000"], "kontonummer: {type: FormatPreserving, keep_first: 2}"),
+        ("iban", "varchar(10)", &[], "iban: {type: FormatPreserving, keep_first: 2}"),
+        ("card_number", "text", &[], "card_number: CardNumber"),
+        ("a", "bigint", &cards, "a: CardNumber"),
+        ("a", "numeric(19,0)", &cards, "a: CardNumber"),
+        ("card_number", "text", &["4111111111111111", "************1111"], "card_number: FakeCreditCardNum"),
+        ("card_number", "integer", &[], "card_number: FormatPreserving"),
+        ("iban", "text[]", &[], "iban: {type: Array, element: Iban}"),
+        ("iban", "text[]", &["{x}"], "iban: {type: Array, element: {type: FormatPreserving, keep_first: 2}}"),
+    ] {
+        assert_eq!(suggested(name, type_name, values), rule, "{name} {type_name} {values:?}");
+    }
 }
 
 #[test]
@@ -210,6 +250,7 @@ fn what_is_decided() {
         column: column.to_owned(),
         sort: Sort::Email,
         reason: String::new(),
+        exceptions: 0,
     };
     let findings = [
         finding("public.a", "x"),

@@ -1,5 +1,6 @@
-//! RE2's syntax in that of the `regex` crate, where they differ: the classes `\d`, `\s`, `\w` and `\b` are ASCII,
-//! octal escapes and `\Q…\E` exist, a `{` that begins no repetition is itself, and there are no sets of sets.
+//! Translates RE2's syntax to that of the `regex` crate, where they differ: the classes `\d`, `\s`, `\w` and `\b` are
+//! ASCII, octal escapes and `\Q…\E` exist, a `{` that begins no repetition is a character, and there are no nested
+//! sets.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -14,12 +15,12 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
     Ok(translator.out)
 }
 
-/// Whether a repetition may follow what was read last.
+/// Whether a repetition may follow the last item.
 #[derive(PartialEq, Eq)]
 enum Repeatable {
     No,
     Yes,
-    /// It is a repetition itself: RE2 takes no second.
+    /// It is a repetition itself: RE2 does not accept a second one.
     Repeated,
 }
 
@@ -117,7 +118,7 @@ impl Translator<'_> {
                     return Ok(());
                 }
                 '=' | '!' => return Err("look-ahead is not supported".to_owned()),
-                _ => return Err(format!("(?{c} is no group that RE2 knows")),
+                _ => return Err(format!("(?{c} is not a group that RE2 knows")),
             }
         }
         Err("missing closing )".to_owned())
@@ -137,7 +138,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// `\Q…\E`: everything between is itself.
+    /// `\Q…\E`: everything between them is literal.
     fn quoted(&mut self) -> Result<(), String> {
         while let Some(c) = self.rest.next() {
             if c == '\\' && self.rest.next_if_eq(&'E').is_some() {
@@ -153,7 +154,7 @@ impl Translator<'_> {
         self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
     }
 
-    /// What a backslash means inside a class and outside.
+    /// The meaning of a backslash inside and outside a class.
     fn class_escape(&mut self, c: char) -> Result<(), String> {
         match c {
             'd' => self.out.push_str("[0-9]"),
@@ -183,7 +184,7 @@ impl Translator<'_> {
             }
             '0'..='7' => self.octal(c)?,
             _ if c.is_ascii_punctuation() => self.literal(c),
-            _ => return Err(format!(r"\{c} is no escape that RE2 knows")),
+            _ => return Err(format!(r"\{c} is not an escape that RE2 knows")),
         }
         Ok(())
     }
@@ -197,7 +198,7 @@ impl Translator<'_> {
         }
     }
 
-    /// `\0`, `\012`, `\123`; a single digit but 0 would be a back reference, which RE2 does not have.
+    /// `\0`, `\012`, `\123`. A single digit other than 0 would be a back reference, which RE2 does not have.
     fn octal(&mut self, first: char) -> Result<(), String> {
         let is_octal = |c: &char| ('0'..='7').contains(c);
         if first != '0' && !self.rest.peek().is_some_and(is_octal) {
@@ -229,9 +230,9 @@ impl Translator<'_> {
                     let escaped = self.rest.next().ok_or("a backslash at the end")?;
                     self.class_escape(escaped)?;
                 }
-                // These have a meaning of their own in the other syntax.
+                // These characters have a special meaning in the other syntax.
                 '[' | ']' | '&' | '~' | '^' => self.out.extend(['\\', c]),
-                // A hyphen that begins or ends the class is itself; two would read as a difference.
+                // A hyphen at the beginning or end of the class is a character; two would be read as a difference.
                 '-' if first || self.rest.peek() == Some(&']') => self.out.push_str(r"\-"),
                 '-' if self.rest.next_if_eq(&'-').is_some() => self.out.push_str(r"-\-"),
                 _ => self.out.push(c),

@@ -231,6 +231,16 @@ fn every_suited_rule_refuses_some_type() {
         ("integer", "{type: Regex, pattern: a, replacement: b}", "Regex is for text"),
         ("numeric(3,2)", "FakeYear", "FakeYear is for"),
         ("numeric(8,2)", "FormatPreserving", "without decimals"),
+        ("varchar(14)", "Iban", "needs 15 characters; the column is varchar(14)"),
+        ("bigint", "Iban", "Iban is for text"),
+        ("varchar(11)", "CardNumber", "needs 12 characters"),
+        (
+            "integer",
+            "CardNumber",
+            "CardNumber is for text, bigint and numerics of as many digits; the column is integer",
+        ),
+        ("numeric(11,0)", "CardNumber", "CardNumber is for text"),
+        ("numeric(20,2)", "CardNumber", "CardNumber is for text"),
         ("text", "{type: Uuid, on_error: constant, error_value: \"a\\0b\"}", "`error_value`"),
         ("text", "{type: DateShift, by: nosuch}", "there is no column nosuch"),
         ("text", "{type: Template, template: '{{.nosuch}}'}", "has no column nosuch"),
@@ -266,7 +276,7 @@ fn enums() {
     assert_eq!(of("{type: Template, template: '{{if .c}}male{{end}}'}").unwrap(), "male");
     assert_eq!(
         of("{type: Template, template: nope}").unwrap_err(),
-        "table public.t, column c: the result is no valid label of the column's enum"
+        "table public.t, column c: the result is not a valid label of the column's enum"
     );
 }
 
@@ -281,7 +291,7 @@ fn errors_of_a_row() {
     };
     let error = of("").unwrap_err();
     assert_eq!((error.skip, error.fatal), (false, false));
-    assert_eq!(error.to_string(), "table public.t, column c: the result is no valid UUID");
+    assert_eq!(error.to_string(), "table public.t, column c: the result is not a valid UUID");
     assert!(of(", on_error: skip").unwrap_err().skip && of(", on_error: fail").unwrap_err().fatal);
     assert_eq!(of(", on_error: null").unwrap()[0], None);
     let constant = "00000000-0000-0000-0000-000000000000";
@@ -374,6 +384,78 @@ fn unique_columns_stay_unique() {
         assert_eq!(results.len(), 3000, "{rule}");
     }
     assert!(value("varchar(27)", "{type: FakeEmail, unique: true}", "x").contains('@'));
+}
+
+/// A value without right check digits is a fault of the row, as any other that a transform does not take.
+#[test]
+fn check_digits_stay_right() {
+    let number = "4111 1111 1111 1111";
+    for (type_name, rule, original) in [
+        ("text", "Iban", "de89 3704 0044 0532 0130 00"),
+        ("varchar(22)", "{type: Iban, unique: true}", "DE89370400440532013000"),
+        ("char(30)", "Iban", "DE89 3704 0044 0532 0130 00   "),
+        ("citext", "Iban", "Gb82West12345698765432"),
+        ("text", "{type: CardNumber, keep_first: 6}", number),
+        ("bigint", "{type: CardNumber, unique: true}", "4111111111111111"),
+        ("numeric(16,0)", "CardNumber", "5555555555554444"),
+    ] {
+        let new = value(type_name, rule, original);
+        let is_valid =
+            |text: &str| crate::check_digits::is_iban(text) || crate::check_digits::is_card_number(text);
+        assert!(
+            is_valid(&new) && new != original && new.len() == original.len(),
+            "{type_name} {rule}: {new}"
+        );
+        assert_eq!(new, value(type_name, rule, original));
+    }
+    // By the number, not by its spelling or its type.
+    assert_eq!(
+        value("text", "CardNumber", number).replace(' ', ""),
+        value("bigint", "CardNumber", "4111111111111111")
+    );
+    assert_eq!(
+        value("text", "Iban", "DE89-3704-0044-0532-0130-00"),
+        value("text", "Iban", "DE89 3704 0044 0532 0130 00").replace(' ', "-")
+    );
+    assert_ne!(value("text", "CardNumber", number), value("text", "{type: CardNumber, salt: s}", number));
+    for (type_name, rule, original) in [
+        ("text", "Iban", "DE88 3704 0044 0532 0130 00"),
+        ("text", "Iban", ""),
+        ("bigint", "CardNumber", "4111111111111112"),
+    ] {
+        let error = one(type_name, rule, Some(original)).unwrap_err();
+        assert!(
+            error.contains("the value is not a valid ") && !error.contains("3704") && !error.contains("4111"),
+            "{error}"
+        );
+        let with =
+            |policy: &str| one(type_name, &format!("{{type: {rule}, on_error: {policy}}}"), Some(original));
+        assert_eq!(with("null"), Ok(None));
+        assert_eq!(with("constant, error_value: '0'"), Ok(Some("0".to_owned())));
+    }
+    let json = value(
+        "jsonb",
+        "{type: Json, paths: {$.iban: Iban, $.card: CardNumber}}",
+        r#"{"iban": "NO93 8601 1117 947", "card": "4111111111111111"}"#,
+    );
+    assert!(
+        json.contains(r#""iban": "NO"#)
+            && json.contains(r#""card": "4"#)
+            && !json.contains("4111111111111111"),
+        "{json}"
+    );
+}
+
+#[test]
+fn numbers_of_rows_may_differ() {
+    let plan = compile(
+        &table(&[("c", "text"), ("d", "text")]),
+        "c: {type: Iban, consistent: false}, d: {type: CardNumber, consistent: false}",
+    )
+    .unwrap();
+    let row = |number| apply(&plan, &[Some("NO93 8601 1117 947"), Some("4111111111111111")], number).unwrap();
+    let (first, second) = (row(1), row(2));
+    assert!(first[0] != second[0] && first[1] != second[1] && first == row(1), "{first:?} {second:?}");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use super::SqlType;
 use crate::error::Reason;
 
-/// What an array's text is made of, in order.
+/// The parts of an array's text, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part<'a> {
-    /// `[1:2]=`, which comes first where the bounds are not the usual ones.
+    /// `[1:2]=`, which comes first if the bounds are not the default.
     Bounds(&'a str),
     Open,
     Close,
@@ -16,10 +16,10 @@ pub(crate) enum Part<'a> {
     Element(std::borrow::Cow<'a, str>),
 }
 
-/// Deeper arrays are none of PostgreSQL's.
+/// PostgreSQL does not accept deeper arrays.
 const MOST_DIMENSIONS: usize = 6;
 
-/// Takes an array's text apart and hands each part to `visit`.
+/// Splits an array's text and passes each part to `visit`.
 pub(crate) fn parts<'a>(
     text: &'a str,
     mut visit: impl FnMut(Part<'a>) -> Result<(), Reason>,
@@ -70,7 +70,7 @@ pub(crate) fn parts<'a>(
     }
 }
 
-/// What PostgreSQL skips between elements: no more than this is white space to it.
+/// The white space that PostgreSQL skips between elements.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }
@@ -97,7 +97,7 @@ fn element(text: &str) -> Option<(Part<'_>, usize)> {
     }
     let end = text.find([',', '}', '{', '"', '\\'])?;
     let value = text[..end].trim_end_matches(is_space);
-    // PostgreSQL itself quotes whatever would need an escape.
+    // PostgreSQL itself quotes every element that would need an escape.
     if value.is_empty() || !matches!(text.as_bytes()[end], b',' | b'}') {
         return None;
     }
@@ -105,7 +105,7 @@ fn element(text: &str) -> Option<(Part<'_>, usize)> {
     Some((part, end))
 }
 
-/// Appends an element, in quotes where `array_out` puts them.
+/// Appends an element, in quotes if `array_out` would use them.
 pub(crate) fn push_element(value: &str, out: &mut String) {
     let special = |b: u8| matches!(b, b'{' | b'}' | b',' | b'"' | b'\\' | b' ' | 9..=13);
     let bare = !value.is_empty() && !value.eq_ignore_ascii_case("null") && !value.bytes().any(special);
@@ -123,7 +123,7 @@ pub(crate) fn push_element(value: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Writes an array anew, with each element as `change` makes it; `None` makes it NULL.
+/// Writes an array again, with each element changed by `change`; `None` makes it NULL.
 pub(crate) fn map(
     text: &str,
     out: &mut String,

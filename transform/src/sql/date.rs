@@ -1,4 +1,4 @@
-//! Dates and times in the ISO form that PostgreSQL dumps.
+//! Dates and times in the ISO form that pg_dump writes.
 //!
 //! Arithmetic of our own: PostgreSQL's years reach from 4713 BC to 5874897, while chrono ends at
 //! 262142, time and jiff at 9999.
@@ -11,20 +11,20 @@ pub(crate) struct Day {
     pub(crate) day: u32,
 }
 
-/// The first and last days that PostgreSQL's `date` takes, as days since 1970-01-01.
+/// The first and last days of PostgreSQL's `date`, as days since 1970-01-01.
 pub(crate) const DATES: (i64, i64) = (-2_440_588, 2_145_042_905);
-/// The first and last days that `timestamp` takes whole.
+/// The first and last days that are completely within the range of `timestamp`.
 pub(crate) const TIMESTAMPS: (i64, i64) = (-2_440_588, 106_762_939);
 
-/// A date, or the date in front of a time: what follows it, and whether it is BC.
+/// A date, or the date before a time: the rest of the text, and whether it is BC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp<'a> {
     pub(crate) day: Day,
-    /// What stands between the date and ` BC`: empty, or `␠10:30:00.5+02`.
+    /// The text between the date and ` BC`: empty, or `␠10:30:00.5+02`.
     pub(crate) time: &'a str,
 }
 
-/// Reads `2024-01-31`, `2024-01-31 10:30:00.5+02`, either with ` BC` behind.
+/// Parses `2024-01-31` and `2024-01-31 10:30:00.5+02`, each optionally with ` BC` at the end.
 pub(crate) fn parse(text: &str) -> Option<Stamp<'_>> {
     let (text, before_christ) = match text.strip_suffix(" BC") {
         Some(rest) => (rest, true),
@@ -71,7 +71,7 @@ pub(crate) fn is_time(text: &str, zone: bool) -> bool {
     offset_is_valid && fraction_is_valid && clock_is_valid
 }
 
-/// `Z`, `+02`, `-03:30`, `+01:28:14`: what PostgreSQL prints and takes.
+/// `Z`, `+02`, `-03:30`, `+01:28:14`: the forms that PostgreSQL prints and accepts.
 fn is_offset(text: &str) -> bool {
     if text == "Z" {
         return true;
@@ -112,7 +112,7 @@ pub(crate) fn to_days(day: Day) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// The day that is so many days after 1970-01-01.
+/// The day this many days after 1970-01-01.
 pub(crate) fn from_days(days: i64) -> Day {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
@@ -125,7 +125,7 @@ pub(crate) fn from_days(days: i64) -> Day {
     Day { year: year + era * 400 + i64::from(month <= 2), month: month as u32, day: day as u32 }
 }
 
-/// Appends the day and what follows it, as PostgreSQL prints them.
+/// Appends the day and the rest of the text, as PostgreSQL prints them.
 pub(crate) fn push(day: Day, time: &str, out: &mut String) {
     use std::fmt::Write;
     let year = if day.year > 0 { day.year } else { 1 - day.year };
@@ -144,7 +144,7 @@ mod tests {
     fn days_and_back() {
         assert_eq!(to_days(Day { year: 1970, month: 1, day: 1 }), 0);
         assert_eq!(to_days(Day { year: 2000, month: 3, day: 1 }), 11_017);
-        // The ends that PostgreSQL takes: 4714-11-24 BC, 5874897-12-31, 294276-12-31.
+        // The limits of PostgreSQL: 4714-11-24 BC, 5874897-12-31, 294276-12-31.
         assert_eq!(to_days(Day { year: -4713, month: 11, day: 24 }), DATES.0);
         assert_eq!(to_days(Day { year: 5_874_897, month: 12, day: 31 }), DATES.1);
         assert_eq!(to_days(Day { year: 294_276, month: 12, day: 31 }), TIMESTAMPS.1);

@@ -1,4 +1,4 @@
-//! Types from their names, as `format_type` and as people write them.
+//! Parses the names of types, in the spelling of `format_type` and in other common spellings.
 
 use super::{FloatWidth, Kind, SqlType, Width};
 
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str, labels: &[String]) -> SqlType {
     SqlType { kind, limit, text: trimmed.into() }
 }
 
-/// The name without its arguments, which may stand in its middle: `timestamp(3) with time zone`.
+/// The name without its arguments, which may be in its middle: `timestamp(3) with time zone`.
 fn split(text: &str) -> (String, Vec<i64>) {
     let Some((before, rest)) = text.split_once('(') else { return (words(text), Vec::new()) };
     let Some((inside, after)) = rest.split_once(')') else { return (words(text), Vec::new()) };
@@ -69,7 +69,7 @@ fn kind(name: &str, arguments: &[i64]) -> Option<Kind> {
         "bytea" => Kind::Bytea,
         "xml" => Kind::Xml,
         _ if name == "interval" || name.starts_with("interval ") => Kind::Interval,
-        // An extension lives in any schema.
+        // An extension may be in any schema.
         _ if name.rsplit('.').next() == Some("citext") => Kind::Citext,
         _ => return None,
     })

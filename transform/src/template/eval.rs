@@ -1,17 +1,17 @@
-//! What a template makes of a row.
+//! Evaluates a template for a row.
 
 use super::value::Val;
 use super::{Command, Node, Operand, Pipe, Template};
 use crate::error::Reason;
 
-/// The row that a template sees.
+/// The row, for a template.
 pub(crate) trait Row {
-    /// The value of the column at this place.
+    /// The value of the column at this index.
     fn value(&self, at: usize) -> Val<'_>;
 }
 
 impl Template {
-    /// Appends what the template makes of the row.
+    /// Appends the template's result for the row.
     pub(crate) fn render(&self, row: &dyn Row, out: &mut String) -> Result<(), Reason> {
         nodes(&self.nodes, row, None, out)
     }
@@ -53,7 +53,7 @@ fn pipe<'a>(Pipe(commands): &'a Pipe, row: &'a dyn Row, dot: Option<&Val<'a>>) -
     last.ok_or(Reason::Template("an empty pipe"))
 }
 
-/// The arguments, and last what was piped in.
+/// The arguments, with the piped value last.
 fn values<'a>(
     arguments: &'a [Operand],
     piped: Option<Val<'a>>,

@@ -155,7 +155,7 @@ impl Verb {
         out
     }
 
-    /// Zeros go between a number's sign and its digits.
+    /// Zeros go between the sign of a number and its digits.
     fn pad(&self, text: &str, signed: bool, out: &mut String) {
         let missing = self.width.saturating_sub(text.chars().count());
         if self.minus {

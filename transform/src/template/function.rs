@@ -86,7 +86,7 @@ impl Function {
             },
             Self::Slice => slice(&arguments)?,
             Self::Html => Val::text(html(&arguments[0].as_text())),
-            // The first that decides, else the last.
+            // The first value that decides, or else the last.
             Self::And | Self::Or => {
                 let decides = |value: &Val<'_>| value.is_true() == (self == Self::Or);
                 let at = arguments.iter().position(decides).unwrap_or(arguments.len() - 1);
@@ -140,7 +140,7 @@ fn after<'a>(text: &Val<'a>, separator: &str) -> Val<'a> {
     Val::text(text[start..].to_owned())
 }
 
-/// A space stands between two values of which neither is text.
+/// A space is printed between two values if neither is text.
 fn print(values: &[Val<'_>]) -> String {
     let mut out = String::new();
     for (i, value) in values.iter().enumerate() {

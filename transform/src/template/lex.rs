@@ -1,10 +1,10 @@
-//! A template's text as pieces: what stands outside the braces, and the words within.
+//! Splits a template into tokens: the text outside the braces, and the words inside.
 
 use super::Refused;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token {
-    /// What stands outside the braces.
+    /// Text outside the braces.
     Text(String),
     /// `{{` and `}}`.
     Open,
@@ -72,7 +72,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// From behind `{{` to behind `}}`; whether white space after it is to go.
+    /// From after `{{` to after `}}`; returns whether white space after it must be removed.
     fn action(&mut self, open: usize) -> Result<bool, Refused> {
         if let Some(comment) = self.rest().trim_start_matches(is_space).strip_prefix("/*") {
             let Some((_, after)) = comment.split_once("*/") else {
@@ -226,7 +226,7 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
-/// Whether `{{` goes on as `{{- `.
+/// Whether `{{` continues as `{{- `.
 fn trims_left(after: &str) -> bool {
     after.strip_prefix('-').is_some_and(|rest| rest.starts_with(is_space))
 }

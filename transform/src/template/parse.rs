@@ -51,7 +51,7 @@ impl Parser {
         }
     }
 
-    /// Nodes up to the end, or to an `else` or `end`, which is taken.
+    /// Nodes up to the end, or to an `else` or `end`, which is consumed.
     fn nodes(&mut self) -> Result<(Vec<Node>, Option<String>), Refused> {
         self.depth += 1;
         if self.depth > DEEPEST {
@@ -63,7 +63,7 @@ impl Parser {
                 None => break None,
                 Some(Token::Text(text)) => nodes.push(Node::Text(text)),
                 _ => {
-                    // Text stands outside the braces, so this is an opening brace.
+                    // Text is outside the braces, so this is an opening brace.
                     let word = match self.peek() {
                         Some(Token::Word(word)) => word.clone(),
                         _ => String::new(),
@@ -90,7 +90,7 @@ impl Parser {
         Ok((nodes, stop))
     }
 
-    /// From behind `if` or `with` to behind its `end`.
+    /// From after `if` or `with` to after its `end`.
     fn branch(&mut self, with: bool) -> Result<Node, Refused> {
         let pipe = self.pipe()?;
         self.close()?;
@@ -109,13 +109,13 @@ impl Parser {
         Ok(if with { Node::With { pipe, then, otherwise } } else { Node::If { pipe, then, otherwise } })
     }
 
-    /// From behind `else` to behind `end`.
+    /// From after `else` to after `end`.
     fn otherwise(&mut self) -> Result<Vec<Node>, Refused> {
         if let Some(Token::Word(word)) = self.peek().cloned()
             && matches!(word.as_str(), "if" | "with")
         {
             self.at += 1;
-            // The `end` of this one is that of the whole.
+            // The inner `end` is also the end of the whole.
             return Ok(vec![self.branch(word == "with")?]);
         }
         self.close()?;
@@ -175,7 +175,7 @@ impl Parser {
         Ok(Command::Call { function, arguments })
     }
 
-    /// Its format is read now, so that a wrong one is refused now.
+    /// The format is parsed now, so that a wrong one is refused now.
     fn printf(&mut self, piped: bool) -> Result<Command, Refused> {
         self.at += 1;
         let Some(Token::Str(format)) = self.peek().cloned() else {
@@ -194,7 +194,7 @@ impl Parser {
         Ok(Command::Printf { format, arguments })
     }
 
-    /// `index . "column"` is the field of that name, however it is spelled.
+    /// `index . "column"` is the field of that name, whatever its characters.
     fn index(&mut self, piped: bool) -> Result<Command, Refused> {
         self.at += 1;
         let row = match self.take() {

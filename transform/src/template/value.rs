@@ -59,7 +59,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// Numbers by their value, also where one of them is text that reads as a number; all else as text.
+    /// Compares numbers by their value, even if one of them is text that reads as a number; everything else as text.
     pub(super) fn compare(&self, other: &Val<'_>) -> Ordering {
         match (self, other) {
             (Self::Int(a), Val::Int(b)) => a.cmp(b),
@@ -74,7 +74,7 @@ impl<'a> Val<'a> {
 }
 
 impl Val<'_> {
-    /// Its text, borrowed where it is one.
+    /// Its text, borrowed if it is a text.
     pub(super) fn as_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
@@ -83,7 +83,8 @@ impl Val<'_> {
     }
 }
 
-/// As Go prints a float64: the fewest digits that read back, with an exponent below 1e-4 and from 1e21.
+/// As Go prints a float64: the fewest digits that are read back to the same number, with an exponent below 1e-4 and
+/// from 1e21.
 pub(super) fn push_float(value: f64, out: &mut String) {
     if !value.is_finite() {
         out.push_str(if value.is_nan() {

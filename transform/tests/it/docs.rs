@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use transform::{Column, Config, Key, Plan, Table};
+use transform::{Column, Config, Draft, Key, Keys, Table};
 
 fn document() -> String {
     std::fs::read_to_string(format!("{}/../docs/transforms.md", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -63,22 +63,16 @@ fn every_example_is_read() {
     }
 }
 
-/// The messages that the document shows are the ones that there are.
+/// The messages that the document shows are the ones that there are, and come at once.
 #[test]
 fn messages_are_as_shown() {
     let table = Table {
         name: "public.users".to_owned(),
         columns: vec![Column::new("email", "text"), Column::new("age", "integer")],
     };
-    let yaml = "major_version: 0\ntables:\n  public.users:\n    # personal\n    emial: FakeEmail\n";
-    let problems = Config::parse("transforms.yml", yaml)
-        .unwrap()
-        .check(std::slice::from_ref(&table))
-        .unwrap_err()
-        .to_string();
-    assert!(document().contains(&format!("\n{problems}\n")), "{problems}");
-    let yaml = "major_version: 0\ntables:\n  public.users:\n    #\n    #\n    #\n    age:   FakeName\n";
-    let config = Config::parse("transforms.yml", yaml).unwrap();
-    let problems = Plan::compile(&config, &table, &Key::insecure_unkeyed()).unwrap_err().to_string();
+    let yaml = "major_version: 0\ntables:\n  public.users:\n    # personal\n    emial: FakeEmail\n    # in years\n    age:   FakeName\n";
+    let draft = Draft::read("transforms.yml", yaml).unwrap();
+    let checked = draft.check(&[table], &Keys::default(), &Key::insecure_unkeyed());
+    let problems = checked.complete().unwrap_err().to_string();
     assert!(document().contains(&format!("\n{problems}\n")), "{problems}");
 }

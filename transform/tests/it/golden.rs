@@ -111,6 +111,12 @@ fn everything() -> String {
     results("jsonb", &["{type: Json, paths: {$.a: FakeName}}"], &[r#"{"a": "Jane", "b": 1.0}"#], &mut out);
     results("text[]", &["{type: Array, element: FakeFirstName}"], &["{a,\"b c\",NULL}"], &mut out);
     results("boolean", &["{type: Bool, consistent: false}"], &["t"], &mut out);
+    let ibans =
+        ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "fr14 2004 1010 0505 0001 3m02 606"];
+    results("text", &["Iban", "{type: Iban, salt: s}", "{type: Iban, consistent: false}"], &ibans, &mut out);
+    let cards = ["4111111111111111", "5555-5555-5555-4444"];
+    results("text", &["CardNumber", "{type: CardNumber, keep_first: 6}"], &cards, &mut out);
+    results("bigint", &["CardNumber"], &cards[..1], &mut out);
     out
 }
 

@@ -10,10 +10,6 @@ use crate::render::{Block, rows};
 
 fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
     TablePlan {
-        form: RowForm::Single,
-        alone: false,
-        elements: Vec::new(),
-        table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),
         classes: classes.to_vec(),
         generated: generated.to_vec(),
@@ -26,12 +22,7 @@ fn plan(classes: &[TypeClass], generated: &[usize]) -> TablePlan {
                 TypeClass::Text => Takes::Text,
             })
             .collect(),
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: Arc::from("2000-01-01T00:00:00Z"),
-        database: Arc::from(""),
+        ..TablePlan::bare("public.t")
     }
 }
 

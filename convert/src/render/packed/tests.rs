@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use dump::{Encoding, Event, Scanner};
+use dump::{Event, Scanner};
 use kvbuffer::ChangeData;
 
 use super::*;
@@ -12,19 +10,12 @@ use crate::render::literals::Takes;
 fn plan(classes: &[TypeClass], elements: &[&'static str]) -> TablePlan {
     TablePlan {
         form: RowForm::Packed,
-        alone: false,
         elements: elements.to_vec(),
         table: "public.\"a \"\"t\"".to_owned(),
         columns: (0..classes.len()).map(|index| format!("c{index}")).collect(),
         classes: classes.to_vec(),
-        generated: Vec::new(),
         takes: vec![Takes::Anything; classes.len()],
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: Arc::from("2000-01-01T00:00:00Z"),
-        database: Arc::from(""),
+        ..TablePlan::bare("public.t")
     }
 }
 

@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use dump::{Encoding, Event, Scanner, Slab, TypeClass};
+use dump::{Event, Scanner, Slab, TypeClass};
 use kvbuffer::{Change, ChangeData, decode};
 use proptest::prelude::*;
 
@@ -12,19 +10,10 @@ use crate::render::{Block, changes};
 fn plan(form: RowForm) -> TablePlan {
     TablePlan {
         form,
-        alone: false,
-        elements: Vec::new(),
-        table: "public.t".to_owned(),
         columns: vec!["a".to_owned(), "b".to_owned()],
         classes: vec![TypeClass::Integer, TypeClass::Text],
-        generated: Vec::new(),
         takes: vec![Takes::Anything; 2],
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: Arc::from("2000-01-01T00:00:00Z"),
-        database: Arc::from(""),
+        ..TablePlan::bare("public.t")
     }
 }
 

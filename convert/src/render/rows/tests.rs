@@ -1,27 +1,12 @@
-use std::sync::Arc;
-
-use dump::Encoding;
 use proptest::prelude::*;
 
 use super::*;
-use crate::form::RowForm;
 
 fn plan(classes: &[TypeClass]) -> TablePlan {
     TablePlan {
-        form: RowForm::Single,
-        alone: false,
-        elements: Vec::new(),
-        table: "public.t".to_owned(),
         columns: (0..classes.len()).map(|i| format!("c{i}")).collect(),
         classes: classes.to_vec(),
-        generated: Vec::new(),
-        takes: Vec::new(),
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        encoding: Encoding::Utf8,
-        ddl_time: Arc::from("2000-01-01T00:00:00Z"),
-        database: Arc::from(""),
+        ..TablePlan::bare("public.t")
     }
 }
 

@@ -14,20 +14,10 @@ use crate::render::lines::Numbers;
 fn plan(rules: &str, encoding: Encoding) -> Block {
     let columns = ["id", "a", "b"].map(str::to_owned).to_vec();
     let plan = TablePlan {
-        table: "public.t".to_owned(),
         columns,
         classes: vec![TypeClass::Integer, TypeClass::Text, TypeClass::Text],
-        form: RowForm::Single,
-        elements: Vec::new(),
-        generated: Vec::new(),
-        takes: Vec::new(),
-        unique: false,
-        settings: "".into(),
-        sql_only: false,
-        alone: false,
         encoding,
-        ddl_time: Arc::from("2000-01-01T00:00:00Z"),
-        database: Arc::from(""),
+        ..TablePlan::bare("public.t")
     };
     let config = Config::parse("t.yml", &format!("tables: {{public.t: {{{rules}}}}}")).unwrap();
     let table = table();

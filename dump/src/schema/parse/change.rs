@@ -46,8 +46,13 @@ fn action(command: &AlterTableCmd) -> Option<Action> {
         Command::AtDisableTrig => Action::Silence(Some(fires::trigger(&command.name))),
         Command::AtDisableRule => Action::Silence(Some(fires::rule(&command.name))),
         Command::AtDisableTrigAll | Command::AtDisableTrigUser => Action::Silence(None),
-        Command::AtEnableTrig | Command::AtEnableAlwaysTrig => Action::Fires(fires::trigger(&command.name)),
-        Command::AtEnableRule | Command::AtEnableAlwaysRule => Action::Fires(fires::rule(&command.name)),
+        // One for replicas fires in the consumer's session, and in psql's it does not.
+        Command::AtEnableTrig | Command::AtEnableAlwaysTrig | Command::AtEnableReplicaTrig => {
+            Action::Fires(fires::trigger(&command.name))
+        }
+        Command::AtEnableRule | Command::AtEnableAlwaysRule | Command::AtEnableReplicaRule => {
+            Action::Fires(fires::rule(&command.name))
+        }
         Command::AtEnableTrigAll | Command::AtEnableTrigUser => Action::FiresAgain,
         Command::AtAddInherit => Action::Inherit(range_var(command.def.as_deref()?)?),
         Command::AtDropInherit => Action::NoInherit(range_var(command.def.as_deref()?)?),
@@ -84,11 +89,10 @@ fn is_harmless(command: Command) -> bool {
     use Command::{
         AtAddConstraint, AtAddIdentity, AtAddOf, AtAlterColumnGenericOptions, AtAlterConstraint,
         AtChangeOwner, AtClusterOn, AtColumnDefault, AtDetachPartitionFinalize, AtDisableRowSecurity,
-        AtDropCluster, AtDropConstraint, AtDropOf, AtDropOids, AtEnableReplicaRule, AtEnableReplicaTrig,
-        AtEnableRowSecurity, AtForceRowSecurity, AtGenericOptions, AtNoForceRowSecurity, AtReplicaIdentity,
-        AtResetOptions, AtResetRelOptions, AtSetAccessMethod, AtSetCompression, AtSetExpression,
-        AtSetIdentity, AtSetLogged, AtSetOptions, AtSetRelOptions, AtSetStatistics, AtSetStorage,
-        AtSetTableSpace, AtSetUnLogged, AtValidateConstraint,
+        AtDropCluster, AtDropConstraint, AtDropOf, AtDropOids, AtEnableRowSecurity, AtForceRowSecurity,
+        AtGenericOptions, AtNoForceRowSecurity, AtReplicaIdentity, AtResetOptions, AtResetRelOptions,
+        AtSetAccessMethod, AtSetCompression, AtSetExpression, AtSetIdentity, AtSetLogged, AtSetOptions,
+        AtSetRelOptions, AtSetStatistics, AtSetStorage, AtSetTableSpace, AtSetUnLogged, AtValidateConstraint,
     };
     [
         AtAddConstraint,
@@ -105,8 +109,6 @@ fn is_harmless(command: Command) -> bool {
         AtDropConstraint,
         AtDropOf,
         AtDropOids,
-        AtEnableReplicaRule,
-        AtEnableReplicaTrig,
         AtEnableRowSecurity,
         AtForceRowSecurity,
         AtGenericOptions,

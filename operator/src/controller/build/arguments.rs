@@ -1,4 +1,4 @@
-//! The runner's command line. Secrets are never in it.
+//! The runner's command line. It never contains secrets.
 
 use crds::v1alpha1::{LogFormat, RowForm, RunFrom, Section};
 
@@ -6,7 +6,8 @@ use super::paths::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFOR
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 
-/// Arguments of `pg-bootstrap-sync`, each with its value in one word, so that no value reads as an option.
+/// Arguments of `pg-bootstrap-sync`. Each value is in the same word as its option, so that no value is taken for an
+/// option.
 #[must_use]
 pub fn arguments(object: &Validated) -> Vec<String> {
     let mut all = Vec::new();
@@ -17,7 +18,7 @@ pub fn arguments(object: &Validated) -> Vec<String> {
     speed(object, &mut all);
     run(object, &mut all);
     change_stream(object, &mut all);
-    // The kubelet would put variables, Secrets among them, in the place of $(NAME), and $ in that of $$.
+    // The kubelet would replace $(NAME) with variables, among them Secrets, and $$ with $.
     all.iter().map(|argument| argument.replace('$', "$$")).collect()
 }
 

@@ -1,8 +1,8 @@
-//! Where things lie in the runner's pod.
+//! Paths in the runner's pod.
 
-/// Where the volume with the dump is mounted.
+/// The mount of the volume with the dump.
 pub(super) const DUMP_MOUNT: &str = "/dump";
-/// Where the runner serves its metrics.
+/// The port on which the runner serves its metrics.
 pub(super) const METRICS_PORT: i32 = 9187;
 /// The folder of the certificates for Redis.
 pub(super) const REDIS_CA_MOUNT: &str = "/etc/pg-bootstrap/redis-ca";

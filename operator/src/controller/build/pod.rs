@@ -1,4 +1,4 @@
-//! The runner's pod. It passes Pod Security's `restricted`.
+//! The runner's pod. It meets the Pod Security standard `restricted`.
 
 use crds::v1alpha1::{CaBundle, EnvVar as Given, ImagePullPolicy, KeyReference, RunnerSpec};
 use k8s_openapi::api::core::v1::{
@@ -20,10 +20,10 @@ use crate::names;
 pub const CONTAINER: &str = "runner";
 /// The user and the group of the image.
 const USER: i64 = 65532;
-/// Long enough for what is in flight (10 s at most), the checkpoint and the last status.
+/// Long enough for the batches in flight (10 s at most), the checkpoint and the last status.
 const GRACE_SECONDS: i64 = 60;
 
-/// The pod's template.
+/// The template of the pod.
 pub(super) fn template(object: &Validated, settings: &Settings) -> PodTemplateSpec {
     let runner = object.spec.runner.clone().unwrap_or_default();
     let mut labels = runner.pod_labels.clone().unwrap_or_default();
@@ -91,7 +91,7 @@ fn container(
         resources: runner.resources.clone(),
         volume_mounts: Some(mounts),
         security_context: Some(container_security()),
-        // The last lines of the log say what went wrong; they hold no secret and no value of a row.
+        // The last lines of the log explain the failure. They contain no secret and no value of a row.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         ..Container::default()
     }
@@ -124,7 +124,7 @@ fn seccomp() -> SeccompProfile {
     SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }
 }
 
-/// Secrets by reference, then what the object gives.
+/// Secrets by reference, then the variables of the object.
 fn environment(object: &Validated, runner: &RunnerSpec) -> Vec<EnvVar> {
     let mut all = Vec::new();
     if let Address::Secret(name, key) = &object.address {
@@ -173,7 +173,7 @@ fn given(variable: &Given) -> EnvVar {
     }
 }
 
-/// Volumes and where they are mounted. The dump's is read only as a volume too, so that nothing changes its owner.
+/// Volumes and their mounts. The dump's volume itself is read-only too, so that nothing changes its owner.
 fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
     let mut volumes = vec![Volume {
         name: "tmp".to_owned(),

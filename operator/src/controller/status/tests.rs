@@ -142,7 +142,7 @@ fn an_end_stays_while_the_spec_changes() {
     let ended = compute(&object, &work(&job, &[]), &at(0));
     object.status = Some(ended.clone());
     object.metadata.generation = Some(4);
-    let later = compute(&object, &Situation::Settled, &at(99));
+    let later = compute(&object, &Situation::Ended, &at(99));
     assert_eq!(told(&later), told(&ended));
     assert_eq!(later.observed_generation, Some(4));
     assert_eq!(later.conditions.unwrap()[0].last_transition_time, at(0));

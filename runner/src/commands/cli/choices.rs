@@ -1,4 +1,4 @@
-//! Options that take one word of a few.
+//! Options whose value is one of a few words.
 
 use clap::ValueEnum;
 use convert::form::RowForm;
@@ -6,9 +6,9 @@ use convert::form::RowForm;
 /// The form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Rows {
-    /// A change for each row.
+    /// One change for each row.
     Single,
-    /// A change of SQL text for some thousand rows: the translicator's own transforms do not see them.
+    /// One change of SQL text for some thousand rows. The translicator's own transforms do not apply to them.
     Packed,
 }
 
@@ -26,26 +26,26 @@ impl From<Rows> for RowForm {
 pub enum Section {
     /// Definitions that come before the rows.
     PreData,
-    /// Rows, large objects, values of sequences.
+    /// Rows, large objects and values of sequences.
     Data,
-    /// Indexes, constraints, triggers and what else follows the rows.
+    /// Indexes, constraints, triggers and everything else after the rows.
     PostData,
 }
 
 /// When to publish changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Publish {
-    /// Never: the consumer reads the set.
+    /// Never. The consumer reads the set.
     Never,
-    /// Each one, as it is added.
+    /// Each change, as it is added.
     Always,
 }
 
 /// What to do with a row that cannot be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnError {
-    /// End the run.
+    /// Stop the run with an error.
     Stop,
-    /// Set it aside in the reject file and go on.
+    /// Set it aside in the reject file and continue.
     Skip,
 }

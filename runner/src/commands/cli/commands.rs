@@ -1,67 +1,69 @@
-//! Options of the commands other than loading.
+//! Options of the commands other than `load`.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{KvArgs, LoadArgs};
 
-/// Looking at a dump.
+/// Options of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// The report as text or JSON.
+    /// Format of the report.
     #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub format: ListFormat,
-    /// The load.
+    /// The options of the load.
     #[command(flatten)]
     pub load: LoadArgs,
 }
 
-/// Looking at the ranges of a buffer.
+/// Options of `ranges`.
 #[derive(Debug, Args)]
 pub struct RangesArgs {
-    /// What to do instead of listing.
+    /// A command instead of the list.
     #[command(subcommand)]
     pub command: Option<RangesCommand>,
-    /// Where Redis is.
+    /// How to reach Redis.
     #[command(flatten)]
     pub kv: KvArgs,
-    /// The list as text or JSON.
+    /// Format of the list.
     #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
     pub format: ListFormat,
 }
 
-/// What to do with ranges.
+/// The commands of `ranges`.
 #[derive(Debug, Subcommand)]
 pub enum RangesCommand {
-    /// Delete a run: its entries in the set, its checkpoint and its place in the registry.
+    /// Delete a run: its entries in the set, its checkpoint and its registration.
     ///
-    /// Refused with exit code 11 while a process is writing into the buffer. Entries of others, and live changes,
-    /// stay.
+    /// Entries of other runs and live changes stay. Fails with exit code 11 while a process is writing into the
+    /// buffer.
     Purge {
-        /// The run, as `ranges` lists it.
+        /// The name of the run, as `ranges` lists it.
         #[arg(long, value_name = "NAME")]
         run_id: String,
-        /// Where Redis is.
+        /// How to reach Redis.
         #[command(flatten)]
         kv: KvArgs,
     },
 }
 
-/// Work on a transform configuration.
+/// The commands of `transform`.
 #[derive(Debug, Subcommand)]
 pub enum TransformCommand {
-    /// Check a configuration against a dump, and write it with what the dump's constraints demand.
+    /// Check a configuration against a dump, and resolve it by the dump's constraints.
     ///
-    /// Reads the whole dump: tables, columns, types, unique and foreign keys, partitions. Prints the resolved
-    /// configuration, which a load of a pipe needs and which saves any other load that reading.
+    /// Reads the whole dump for tables, columns, types, unique and foreign keys, and partitions. Lists everything that
+    /// is wrong, or prints the resolved configuration. A load from a pipe needs it; any other load that gets it does
+    /// not have to read the dump twice.
     Check(Box<TransformArgs>),
-    /// Write a first configuration for what looks personal in a dump, by names and a sample of values.
+    /// Print a first configuration for the columns of a dump that look personal, by their names and a sample of their
+    /// values.
     Suggest(Box<TransformArgs>),
-    /// Show rows before and after their transforms. What it prints holds originals.
+    /// Show rows before and after their transforms. The output contains original values.
     Preview(Box<PreviewArgs>),
 }
 
 impl TransformCommand {
-    /// The load that it is about.
+    /// The options of the load.
     #[must_use]
     pub fn load(&self) -> &LoadArgs {
         match self {
@@ -71,26 +73,26 @@ impl TransformCommand {
     }
 }
 
-/// Looking at a dump for its transforms.
+/// Options of `transform check` and `transform suggest`.
 #[derive(Debug, Args)]
 pub struct TransformArgs {
-    /// The load.
+    /// The options of the load.
     #[command(flatten)]
     pub load: LoadArgs,
 }
 
-/// Looking at what transforms do.
+/// Options of `transform preview`.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// Rows of each table.
+    /// How many rows of each table to show.
     #[arg(long, default_value_t = 3, value_name = "NUMBER", help_heading = "Output")]
     pub rows_per_table: u64,
-    /// The load.
+    /// The options of the load.
     #[command(flatten)]
     pub load: LoadArgs,
 }
 
-/// The form of a list.
+/// The format of a list or report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
     /// For people.

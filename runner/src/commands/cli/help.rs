@@ -1,4 +1,4 @@
-//! Pages of help, and what is wrong with a command line.
+//! Help pages, and the message for a command line that is wrong.
 
 use std::io::Write as _;
 
@@ -6,18 +6,18 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use super::Cli;
 
-/// What is done most often.
+/// The most common calls.
 const EXAMPLES: &str = "\
 Examples:
   pg-bootstrap-sync shop.sql -k redis://redis:6379 --snapshot-lsn 16/B374D848
   pg_dump shop | pg-bootstrap-sync - -k redis://redis:6379 --rows packed
   pg-bootstrap-sync verify shop.sql -k redis://redis:6379";
 
-/// The exit codes, as docs/exit-codes.md has them.
+/// The exit codes, as in docs/exit-codes.md.
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 2 usage; 3 the dump is broken; 4 the positions do not fit; 5 checkpoint of something else; 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: 10 the dump cannot be read, 11 Redis is away or another run writes, 12 Redis is full, 13 the change stream is away; 130 and 143 stopped by a signal; 141 nobody reads --output -.";
+Exit codes: 0 done; 2 wrong usage; 3 the dump is broken; 4 the positions do not fit; 5 the checkpoint belongs to another load; 6 too many rejected rows; 7 Redis refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: 10 the dump cannot be read, 11 Redis cannot be reached or another run is writing, 12 Redis is full, 13 the change stream cannot be reached; 130 and 143 stopped by a signal; 141 the reader of --output - is gone.";
 
-/// The options that `-h` shows: those that most calls need.
+/// The options that `-h` shows: the ones that most calls need.
 const SHORT: [&str; 14] = [
     "dump",
     "snapshot_lsn",
@@ -65,7 +65,7 @@ fn short_help(command: clap::Command) -> clap::Command {
 /// Reads the command line.
 ///
 /// # Errors
-/// What is wrong with it; also a page of help or the version, where that was asked for.
+/// The message about a wrong command line. Also the help page or the version, if the user asked for it.
 pub fn parse<I, T>(arguments: I) -> Result<Cli, clap::Error>
 where
     I: IntoIterator<Item = T>,
@@ -76,13 +76,13 @@ where
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Says what is wrong with a command line and returns the exit code. A URL in the wrong place may hold a password,
+/// Prints what is wrong with a command line and returns the exit code. A URL in the wrong place may contain a password,
 /// which the parser's message would repeat.
 #[must_use]
 pub fn refuse(error: &clap::Error) -> std::process::ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() && text.contains("://") {
-        // Nothing is left to do when standard error is closed; the same below.
+        // If standard error is closed, there is nothing left to do. The same below.
         let _ = std::io::stderr().write_all(without_passwords(&text).as_bytes());
     } else {
         let _ = error.print();

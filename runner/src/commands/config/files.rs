@@ -1,4 +1,4 @@
-//! The files that a load reads and writes: none of them may be another one of them.
+//! The files that a load reads and writes. No two of them may be the same file.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ struct Named<'a> {
     written: bool,
 }
 
-/// Checks that nothing is written over the dump, nor over something else that is read or written.
+/// Checks that no output overwrites the dump or another file that is read or written.
 ///
 /// # Errors
-/// [`Error::Usage`] that names both options.
+/// [`Error::Usage`], which names both options.
 pub(super) fn check(args: &LoadArgs, location: &Location) -> Result<(), Error> {
     let files = named(args, location);
     for (index, file) in files.iter().enumerate() {
@@ -57,7 +57,7 @@ fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
 }
 
 fn is_same(a: &Named<'_>, b: &Named<'_>) -> bool {
-    // Going on from a checkpoint and writing the next one in its place is what they are for.
+    // Resuming from a checkpoint file and writing the next checkpoint to the same file is allowed.
     if (a.option, b.option) == ("--resume-from", "--checkpoint") {
         return false;
     }
@@ -68,7 +68,7 @@ fn is_same(a: &Named<'_>, b: &Named<'_>) -> bool {
     }
 }
 
-/// The path of a file that is not there yet, in its folder's own spelling.
+/// The canonical path of a file that does not exist yet.
 fn resolved(path: &Path) -> PathBuf {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());

@@ -1,4 +1,4 @@
-//! Who else is told of the run: the change stream, and Kubernetes.
+//! The services that the run notifies: the change stream and Kubernetes.
 
 use kvbuffer::Lsn;
 
@@ -6,9 +6,9 @@ use super::{duration, usage};
 use crate::base::error::Error;
 use crate::commands::cli::LoadArgs;
 use crate::load::change_stream::ChangeStream;
-use crate::show::status::Target;
+use crate::show::status::StatusObject;
 
-/// The change stream, and what it is to be told.
+/// The change stream, and when to notify it.
 pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Option<ChangeStream>, Error> {
     let Some(address) = &args.change_stream else {
         let given = [
@@ -17,22 +17,22 @@ pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Op
             ("--snapshot-name", args.snapshot_name.is_some()),
         ];
         return match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) => Err(usage(format!("{option} needs --change-stream: who is to be told?"))),
+            Some((option, _)) => Err(usage(format!("{option} needs --change-stream, the service to notify"))),
             None => Ok(None),
         };
     };
     if args.output.is_some() || args.dry_run {
-        return Err(usage("--change-stream has a meaning only with Redis, from which it streams"));
+        return Err(usage("--change-stream needs Redis, from which it streams"));
     }
     ChangeStream::endpoint(address).map_err(|what| usage(format!("--change-stream {address}: {what}")))?;
     if !args.start_bootstrap && !args.complete_bootstrap {
         return Err(usage("--change-stream needs --start-bootstrap, --complete-bootstrap or both"));
     }
     if args.start_bootstrap && position.is_none() {
-        return Err(usage("--start-bootstrap needs --snapshot-lsn: the stream keeps changes from there on"));
+        return Err(usage("--start-bootstrap needs --snapshot-lsn, from which the stream keeps changes"));
     }
     if args.snapshot_name.is_some() && !args.start_bootstrap {
-        return Err(usage("--snapshot-name has a meaning only with --start-bootstrap"));
+        return Err(usage("--snapshot-name needs --start-bootstrap"));
     }
     Ok(Some(ChangeStream {
         address: address.clone(),
@@ -44,8 +44,8 @@ pub(super) fn change_stream(args: &LoadArgs, position: Option<Lsn>) -> Result<Op
     }))
 }
 
-/// The object whose status is written.
-pub fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
+/// The object whose status the run writes.
+pub fn status(args: &LoadArgs) -> Result<Option<StatusObject>, Error> {
     let (Some(resource), Some(run_id)) = (&args.status_resource, &args.status_run_id) else {
         return Ok(None);
     };
@@ -54,7 +54,7 @@ pub fn status(args: &LoadArgs) -> Result<Option<Target>, Error> {
         !name.is_empty() && name.chars().all(allowed)
     };
     match resource.split_once('/') {
-        Some((namespace, name)) if is_name(namespace) && is_name(name) => Ok(Some(Target {
+        Some((namespace, name)) if is_name(namespace) && is_name(name) => Ok(Some(StatusObject {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             run_id: run_id.clone(),

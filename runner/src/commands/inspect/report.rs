@@ -1,4 +1,4 @@
-//! What was found in a dump, as text or JSON.
+//! The report about a dump, as text or JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,23 +9,25 @@ use convert::definitions::Telltale;
 use convert::form::RowForm;
 use convert::render::packed::SLABS;
 
-/// What changes are called that are no statements of the dump but pieces of them.
+mod advice;
+
+/// The name of changes that are not statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";
-/// What Redis takes for an entry beside the member, in bytes.
+/// Bytes that Redis uses for an entry in addition to the member.
 const PER_ENTRY: u64 = 180;
-/// Changes a second that the consumer applies to a replica with default durability, as measured: slow and fast.
-const CONSUMER: (u64, u64) = (700, 3000);
-/// The same of packed rows.
-const CONSUMER_PACKED: (u64, u64) = (50_000, 190_000);
-/// Tables that the text names one by one; JSON has them all.
+/// Changes per second that the consumer applies to a replica with default durability, as measured.
+const CONSUMER: Rates = Rates { fast: 3000, slow: 700 };
+/// The same for packed rows.
+const CONSUMER_PACKED: Rates = Rates { fast: 190_000, slow: 50_000 };
+/// How many tables the text lists; JSON lists all.
 const TABLES: usize = 40;
 
-/// What the file says of itself; a pipe is read once, and says nothing beforehand.
+/// What the file says about itself. A pipe says nothing in advance, because it is read only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Format {
     /// Bytes of the file or object.
     pub size: Option<u64>,
-    /// `none`, or how it is compressed.
+    /// `none`, or the compression format.
     pub compression: String,
     /// The version of the server that was dumped.
     pub server: Option<String>,
@@ -33,22 +35,22 @@ pub struct Format {
     pub pg_dump: Option<String>,
 }
 
-/// A table with rows.
+/// A table that has rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
     /// Its name, as SQL has it.
     pub name: String,
-    /// The columns that the rows have values for, as SQL has them; none where no row becomes a change.
+    /// The columns for which the rows have values, as SQL has them; empty if no row becomes a change.
     pub columns: Vec<String>,
     /// Rows that become changes.
     pub rows: u64,
-    /// Rows that do not.
+    /// Rows that cannot be loaded.
     pub rejected: u64,
     /// Bytes of its rows in the dump.
     pub bytes: u64,
-    /// Rows that are larger than a change may be, and go in pieces.
+    /// Rows that are larger than a change may be, and are sent in pieces.
     pub in_pieces: u64,
-    /// Rows, or packs, that go as SQL, since only the server can read their values.
+    /// Rows, or packs, that are sent as SQL because only the server can read their values.
     pub as_sql: u64,
 }
 
@@ -66,20 +68,42 @@ impl Table {
     }
 }
 
-/// A row that cannot be loaded. Holds no value.
+/// A row that cannot be loaded. It contains no value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// Its table.
     pub table: String,
     /// Its number in the table, from 1.
     pub row: u64,
-    /// The column, where one is at fault.
+    /// The column, if one is the cause.
     pub column: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// What the changes are in one form of rows.
+/// Changes or rows per second of the consumer, at its fastest and at its slowest.
+struct Rates {
+    fast: u64,
+    slow: u64,
+}
+
+/// Seconds that the consumer needs, at its fastest and at its slowest; in JSON a list of both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "[u64; 2]")]
+pub struct Seconds {
+    /// At its fastest.
+    pub least: u64,
+    /// At its slowest.
+    pub most: u64,
+}
+
+impl From<Seconds> for [u64; 2] {
+    fn from(seconds: Seconds) -> Self {
+        [seconds.least, seconds.most]
+    }
+}
+
+/// An estimate of the changes in one form of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Form {
     /// `single` or `packed`.
@@ -89,55 +113,41 @@ pub struct Form {
     /// Bytes that they take in Redis.
     pub redis_bytes: u64,
     /// Seconds that the consumer needs for them, at its fastest and at its slowest.
-    pub consumer_seconds: (u64, u64),
+    pub consumer_seconds: Seconds,
 }
 
-/// Password hashes of a column.
+/// The password hashes of a column.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Hashing {
     /// Its table, as SQL has it.
     pub table: String,
     /// Its name, as SQL has it.
     pub column: String,
-    /// How many are computed; what comes again is remembered for a while.
+    /// How many hashes are computed. Repeated values are cached for a while.
     pub hashes: u64,
-    /// Seconds that one takes on this machine.
+    /// Seconds for one hash on this machine.
     pub seconds_each: f64,
 }
 
-/// What is to be known of the transforms beforehand.
+/// What to know about the transforms in advance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Transforms {
     /// Threads that transform.
     pub workers: usize,
-    /// What takes its time by design.
+    /// The hashes, which are slow by design.
     pub hashing: Vec<Hashing>,
-    /// Statements that hold values of columns that are transformed, and are passed on as they are.
+    /// Statements that contain values of transformed columns. They are sent unchanged.
     pub definitions: Vec<Telltale>,
-    /// All statements were looked through for such.
+    /// Whether all statements were searched for such values.
     pub definitions_read: bool,
 }
 
 impl Transforms {
-    /// Seconds that the password hashes take with all threads.
+    /// Seconds for the password hashes with all threads.
     #[must_use]
     pub fn hashing_seconds(&self) -> u64 {
         let all: f64 = self.hashing.iter().map(|column| column.hashes as f64 * column.seconds_each).sum();
         (all / self.workers.max(1) as f64).ceil() as u64
-    }
-
-    fn advices(&self, say: &mut impl FnMut(bool, String)) {
-        let count = self.definitions.len();
-        say(
-            count > 0,
-            format!(
-                "{count} statements hold values of columns that are transformed, and definitions are passed on as they are: change them in the source, or leave them out"
-            ),
-        );
-        say(
-            !self.definitions_read,
-            "not all definitions were looked through for values of columns that are transformed: a pipe is read once, and of more than 8 MiB of literals the rest is not searched".to_owned(),
-        );
     }
 
     fn text(&self, out: &mut String) {
@@ -154,15 +164,15 @@ impl Transforms {
             let _ = writeln!(out, "    line {line} has values of {columns}: {statement}");
         }
         if let Some(more) = self.definitions.len().checked_sub(TABLES).filter(|more| *more > 0) {
-            let _ = writeln!(out, "    and {more} more definitions, which --format json names");
+            let _ = writeln!(out, "    and {more} more definitions; --format json lists them");
         }
     }
 }
 
-/// Everything that was found.
+/// The whole report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// What the file says of itself.
+    /// What the file says about itself.
     pub format: Format,
     /// Bytes of the dump, decompressed.
     pub bytes: u64,
@@ -174,47 +184,47 @@ pub struct Report {
     pub rejected: u64,
     /// Bytes of the changes.
     pub member_bytes: u64,
-    /// Bytes that they take in Redis, at most.
+    /// Bytes that they need in Redis, at most.
     pub redis_bytes: u64,
-    /// Seconds that the consumer needs for them: at 3,000 and at 700 changes a second, and at 190,000 and at 50,000
-    /// packed rows.
-    pub consumer_seconds: (u64, u64),
-    /// About what they would be in the other form of rows.
+    /// Seconds that the consumer needs for them: at 3,000 and at 700 changes per second, and at 190,000 and at 50,000
+    /// packed rows per second.
+    pub consumer_seconds: Seconds,
+    /// An estimate for the other form of rows.
     pub other_form: Form,
     /// Tables with rows, by name.
     pub tables: Vec<Table>,
-    /// Changes of SQL text, by the words they begin with.
+    /// Changes of SQL text, by the first words of the statement.
     pub statements: BTreeMap<String, u64>,
     /// What is left out, by kind.
     pub skipped: BTreeMap<String, u64>,
-    /// Definitions that no parser understood: passed on as they are.
+    /// Definitions that could not be parsed and are sent unchanged.
     pub not_understood: u64,
     /// The first rows that cannot be loaded.
     pub faults: Vec<Fault>,
-    /// The form of the rows.
+    /// How rows are sent.
     #[serde(skip)]
     pub form: RowForm,
-    /// Bytes of the changes of SQL text other than rows.
+    /// Bytes of the changes of SQL text that are not rows.
     #[serde(skip)]
     pub statement_bytes: u64,
-    /// Why the dump cannot be loaded to its end; what is counted lies before.
+    /// Why the dump cannot be loaded to its end. Everything that is counted comes before that place.
     pub error: Option<String>,
-    /// Of the transforms, where there are some.
+    /// About the transforms, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transforms: Option<Transforms>,
-    /// What to do about all that.
+    /// Advice.
     pub advice: Vec<String>,
 }
 
 impl Report {
-    /// Rows that are named one by one.
+    /// How many rows the report lists.
     pub const FAULTS: usize = 20;
 
     pub(super) fn new(format: Format, form: RowForm) -> Self {
         Self {
             form,
             statement_bytes: 0,
-            other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: (0, 0) },
+            other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: Seconds::default() },
             format,
             bytes: 0,
             changes: 0,
@@ -222,7 +232,7 @@ impl Report {
             rejected: 0,
             member_bytes: 0,
             redis_bytes: 0,
-            consumer_seconds: (0, 0),
+            consumer_seconds: Seconds::default(),
             tables: Vec::new(),
             statements: BTreeMap::new(),
             skipped: BTreeMap::new(),
@@ -234,7 +244,7 @@ impl Report {
         }
     }
 
-    /// What follows from the counts.
+    /// Derives the sizes, times and advice from the counts.
     pub(super) fn conclude(&mut self) {
         self.rows = self.tables.iter().map(|table| table.rows).sum();
         self.rejected = self.tables.iter().map(|table| table.rejected).sum();
@@ -247,7 +257,7 @@ impl Report {
         self.advice = self.advices();
     }
 
-    fn seconds(&self, form: RowForm) -> (u64, u64) {
+    fn seconds(&self, form: RowForm) -> Seconds {
         let statements: u64 = self.statements.values().sum();
         let at = |single: u64, packed: u64| match form {
             RowForm::Single => (statements + self.rows).div_ceil(single),
@@ -255,10 +265,13 @@ impl Report {
                 (statements as f64 / single as f64 + self.rows as f64 / packed as f64).ceil() as u64
             }
         };
-        (at(CONSUMER.1, CONSUMER_PACKED.1), at(CONSUMER.0, CONSUMER_PACKED.0))
+        Seconds {
+            least: at(CONSUMER.fast, CONSUMER_PACKED.fast),
+            most: at(CONSUMER.slow, CONSUMER_PACKED.slow),
+        }
     }
 
-    /// From the sizes of the tables: the rows were not made in that form.
+    /// Estimated from the sizes of the tables, because the rows were not made in that form.
     fn estimate(&self, form: RowForm) -> Form {
         let (mut changes, mut bytes) = (self.statements.values().sum::<u64>(), self.statement_bytes);
         for table in &self.tables {
@@ -284,89 +297,6 @@ impl Report {
     fn count(&self, words: &[&str]) -> u64 {
         let of = |verb: &str| words.iter().any(|word| verb.starts_with(word));
         self.statements.iter().filter(|(verb, _)| of(verb)).map(|(_, count)| count).sum()
-    }
-
-    fn advices(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        let mut say = |applies: bool, text: String| {
-            if applies {
-                all.push(text);
-            }
-        };
-        say(
-            self.changes > 0,
-            format!(
-                "Redis must hold all of it until the bootstrap is complete: leave {} free below maxmemory, and set maxmemory-policy noeviction",
-                size(self.redis_bytes)
-            ),
-        );
-        say(
-            self.rejected > 0,
-            format!(
-                "{} rows cannot be loaded: mend the dump, or set them aside with --on-error skip --reject-file FILE",
-                self.rejected
-            ),
-        );
-        let roles = self.count(&["OWNER", "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES"]);
-        say(
-            roles > 0,
-            format!(
-                "{roles} statements name roles, which must exist on the replica: create them, or use --no-owner and --no-privileges"
-            ),
-        );
-        let values = self.count(&["SETVAL"]);
-        say(
-            values > 0 && self.form == RowForm::Single,
-            format!(
-                "{values} sequences get a value, but the consumer sets owned sequences to the highest value of their column"
-            ),
-        );
-        say(
-            self.form == RowForm::Packed && self.rows > 0,
-            "the translicator's own transforms do not see packed rows: they reach the replica as the dump has them"
-                .to_owned(),
-        );
-        let in_pieces: u64 = self.tables.iter().map(|table| table.in_pieces).sum();
-        say(
-            in_pieces > 0 && self.form == RowForm::Single,
-            format!(
-                "{in_pieces} rows are larger than a change may be and go in pieces: the translicator's own transforms do not see them"
-            ),
-        );
-        let as_sql: u64 = self.tables.iter().map(|table| table.as_sql).sum();
-        say(
-            as_sql > 0 && self.form == RowForm::Single,
-            format!(
-                "{as_sql} rows go as SQL, since only the server can read their values: the translicator's own transforms do not see them"
-            ),
-        );
-        if let Some(transforms) = &self.transforms {
-            transforms.advices(&mut say);
-            let large = self.count(&["LARGE OBJECT"]);
-            say(large > 0, format!("{large} statements write large objects, which are not transformed"));
-        }
-        let extensions = self.count(&["CREATE EXTENSION"]);
-        say(extensions > 0, format!("{extensions} extensions must be installed on the replica's server"));
-        say(
-            self.rows > 0 && self.count(&["CREATE TABLE"]) == 0,
-            "no table is defined here: the consumer streams the set only into a replica without tables, so this is for other readers of it".to_owned(),
-        );
-        say(
-            self.not_understood > 0,
-            format!(
-                "{} definitions were not parsed: values of their tables travel as strings, which PostgreSQL reads by the column's type",
-                self.not_understood
-            ),
-        );
-        let settings: Vec<_> = self.skipped.keys().filter_map(|kind| kind.strip_prefix("setting_")).collect();
-        say(
-            !settings.is_empty(),
-            format!(
-                "settings that pg_dump does not make are left out ({}): look whether you need them",
-                settings.join(", ")
-            ),
-        );
-        all
     }
 
     /// The report as JSON, one line.
@@ -401,15 +331,15 @@ impl Report {
             }
         };
         let _ = writeln!(out, "  in Redis    {} at most", size(self.redis_bytes));
-        let (fast, slow) = self.consumer_seconds;
-        let _ = writeln!(out, "  consumer    {} to {}", time(fast), time(slow));
-        let Form { rows, changes, redis_bytes, consumer_seconds: (fast, slow) } = &self.other_form;
+        let Seconds { least, most } = self.consumer_seconds;
+        let _ = writeln!(out, "  consumer    {} to {}", time(least), time(most));
+        let Form { rows, changes, redis_bytes, consumer_seconds } = &self.other_form;
         let _ = writeln!(
             out,
             "  --rows {rows}: about {changes} changes, {} in Redis, {} to {} for the consumer",
             size(*redis_bytes),
-            time(*fast),
-            time(*slow)
+            time(consumer_seconds.least),
+            time(consumer_seconds.most)
         );
         if self.rejected > 0 {
             let _ = writeln!(out, "  rejected    {} rows cannot be loaded", self.rejected);
@@ -419,7 +349,7 @@ impl Report {
             transforms.text(&mut out);
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(out, "  it cannot be loaded beyond this: {error}");
+            let _ = writeln!(out, "  it cannot be loaded any further: {error}");
         }
         for advice in &self.advice {
             let _ = writeln!(out, "  - {advice}");
@@ -430,7 +360,7 @@ impl Report {
     fn compression(&self) -> String {
         match (self.format.compression.as_str(), self.format.size) {
             ("", _) => "from a pipe".to_owned(),
-            (compression, Some(bytes)) => format!("{compression}, {} as it lies there", size(bytes)),
+            (compression, Some(bytes)) => format!("{compression}, {} as stored", size(bytes)),
             (compression, None) => compression.to_owned(),
         }
     }
@@ -498,13 +428,13 @@ mod tests {
         report.conclude();
         assert_eq!((report.rows, report.rejected), (6997, 2));
         assert_eq!(report.redis_bytes, 1000 + 7001 * 180);
-        assert_eq!(report.consumer_seconds, (3, 11));
+        assert_eq!(report.consumer_seconds, Seconds { least: 3, most: 11 });
         let said = report.text();
         for part in [
             "3 statements name roles",
             "2 rows cannot",
             "1 sequences",
-            "no table is defined",
+            "the dump defines no table",
             "(geqo)",
             "1.2 MiB",
             "--rows packed: about 6 changes",
@@ -520,9 +450,9 @@ mod tests {
         report.statements = [("CREATE TABLE".to_owned(), 700)].into();
         report.tables = vec![Table { rows: 1_000_000, bytes: 100 << 20, ..Table::new("public.t") }];
         report.conclude();
-        assert_eq!(report.consumer_seconds, (6, 21));
+        assert_eq!(report.consumer_seconds, Seconds { least: 6, most: 21 });
         assert_eq!((report.other_form.rows, report.other_form.changes), ("single", 1_000_700));
-        assert_eq!(report.other_form.consumer_seconds, (334, 1430));
+        assert_eq!(report.other_form.consumer_seconds, Seconds { least: 334, most: 1430 });
         let said = report.text();
         assert!(said.contains("702: 1000000 rows in 2 packs, 700 statements"), "{said}");
     }

@@ -1,5 +1,5 @@
-//! A look at the dump, before anything is begun that would have to be undone: before a run is registered, anything is deleted
-//! or written, and the change stream is told.
+//! A look at the dump before anything that cannot be undone: before a run is registered, before anything is deleted
+//! or written, and before the change stream is notified.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,10 +15,11 @@ use crate::read::walk::Walk;
 use convert::shape::Shape;
 use source::Location;
 
-/// Opens the dump and reads its first statement. Where no database was chosen, looks for several at the start of a file.
+/// Opens the dump and reads its first statement. If no database was chosen, looks for several databases at the start
+/// of a file.
 ///
 /// # Errors
-/// As reading and planning. What this does not see is met in its turn.
+/// As reading and planning. Errors that are not found here are found during the load.
 pub async fn look(config: &Config, stop: &Stop) -> Result<(), Error> {
     let databases =
         config.shape.selection.database().is_none() && matches!(config.location, Location::File(_));

@@ -1,4 +1,4 @@
-//! Rows before and after their transforms, for the eyes of who writes a configuration.
+//! Rows before and after their transforms, for people who write a configuration.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,10 +9,10 @@ use transform::Scratch;
 use convert::render::Block;
 use convert::sample::{lines, values};
 
-/// Characters of a value that are shown.
+/// How many characters of a value are shown.
 const SHOWN: usize = 48;
 
-/// The text that is shown, table after table.
+/// The text to show, table after table.
 #[derive(Debug)]
 pub struct Preview {
     most: u64,
@@ -23,7 +23,7 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// With so many rows of each table.
+    /// A preview with this many rows of each table.
     #[must_use]
     pub fn new(most: u64) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Preview {
         }
     }
 
-    /// Shows the rows of a slab, unless enough of the table were shown.
+    /// Shows the rows of a slab, unless enough rows of the table were shown.
     pub fn see(&mut self, block: &Block, slab: &Slab) {
         let Some(by) = &block.transformed else { return };
         let plan = &block.plan;
@@ -62,7 +62,7 @@ impl Preview {
         }
     }
 
-    /// What was shown.
+    /// The text.
     #[must_use]
     pub fn text(self) -> String {
         self.text

@@ -1,4 +1,4 @@
-//! What must be there against what is there.
+//! Compares the expected entries with the entries in Redis.
 
 use std::iter::Peekable;
 
@@ -9,7 +9,7 @@ use convert::render::{packed, pieces};
 
 use super::difference::{Difference, What};
 
-/// Differences, counted; the first ones in detail.
+/// The differences: how many there are, and the first ones in detail.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     /// Members that are equal.
@@ -17,18 +17,18 @@ pub(super) struct Comparison {
     pub(super) missing: u64,
     pub(super) altered: u64,
     pub(super) foreign: u64,
-    /// As many as are wanted, in order, each with its score.
+    /// The first differences, in order, each with its score.
     pub(super) differences: Vec<(Score, Difference)>,
     wanted: usize,
 }
 
 impl Comparison {
-    /// One that keeps the details of the first `wanted` differences.
+    /// A comparison that keeps the details of the first `wanted` differences.
     pub(super) fn new(wanted: usize) -> Self {
         Self { wanted, ..Self::default() }
     }
 
-    /// Compares entries, in order and with all that share a score together, with what is expected up to there.
+    /// Compares entries, in order and with all entries of a score together, with the expected members up to there.
     pub(super) fn entries<'a>(
         &mut self,
         expected: &mut Peekable<impl Iterator<Item = (Score, &'a [u8])>>,
@@ -46,14 +46,14 @@ impl Comparison {
         }
     }
 
-    /// What is still expected is missing.
+    /// Everything that is still expected is missing.
     pub(super) fn rest<'a>(&mut self, expected: &mut Peekable<impl Iterator<Item = (Score, &'a [u8])>>) {
         for (at, member) in expected {
             self.missing(at, member);
         }
     }
 
-    /// One score: one of the entries must be the member, the others should not be there.
+    /// Compares one score: one of the entries must be the member, and there should be no others.
     fn at(&mut self, score: Score, member: &[u8], group: &[Entry]) {
         let own = group.iter().position(|entry| entry.member == member);
         match own {
@@ -101,7 +101,7 @@ impl Comparison {
         }
     }
 
-    /// The missing members whose details are wanted, and where it is to be noted that they lie at another score.
+    /// The missing members that are listed in detail, to note the score at which such a member is found instead.
     pub(super) fn missing_in_detail<'a>(
         &'a mut self,
         page: &'a Page,
@@ -113,7 +113,7 @@ impl Comparison {
     }
 }
 
-/// How people call a score.
+/// A score as people write it.
 fn position(score: Score) -> String {
     match score.sequence() {
         Some(sequence) => Position::Bootstrap(sequence).to_string(),
@@ -121,7 +121,7 @@ fn position(score: Score) -> String {
     }
 }
 
-/// Whose row a member is; never what it holds.
+/// The table of a member's row; never its values.
 fn table(member: &[u8]) -> String {
     match decode(member).map(|change| change.data) {
         Ok(ChangeData::Dml(dml)) => dml.table,
@@ -130,14 +130,14 @@ fn table(member: &[u8]) -> String {
             None if pieces::is_piece(&ddl.ddl) => "a large row or statement in pieces".to_owned(),
             None => "SQL text".to_owned(),
         },
-        Err(_) => "no change".to_owned(),
+        Err(_) => "not a change".to_owned(),
     }
 }
 
-/// What about a change is another: names of fields and columns.
+/// The parts of a change that differ: names of fields and columns.
 fn altered(expected: &[u8], found: &[u8]) -> String {
     let (Ok(expected), Ok(found)) = (decode(expected), decode(found)) else {
-        return "it is no change any more".to_owned();
+        return "it is not a change any more".to_owned();
     };
     let mut parts = Vec::new();
     if expected.position != found.position {
@@ -148,7 +148,7 @@ fn altered(expected: &[u8], found: &[u8]) -> String {
             if wanted.table != got.table {
                 parts.push(format!("it is a row of {}", got.table));
             } else if wanted.column_names != got.column_names {
-                parts.push("its columns are others".to_owned());
+                parts.push("its columns differ".to_owned());
             } else {
                 let values = wanted.column_values.iter().zip(&got.column_values);
                 let differ = wanted.column_names.iter().zip(values).filter(|(_, (a, b))| a != b);
@@ -172,7 +172,7 @@ fn altered(expected: &[u8], found: &[u8]) -> String {
     if parts.is_empty() { "the same change in other bytes".to_owned() } else { parts.join("; ") }
 }
 
-/// Where an entry says that it belongs, if that is elsewhere.
+/// The position that an entry names, if that is not its own.
 fn strayed(entry: &Entry) -> String {
     match entry.change().map(|change| change.position) {
         Ok(position) if position.score() != Some(entry.score) => format!("its position says {position}"),

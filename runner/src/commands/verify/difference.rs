@@ -3,26 +3,26 @@
 /// What is wrong with an entry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum What {
-    /// It is not there.
+    /// It is missing.
     Missing {
-        /// The score at which it lies instead.
+        /// The score that it has instead.
         moved: Option<f64>,
     },
-    /// Another one lies in its place.
+    /// Another entry is in its place.
     Altered,
     /// It should not be there.
     Foreign,
 }
 
-/// One difference. Holds names and positions, and no value.
+/// One difference. It contains names and positions, but no value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// What is wrong.
     pub what: What,
-    /// The position of the score where it was seen, or the score where that is no position's.
+    /// The position of the score at which it was found, or the score itself if it belongs to no position.
     pub position: String,
-    /// The table of the row, or `SQL text`, or `no change`.
+    /// The table of the row, or `SQL text`, or `not a change`.
     pub table: String,
-    /// More about it; empty where there is no more.
+    /// Details; empty if there are none.
     pub detail: String,
 }

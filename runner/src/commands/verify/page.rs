@@ -1,12 +1,12 @@
-//! Pages of members that must lie in the set, in the order of their scores.
+//! Pages of the members that must be in the set, in the order of their scores.
 
 use kvbuffer::{Score, Sequence};
 
-/// A page ends at so many members, or bytes.
+/// The most members, or bytes, of a page.
 const MEMBERS: usize = 1000;
 const BYTES: usize = 1 << 20;
 
-/// What must lie in a range of scores: these members and nothing else.
+/// The expected contents of a range of scores: these members and nothing else.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) from: Score,
@@ -41,7 +41,7 @@ impl Page {
     }
 }
 
-/// Cuts what comes into pages. Between two pages no score is left out.
+/// Divides the members into pages. No score is left out between two pages.
 #[derive(Debug)]
 pub(super) struct Pages {
     page: Page,
@@ -71,7 +71,7 @@ impl Pages {
         self.ready.push(std::mem::replace(&mut self.page, next));
     }
 
-    /// Members that came.
+    /// How many members have come.
     pub(super) fn pushed(&self) -> u64 {
         self.pushed
     }
@@ -81,7 +81,7 @@ impl Pages {
         std::mem::take(&mut self.ready)
     }
 
-    /// The last page, once nothing more comes.
+    /// The last page, after the last member.
     pub(super) fn rest(&mut self) -> Option<Page> {
         if self.page.len() == 0 {
             return None;
@@ -90,7 +90,7 @@ impl Pages {
         self.ready.pop()
     }
 
-    /// The score after the last member that came.
+    /// The score after the last member.
     pub(super) fn next_score(&self) -> Score {
         match self.page.len() {
             0 => self.page.from,

@@ -1,4 +1,4 @@
-//! What came of a comparison, for people.
+//! The result of a comparison, for people.
 
 use std::fmt::Write;
 
@@ -8,20 +8,20 @@ use super::compare::Comparison;
 use super::difference::{Difference, What};
 use crate::base::error::Error;
 
-/// Differences that are named one by one.
+/// How many differences the report lists.
 const NAMED: usize = 20;
 
-/// Everything that was compared.
+/// The result of the comparison.
 #[derive(Debug)]
 pub struct Report {
     first: Sequence,
-    /// Rows that become no change, by `--on-error skip`.
+    /// Rows that were not loaded, because of `--on-error skip`.
     pub rejected: u64,
-    /// Changes that are there, byte for byte.
+    /// Changes that are in Redis, byte for byte.
     pub equal: u64,
-    /// Changes that are not there.
+    /// Changes that are missing.
     pub missing: u64,
-    /// Changes in whose place others lie.
+    /// Changes that have other entries in their place.
     pub altered: u64,
     /// Entries that should not be there.
     pub foreign: u64,
@@ -35,12 +35,12 @@ impl Report {
         Self { first, rejected: 0, equal, missing, altered, foreign, differences: Vec::new() }
     }
 
-    /// How many more differences are to be named.
+    /// How many more differences to list.
     pub(super) fn room(&self) -> usize {
         NAMED - self.differences.len()
     }
 
-    /// Takes over the next part.
+    /// Adds the result of the next page.
     pub(super) fn add(&mut self, part: Comparison) {
         self.equal += part.equal;
         self.missing += part.missing;
@@ -50,7 +50,7 @@ impl Report {
         self.differences.extend(named.take(self.room()));
     }
 
-    /// Changes that the dump makes.
+    /// The number of changes that the dump makes.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.equal + self.missing + self.altered
@@ -71,7 +71,7 @@ impl Report {
             let _ = writeln!(out, "different: {} changes from {from} on, {}", self.changes(), self.counts());
         }
         if self.rejected > 0 {
-            let _ = writeln!(out, "  rejected    {} rows of the dump become no change", self.rejected);
+            let _ = writeln!(out, "  rejected    {} rows of the dump were not loaded", self.rejected);
         }
         for difference in &self.differences {
             let _ = writeln!(out, "  {}", line(difference));
@@ -87,17 +87,17 @@ impl Report {
         format!("{} missing, {} altered, {} foreign", self.missing, self.altered, self.foreign)
     }
 
-    /// Nothing where everything is equal.
+    /// Nothing if everything is equal.
     ///
     /// # Errors
-    /// [`Error::Verification`] that names the first difference.
+    /// [`Error::Verification`], which names the first difference.
     pub fn verdict(&self) -> Result<(), Error> {
         if self.differ() == 0 {
             return Ok(());
         }
         let first = self.differences.first().map(line).unwrap_or_default();
         Err(Error::Verification(format!(
-            "Redis does not hold what this dump and configuration say: {}; the first: {first}; find out what wrote there, empty the replica if the consumer has read the set, then load with --restart",
+            "the contents of Redis differ from this dump and configuration: {}; the first: {first}; find out what wrote there, empty the replica if the consumer has read the set, then load with --restart",
             self.counts()
         )))
     }
@@ -112,8 +112,8 @@ fn line(difference: &Difference) -> String {
     };
     if let What::Missing { moved: Some(score) } = what {
         let _ = match Score::from_f64(*score).and_then(Score::sequence) {
-            Some(sequence) => write!(line, ": it lies at the score of {}", Position::Bootstrap(sequence)),
-            None => write!(line, ": it lies at the score {score}"),
+            Some(sequence) => write!(line, ": it has the score of {}", Position::Bootstrap(sequence)),
+            None => write!(line, ": it has the score {score}"),
         };
     }
     if !detail.is_empty() {

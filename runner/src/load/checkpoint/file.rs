@@ -1,5 +1,5 @@
-//! A checkpoint in a file: written beside it, synced, renamed, and the folder synced, so that there is always a
-//! whole one. A second line holds a hash of the first.
+//! A checkpoint in a file. It is written to a second file, which is synced and renamed, and then the folder is
+//! synced, so that there is always a complete checkpoint. A second line contains a hash of the first.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,10 +10,10 @@ use twox_hash::XxHash3_64;
 use super::Checkpoint;
 use crate::base::error::Error;
 
-/// Writes the checkpoint in place of the one that is there.
+/// Replaces the checkpoint in the file.
 ///
 /// # Errors
-/// [`Error::File`], and then the old one is still whole.
+/// [`Error::File`]; the old checkpoint is then still complete.
 pub fn write(path: &Path, checkpoint: &Checkpoint) -> Result<(), Error> {
     let body = checkpoint.to_bytes();
     let hash = format!("\nxxh3 {:016x}\n", XxHash3_64::oneshot(&body));
@@ -45,8 +45,7 @@ fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 /// Reads the checkpoint at `path`, or `None` when there is no file.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] for a file that is damaged or no checkpoint, [`Error::File`] for one that cannot be
-/// read.
+/// [`Error::Checkpoint`] if the file is damaged or not a checkpoint, [`Error::File`] if it cannot be read.
 pub fn read(path: &Path) -> Result<Option<Checkpoint>, Error> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,

@@ -1,4 +1,4 @@
-//! JSON lines in a file or on standard output: a member of the set on each line.
+//! JSON lines in a file or on standard output: one line for each member of the set.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -13,11 +13,11 @@ use crate::base::off_thread::off_thread;
 use crate::load::checkpoint::{Checkpoint, file};
 use convert::render::members::Rendered;
 
-/// The file's contents and its checkpoint are synced this often at most, and at the end.
+/// How often the file's contents and its checkpoint are synced, at most. They are also synced at the end.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes lines. What is durable is what was synced together with a checkpoint; without a checkpoint file
-/// (standard output) it is what was written.
+/// Writes lines. Lines that were synced together with a checkpoint are durable. Without a checkpoint file (standard
+/// output), lines are durable when they are written.
 #[derive(Debug)]
 pub struct FileSink {
     path: PathBuf,
@@ -25,7 +25,7 @@ pub struct FileSink {
     checkpoint: Option<PathBuf>,
     batch: Vec<u8>,
     written: u64,
-    /// Written and not synced; the last one counts.
+    /// Checkpoints that are written but not synced; the last one counts.
     unsynced: Option<Checkpoint>,
     synced: Instant,
     done: VecDeque<Checkpoint>,
@@ -41,7 +41,7 @@ impl FileSink {
     /// Writes to the file at `path`, which keeps its first `length` bytes, with its checkpoint in another file.
     ///
     /// # Errors
-    /// [`Error::File`]; [`Error::Checkpoint`] when the file is shorter than its checkpoint says.
+    /// [`Error::File`]; [`Error::Checkpoint`] if the file is shorter than its checkpoint says.
     pub fn open(path: &Path, checkpoint: PathBuf, length: u64) -> Result<Self, Error> {
         let failed = |error| Error::File { action: "open", path: path.to_owned(), error };
         let mut file =
@@ -49,7 +49,7 @@ impl FileSink {
         let there = file.metadata().map_err(failed)?.len();
         if there < length {
             return Err(Error::Checkpoint(format!(
-                "{} has {there} bytes, its checkpoint knows of {length}: bring the file back, or use --restart",
+                "{} has {there} bytes, but its checkpoint expects {length}: restore the file, or use --restart",
                 path.display()
             )));
         }
@@ -110,7 +110,7 @@ impl FileSink {
         Ok(())
     }
 
-    /// What is written and not synced yet becomes durable when nothing else is left to say.
+    /// Lines that are not synced yet become durable when nothing else is left to report.
     pub(super) fn durable(&mut self) -> Option<Checkpoint> {
         self.done.pop_front()
     }
@@ -126,17 +126,17 @@ impl FileSink {
         self.sync().await
     }
 
-    /// Syncs what is left, at the end of a run that is not done.
+    /// Syncs the rest, at the end of a run that is not done.
     ///
     /// # Errors
     /// [`Error::File`].
-    pub async fn settle(&mut self) -> Result<Option<Checkpoint>, Error> {
+    pub async fn sync_rest(&mut self) -> Result<Option<Checkpoint>, Error> {
         self.sync().await?;
         Ok(self.done.pop_front())
     }
 }
 
-/// Writes all of it, to standard output where there is no file.
+/// Writes all of it; to standard output if there is no file.
 fn write(file: Option<&File>, bytes: &[u8]) -> io::Result<()> {
     match file {
         Some(mut file) => file.write_all(bytes),

@@ -1,10 +1,10 @@
-//! Nowhere: for `--dry-run`.
+//! No destination: for `--dry-run`.
 
 use std::collections::VecDeque;
 
 use crate::load::checkpoint::Checkpoint;
 
-/// Drops everything and says it is durable.
+/// Drops everything and reports it as durable.
 #[derive(Debug, Default)]
 pub struct NullSink {
     done: VecDeque<Checkpoint>,

@@ -1,4 +1,4 @@
-//! Redis: batches in flight, and what to do when it goes away, fills up, or loses data.
+//! Redis: the batches in flight, and what to do when it cannot be reached, is full, or loses data.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -23,9 +23,9 @@ mod watch;
 
 pub use session::Session;
 
-/// Batches in flight at once; their bytes are bounded too.
+/// How many batches are in flight at most. Their bytes are limited too.
 const IN_FLIGHT: usize = 6;
-/// Bytes in flight beyond which no further batch is sent.
+/// While more bytes than this are in flight, no further batch is sent.
 const BYTES_IN_FLIGHT: usize = 6 << 20;
 
 /// Writes batches of one run.
@@ -43,19 +43,19 @@ pub struct RedisSink {
     stop: Stop,
 }
 
-/// What comes back with an acknowledged batch.
+/// The data that is kept until a batch is acknowledged.
 struct Sent {
     checkpoint: Box<Checkpoint>,
     bytes: usize,
 }
 
-/// Redis no longer holds what it had acknowledged: the run must go back to what it holds.
+/// Redis no longer has data that it had acknowledged: the run must go back to the data that is still there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct LostData(pub String);
 
 impl RedisSink {
-    /// A sink for the run that `session` has begun, which goes on at `next`.
+    /// A sink for the run that `session` has begun, and which continues at `next`.
     #[must_use]
     pub fn new(
         session: Session,
@@ -83,10 +83,10 @@ impl RedisSink {
         }
     }
 
-    /// Makes a checkpoint that does not come from Redis that of Redis.
+    /// Writes a checkpoint that does not come from Redis to Redis.
     ///
     /// # Errors
-    /// What stops the run for good.
+    /// Errors that stop the run for good.
     pub async fn adopt(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         self.flush(checkpoint).await?;
         while self.acknowledged().await?.is_some() {}
@@ -104,7 +104,7 @@ impl RedisSink {
 
     pub(super) async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         self.wait_for_room().await?;
-        // The next one is likely to be as large: no copies as it grows.
+        // The next batch is likely to be as large: this avoids copies as it grows.
         let like = Batch::with_capacity(self.buffer.keys(), self.batch.len(), self.batch.bytes());
         let batch = std::mem::replace(&mut self.batch, like);
         let bytes = batch.bytes();
@@ -112,7 +112,7 @@ impl RedisSink {
         let next = checkpoint.next;
         let sent = Sent { bytes, checkpoint: Box::new(checkpoint) };
         let text = sent.checkpoint.to_bytes();
-        // A writer that has stopped keeps the batch and says why at the next acknowledgement.
+        // A writer that has stopped keeps the batch, and reports the reason at the next acknowledgement.
         let _ = self.writer.send(batch, text, next, sent).await;
         Ok(())
     }
@@ -154,7 +154,7 @@ impl RedisSink {
         self.durable.is_empty() && self.writer.is_idle()
     }
 
-    /// The next acknowledgement, over any number of failures that pass.
+    /// The next acknowledgement. Failures that may pass are retried.
     async fn acknowledged(&mut self) -> Result<Option<Checkpoint>, Error> {
         loop {
             if self.writer.is_stopped() && self.failing.is_some() {
@@ -174,13 +174,13 @@ impl RedisSink {
         }
     }
 
-    /// Notes a failure that may pass; any other one is the end.
+    /// Records a failure that may pass. Any other failure ends the run.
     fn failed(&mut self, error: kvbuffer::Error) -> Result<(), Error> {
         let error = passing(error, &self.target, "write to Redis")?;
         let failing = self.failing.get_or_insert_default();
         let (allowed, why) = match error.kind() {
             ErrorKind::OutOfMemory => (self.target.full, "Redis is full"),
-            _ => (self.target.retry, "Redis is away"),
+            _ => (self.target.retry, "Redis cannot be reached"),
         };
         let waited = failing.elapsed();
         if waited > allowed {
@@ -189,13 +189,13 @@ impl RedisSink {
                 _ => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
             });
         }
-        tracing::warn!(error = %crate::base::error::chain(&error), "writing failed, trying again");
+        tracing::warn!(error = %crate::base::error::chain(&error), "writing failed, retrying");
         self.progress.waiting(why);
         self.progress.retried();
         Ok(())
     }
 
-    /// Connects anew and lets the writer send what was not acknowledged.
+    /// Reconnects, and lets the writer send everything that was not acknowledged.
     async fn recover(&mut self) -> Result<(), Error> {
         loop {
             let pause = self.failing.get_or_insert_default().pause();
@@ -221,7 +221,7 @@ impl RedisSink {
             let closed = match self.count(last).await {
                 Ok(found) if found != expected => {
                     return Err(Error::Verification(format!(
-                        "the range {} to {} holds {found} entries in Redis, {expected} were written; something else writes to this set or removes from it",
+                        "the range {} to {} holds {found} entries in Redis, but {expected} were written; something else adds or removes entries in this set",
                         last.first,
                         last.next.get().saturating_sub(1)
                     )));
@@ -235,9 +235,9 @@ impl RedisSink {
             match closed {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    let error = passing(error, &self.target, "verify what lies in Redis")?;
+                    let error = passing(error, &self.target, "verify the contents of Redis")?;
                     if backoff.elapsed() > self.target.retry {
-                        return Err(redis("verify what lies in Redis".to_owned(), error));
+                        return Err(redis("verify the contents of Redis".to_owned(), error));
                     }
                     self.stop.sleep(backoff.pause()).await?;
                     if let Ok(buffer) = self.buffer.reconnect().await {
@@ -259,15 +259,15 @@ impl RedisSink {
     pub(super) async fn forget(&mut self) {
         let ranges = Ranges::new(self.buffer.clone());
         let removed = ranges.remove(&self.target.run, &self.token);
-        // Best effort: an empty range that stays only costs its numbers.
+        // Best effort: an empty range that stays registered only costs its numbers.
         let _ = tokio::time::timeout(Duration::from_secs(2), removed).await;
     }
 
-    /// Gives the lease back.
+    /// Releases the lease.
     pub async fn release(&mut self) {
         let ranges = Ranges::new(self.buffer.clone());
         let released = ranges.release(&self.target.run, &self.token);
-        // Best effort: a lease that is not given back ends by itself.
+        // Best effort: a lease that is not released ends by itself.
         let _ = tokio::time::timeout(Duration::from_secs(2), released).await;
     }
 }

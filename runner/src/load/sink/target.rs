@@ -1,10 +1,10 @@
-//! Redis, and how to treat it.
+//! Redis, and the options for writing to it.
 
 use std::time::Duration;
 
 use kvbuffer::{ConnectOptions, Keys};
 
-/// Redis and how to treat it.
+/// Redis, and the options for writing to it.
 #[derive(Debug, Clone)]
 pub struct RedisTarget {
     /// How to reach it.
@@ -19,23 +19,23 @@ pub struct RedisTarget {
     pub publish: bool,
     /// Accept a policy that may drop the set.
     pub allow_eviction: bool,
-    /// Begin a run where the set holds others.
+    /// Begin a run in a set that contains other runs.
     pub beside_other_runs: bool,
-    /// Begin a run without a snapshot's position where the set holds live changes.
+    /// Begin a run without a snapshot position in a set that contains live changes.
     pub allow_live_entries: bool,
-    /// Memory above which to wait.
+    /// Memory above which the run pauses.
     pub high_water: Option<HighWater>,
-    /// How long to try again.
+    /// How long to retry.
     pub retry: Duration,
-    /// How long to wait for room.
+    /// How long to wait while Redis is full.
     pub full: Duration,
 }
 
-/// When Redis uses too much memory to go on.
+/// The limit on Redis' memory above which the run pauses.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum HighWater {
-    /// More than so many bytes.
+    /// A number of bytes.
     Bytes(u64),
-    /// More than this share of its maxmemory.
+    /// A share of its maxmemory.
     Share(f64),
 }

@@ -1,24 +1,24 @@
-//! In place of `report` where the program is built without the client of Kubernetes.
+//! Replaces `report` if the program is built without the Kubernetes client.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Target;
+use super::StatusObject;
 use crate::base::error::Error;
 use crate::load::progress::Progress;
 
-/// There is none.
+/// A reporter that cannot exist.
 #[derive(Debug)]
 pub enum Reporter {}
 
 impl Reporter {
-    /// Refuses.
+    /// Refuses the options.
     ///
     /// # Errors
     /// [`Error::Usage`], always.
-    pub async fn start(_: Target, _: Option<Duration>, _: Arc<Progress>) -> Result<Self, Error> {
+    pub async fn start(_: StatusObject, _: Option<Duration>, _: Arc<Progress>) -> Result<Self, Error> {
         Err(Error::Usage(
-            "--status-resource: this program was built without the client of Kubernetes; use the image of pg-bootstrap-runner, or build it with --features kubernetes"
+            "--status-resource: this program was built without support for Kubernetes; use the image pg-bootstrap-runner, or build it with --features kubernetes"
                 .to_owned(),
         ))
     }

@@ -1,10 +1,10 @@
-//! Sends the run's status to Kubernetes' API server: by server-side apply, so that it owns `status.run` and
-//! nothing else.
+//! Sends the run's status to Kubernetes' API server. It uses server-side apply, so it owns `status.run` and nothing
+//! else.
 //!
 //! # Guarantees
 //!
-//! - It never holds the load up, nor ends it: what cannot be sent is tried again with the newest state.
-//! - One request at a time, so that an older state does not overtake a newer one.
+//! - It never delays or ends the load. If a status cannot be sent, the newest state is sent later.
+//! - There is one request at a time, so an older state does not overtake a newer one.
 //! - At the end it tries for `LAST` at most.
 
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::Target;
+use super::StatusObject;
 use super::run::{carry_over, lost, run_status};
 use crate::base::error::{self, Error};
 use crate::load::progress::{Progress, Rate};
 
 /// How often it is sent.
 const EVERY: Duration = Duration::from_secs(5);
-/// A request that takes longer is given up.
+/// The time after which a request is given up.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How long the last state is tried for.
+/// How long sending the last state is tried.
 const LAST: Duration = Duration::from_secs(5);
-/// The pause between two attempts at the last state.
+/// The pause between two attempts to send the last state.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// A running reporter.
@@ -40,18 +40,18 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Begins to report. `ttl` is the time to live of the set, where there is one.
+    /// Starts to report. `ttl` is the time to live of the set, if there is one.
     ///
     /// # Errors
-    /// [`Error::Usage`] when nothing says where the API server is, neither the pod's own account nor `KUBECONFIG`.
+    /// [`Error::Usage`] if the API server is configured neither by the pod's service account nor by `KUBECONFIG`.
     pub async fn start(
-        target: Target,
+        target: StatusObject,
         ttl: Option<Duration>,
         progress: Arc<Progress>,
     ) -> Result<Self, Error> {
         let usage = |error: &dyn std::error::Error| {
             Error::Usage(format!(
-                "--status-resource: no way to the API server of Kubernetes, neither by the pod's service account nor by KUBECONFIG: {}",
+                "--status-resource: the API server of Kubernetes is configured neither by the pod's service account nor by KUBECONFIG: {}",
                 error::chain(error)
             ))
         };
@@ -74,9 +74,9 @@ impl Reporter {
         Ok(Self { end, task: tokio::spawn(sender.run(ended)) })
     }
 
-    /// Sends the last state; `error` says why the run has ended, if it was not done.
+    /// Sends the last state; `error` is the reason why the run has ended, if it was not done.
     pub async fn finish(self, error: Option<String>) {
-        // It listens until it is told, so that both can only fail with it.
+        // The task listens until it gets this message, so sending fails only if the task has failed.
         let _ = self.end.send(error);
         let _ = self.task.await;
     }
@@ -84,13 +84,13 @@ impl Reporter {
 
 struct Sender {
     api: Api<DynamicObject>,
-    target: Target,
+    target: StatusObject,
     ttl: Option<Duration>,
     progress: Arc<Progress>,
     rate: Rate,
-    /// What an earlier attempt has left there, until this one has begun.
+    /// The status that an earlier attempt has left, until this one has begun.
     before: Option<RunStatus>,
-    /// Whether that is known.
+    /// Whether that status was read.
     asked: bool,
     sent: Option<RunStatus>,
     failing: bool,
@@ -112,7 +112,7 @@ impl Sender {
                 () = &mut report => {}
                 error = &mut ended => {
                     let until = Instant::now() + LAST;
-                    // What is on its way must not arrive behind the last state.
+                    // A request on its way must not arrive after the last state.
                     let _ = tokio::time::timeout_at(until, report).await;
                     break (error, until);
                 }
@@ -121,7 +121,7 @@ impl Sender {
         self.last(error.ok().flatten().as_deref(), until).await;
     }
 
-    /// Looks at what is there. An API server that is away is asked again with the next report.
+    /// Reads the existing status. If the API server cannot be reached, it is asked again with the next report.
     async fn look(&mut self) {
         if self.asked {
             return;
@@ -133,7 +133,7 @@ impl Sender {
         }
     }
 
-    /// Sends what is known now, unless that was sent already.
+    /// Sends the current state, unless it was sent already.
     async fn report(&mut self) {
         self.look().await;
         let status = self.status(None);
@@ -150,7 +150,7 @@ impl Sender {
                 return;
             }
             if until.saturating_duration_since(Instant::now()) <= PAUSE {
-                return tracing::warn!("the status of {} is not the last one", self.name());
+                return tracing::warn!("the last status of {} could not be written", self.name());
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -168,7 +168,7 @@ impl Sender {
             && let Some(lsn) = lost(&self.target.run_id, details.resumed_changes, &before)
         {
             tracing::warn!(
-                "Redis has lost changes of this run, which had come to {lsn}: they are written again"
+                "Redis has lost changes of this run, which had reached {lsn}: they are written again"
             );
         }
         if status.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.data.is_none()) {
@@ -177,8 +177,8 @@ impl Sender {
         status
     }
 
-    /// Applies the run's part. The API server does not look at the UID of a status that is applied, so the object is
-    /// looked at first, and its version keeps the status from one that has come meanwhile.
+    /// Applies the run's part. The API server does not check the UID when a status is applied, so the object is read
+    /// first. Its resource version prevents a write to an object that was created since then.
     async fn apply(&self, status: &RunStatus) -> Result<(), String> {
         let name = &self.target.name;
         let failed = |error: kube::Error| error::chain(&error);
@@ -186,7 +186,9 @@ impl Sender {
         if let Some(uid) = &self.target.uid {
             let there = self.api.get_metadata(name).await.map_err(failed)?.metadata;
             if there.uid.as_ref() != Some(uid) {
-                return Err(format!("it was deleted: the one of this name has not the UID {uid}"));
+                return Err(format!(
+                    "it was deleted: the object that has this name now does not have the UID {uid}"
+                ));
             }
             metadata["resourceVersion"] = json!(there.resource_version);
         }
@@ -211,13 +213,13 @@ impl Sender {
         let arrived = failure.is_none();
         match failure {
             None if std::mem::take(&mut self.failing) => {
-                tracing::info!("the status of {} is written again", self.name())
+                tracing::info!("the status of {} can be written again", self.name())
             }
             None => {}
             Some(error) if !std::mem::replace(&mut self.failing, true) => {
                 tracing::warn!(
                     error,
-                    "the status of {} cannot be written; the load goes on, and so do the attempts",
+                    "the status of {} cannot be written; the load continues, and the status is retried",
                     self.name()
                 );
             }

@@ -1,7 +1,7 @@
-//! What the run says of itself in the status of a `ReplicaBootstrap`: all of `status.run`, each time.
+//! The run's part of the status of a `ReplicaBootstrap`: the whole of `status.run`, each time.
 //!
-//! This part is pure; [`report`](super::report) sends it. Only what is durable is in it, so the checkpoint there is never ahead of
-//! Redis'. It holds names of tables, and no value of a row.
+//! This module is pure; [`report`](super::report) sends the status. It contains only durable data, so its checkpoint
+//! is never ahead of the one in Redis. It contains names of tables, but no value of a row.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -15,17 +15,17 @@ use k8s_openapi::jiff::Timestamp;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Details;
 
-/// A checkpoint larger than this is compressed: an object of Kubernetes is to stay small.
+/// A larger checkpoint is compressed, because objects in Kubernetes should be small.
 const PLAIN: usize = 100 * 1000;
-/// One that is larger than this even so is left out.
+/// If it is still larger than this, it is left out.
 const MOST: usize = 256 * 1000;
-/// So much of an error is enough.
+/// The most bytes of an error message.
 const ERROR: usize = 4096;
 
-/// The run's status, from what is known of it.
+/// The status of a run.
 ///
-/// `id` is the run's by the spec, `speed` the rows a second and the seconds that are left, `ttl` the time to live of
-/// the set, `error` why the run has ended.
+/// `id` is the id of the run in the spec. `speed` is the rows per second and the remaining seconds. `ttl` is the time
+/// to live of the set. `error` is the reason why the run has ended.
 #[must_use]
 pub fn run_status(
     id: &str,
@@ -40,7 +40,7 @@ pub fn run_status(
     let checkpoint = details.checkpoint.as_deref();
     RunStatus {
         id: id.to_owned(),
-        // What has ended has no speed, and nobody knows when it will be done.
+        // A run that has ended has no speed and no remaining time.
         progress: known.then(|| amounts(details, if error.is_some() { (0.0, None) } else { speed })),
         checkpoint: checkpoint.map(|checkpoint| mirror(checkpoint, details.acknowledged)),
         range: checkpoint.map(range),
@@ -53,8 +53,8 @@ pub fn run_status(
     }
 }
 
-/// What an attempt says that has not begun yet: what the one before it has left, beside what it says itself. Of another
-/// run nothing is left.
+/// The status of an attempt that has not begun yet: the status of the previous attempt, with its own message. The
+/// status of another run is dropped.
 #[must_use]
 pub fn carry_over(status: RunStatus, before: &RunStatus) -> RunStatus {
     if status.id != before.id {
@@ -63,8 +63,8 @@ pub fn carry_over(status: RunStatus, before: &RunStatus) -> RunStatus {
     RunStatus { error: status.error, ..before.clone() }
 }
 
-/// Where the run had come by the status, if this attempt found less of it in Redis: the mirror is never ahead, so that
-/// was lost. `found` are the changes that it found.
+/// The last position in the status, if this attempt found fewer changes in Redis: the status is never ahead, so these
+/// changes were lost. `found` is how many changes it found.
 #[must_use]
 pub fn lost<'a>(id: &str, found: u64, before: &'a RunStatus) -> Option<&'a str> {
     let had = before.progress.as_ref()?.changes?;
@@ -104,7 +104,7 @@ fn mirror(checkpoint: &Checkpoint, written: Option<SystemTime>) -> Mirror {
     }
 }
 
-/// The checkpoint as text: its JSON, or `zstd:` and base64 of it compressed. `None` where it is too large.
+/// The checkpoint as text: its JSON, or `zstd:` and base64 of the compressed JSON. `None` if it is too large.
 fn data(json: &[u8]) -> Option<String> {
     if json.len() <= PLAIN {
         return String::from_utf8(json.to_vec()).ok();
@@ -116,7 +116,7 @@ fn data(json: &[u8]) -> Option<String> {
     Some(text).filter(|text| text.len() <= MOST)
 }
 
-/// Both ends included; without an end while there is none.
+/// Both ends are included. There is no end as long as no change is durable.
 fn range(checkpoint: &Checkpoint) -> Range {
     let last = checkpoint.next.checked_sub(1).filter(|last| *last >= checkpoint.first);
     Range { first: Some(signed(checkpoint.first.get())), last: last.map(|last| signed(last.get())) }
@@ -135,7 +135,7 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Whole seconds, as Kubernetes writes times.
+/// Whole seconds, in the form that Kubernetes uses for times.
 fn time(at: SystemTime) -> Option<Time> {
     let seconds = at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     Timestamp::from_second(signed(seconds)).ok().map(Time)

@@ -1,4 +1,4 @@
-//! Changes of what is there: renames, other schemas, other columns, drops.
+//! Changes of existing objects: renames, other schemas, other columns, drops.
 
 use super::model::{Id, Kind, TEMP, Table};
 use super::types::{Class, one};

@@ -1,4 +1,4 @@
-//! What runs other statements: functions, DO, triggers, rules, views.
+//! Objects that execute other statements: functions, DO, triggers, rules, views.
 
 use super::model::{Kind, TEMP};
 use super::types::{Class, one};

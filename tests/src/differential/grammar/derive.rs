@@ -1,4 +1,4 @@
-//! Tables that have their columns from elsewhere.
+//! Tables that take their columns from other tables or queries.
 
 use super::model::{Column, Kind, TEMP, Table};
 use super::types::{Class, one};
@@ -148,13 +148,13 @@ fn partitions(g: &mut Gen) {
         let from = g.table_name(&parent);
         let child = create::add(g, schema, &name, Kind::Partition, columns.clone());
         g.model.table(child).parent = Some(id);
-        // A row that is put into a partition must be one of its own: rows go through the parent.
+        // A row that is inserted into a partition directly must belong to it: rows go through the parent.
         g.model.table(child).columns.clear();
         g.utility(format!("CREATE TABLE {prefix}{name} PARTITION OF {from} {bound}"));
     }
 }
 
-/// A partition that was a table of its own, its columns in another order.
+/// A partition that was a separate table, with its columns in another order.
 fn attach(g: &mut Gen) {
     let Some(plain) = plain_source(g)
         .filter(|t| t.parent.is_none() && !t.typed && t.columns.iter().all(|c| !c.generated && !c.always))
@@ -220,7 +220,7 @@ fn as_query(g: &mut Gen) {
     g.statement(text);
 }
 
-/// A definition of what is there already, which says something else.
+/// A second definition of an existing object, with other contents.
 fn if_not_exists(g: &mut Gen) {
     let Some(table) = g.some_table(|t| t.schema != TEMP) else { return };
     let name = g.table_name(&table);

@@ -1,4 +1,4 @@
-//! Literals that PostgreSQL takes for a column of each class, with its default settings.
+//! Literals that PostgreSQL accepts for a column of each class, with its default settings.
 
 use super::super::script::{Piece, Script};
 use super::types::Class;

@@ -1,4 +1,5 @@
-//! What a script has made so far, as far as the grammar must know it to write statements that psql takes.
+//! The objects that a script has created so far, as far as the grammar needs them to write statements that psql
+//! accepts.
 
 use super::types::Class;
 
@@ -13,7 +14,7 @@ pub(super) struct Column {
     pub(super) own_type: Option<Id>,
     /// Each row has another value.
     pub(super) key: bool,
-    /// An index says so.
+    /// An index makes it unique.
     pub(super) unique: bool,
     /// The configuration of transforms names it; set in what [`super::Gen::some_table`] gives.
     pub(super) masked: bool,
@@ -94,7 +95,7 @@ impl Model {
         }
     }
 
-    /// Goes back to what was before, but gives no id a second time.
+    /// Goes back to an earlier state, but never uses an id twice.
     pub(super) fn restore(&mut self, before: Self) {
         *self = Self { next: self.next, ..before };
     }

@@ -2,7 +2,7 @@
 
 use crate::rng::Rng;
 
-/// `postgres` is the schema of the user who runs the scripts, which decides much and is seldom there.
+/// `postgres` is the schema of the user who runs the scripts. It affects many lookups and rarely exists.
 pub(super) const SCHEMAS: [&str; 16] = [
     "app",
     "stage",

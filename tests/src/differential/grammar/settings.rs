@@ -1,4 +1,4 @@
-//! Settings: where a name is looked for, how a literal is read, who one is.
+//! Settings: where a name is looked up, how a literal is read, who the user is.
 
 use super::model::default_path;
 use super::names::quote;
@@ -113,7 +113,7 @@ fn path(g: &mut Gen) -> (Vec<String>, String) {
     (path, spelled.join(", "))
 }
 
-/// Settings that decide what a literal says, or what a definition means.
+/// Settings that affect the meaning of a literal or of a definition.
 const READING: [(&str, &[&str]); 16] = [
     ("DateStyle", &["'ISO, DMY'", "'SQL, DMY'", "'German'", "'Postgres, MDY'", "iso, ymd"]),
     ("datestyle", &["'ISO, MDY'", "dmy"]),

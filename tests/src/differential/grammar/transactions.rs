@@ -1,4 +1,4 @@
-//! Transactions and savepoints, with what the model has to forget at a rollback.
+//! Transactions and savepoints. After a rollback the model forgets what they created.
 
 use super::types::one;
 use super::{Gen, names};

@@ -1,4 +1,4 @@
-//! Classes of columns: the spellings of each type, and values of it as SQL and as COPY spell them.
+//! Classes of columns: the spellings of each type, and its values in the spelling of SQL and of COPY.
 
 use super::literals;
 use crate::rng::Rng;

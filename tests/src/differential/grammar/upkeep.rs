@@ -1,4 +1,4 @@
-//! Indexes, comments, and what tidies up.
+//! Indexes, comments and maintenance commands.
 
 use super::model::{Kind, TEMP};
 use super::types::{Class, one};

@@ -1,4 +1,4 @@
-//! Statements that write rows without saying which.
+//! Statements that write rows which the script does not contain.
 
 use super::model::{Column, Kind, TEMP, Table};
 use super::types::one;

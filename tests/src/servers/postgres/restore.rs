@@ -1,4 +1,4 @@
-//! Restoring a plain dump by psql: the reference for what a replica must hold.
+//! Restores a plain dump by psql: the reference for the contents of a replica.
 
 use std::path::Path;
 use std::process::Stdio;

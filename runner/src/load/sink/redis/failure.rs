@@ -1,12 +1,11 @@
-//! Failures of Redis: what passes, and what the rest is.
+//! Failures of Redis: the ones that may pass, and the errors of the others.
 
 use kvbuffer::ErrorKind;
 
 use crate::base::error::Error;
 use crate::load::sink::target::RedisTarget;
 
-/// Gives an error that may pass back, and makes of any other the one that ends the run. `action` is what was
-/// tried.
+/// Returns an error that may pass. Converts any other error to the one that ends the run. `action` is what was tried.
 pub(super) fn passing(
     error: kvbuffer::Error,
     target: &RedisTarget,
@@ -16,21 +15,21 @@ pub(super) fn passing(
         kind if kind.is_retryable() => return Ok(error),
         ErrorKind::CheckpointConflict { expected, found } => Error::Lost(match found {
             Some(found) => format!(
-                "the run was at sequence {expected}, Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
+                "the run was at sequence {expected}, but Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
             ),
             None => format!(
-                "the run was at sequence {expected}, Redis knows nothing of it (flushed, or restarted without its data)"
+                "the run was at sequence {expected}, but Redis does not have it (it was flushed, or restarted without its data)"
             ),
         }),
         ErrorKind::LeaseLost => Error::Busy(format!("run {:?} was taken over", target.run)),
         ErrorKind::ForeignEntry { first, last, expected, found } => Error::Verification(format!(
-            "sequences {first} to {last} hold {found} entries in Redis, {expected} were written; something else writes into this range"
+            "sequences {first} to {last} hold {found} entries in Redis, but {expected} were written; something else writes into this range"
         )),
         _ => redis(action.to_owned(), error),
     })
 }
 
-/// An error that Redis gave when this was done.
+/// An error of Redis in the given action.
 pub(super) fn redis(context: String, error: kvbuffer::Error) -> Error {
     Error::Redis { context, error: Box::new(error) }
 }

@@ -1,17 +1,19 @@
-//! The beginning of a run at Redis: is it fit, is the buffer free, what is there already.
+//! The beginning of a run in Redis: can Redis hold the buffer, is the buffer free, and does it contain earlier
+//! entries?
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Holder, Identity as Process, KeyType, Ranges, Request, Role, RunState,
-    Score, Sequence, State,
+    Acquired, Buffer, ErrorKind, Holder, KeyType, Process, Ranges, Request, Role, RunState, Score, Sequence,
+    State,
 };
 
 use super::failure::{passing, redis};
 use super::watch::LEASE;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
+use crate::load::change_stream::Begun;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
@@ -23,10 +25,10 @@ use source::retry::Backoff;
 
 mod neighbours;
 
-/// The oldest Redis that has what is used here.
+/// The oldest version of Redis that has the commands used here.
 const OLDEST: (u32, u32) = (6, 2);
 
-/// A run that was begun: the buffer is ours until the lease ends.
+/// A run that has begun. The buffer is ours until the lease ends.
 pub struct Session {
     /// The connection.
     pub buffer: Buffer,
@@ -34,49 +36,59 @@ pub struct Session {
     pub token: String,
     /// The number of the dump's first change.
     pub first: Sequence,
-    /// Where to go on.
+    /// Where to continue.
     pub checkpoint: Option<Checkpoint>,
-    /// The next sequence by Redis' own checkpoint.
+    /// The next sequence according to Redis' own checkpoint.
     pub sequence: Sequence,
-    /// What the numbers must stay below.
+    /// The limit for the numbers.
     pub limit: Option<Limit>,
-    /// The run is new, or was made new: nothing of it lies in the set.
+    /// The run is new, or was reset: the set contains no entries of it.
     pub fresh: bool,
 }
 
-/// What a session needs to know beyond its lease: as in [`Session`].
-struct Settled {
+/// The parts of a session other than its lease; see [`Session`].
+struct Prepared {
     checkpoint: Option<Checkpoint>,
     limit: Option<Limit>,
     sequence: Sequence,
     fresh: bool,
 }
 
-/// What a run is, for the registry.
+/// What happened before in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// Nothing: this process has not written yet.
+    First,
+    /// Redis lost data of this process while more data was in flight.
+    AfterLoss,
+}
+
+/// The run as it is registered.
 pub struct Run<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// Redis.
     pub target: &'a RedisTarget,
-    /// The file's identity; a pipe has none before it is read.
+    /// The file's identity. For a pipe it is not known before the pipe is read.
     pub source: Option<&'a Identity>,
-    /// A checkpoint from a file, for a run that Redis knows nothing of.
+    /// A checkpoint from a file, for a run that Redis does not know.
     pub file: Option<&'a Checkpoint>,
-    /// Redis lost what this process had written, while more of it was on its way.
-    pub lost: bool,
-    /// The set is being streamed: a run that is not done must not write into it, nor delete from it.
-    pub streaming: bool,
-    /// Where waiting is told.
+    /// Whether this process has written before, and Redis lost it.
+    pub attempt: Attempt,
+    /// The state of the change stream, if it is known. While it streams the set, a run that is not done must not write
+    /// to it or delete from it.
+    pub stream: Option<Begun>,
+    /// Shows people that the run waits.
     pub progress: &'a Progress,
-    /// For waiting.
+    /// Ends the waiting after a signal.
     pub stop: &'a Stop,
 }
 
 impl Session {
-    /// Ends the session before anything is written: a new run leaves nothing behind.
+    /// Ends the session before anything is written. A new run leaves nothing behind.
     pub async fn leave(self, run: &str) {
         let ranges = Ranges::new(self.buffer);
-        // Best effort: a lease that is not given back ends by itself.
+        // Best effort: a lease that is not released ends by itself.
         let _ = if self.fresh {
             ranges.remove(run, &self.token).await
         } else {
@@ -86,20 +98,20 @@ impl Session {
 }
 
 impl Run<'_> {
-    /// Connects, looks whether Redis is fit, takes the lease, and finds out where to go on.
+    /// Connects, checks that Redis can hold the buffer, takes the lease, and finds out where to continue.
     ///
     /// # Errors
-    /// What stops the run; what may pass is tried again as long as the configuration says.
+    /// Errors that stop the run. Failures that may pass are retried as long as the configuration says.
     pub async fn begin(&self) -> Result<Session, Error> {
         let mut buffer = self.connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
         let (token, acquired) = self.acquire(&mut buffer).await?;
-        match self.settled(&mut buffer, &token, &acquired).await {
-            Ok(Settled { checkpoint, limit, sequence, fresh }) => {
+        match self.prepare(&mut buffer, &token, &acquired).await {
+            Ok(Prepared { checkpoint, limit, sequence, fresh }) => {
                 Ok(Session { buffer, token, first: acquired.first, checkpoint, sequence, limit, fresh })
             }
             Err(error) => {
-                // Nothing was written: leave no trace that would make others wait, and none of a new run.
+                // Nothing was written: leave nothing that would make others wait, and no trace of a new run.
                 let ranges = Ranges::new(buffer);
                 let _ = match acquired.previous {
                     None => ranges.remove(&self.target.run, &token).await,
@@ -110,7 +122,7 @@ impl Run<'_> {
         }
     }
 
-    /// Connects, and tries again while what is in the way may pass.
+    /// Connects, and retries while the failure may pass.
     ///
     /// # Errors
     /// As for [`Run::retry`].
@@ -120,22 +132,27 @@ impl Run<'_> {
         self.again("connect to Redis", async || connect().await).await
     }
 
-    /// Whether the run is new, or was made new.
+    /// Whether the run is new, or was reset.
     fn is_fresh(&self, acquired: &Acquired) -> bool {
         let open = |previous: &kvbuffer::Range| previous.state == State::Open;
         self.restarts(acquired) || acquired.previous.as_ref().is_none_or(open)
     }
 
-    /// Whether what is there is to be deleted: always, or because it was not begun with the token.
+    /// Whether to delete the existing entries: always, or because the run was not begun with the token.
     fn restarts(&self, acquired: &Acquired) -> bool {
         let resume = &self.config.resume;
         let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_ref());
         resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
     }
 
-    /// Deletes or keeps what is there.
-    async fn settled(&self, buffer: &mut Buffer, token: &str, acquired: &Acquired) -> Result<Settled, Error> {
-        let checkpoint = self.settle(buffer, token, acquired).await?;
+    /// Deletes or keeps the existing entries.
+    async fn prepare(
+        &self,
+        buffer: &mut Buffer,
+        token: &str,
+        acquired: &Acquired,
+    ) -> Result<Prepared, Error> {
+        let checkpoint = self.resume_or_start_over(buffer, token, acquired).await?;
         let next = checkpoint.as_ref().map_or(acquired.first, |checkpoint| checkpoint.next);
         let free = Free { next, from: next, in_flight: checkpoint.is_some() };
         let limit = self.limit(buffer, acquired.first, free).await?;
@@ -146,13 +163,13 @@ impl Run<'_> {
             self.expect_alone(buffer).await?;
         }
         self.tell_of_no_snapshot(limit.as_ref());
-        Ok(Settled { checkpoint, limit, sequence, fresh })
+        Ok(Prepared { checkpoint, limit, sequence, fresh })
     }
 
-    /// Tries again on a new connection while it may pass: a lost connection stays lost.
+    /// Retries on a new connection while the failure may pass. A lost connection stays lost.
     ///
     /// # Errors
-    /// What stops for good; what may pass once it was tried for as long as the configuration says.
+    /// Errors that stop the run for good; failures that may pass, after the time that the configuration allows.
     pub async fn retry<T>(
         &self,
         buffer: &mut Buffer,
@@ -169,7 +186,7 @@ impl Run<'_> {
         .await
     }
 
-    /// Tries again while it may pass.
+    /// Retries while the failure may pass.
     async fn again<T>(
         &self,
         action: &str,
@@ -200,8 +217,7 @@ impl Run<'_> {
                 });
             }
             let error = crate::base::error::chain(&error);
-            self.progress
-                .waiting(format!("{action}: {error}; trying again for up to {} s", allowed.as_secs()));
+            self.progress.waiting(format!("{action}: {error}; retrying for up to {} s", allowed.as_secs()));
             self.progress.retried();
             self.stop.sleep(backoff.pause()).await?;
         }
@@ -221,7 +237,7 @@ impl Run<'_> {
         self.retry(buffer, "count what is in Redis", async |buffer| buffer.count(range.clone()).await).await
     }
 
-    /// Whether Redis can hold the buffer at all. The outer error may pass, the inner one is for good.
+    /// Checks that Redis can hold the buffer at all. The outer error may pass, the inner one is final.
     async fn preflight(&self, buffer: &Buffer) -> Result<Result<(), Error>, kvbuffer::Error> {
         let server = buffer.server().await?;
         let key = buffer.key_type().await?;
@@ -229,17 +245,17 @@ impl Run<'_> {
         let refuse = |what: String| Ok(Err(refusal(buffer, what)));
         if version(&server.version) < OLDEST {
             let (major, minor) = OLDEST;
-            return refuse(format!("it has version {}, at least {major}.{minor} is needed", server.version));
+            return refuse(format!("it has version {}, but needs at least {major}.{minor}", server.version));
         }
         if let KeyType::Other(name) = key {
             return refuse(format!(
-                "key {} holds a {name}, not a sorted set: it is not Kasho's; look at --kv-key and at the database in --kv-url",
+                "key {} is a {name}, not a sorted set, so it is not Kasho's; check --kv-key and the database in --kv-url",
                 buffer.keys().set()
             ));
         }
         if memory.policy != "noeviction" && !self.target.allow_eviction {
             return refuse(format!(
-                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or say --allow-eviction",
+                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
                 memory.policy
             ));
         }
@@ -248,30 +264,26 @@ impl Run<'_> {
         }
         if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
             tracing::warn!(
-                "Redis has no maxmemory, so a share of it in --memory-high-water has no meaning: give bytes, like 8GiB"
+                "--memory-high-water is a share of maxmemory, but Redis has no maxmemory: give a size, like 8GiB"
             );
         }
         self.advise_on_memory(&memory);
         Ok(Ok(()))
     }
 
-    /// A dump takes about two and a half times its COPY text, depending on its rows.
+    /// A dump needs about two and a half times the size of its COPY text. The factor depends on its rows.
     fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
         let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
         let needed = size.saturating_mul(5) / 2;
         let free = max.saturating_sub(memory.used);
         if needed > free {
-            tracing::warn!(
-                needed,
-                free,
-                "Redis may have too little memory for this dump: about so many bytes are needed, so many are free"
-            );
+            tracing::warn!(needed, free, "Redis may have too little memory for this dump");
         }
     }
 
     async fn acquire(&self, buffer: &mut Buffer) -> Result<(String, Acquired), Error> {
         let token = Request::new_token()
-            .map_err(|error| Error::Panic(format!("make a token for the lease: {error}")))?;
+            .map_err(|error| Error::Internal(format!("make a token for the lease: {error}")))?;
         let request = self.request(token);
         let mut patience = Duration::ZERO;
         loop {
@@ -282,12 +294,12 @@ impl Run<'_> {
                 Ok(acquired) => return Ok((request.token, acquired)),
                 Err(holder) => holder,
             };
-            // A holder that is alive renews its lease; one that is not lets it end.
+            // A holder that is alive renews its lease; the lease of a dead one ends.
             if patience > LEASE + Duration::from_secs(1) {
                 return Err(Error::Busy(holder.to_string()));
             }
             if patience.is_zero() {
-                tracing::info!(%holder, "another process holds the buffer; waiting to see whether it is alive");
+                tracing::info!(%holder, "another process is writing into the buffer; waiting to see whether it is alive");
             }
             let pause = Duration::from_millis(500);
             patience += pause;
@@ -304,7 +316,7 @@ impl Run<'_> {
             first: self.config.first.or(self.file.map(|checkpoint| checkpoint.first)),
             gap: self.config.gap,
             lease: LEASE,
-            identity: Process::current(),
+            process: Process::current(),
             snapshot_lsn: self.config.snapshot_lsn,
             begin_with: self.config.resume.restart_once.clone(),
             token,
@@ -318,19 +330,19 @@ impl Run<'_> {
         }
     }
 
-    /// What an earlier attempt left: go on from it, delete it, or refuse.
-    async fn settle(
+    /// What to do with the entries of an earlier attempt: resume, delete, or refuse.
+    async fn resume_or_start_over(
         &self,
         buffer: &mut Buffer,
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
-        if self.streaming {
+        if self.is_streamed() {
             self.expect_done(acquired)?;
         }
         let Some(previous) = &acquired.previous else {
-            if self.lost {
-                // What was in flight came behind the loss: entries that no checkpoint knows of.
+            if self.attempt == Attempt::AfterLoss {
+                // The batches in flight arrived after the loss: no checkpoint counts their entries.
                 return self.start_over(buffer, token, acquired).await;
             }
             return self.adopt(buffer, acquired).await;
@@ -340,24 +352,29 @@ impl Run<'_> {
         }
         if let Some(first) = self.config.first.filter(|first| *first != acquired.first) {
             return Err(Error::Checkpoint(format!(
-                "run {:?} is registered with first sequence {}, --first-sequence says {first}; use --restart with another --run-id, or leave the option out",
+                "run {:?} is registered with first sequence {}, but --first-sequence is {first}; use --restart with another --run-id, or leave the option out",
                 self.target.run, acquired.first
             )));
         }
         let state = self.load_run(buffer).await?;
-        let kept = state.and_then(|state| state.checkpoint);
-        let Some(kept) = kept else {
-            if let Some(adopted) = self.adopt(buffer, acquired).await? {
-                return Ok(Some(adopted));
+        match state.and_then(|state| state.checkpoint) {
+            Some(kept) => {
+                let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
+                checkpoint.check(self.source, &self.config.shape.parts())?;
+                let intact = self.has_its_entries(buffer, &checkpoint).await?;
+                if intact { Ok(Some(checkpoint)) } else { self.start_over(buffer, token, acquired).await }
             }
-            // Nothing of it is durable: whatever it was, this begins anew in the same place.
-            if previous.state == State::Open {
-                return self.start_over(buffer, token, acquired).await;
-            }
-            return Ok(None);
-        };
-        let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
-        checkpoint.check(self.source, &self.config.shape.parts())?;
+            None => match self.adopt(buffer, acquired).await? {
+                Some(adopted) => Ok(Some(adopted)),
+                // Nothing of it is durable. Whatever it was, the run begins again in the same place.
+                None if previous.state == State::Open => self.start_over(buffer, token, acquired).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Whether the set has the entries that its checkpoint counts. Fewer were lost; more are an error.
+    async fn has_its_entries(&self, buffer: &mut Buffer, checkpoint: &Checkpoint) -> Result<bool, Error> {
         let found = match checkpoint.next.checked_sub(1).filter(|end| *end >= checkpoint.first) {
             Some(end) => {
                 let range = checkpoint.first.score()..=end.score();
@@ -367,7 +384,7 @@ impl Run<'_> {
         };
         if found > checkpoint.members() {
             return Err(Error::Verification(format!(
-                "the range {} to {} holds {found} entries in Redis, the checkpoint knows of {}: something else wrote into it; find what is not of this run (its position does not belong to its score), remove it with ZREM, and call again",
+                "the range {} to {} holds {found} entries in Redis, but the checkpoint expects {}: something else wrote into it; find the entries that are not from this run (their position does not match their score), remove them with ZREM, and run the command again",
                 checkpoint.first,
                 checkpoint.next.get().saturating_sub(1),
                 checkpoint.members()
@@ -377,14 +394,17 @@ impl Run<'_> {
             tracing::warn!(
                 found,
                 expected = checkpoint.members(),
-                "Redis lost entries that its checkpoint promises; loading all of them again"
+                "Redis lost entries that its checkpoint counts; loading all of them again"
             );
-            return self.start_over(buffer, token, acquired).await;
         }
-        Ok(Some(checkpoint))
+        Ok(found == checkpoint.members())
     }
 
-    /// A stream that streams from our position is right only behind a run that is done.
+    fn is_streamed(&self) -> bool {
+        self.stream == Some(Begun::Streaming)
+    }
+
+    /// A stream that streams from our position is correct only after the run is done.
     fn expect_done(&self, acquired: &Acquired) -> Result<(), Error> {
         let done = acquired.previous.as_ref().is_some_and(|previous| previous.state == State::Done);
         if done && !self.restarts(acquired) { Ok(()) } else { Err(self.streams_already()) }
@@ -392,12 +412,12 @@ impl Run<'_> {
 
     fn streams_already(&self) -> Error {
         Error::ChangeStreamState(format!(
-            "the change stream streams already, and run {:?} is not done: what it would write now would reach the replica late or never; empty the replica and begin a bootstrap anew",
+            "the change stream is already streaming, and run {:?} is not done: its remaining changes would reach the replica late or never; empty the replica and start a new bootstrap",
             self.target.run
         ))
     }
 
-    /// The checkpoint of the file, if Redis, which has none, holds exactly what that one promises.
+    /// The checkpoint of the file, if Redis has none but has exactly the entries that the file's checkpoint counts.
     async fn adopt(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Option<Checkpoint>, Error> {
         let Some(checkpoint) = self.file.filter(|checkpoint| checkpoint.first == acquired.first) else {
             return Ok(None);
@@ -413,30 +433,30 @@ impl Run<'_> {
         tracing::warn!(
             found,
             expected = checkpoint.members(),
-            "Redis does not hold what the checkpoint file promises; loading all of it again"
+            "Redis lacks entries that the checkpoint file counts; loading all of them again"
         );
         Ok(None)
     }
 
-    /// Deletes the own range and makes the run new.
+    /// Deletes the range of the run and resets the run.
     async fn start_over(
         &self,
         buffer: &mut Buffer,
         token: &str,
         acquired: &Acquired,
     ) -> Result<Option<Checkpoint>, Error> {
-        if self.streaming {
+        if self.is_streamed() {
             return Err(self.streams_already());
         }
         let run = &self.target.run;
         let last = self.last_own(buffer, acquired).await?;
-        // What is wrong is said before anything is deleted.
+        // Errors are reported before anything is deleted.
         self.expect_alone(buffer).await?;
         let from = last.checked_add(1).unwrap_or(last);
         let free = Free { next: acquired.first, from, in_flight: false };
         self.limit(buffer, acquired.first, free).await?;
         let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;
-        let deleted = self.retry(buffer, "delete the own range", delete).await?;
+        let deleted = self.retry(buffer, "delete the range of the run", delete).await?;
         let request = self.request(token.to_owned());
         let reset = async |buffer: &Buffer| Ranges::new(buffer.clone()).reset_run(&request).await;
         self.retry(buffer, "reset the run", reset).await?;
@@ -444,14 +464,13 @@ impl Run<'_> {
             tracing::info!(
                 deleted,
                 first = acquired.first.get(),
-                "deleted what an earlier attempt of this run left"
+                "deleted the entries of an earlier attempt of this run"
             );
         }
         Ok(None)
     }
 
-    /// Where the own range ends at most: where the run ended, before the next run's, or where no bootstrap entry
-    /// is left.
+    /// The upper end of the run's range: where the run ended, before the next run, or after the last bootstrap entry.
     async fn last_own(&self, buffer: &mut Buffer, acquired: &Acquired) -> Result<Sequence, Error> {
         let (first, known) = (acquired.first, acquired.previous.as_ref());
         let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).last_own(first, known).await;
@@ -459,7 +478,7 @@ impl Run<'_> {
     }
 }
 
-/// Asks for the lease once. A holder is an answer, not a failure.
+/// Asks for the lease once. A lease that another process holds is an answer, not a failure.
 async fn ask(buffer: &Buffer, request: &Request) -> Result<Result<Acquired, Holder>, kvbuffer::Error> {
     match Ranges::new(buffer.clone()).acquire(request).await {
         Ok(acquired) => Ok(Ok(acquired)),

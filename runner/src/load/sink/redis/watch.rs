@@ -1,4 +1,4 @@
-//! What goes on beside the batches: the lease is renewed, and Redis' memory is looked at.
+//! Periodic work beside the batches: renewing the lease, and reading Redis' memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,14 +10,14 @@ use tokio::task::JoinHandle;
 use crate::load::progress::Progress;
 use crate::load::sink::target::{HighWater, RedisTarget};
 
-/// How long the lease lasts without being renewed.
+/// How long the lease lasts if it is not renewed.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 /// How often it is renewed.
 const RENEW: Duration = Duration::from_secs(4);
-/// How often memory is looked at.
+/// How often Redis' memory is read.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A task beside the writer, with a connection of its own; it ends with this value.
+/// A task beside the writer, with its own connection. It ends when this value is dropped.
 pub(super) struct Watch {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -42,8 +42,12 @@ impl Watch {
             above: AtomicBool::new(false),
             looked: AtomicBool::new(false),
         });
-        let run =
-            Run { target: target.clone(), token: token.to_owned(), shared: Arc::clone(&shared), progress };
+        let run = Watching {
+            target: target.clone(),
+            token: token.to_owned(),
+            shared: Arc::clone(&shared),
+            progress,
+        };
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
     }
 
@@ -52,7 +56,7 @@ impl Watch {
         self.shared.next.store(next.get(), Ordering::Relaxed);
     }
 
-    /// Whether memory was looked at yet: before that nobody knows on which side of the mark it is.
+    /// Whether the memory was read yet. Before that it is not known on which side of the mark it is.
     pub(super) fn has_looked(&self) -> bool {
         self.shared.looked.load(Ordering::Relaxed)
     }
@@ -68,15 +72,15 @@ impl Drop for Watch {
     }
 }
 
-struct Run {
+struct Watching {
     target: RedisTarget,
     token: String,
     shared: Arc<Shared>,
     progress: Arc<Progress>,
 }
 
-impl Run {
-    /// Errors are not this task's: the writer meets them too, and deals with them.
+impl Watching {
+    /// This task ignores errors: the writer meets them too, and handles them.
     async fn watch(self, mut buffer: Buffer) {
         let mut renew = tokio::time::interval(RENEW);
         let mut look = tokio::time::interval(LOOK);
@@ -100,7 +104,8 @@ impl Run {
         let Some(next) = Sequence::new(self.shared.next.load(Ordering::Relaxed)) else { return Ok(()) };
         let renewed = Ranges::new(buffer.clone()).renew(&self.target.run, &self.token, next, LEASE).await;
         match renewed {
-            // A full Redis takes no entry, but a time to live: the set must outlive the waiting.
+            // A full Redis accepts no entry, but it accepts a time to live: the set must not expire while the run
+            // waits.
             Err(error) if *error.kind() == ErrorKind::OutOfMemory => {
                 buffer.touch(&self.target.run).await.map(|_| ())
             }

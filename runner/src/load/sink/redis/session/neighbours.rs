@@ -1,31 +1,33 @@
-//! What else lies in the set: other runs, live changes, and how far the numbers may go before they meet them.
+//! The other entries in the set: other runs and live changes. They limit the numbers of the run.
 
 use kvbuffer::{Buffer, Lsn, Position, Ranges, Score, Sequence, State};
 
-use super::Run;
+use super::{Attempt, Run};
 use crate::base::error::Error;
 use convert::error::{Error as ConvertError, RangeError};
 use convert::planner::{Limit, LimitKind};
 
-/// What of the numbers is free for the run.
+/// The numbers that are free for the run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Free {
     /// The next number.
     pub(super) next: Sequence,
-    /// From here on there are no entries of the run, but for what is in flight.
+    /// After this number there are no entries of the run, except batches in flight.
     pub(super) from: Sequence,
-    /// An earlier attempt of the run may have sent more than was acknowledged: the same will be written again.
+    /// An earlier attempt of the run may have sent more than was acknowledged. The same entries will be written
+    /// again.
     pub(super) in_flight: bool,
 }
 
 impl Run<'_> {
-    /// Whether the run may begin beside what lies in the set. Neither mistake shows before the replica is filled.
+    /// Whether the run may begin beside the other entries in the set. A mistake would not show before the replica is
+    /// filled.
     ///
     /// # Errors
-    /// [`RangeError::Beside`] and [`RangeError::LiveEntries`], unless the options say that it is meant.
+    /// [`RangeError::Beside`] and [`RangeError::LiveEntries`], unless the options allow it.
     pub(super) async fn expect_alone(&self, buffer: &mut Buffer) -> Result<(), Error> {
-        // Whoever goes back to what Redis has kept had begun already.
-        if self.lost {
+        // A run that goes back to the data that Redis has kept has already begun.
+        if self.attempt == Attempt::AfterLoss {
             return Ok(());
         }
         if !self.target.beside_other_runs {
@@ -69,7 +71,7 @@ impl Run<'_> {
         .into())
     }
 
-    /// Live changes are newer than every bootstrap, so the set ends with one where it holds any.
+    /// Live changes are newer than every bootstrap, so if the set contains any, its last entry is one.
     async fn expect_no_live_entry(&self, buffer: &mut Buffer) -> Result<(), Error> {
         let look = async |buffer: &Buffer| buffer.last_before(Score::MAX).await;
         let last = self.retry(buffer, "look at the set", look).await?;
@@ -83,7 +85,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the numbers from `free.next` on must stay below.
+    /// The limit for the numbers from `free.next` on.
     pub(super) async fn limit(
         &self,
         buffer: &mut Buffer,
@@ -113,7 +115,7 @@ impl Run<'_> {
         Ok(limit)
     }
 
-    /// Without `--snapshot-lsn` little is certain: that is said.
+    /// Without `--snapshot-lsn` little can be checked: logs that.
     pub(super) fn tell_of_no_snapshot(&self, limit: Option<&Limit>) {
         if self.config.snapshot_lsn.is_some() {
             return;
@@ -121,15 +123,15 @@ impl Run<'_> {
         match limit {
             Some(limit) => tracing::warn!(
                 limit = limit.score,
-                "--snapshot-lsn is missing: the changes are only held against what lies in the set"
+                "--snapshot-lsn is missing: the positions of the changes are only checked against the entries in the set"
             ),
             None => tracing::warn!(
-                "--snapshot-lsn is missing and the set holds no live entry: nothing tells whether the changes will sort before the live ones"
+                "--snapshot-lsn is missing and the set contains no live change: it cannot be checked whether the changes sort before the live ones"
             ),
         }
     }
 
-    /// The first entry that is not ours, before the next run begins.
+    /// The first entry that does not belong to the run, before the next run begins.
     async fn live_entry(
         &self,
         buffer: &mut Buffer,
@@ -150,8 +152,8 @@ impl Run<'_> {
             match entry.change().map(|change| change.position) {
                 Ok(Position::Wal(lsn)) => {
                     return Ok(occupied(
-                        format!("a live change at {lsn} lies in the set"),
-                        "take the dump at a later LSN, or start lower",
+                        format!("the set contains a live change at {lsn}"),
+                        "take the dump at a later LSN, or choose a lower --first-sequence",
                     ));
                 }
                 Ok(Position::Bootstrap(_)) if free.in_flight => match Score::new(score + 1) {
@@ -160,8 +162,8 @@ impl Run<'_> {
                 },
                 _ => {
                     return Ok(occupied(
-                        "entries that no registered run owns lie in the set".to_owned(),
-                        "start behind them with --first-sequence, or empty the buffer",
+                        "the set contains entries that no registered run owns".to_owned(),
+                        "start after them with --first-sequence, or empty the buffer",
                     ));
                 }
             }

@@ -1,0 +1,269 @@
+//! The words of code and what they say that it may do.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::effects::{Effect, Effects};
+use crate::name::{Cursor, literal_value};
+use crate::token::TokenKind;
+
+/// A word, by its hash. The lowest bit says that a parenthesis follows it, as it follows the name of a routine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Word(u64);
+
+impl Word {
+    pub(super) fn name(word: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        word.hash(&mut hasher);
+        Self(hasher.finish() & !1)
+    }
+
+    pub(super) fn called(word: &str) -> Self {
+        Self::name(word).as_called()
+    }
+
+    pub(super) fn as_called(self) -> Self {
+        Self(self.0 | 1)
+    }
+
+    pub(super) fn is_called(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    pub(super) fn as_name(self) -> Self {
+        Self(self.0 & !1)
+    }
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    /// A statement that defines something or writes rows: of its literals, only names of sequences count.
+    Statement,
+    /// A statement that holds code in its literals.
+    Around,
+    /// Code.
+    Code,
+}
+
+/// Texts within texts are read down to this depth: a body, what it executes, what that executes.
+const DEPTH: usize = 4;
+
+/// Words after which a statement begins, within code.
+const BEFORE_STATEMENTS: [&str; 7] = ["begin", "then", "else", "loop", "atomic", "declare", "exception"];
+/// Words before the text of a message.
+const BEFORE_MESSAGES: [&str; 7] = ["notice", "warning", "info", "log", "debug", "raise", "exception"];
+/// Functions that reach for the server's files.
+const FILES: [&str; 9] = [
+    "lo_export",
+    "lo_import",
+    "pg_ls_dir",
+    "pg_ls_logdir",
+    "pg_ls_waldir",
+    "pg_read_binary_file",
+    "pg_read_file",
+    "pg_stat_file",
+    "pg_file_write",
+];
+/// Functions that run their first argument begin so.
+const QUERY: &str = "query_to_xml";
+/// Words that ask who runs the code, and how the session is set.
+const READS: [&str; 7] = [
+    "current_role",
+    "current_schema",
+    "current_schemas",
+    "current_setting",
+    "current_user",
+    "session_user",
+    "user",
+];
+
+/// Reads texts.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) effects: Effects,
+    pub(super) words: Vec<Word>,
+}
+
+/// Where a scan is in a text.
+struct At<'a> {
+    /// The word before, in lower case, or the symbol.
+    before: &'a str,
+    /// A statement may begin here.
+    begins: bool,
+    /// A parenthesis follows.
+    called: bool,
+}
+
+impl Scan {
+    pub(super) fn of(text: &str, what: Text) -> Self {
+        let mut scan = Self::default();
+        scan.text(text, what, 0);
+        scan.words.sort_unstable();
+        scan.words.dedup();
+        scan
+    }
+
+    fn text(&mut self, text: &str, what: Text, depth: usize) {
+        let mut c = Cursor::new(text, true);
+        let (mut before, mut named) = (String::new(), String::new());
+        // The body of a routine may stand there without quotes.
+        let mut code = what == Text::Code;
+        while let Some(token) = c.peek() {
+            match token.kind {
+                TokenKind::Word | TokenKind::QuotedName => {
+                    let Some(word) = c.part() else {
+                        c.next();
+                        continue;
+                    };
+                    let called = c.clone().symbol(b'(');
+                    let begins = before.is_empty()
+                        || before == ";"
+                        || BEFORE_STATEMENTS.contains(&before.as_str())
+                        || before == ">";
+                    let at = At { before: &before, begins, called };
+                    if token.kind == TokenKind::Word {
+                        self.anywhere(&word, &at, &c);
+                        if code {
+                            self.in_code(&word, &at, &c);
+                        }
+                        code |= word == "atomic" && before == "begin";
+                    }
+                    self.words.push(Word::name(&word));
+                    // `row.f` calls f, too.
+                    if called || before == "." {
+                        self.words.push(Word::called(&word));
+                    }
+                    if called {
+                        named.clone_from(&word);
+                    }
+                    before = word;
+                }
+                TokenKind::Str | TokenKind::EscapeStr | TokenKind::DollarStr => {
+                    self.literal(c.text(token), token.kind, (&before, &named), what, depth);
+                    c.next();
+                    "'".clone_into(&mut before);
+                }
+                _ => {
+                    c.text(token).clone_into(&mut before);
+                    c.next();
+                }
+            }
+        }
+    }
+
+    /// `around` are the word or symbol before the literal, and the last function that was called.
+    fn literal(&mut self, raw: &str, kind: TokenKind, around: (&str, &str), what: Text, depth: usize) {
+        let (before, called) = around;
+        let sequence = before == "(" && matches!(called, "nextval" | "setval" | "currval");
+        if depth >= DEPTH || BEFORE_MESSAGES.contains(&before) {
+            return;
+        }
+        let Some(inner) = literal_value(raw, kind) else { return };
+        if sequence {
+            self.text(&inner, Text::Statement, depth + 1);
+        } else if what != Text::Statement || (before == "(" && called.starts_with(QUERY)) {
+            self.text(&inner, Text::Code, depth + 1);
+        }
+    }
+
+    /// Words that say something wherever they stand.
+    fn anywhere(&mut self, word: &str, at: &At<'_>, rest: &Cursor<'_>) {
+        if word == "set_config" && at.called {
+            let local = ends_with_true(rest.clone());
+            self.effects.add(if local { Effect::LocalSettings } else { Effect::Settings });
+        }
+        if word == "pg_settings" && at.before == "update" {
+            self.effects.add(Effect::Settings);
+        }
+        if word.starts_with(QUERY) && at.called && !begins_with_words(after_parenthesis(rest)) {
+            self.effects.add(Effect::Definitions);
+            self.effects.add(Effect::Rows);
+        }
+        if FILES.contains(&word) && at.called {
+            self.effects.add(Effect::Files);
+        }
+        if READS.contains(&word) && !matches!(at.before, "." | "role" | "owner" | "to" | "for") {
+            self.effects.add(Effect::Reads);
+        }
+        if word == "cache" && rest.clone().next().is_some_and(|token| more_than_one(rest.text(token))) {
+            self.effects.add(Effect::CachedSequence);
+        }
+        if word.starts_with("pg_temp") {
+            self.effects.add(Effect::Temporary);
+        }
+    }
+
+    /// Words that say something in code.
+    fn in_code(&mut self, word: &str, at: &At<'_>, rest: &Cursor<'_>) {
+        let next = |word: &str| rest.at_word(word);
+        match word {
+            "set" if at.begins && (next("CONSTRAINTS") || next("TRANSACTION")) => {}
+            "set" if at.begins && next("LOCAL") => self.effects.add(Effect::LocalSettings),
+            "set" | "reset" | "discard" if at.begins => self.effects.add(Effect::Settings),
+            "commit" | "rollback" if at.begins => self.effects.add(Effect::Transaction),
+            "temp" | "temporary"
+                if matches!(at.before, "create" | "local" | "global" | "replace" | "into") =>
+            {
+                self.effects.add(Effect::Temporary);
+            }
+            "trigger" | "rule" if !matches!(at.before, "" | "returns" | "each") => {
+                self.effects.add(Effect::Firing);
+            }
+            "create" | "alter" | "drop" => self.effects.add(Effect::Definitions),
+            "schema" if matches!(at.before, "create" | "foreign") => self.effects.add(Effect::Schemas),
+            "execute"
+                if at.before != "grant"
+                    && !next("FUNCTION")
+                    && !next("PROCEDURE")
+                    && !begins_with_words(rest.clone()) =>
+            {
+                self.effects.add(Effect::Definitions);
+                self.effects.add(Effect::Schemas);
+                self.effects.add(Effect::Rows);
+            }
+            "insert" | "update" | "delete" | "merge" | "truncate" | "copy"
+                if !matches!(at.before, "on" | "or" | "before" | "after" | "of" | "for" | "key" | ".") =>
+            {
+                self.effects.add(Effect::Rows);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the text to execute is a literal, or a format of one, that says what it does: it is read like any other.
+fn begins_with_words(mut c: Cursor<'_>) -> bool {
+    if c.word("FORMAT") {
+        c.symbol(b'(');
+    }
+    c.literal().is_some_and(|text| !text.trim_start().starts_with('%') && !text.trim().is_empty())
+}
+
+fn after_parenthesis<'a>(c: &Cursor<'a>) -> Cursor<'a> {
+    let mut c = c.clone();
+    c.symbol(b'(');
+    c
+}
+
+fn more_than_one(number: &str) -> bool {
+    number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse() != Ok(1_u8)
+}
+
+/// Whether the last argument of the call whose parenthesis is ahead is `true`.
+fn ends_with_true(mut c: Cursor<'_>) -> bool {
+    let (mut depth, mut last) = (0_u32, false);
+    while c.peek().is_some() {
+        if c.symbol(b'(') {
+            depth += 1;
+        } else if c.symbol(b')') {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return last;
+            }
+        } else {
+            last = c.at_word("TRUE");
+            c.next();
+        }
+    }
+    false
+}

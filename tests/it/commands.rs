@@ -1,0 +1,6 @@
+//! The command line, and the commands other than `load`.
+
+mod cli;
+mod inspect;
+mod ranges;
+mod verify;

@@ -1,0 +1,335 @@
+//! A dump in S3: whatever disturbs reading it, the set is the same as that of a file, or the error gives the reason.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pg_bootstrap_tests::binary::Runner;
+use pg_bootstrap_tests::fixtures::Packing;
+use pg_bootstrap_tests::loads::{Lab, expect_refused};
+use pg_bootstrap_tests::proxy::{Direction, Proxy};
+use pg_bootstrap_tests::servers::{ACCESS_KEY, RedisServer, S3Server, SECRET_KEY, wait_until};
+
+use crate::harness::{
+    LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed,
+};
+
+/// Large enough for several ranges: they begin at 256 KiB and double.
+const ROWS: usize = 100_000;
+/// The largest range.
+const MOST: u64 = 4 << 20;
+const RUN: &str = "default";
+
+/// The program with an object and a Redis.
+fn runner(port: u16, redis_url: &str, key: &str) -> Runner {
+    Runner::new()
+        .arg("--dump-file")
+        .arg(format!("s3://dumps/{key}"))
+        .args([
+            "--s3-endpoint",
+            &format!("http://127.0.0.1:{port}"),
+            "--s3-path-style",
+            "--kv-url",
+            redis_url,
+        ])
+        .args(["--snapshot-lsn", "16/B374D848"])
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .env("AWS_REGION", "eu-central-1")
+}
+
+fn store(key: &str, bytes: &[u8]) -> S3Server {
+    let server = S3Server::start();
+    server.put("dumps", key, bytes);
+    server
+}
+
+/// First bytes of the ranges that were asked for, with their ends.
+fn ranges(server: &S3Server) -> Vec<(u64, u64)> {
+    server.asked().into_iter().filter(|asked| asked.method == "GET").filter_map(|asked| asked.range).collect()
+}
+
+#[test]
+fn an_object_is_loaded_as_a_file_is() {
+    let bytes = dump(ROWS);
+    let expected = undisturbed(&bytes);
+    for packing in [None, Some(Packing::Gzip), Some(Packing::Zstd), Some(Packing::Lz4)] {
+        let object = packing.map_or_else(|| bytes.clone(), |packing| packing.pack(&bytes).unwrap());
+        let server = store("of a/shop.sql", &object);
+        let redis = RedisServer::start();
+        let finished = expect(runner(server.port(), &redis.url(), "of a/shop.sql").run(LIMIT), 0, &[]);
+        assert_eq!(snapshot(&redis), expected, "{packing:?}");
+        let asked = ranges(&server);
+        assert!(asked.iter().all(|(first, last)| last - first < MOST), "{asked:?}");
+        assert!(asked.iter().any(|(_, last)| *last == object.len() as u64 - 1), "{asked:?}");
+        assert!(!finished.stderr.contains(SECRET_KEY) && !finished.stderr.contains(ACCESS_KEY));
+        let again = expect(runner(server.port(), &redis.url(), "of a/shop.sql").run(LIMIT), 0, &[]);
+        assert!(again.stdout.starts_with(b"done already"));
+    }
+}
+
+#[test]
+fn what_is_refused() {
+    let server = store("shop.sql", &dump(10));
+    let redis = RedisServer::start();
+    let run = |key: &str| runner(server.port(), &redis.url(), key);
+    expect(run("missing.sql").run(LIMIT), 2, &["s3://dumps/missing.sql", "404", "no such object"]);
+    let stranger = run("shop.sql").env("AWS_SECRET_ACCESS_KEY", "another").run(LIMIT);
+    expect(stranger, 2, &["s3://dumps/shop.sql", "403", "credentials"]);
+    let unknown = run("shop.sql").env("AWS_ACCESS_KEY_ID", "AKIAOTHER").run(LIMIT);
+    expect(unknown, 2, &["403", "credentials"]);
+    let bad = |args: &[&str]| Runner::new().args(args).args(["--dry-run"]).run(LIMIT);
+    expect(bad(&["--dump-file", "s3://dumps"]), 2, &["s3://bucket/key"]);
+    let secret = bad(&["--dump-file", "s3://a/b", "--s3-endpoint", "http://me:pw4711@host"]);
+    assert!(!expect(secret, 2, &["--s3-endpoint"]).stderr.contains("pw4711"));
+    expect(bad(&["--dump-file", "x.sql", "--s3-region", "x"]), 2, &["--s3-region", "s3://bucket/key"]);
+    let file = bad(&["--dump-file", "s3://a/b", "--s3-ca-file", "/no/such/file"]);
+    expect(file, 2, &["--s3-ca-file", "/no/such/file"]);
+    expect_untouched(&redis);
+}
+
+/// What has arrived is not asked for again.
+#[test]
+fn cut_connections_go_on_in_the_middle() {
+    let bytes = dump(ROWS);
+    let expected = undisturbed(&bytes);
+    let server = store("shop.sql", &bytes);
+    let redis = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let cutting = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while cutting.load(Ordering::SeqCst) {
+                let cuts = proxy.cuts();
+                proxy.cut_after(Direction::Down, 300_000);
+                wait_until(LIMIT, || proxy.cuts() > cuts || !cutting.load(Ordering::SeqCst));
+            }
+        });
+        let finished = runner(proxy.port(), &redis.url(), "shop.sql").run(LIMIT);
+        cutting.store(false, Ordering::SeqCst);
+        expect(finished, 0, &["retrying"]);
+    });
+    assert!(proxy.cuts() > 3, "{}", proxy.cuts());
+    assert_eq!(snapshot(&redis), expected);
+    let asked = ranges(&server);
+    // The dump is opened once to look at it; from the second start on there is no way back.
+    let last_start = asked.iter().rposition(|(first, _)| *first == 0).unwrap();
+    assert!(asked[last_start..].is_sorted(), "{asked:?}");
+    let within = |pair: &[(u64, u64)]| pair[0].1 == pair[1].1 && pair[0].0 < pair[1].0;
+    assert!(asked[last_start..].windows(2).any(within), "no range went on in its middle: {asked:?}");
+}
+
+#[test]
+fn a_service_that_is_away() {
+    let bytes = dump(1000);
+    let server = store("shop.sql", &bytes);
+    let redis = RedisServer::start();
+    server.refuse(4);
+    expect(runner(server.port(), &redis.url(), "shop.sql").run(LIMIT), 0, &["503", "retrying"]);
+    assert_eq!(snapshot(&redis).count, changes(1000));
+
+    server.refuse(u64::MAX);
+    let other = || runner(server.port(), &redis.url(), "shop.sql").args(["--run-id", "other"]);
+    let given_up = other().args(["--retry-timeout", "500ms"]).run(LIMIT);
+    expect(given_up, 10, &["s3://dumps/shop.sql", "503", "retryable=true"]);
+
+    // A signal does not wait for it.
+    let mut waiting = other().spawn();
+    waiting.wait_for_stderr("retrying", LIMIT);
+    waiting.signal("TERM");
+    expect(waiting.wait(LIMIT), 143, &[]);
+    server.refuse(0);
+    let closed = runner(1, &redis.url(), "shop.sql").args(["--retry-timeout", "500ms"]).run(LIMIT);
+    expect(closed, 10, &["s3://dumps/shop.sql"]);
+}
+
+#[test]
+fn slow_replies() {
+    let bytes = dump(20_000);
+    let expected = undisturbed(&bytes);
+    let server = store("shop.sql", &bytes);
+    let redis = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    proxy.delay(Direction::Down, std::time::Duration::from_millis(20));
+    expect(runner(proxy.port(), &redis.url(), "shop.sql").run(LIMIT), 0, &[]);
+    assert_eq!(snapshot(&redis), expected);
+}
+
+/// The same verdict midway and at the next call, whether the service looks at If-Match or not; the set holds
+/// nothing of the new object.
+#[test]
+fn an_object_that_is_replaced_midway() {
+    let old = dump(ROWS);
+    let mut new = old.clone();
+    let digit = new.iter().rposition(u8::is_ascii_digit).unwrap();
+    new[digit] = b'x';
+    let expected = undisturbed(&old);
+    for ignores in [false, true] {
+        let server = store("shop.sql", &old);
+        if ignores {
+            server.ignore_if_match();
+        }
+        let redis = RedisServer::start();
+        let run = || runner(server.port(), &redis.url(), "shop.sql");
+        // Further than the looks at the beginning read ahead.
+        server.put_before(1_500_000, "dumps", "shop.sql", &new);
+        expect(run().run(LIMIT), 5, &["s3://dumps/shop.sql", "replaced while it was read", "--restart"]);
+        if snapshot(&redis).count > 0 {
+            expect(run().run(LIMIT), 5, &["another dump", "ETag", "--restart"]);
+        }
+        server.put("dumps", "shop.sql", &old);
+        expect(run().run(LIMIT), 0, &[]);
+        assert_eq!(snapshot(&redis), expected, "ignores If-Match: {ignores}");
+    }
+    let server = store("shop.sql", &old);
+    let redis = RedisServer::start();
+    let run = || runner(server.port(), &redis.url(), "shop.sql");
+    expect(run().run(LIMIT), 0, &[]);
+    server.put("dumps", "shop.sql", &old[..old.len() - 1]);
+    expect(run().run(LIMIT), 5, &["it had", "bytes, now it has"]);
+    let file = crate::harness::Input::of(&old);
+    expect(crate::harness::runner(&redis, &file.file).run(LIMIT), 5, &["it was an object, now it is a file"]);
+}
+
+/// It goes on at the checkpoint's offset, and what lies before is not read.
+#[test]
+fn killed_and_resumed() {
+    let bytes = dump(ROWS);
+    let expected = undisturbed(&bytes);
+    let gzip = Packing::Gzip.pack(&bytes).unwrap();
+    for (object, seeks) in [(&bytes, true), (&gzip, false)] {
+        let server = store("shop.sql", object);
+        let lab = Lab::new();
+        let run = || runner(server.port(), &lab.redis.url_at(lab.proxy.port()), "shop.sql");
+        for target in [30_000, 60_000, 90_000] {
+            let mut running = run().args(["--max-rate", "60000"]).spawn();
+            assert!(lab.reaches(&mut running, RUN, target), "{}", running.stderr_so_far());
+            running.kill();
+            let _ = running.wait(LIMIT);
+            server.forget();
+        }
+        let finished = expect(run().run(LIMIT), 0, &["continuing from the checkpoint"]);
+        assert_eq!(snapshot(&lab.redis), expected, "seeks: {seeks}");
+        if seeks {
+            let offset = finished.stderr.split_once(" offset=").unwrap().1;
+            let offset: u64 = offset.split_whitespace().next().unwrap().parse().unwrap();
+            assert!(
+                ranges(&server).iter().any(|(first, _)| *first == offset),
+                "{offset}: {:?}",
+                ranges(&server)
+            );
+        }
+        expect_discreet(&finished);
+    }
+}
+
+#[test]
+fn redis_loses_its_data_and_the_object_is_read_again() {
+    let bytes = dump(ROWS);
+    let expected = undisturbed(&bytes);
+    let server = store("shop.sql", &bytes);
+    let lab = Lab::new();
+    let url = lab.redis.url_at(lab.proxy.port());
+    let mut running = runner(server.port(), &url, "shop.sql").args(["--max-rate", "60000"]).spawn();
+    assert!(lab.reaches(&mut running, RUN, 30_000), "{}", running.stderr_so_far());
+    lab.redis.cli(&["FLUSHALL"]);
+    expect(running.wait(LIMIT), 0, &["continuing from what it still has"]);
+    assert_eq!(snapshot(&lab.redis), expected);
+    expect_refused(runner(server.port(), &url, "shop.sql").arg("--no-owner").run(LIMIT), 5, &["--no-owner"]);
+}
+
+/// A service that answers as it should but for the bodies of ranges, which `spoil` makes of the bytes and whose headers it
+/// gives. Signatures are nobody's business here.
+struct Odd {
+    port: u16,
+}
+
+impl Odd {
+    fn start(object: Vec<u8>, spoil: fn(&[u8]) -> (String, Vec<u8>)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // It ends with the process: nobody asks it any more.
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                answer(connection, &object, spoil);
+            }
+        });
+        Self { port }
+    }
+}
+
+/// One request of a connection.
+fn answer(mut connection: TcpStream, object: &[u8], spoil: fn(&[u8]) -> (String, Vec<u8>)) {
+    let mut lines = BufReader::new(connection.try_clone().unwrap()).lines().map_while(Result::ok);
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    let common = "ETag: \"one\"\r\nLast-Modified: Mon, 23 Nov 2026 00:00:00 GMT\r\nConnection: close\r\n";
+    let range = head
+        .iter()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+    let reply = match range {
+        Some(range) => {
+            let (first, last) = range.trim().split_once('-').unwrap();
+            let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+            let (headers, body) = spoil(&object[first..=last]);
+            let size = object.len();
+            let head = format!(
+                "HTTP/1.1 206 Partial Content\r\n{common}Content-Range: bytes {first}-{last}/{size}\r\n{headers}\r\n"
+            );
+            [head.into_bytes(), body].concat()
+        }
+        None => format!("HTTP/1.1 200 OK\r\n{common}Content-Length: {}\r\n\r\n", object.len()).into_bytes(),
+    };
+    // Who has read enough goes away.
+    let _ = connection.write_all(&reply);
+}
+
+#[test]
+fn only_the_bytes_that_were_asked_for_count() {
+    let bytes = dump(2000);
+    let expected = undisturbed(&bytes);
+    let run = |spoil: fn(&[u8]) -> (String, Vec<u8>)| {
+        let (odd, redis) = (Odd::start(bytes.clone(), spoil), RedisServer::start());
+        (runner(odd.port, &redis.url(), "shop.sql").run(LIMIT), redis)
+    };
+    let plain = |body: &[u8]| (format!("Content-Length: {}\r\n", body.len()), body.to_vec());
+    let (finished, redis) = run(plain);
+    expect(finished, 0, &[]);
+    assert_eq!(snapshot(&redis), expected);
+    // An object that lies there encoded, as its label says: its bytes are what they are.
+    let labelled = |body: &[u8]| {
+        (format!("Content-Encoding: aws-chunked\r\nContent-Length: {}\r\n", body.len()), body.to_vec())
+    };
+    let (finished, redis) = run(labelled);
+    expect(finished, 0, &[]);
+    assert_eq!(snapshot(&redis), expected);
+
+    let packed = |body: &[u8]| {
+        let packed = Packing::Gzip.pack(body).unwrap();
+        (format!("Content-Encoding: gzip\r\nContent-Length: {}\r\n", packed.len()), packed)
+    };
+    let (finished, redis) = run(packed);
+    expect(finished, 2, &["s3://dumps/shop.sql", "encodes what it sends (gzip)"]);
+    expect_untouched(&redis);
+    // Cut off, so that its length does not tell: at the start, whoever opens it. What is asked for then is as it should be.
+    static CUT: AtomicBool = AtomicBool::new(false);
+    let cut = |body: &[u8]| {
+        let at_start = body.starts_with(b"--\n");
+        if CUT.fetch_not(Ordering::SeqCst) || !at_start {
+            CUT.store(false, Ordering::SeqCst);
+            return (format!("Content-Length: {}\r\n", body.len()), body.to_vec());
+        }
+        let shouted = body[..body.len() / 2].to_ascii_uppercase();
+        (format!("Content-Encoding: x-loud\r\nContent-Length: {}\r\n", body.len()), shouted)
+    };
+    let (finished, redis) = run(cut);
+    expect(finished, 0, &["retrying"]);
+    assert_eq!(snapshot(&redis), expected);
+    let longer = |body: &[u8]| (format!("Content-Length: {}\r\n", body.len() + 3), [body, b"xyz"].concat());
+    let (finished, redis) = run(longer);
+    expect(finished, 2, &["more bytes than requested"]);
+    expect_untouched(&redis);
+    let endless = |body: &[u8]| (format!("Content-Length: {}\r\n", 1_u64 << 50), body.repeat(20));
+    let (finished, redis) = run(endless);
+    expect(finished, 2, &["more bytes than requested"]);
+    expect_untouched(&redis);
+}

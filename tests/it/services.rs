@@ -1,0 +1,4 @@
+//! Other services that a run notifies.
+
+mod change_stream;
+mod status;
