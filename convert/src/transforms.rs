@@ -82,6 +82,13 @@ impl Transforms {
         self.config.resolved()
     }
 
+    /// The tables that the configuration transforms, without their schemas.
+    #[must_use]
+    pub fn table_names(&self) -> Arc<[String]> {
+        let transformed = self.config.tables().filter(|table| self.touches(table));
+        transformed.filter_map(dump::last_part).collect()
+    }
+
     /// Whether any column of the table is transformed.
     #[must_use]
     pub fn touches(&self, table: &str) -> bool {

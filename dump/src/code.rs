@@ -75,6 +75,7 @@ impl Code {
                 add(&mut self.relations, &name, effects, words)
             }
             Defines::Firing(name) => {
+                self.deferrable |= may_be_deferred(text);
                 let (effects, words) = self.named(text);
                 add(&mut self.firing, &name, effects, words)
             }
@@ -125,6 +126,22 @@ impl Code {
         self.reached(effects, words)
     }
 
+    /// What the routines may do that a statement calls itself, whose strings are standard. What fires is not among it.
+    #[must_use]
+    pub fn effects_of_calls(&self, text: &str) -> Effects {
+        if self.routines.is_empty() {
+            return Effects::default();
+        }
+        let Scan { mut words, .. } = Scan::of(text, Text::Statement);
+        words.retain(|word| word.is_called());
+        self.reached_by(Effects::default(), words, false)
+    }
+
+    /// Code ran that lets constraints be checked late.
+    pub(crate) fn defer(&mut self) {
+        self.deferrable = true;
+    }
+
     /// What new rows of the relation with this name may do where they leave columns to their defaults.
     #[must_use]
     pub fn effects_of_rows(&self, relation: &str) -> Effects {
@@ -157,7 +174,11 @@ impl Code {
         self.deferrable
     }
 
-    fn reached(&self, mut effects: Effects, mut open: Vec<Word>) -> Effects {
+    fn reached(&self, effects: Effects, open: Vec<Word>) -> Effects {
+        self.reached_by(effects, open, true)
+    }
+
+    fn reached_by(&self, mut effects: Effects, mut open: Vec<Word>, relations: bool) -> Effects {
         let mut seen = HashSet::new();
         while let Some(word) = open.pop() {
             if !seen.insert(word) {
@@ -169,7 +190,8 @@ impl Code {
                 effects.add(Effect::Calls);
             }
             let others = [self.relations.get(&name), self.firing.get(&name)];
-            for known in routine.into_iter().chain(others.into_iter().flatten()) {
+            let others = others.into_iter().flatten().filter(|_| relations);
+            for known in routine.into_iter().chain(others) {
                 effects.extend(known.effects);
                 open.extend(&known.names);
             }

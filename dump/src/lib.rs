@@ -85,7 +85,7 @@ pub use error::{Closing, Place, ScanError};
 pub use header::{CopyColumns, CopyHeader};
 pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
-pub use name::{QualifiedName, has_word, quote_name};
+pub use name::{QualifiedName, has_word, has_words, last_part, quote_name};
 pub use plain::{BlockPoint, Event, InsertPoint, ScanPoint, Scanner, SlabSize, Statement};
 pub use schema::{
     Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Moved, Resolved, Schema, Table, TypeClass,
@@ -95,7 +95,8 @@ pub use session::{Session, without_concurrently};
 pub use setting::{DatabaseSetting, Scope, Setting, Value, is_on, setting_of_database};
 pub use statement::{Boundary, Stop};
 pub use subject::{
-    Section, Subject, copies_identities, made_by_query, owner, renames, section, subject, verb, writes_within,
+    Section, Subject, copies_identities, made_by_query, mentions, owner, renames, section, subject, verb,
+    writes_within,
 };
 pub use token::standard_strings;
 pub use transaction::Transaction;

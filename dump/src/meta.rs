@@ -82,12 +82,22 @@ fn split(line: &str) -> (&str, &str) {
     line.split_at(end)
 }
 
+/// psql's commands, but for those that describe: they begin with a `d`.
+const COMMANDS: &str = "a bind bind_named C c cd close_prepared conninfo connect copy copyright crosstabview e echo edit ef \
+    elif else encoding endif errverbose ev f g gdesc getenv gexec gset gx h H help html i if include include_relative ir l \
+    list lo_export lo_import lo_list lo_unlink o out p parse password print prompt pset q qecho quit r reset restrict s \
+    sendpipeline set setenv sf sv startpipeline t T timing unrestrict unset w warn watch write x z ! ? ; : .";
+
 /// A command's name for a message. What is no command may be a value of a row.
 fn shown(name: &str) -> String {
-    let known = |c: char| c.is_ascii_alphanumeric() || "_+.!?;:".contains(c);
+    let plain = name.trim_end_matches([';', '+', 'S', 'x']);
+    let describes =
+        plain.len() <= 4 && plain.starts_with('d') && plain.bytes().all(|b| b.is_ascii_alphabetic());
     match name {
         "" => "backslash".to_owned(),
-        name if name.len() <= 24 && name.chars().all(known) => format!("\\{name}"),
+        name if describes || COMMANDS.split(' ').any(|known| known == name || known == plain) => {
+            format!("\\{name}")
+        }
         _ => "backslash command".to_owned(),
     }
 }

@@ -388,6 +388,18 @@ pub fn has_word(text: &str, key: &str) -> bool {
     Cursor::new(text, true).skip_past(key)
 }
 
+/// The last part of a name as SQL spells it.
+#[must_use]
+pub fn last_part(name: &str) -> Option<String> {
+    Cursor::new(name, true).parts()?.pop()
+}
+
+/// Whether these key words stand in the text one behind the other.
+#[must_use]
+pub fn has_words(text: &str, keys: &[&str]) -> bool {
+    Cursor::new(text, true).any(|c| c.words(keys))
+}
+
 /// Folds as PostgreSQL does in a UTF8 database: ASCII letters only.
 fn fold(word: &str) -> String {
     word.to_ascii_lowercase()

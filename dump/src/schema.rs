@@ -333,6 +333,9 @@ impl Schema {
         let effects = self.code.effects(kind, text);
         self.hazy_schemas |= effects.has(Effect::Schemas);
         self.hidden_firing |= effects.has(Effect::Firing);
+        if effects.has(Effect::Deferrable) {
+            Arc::make_mut(&mut self.code).defer();
+        }
         self.forget()
     }
 

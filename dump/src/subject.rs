@@ -351,6 +351,12 @@ pub fn renames(text: &str, standard: bool) -> bool {
     names && c.any(moves)
 }
 
+/// Whether the text names one of these, in any place where a name may stand. They have no schemas.
+#[must_use]
+pub fn mentions(text: &str, names: &[String], standard: bool) -> bool {
+    Cursor::new(text, standard).any(|c| c.part().is_some_and(|part| names.contains(&part)))
+}
+
 /// Whether an INSERT holds another statement that writes rows, as `WITH` allows.
 #[must_use]
 pub fn writes_within(text: &str, standard: bool) -> bool {
@@ -392,7 +398,15 @@ pub fn made_by_query(kind: &Kind, text: &str) -> Option<QualifiedName> {
             None
         }
         Kind::Query => {
-            if !c.skip_past("INTO") {
+            // Not that of an INSERT behind WITH.
+            while c.peek().is_some() && !c.at_word("INTO") {
+                if c.any_word(&["INSERT", "MERGE"]) {
+                    c.word("INTO");
+                } else {
+                    c.next();
+                }
+            }
+            if !c.word("INTO") {
                 return None;
             }
             c.any_word(&["UNLOGGED"]);

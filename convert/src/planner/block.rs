@@ -52,6 +52,7 @@ impl Planner {
                 self.follow_code(header, &mut plan)?;
                 let mut block = Block::plain(plan);
                 if let Some(transforms) = &self.shape.transforms {
+                    block.plan.masked = transforms.table_names();
                     let known = self.schema.table(&header.table);
                     block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
                     self.refuse_untransformable(header, &block)?;

@@ -1,7 +1,7 @@
 //! Statements that run code: what it may do that psql's session would keep, and this load would not.
 
 use dump::object::{self, Bookkeeping};
-use dump::{CopyHeader, Effect, Effects, Kind, Statement, Table};
+use dump::{CopyHeader, Effect, Effects, Kind, LargeObject, Statement, Table};
 
 use super::Planner;
 use super::refuse::changed_by_code;
@@ -10,7 +10,7 @@ use crate::render::TablePlan;
 use crate::render::expressions::refused_of_defaults;
 
 /// What no code may do, whatever runs it: what it is, and what to do about it.
-const NEVER: [(Effect, &str, &str); 4] = [
+const NEVER: [(Effect, &str, &str); 6] = [
     (
         Effect::Settings,
         "changes settings of the session",
@@ -20,6 +20,16 @@ const NEVER: [(Effect, &str, &str); 4] = [
         Effect::Temporary,
         "makes or uses temporary objects",
         "they live in psql's session only, and each change runs in a session of its own: use tables, and drop them at the end",
+    ),
+    (
+        Effect::SessionSequence,
+        "asks by currval or lastval what the session had of a sequence",
+        "each change runs in a session of its own: take the value from INSERT … RETURNING, or write it",
+    ),
+    (
+        Effect::CachedSequence,
+        "takes numbers of a sequence with CACHE",
+        "each session has numbers of its own, and how many sessions there are is not known: write the values",
     ),
     (
         Effect::Transaction,
@@ -90,7 +100,14 @@ impl Planner {
             self.refuse_in_values(effects, statement, made)?;
             self.refuse_nonstandard(effects, statement, standard)?;
         }
-        if matches!(statement.kind, Kind::Change | Kind::Query | Kind::Code) && self.is_deferred() {
+        self.refuse_called(statement, standard)?;
+        // Rows in a statement are checked as rows are, unless something fires that is to see them.
+        let checked = match statement.kind {
+            Kind::Change | Kind::Query | Kind::Code => true,
+            Kind::Insert => self.schema.has_firing() && !self.shape.silent_triggers,
+            _ => false,
+        };
+        if checked && self.is_deferred() {
             return Err(self.unsupported(
                 &format!(
                     "{} in a transaction, where constraints are deferrable,",
@@ -101,6 +118,33 @@ impl Planner {
             ));
         }
         self.refuse_events(statement)
+    }
+
+    /// Code that a statement runs which is to change nothing but a value or a definition.
+    fn refuse_called(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
+        let runs = match &statement.kind {
+            Kind::SequenceValue | Kind::LargeObject(LargeObject::Whole) | Kind::Index => true,
+            // A default runs for rows that come.
+            Kind::Definition | Kind::Other => {
+                dump::verb(&statement.text).starts_with("ALTER")
+                    && !dump::has_words(&statement.text, &["SET", "DEFAULT"])
+            }
+            _ => false,
+        };
+        if !runs {
+            return Ok(());
+        }
+        let text = if standard { None } else { Some(dump::standard_strings(&statement.text)) };
+        let effects = self.schema.code().effects_of_calls(text.as_deref().unwrap_or(&statement.text));
+        self.refuse_always(effects, statement)?;
+        if !effects.has_any(&BEYOND) {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            &format!("{} that calls code which changes more", dump::verb(&statement.text)),
+            statement.place,
+            "call it by SELECT in a statement of its own",
+        ))
     }
 
     /// Event triggers fire in a definition as they do in psql's session, and what they do may be too much.

@@ -5,6 +5,7 @@ use dump::{Certainty, Kind, Statement, Subject};
 use super::Planner;
 use crate::error::Error;
 use crate::tables;
+use crate::transforms::Transforms;
 
 /// Statements other than INSERT and COPY FROM stdin that write rows, or may.
 const OTHER_ROWS: [&str; 7] = ["WITH", "UPDATE", "DELETE", "MERGE", "COPY", "DO", "CALL"];
@@ -34,6 +35,7 @@ impl Planner {
                 let certainty = self.schema.certainty(&resolved.name);
                 resolved.certain
                     && !dump::writes_within(&statement.text, standard)
+                    && !dump::mentions(&statement.text, &transforms.table_names(), standard)
                     && !transforms.touches(&resolved.name.to_string())
                     && !matches!(certainty, Certainty::NoTable | Certainty::Hazy)
             }
@@ -61,18 +63,30 @@ impl Planner {
                 "its values cannot be transformed: let pg_dump write its rows",
             ));
         }
-        if !matches!(statement.kind, Kind::Other | Kind::Query | Kind::Code | Kind::Change) {
-            return Ok(());
-        }
         let verb = dump::verb(&statement.text);
         let word = verb.split(' ').next().unwrap_or_default();
-        if !OTHER_ROWS.contains(&word) {
-            return Ok(());
+        let other = matches!(statement.kind, Kind::Other | Kind::Query | Kind::Code | Kind::Change);
+        if !other || !OTHER_ROWS.contains(&word) {
+            return self.refuse_reading(statement, transforms);
         }
         Err(self.unsupported(
             &format!("{word}, which may bring values that are not transformed,"),
             statement.place,
             "pg_dump writes no such statement: take it out, and let pg_dump write its rows",
         ))
+    }
+
+    /// What reads rows with transforms holds originals, or gives something else on the replica.
+    fn refuse_reading(&self, statement: &Statement, transforms: &Transforms) -> Result<(), Error> {
+        let reads = matches!(statement.kind, Kind::Query | Kind::SequenceValue)
+            || dump::made_by_query(&statement.kind, &statement.text).is_some();
+        if reads && dump::mentions(&statement.text, &transforms.table_names(), true) {
+            return Err(self.unsupported(
+                &format!("{} that reads a table with transforms", dump::verb(&statement.text)),
+                statement.place,
+                "its rows on the replica are others: take the statement out, or write the value itself",
+            ));
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use super::fault::FaultReason;
 use super::table_plan::TablePlan;
 
 /// What no value does that psql's session would not keep, or that fires triggers, which stay silent here.
-const BEYOND_A_VALUE: [(Effect, &str); 7] = [
+const BEYOND_A_VALUE: [(Effect, &str); 8] = [
     (Effect::Settings, "their code changes settings of the session"),
     (Effect::Temporary, "their code uses temporary objects"),
     (Effect::Transaction, "their code ends transactions"),
@@ -14,6 +14,7 @@ const BEYOND_A_VALUE: [(Effect, &str); 7] = [
     (Effect::Definitions, "their code changes definitions"),
     (Effect::Firing, "their code makes or switches triggers"),
     (Effect::Rows, "their code writes rows"),
+    (Effect::SessionSequence, "they ask by currval or lastval what the session had of a sequence"),
 ];
 
 const CACHED: &str = "they take numbers of a sequence with CACHE, of which each session has its own";
@@ -28,6 +29,9 @@ pub fn refused_of_defaults(effects: Effects) -> Option<&'static str> {
 
 /// Why a row, as SQL text, cannot go as it is.
 pub(super) fn refused(row: &str, plan: &TablePlan) -> Option<FaultReason> {
+    if !plan.masked.is_empty() && dump::mentions(row, &plan.masked, true) {
+        return Some(FaultReason::Code { what: "they read a table with transforms" });
+    }
     let mut effects = plan.code.effects(&Kind::Insert, row);
     if dump::has_word(row, "DEFAULT") {
         effects = effects.and(plan.defaults);

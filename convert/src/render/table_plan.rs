@@ -44,6 +44,8 @@ pub struct TablePlan {
     pub code: Arc<Code>,
     /// What the table's defaults may do.
     pub defaults: Effects,
+    /// Tables with transforms, without their schemas: no expression of a row may read them.
+    pub masked: Arc<[String]>,
 }
 
 impl TablePlan {
@@ -67,6 +69,7 @@ impl TablePlan {
             database: Arc::from(""),
             code: Arc::default(),
             defaults: Effects::default(),
+            masked: Arc::default(),
         }
     }
 
@@ -145,6 +148,7 @@ impl TablePlan {
             database,
             code: schema.shared_code(),
             defaults: schema.code().effects_of_rows(&table.name),
+            masked: Arc::default(),
         })
     }
 

@@ -25,6 +25,10 @@ pub enum Effect {
     Reads,
     /// It takes numbers of a sequence that hands out several at once to a session.
     CachedSequence,
+    /// It asks what its session had of a sequence.
+    SessionSequence,
+    /// It lets constraints be checked later than a statement ends.
+    Deferrable,
     /// It calls a routine of the script.
     Calls,
 }

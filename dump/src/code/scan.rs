@@ -159,6 +159,8 @@ impl Scan {
             return;
         }
         let Some(inner) = literal_value(raw, kind) else { return };
+        // One word is no statement.
+        let what = if inner.trim().contains(char::is_whitespace) { what } else { Text::Statement };
         if sequence {
             self.text(&inner, Text::Statement, depth + 1);
         } else if what != Text::Statement || (before == "(" && called.starts_with(QUERY)) {
@@ -188,7 +190,11 @@ impl Scan {
         if word == "cache" && rest.clone().next().is_some_and(|token| more_than_one(rest.text(token))) {
             self.effects.add(Effect::CachedSequence);
         }
-        if word.starts_with("pg_temp") {
+        if matches!(word, "currval" | "lastval") && at.called {
+            self.effects.add(Effect::SessionSequence);
+        }
+        // In a path it stands at the end, as the manual has it.
+        if word.starts_with("pg_temp") && rest.clone().symbol(b'.') {
             self.effects.add(Effect::Temporary);
         }
     }
@@ -210,6 +216,7 @@ impl Scan {
                 self.effects.add(Effect::Firing);
             }
             "create" | "alter" | "drop" => self.effects.add(Effect::Definitions),
+            "deferrable" | "deferred" if at.before != "not" => self.effects.add(Effect::Deferrable),
             "schema" if matches!(at.before, "create" | "foreign") => self.effects.add(Effect::Schemas),
             "execute"
                 if at.before != "grant"

@@ -34,6 +34,12 @@ impl Schema {
         })
     }
 
+    /// Whether rows of some table may fire something.
+    #[must_use]
+    pub fn has_firing(&self) -> bool {
+        self.hidden_firing || !self.fires.is_empty()
+    }
+
     fn own(&self, table: &QualifiedName) -> Option<&str> {
         self.fires.get(table)?.first().map(String::as_str)
     }
@@ -56,6 +62,7 @@ impl Schema {
     pub(super) fn observe_firing(&mut self, text: &str) -> Learned {
         if let Some((name, table)) = new_trigger(text).or_else(|| new_rule(text)) {
             let table = self.qualify(&table);
+            self.hidden_firing |= self.hazy && !self.is_table(&table);
             self.fires.entry(table).or_default().insert(name);
             return Learned::Around;
         }

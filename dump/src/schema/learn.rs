@@ -158,6 +158,7 @@ impl Schema {
                 self.schemas.insert(name);
                 self.roles.extend(owner);
                 if elements {
+                    self.hidden_firing = true;
                     return self.forget();
                 }
             }
@@ -168,6 +169,8 @@ impl Schema {
 
     /// Nothing is certain any more of what was known; what is defined from now on is.
     pub(super) fn forget(&mut self) -> Learned {
+        // Which partitions and views lead to what fires is forgotten, too.
+        self.hidden_firing |= !self.fires.is_empty();
         self.relations.clear();
         self.heirs.clear();
         self.composites.clear();
@@ -306,6 +309,13 @@ impl Schema {
     /// Does what the action does to a table and, where it reaches them, to its heirs. Whether columns may be others now.
     fn act(&mut self, name: &QualifiedName, only: bool, action: &Action) -> bool {
         if !self.is_table(name) {
+            // What fires for a table that is not known fires for its partitions.
+            if let Action::Attach(child) = action
+                && self.hidden_firing
+            {
+                self.unknown(&self.qualify(child));
+                return true;
+            }
             return false;
         }
         match action {

@@ -75,7 +75,7 @@ fn another_dump_is_refused() {
         assert!(finished.stderr.contains(RESUMED), "{}", finished.stderr);
         dump.expect_same(&mut lab.redis.client(), undisturbed(), "after a refusal");
         // And when it is done, another one is not taken for it.
-        expect_refused(other.give(lab.runner(), theirs).run(LIMIT), 5, &["of another dump", "--restart"]);
+        expect_refused(other.give(lab.runner(), theirs).run(LIMIT), 5, &["another dump", "--restart"]);
         let done = dump.give(lab.runner(), ours).run(LIMIT).expect_code(0);
         assert!(done.stdout.starts_with(b"done already"));
     }

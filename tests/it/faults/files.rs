@@ -88,7 +88,7 @@ fn checkpoints_of_something_else() {
         (&["--no-privileges"], "--no-privileges"),
         (&["--keep-kasho-objects"], "--keep-kasho-objects"),
         (&["--ddl-time", "2026-01-01T00:00:00Z"], "--ddl-time was"),
-        (&["--first-sequence", "77"], "--first-sequence says 77"),
+        (&["--first-sequence", "77"], "--first-sequence is 77"),
     ] {
         expect(run().args(args).run(LIMIT), 5, &[said, "--restart"]);
         assert_eq!(snapshot(&redis), expected);

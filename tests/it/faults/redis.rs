@@ -142,7 +142,7 @@ fn a_redis_that_is_not_fit() {
     let input = Input::of(&dump(3));
     let redis = RedisServer::start();
     redis.cli(&["SET", zset::KEY, "x"]);
-    expect(runner(&redis, &input.file).run(LIMIT), 7, &["holds a string", "--kv-key"]);
+    expect(runner(&redis, &input.file).run(LIMIT), 7, &["is a string, not a sorted set", "--kv-key"]);
     redis.cli(&["FLUSHALL"]);
     redis.cli(&["SET", "{kasho:changes}:bootstrap:ranges", "x"]);
     expect(runner(&redis, &input.file).run(LIMIT), 7, &["another type"]);

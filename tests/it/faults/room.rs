@@ -49,7 +49,11 @@ fn a_full_redis_is_waited_for() {
     // Full from the start: there is a limit to that too.
     redis.cli(&["FLUSHALL"]);
     redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
-    expect(runner(&redis, &input.file).args(["--full-timeout", "1s"]).run(LIMIT), 12, &["no room"]);
+    expect(
+        runner(&redis, &input.file).args(["--full-timeout", "1s"]).run(LIMIT),
+        12,
+        &["Redis has been full for 1 s"],
+    );
 }
 
 #[test]
