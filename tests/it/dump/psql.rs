@@ -130,7 +130,7 @@ fn commands_between_statements() {
     }
     // Rows of a COPY that is not there may say what nobody is to read.
     let finished_without = format!("\\N\t{CELL}\n");
-    refused(&dump_of(finished_without.as_bytes()), &["psql's \\N at byte 258, line 15"]);
+    refused(&dump_of(finished_without.as_bytes()), &["psql's backslash command at byte 258, line 15"]);
     // psql follows none of them in what pg_dump writes.
     refused(
         b"\\restrict abc\n\\connect other\nSELECT 1;\n\\unrestrict abc\n",
