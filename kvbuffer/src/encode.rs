@@ -13,6 +13,9 @@
 //! the caller      1,"Ann"                                  itoa, push_string, b"null", commas between
 //! ROW_TAIL        ],"kind":"insert"}}
 //! ```
+//!
+//! Written by hand: every row passes here, what is clean is copied in whole runs, and a text that
+//! begins like a timestamp is spelled so that Go's reader takes it for a text. A serializer does neither.
 
 use crate::change::{Change, ChangeData, ChangeType, Ddl, Dml, OldKeys, Value};
 use crate::position::{BOOTSTRAP_PREFIX, Position, Sequence};

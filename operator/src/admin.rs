@@ -3,18 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use crds::v1alpha1::Phase;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use monitoring::Answer;
 use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::metrics::Metrics;
-
-/// The longest request that is read, in bytes.
-const REQUEST: usize = 8 * 1024;
 
 /// Whether the watches are alive, each by its last word.
 #[derive(Debug, Default)]
@@ -79,15 +74,15 @@ pub struct Admin {
 
 impl Admin {
     /// Ready while standing by, and while every watch is alive.
-    fn readiness(&self) -> (&'static str, String) {
+    fn readiness(&self) -> Answer {
         if self.count.get().is_none() {
-            return ("200 OK", "standing by: another process holds the lease\n".to_owned());
+            return Answer::Ok("standing by: another process holds the lease\n".to_owned());
         }
         let dead = self.health.dead();
         if dead.is_empty() {
-            return ("200 OK", "the watches are alive\n".to_owned());
+            return Answer::Ok("the watches are alive\n".to_owned());
         }
-        ("503 Service Unavailable", format!("nothing received from the watch of {}\n", dead.join(", ")))
+        Answer::Unavailable(format!("nothing received from the watch of {}\n", dead.join(", ")))
     }
 
     fn phases(&self) -> BTreeMap<Phase, u64> {
@@ -100,49 +95,12 @@ impl Admin {
 /// # Errors
 /// [`Error::Listen`] when nobody can listen there.
 pub async fn serve(address: SocketAddr, admin: Arc<Admin>) -> Result<SocketAddr, Error> {
-    let failed = |error| Error::Listen { address, error };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    tokio::spawn(async move {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // Such as no free file descriptor: others may be closed meanwhile.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let admin = Arc::clone(&admin);
-            tokio::spawn(async move {
-                let _ = tokio::time::timeout(Duration::from_secs(10), answer(stream, &admin)).await;
-            });
-        }
-    });
-    Ok(bound)
-}
-
-/// One request, one answer: HTTP/1.1 with `Connection: close`.
-async fn answer(mut stream: TcpStream, admin: &Admin) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < REQUEST {
-        if stream.read_buf(&mut request).await? == 0 {
-            break;
-        }
-    }
-    let line = request.split(|&b| b == b'\r').next().unwrap_or_default();
-    let path =
-        line.split(|&b| b == b' ').nth(1).map(|path| path.split(|&b| b == b'?').next().unwrap_or_default());
-    let (status, body) = match path {
-        Some(b"/metrics") => ("200 OK", admin.metrics.render(&admin.phases())),
-        Some(b"/healthz") => ("200 OK", "ok\n".to_owned()),
-        Some(b"/readyz") => admin.readiness(),
-        _ => ("404 Not Found", "not found\n".to_owned()),
+    let answers = move |path: &str| match path {
+        "/metrics" => Some(Answer::Ok(admin.metrics.render(admin.phases()))),
+        "/readyz" => Some(admin.readiness()),
+        _ => None,
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.shutdown().await
+    monitoring::serve(address, answers).await.map_err(|error| Error::Listen { address, error })
 }
 
 #[cfg(test)]
@@ -151,7 +109,7 @@ mod tests {
 
     #[test]
     fn who_stands_by_is_ready() {
-        assert_eq!(Admin::default().readiness().0, "200 OK");
+        assert!(matches!(Admin::default().readiness(), Answer::Ok(_)));
     }
 
     #[test]

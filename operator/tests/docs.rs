@@ -30,7 +30,7 @@ fn every_option_is_documented_with_its_variable_and_default() {
 
 #[test]
 fn every_metric_is_documented() {
-    let text = Metrics::default().render(&std::collections::BTreeMap::new());
+    let text = Metrics::default().render(std::collections::BTreeMap::new());
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();
         let found = PAGE

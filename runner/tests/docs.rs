@@ -18,7 +18,6 @@ use kvbuffer::{Buffer, ConnectOptions, Keys, Sequence};
 use runner::base::error::{Error, Signal};
 use runner::commands::cli::Cli;
 use runner::load::checkpoint::{Checkpoint, VERSION};
-use runner::load::progress::Progress;
 use source::Identity;
 use source::error::Error as SourceError;
 
@@ -286,7 +285,7 @@ async fn every_exit_code_is_described() {
 #[test]
 fn every_metric_is_described() {
     let name = |c: char| c.is_ascii_lowercase() || c == '_';
-    let rendered = runner::show::metrics::render(&Progress::default());
+    let rendered = runner::show::metrics::render(&Arc::default());
     let kinds: BTreeMap<_, _> = rendered
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))

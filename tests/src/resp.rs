@@ -1,4 +1,6 @@
 //! A minimal Redis client: RESP2, one connection, blocking.
+//!
+//! Of our own, because what judges the programs must not share the client that they write with.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

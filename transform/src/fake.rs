@@ -1,4 +1,7 @@
 //! The fakes: values that are drawn from our own lists by the keyed hash of the original.
+//!
+//! Lists and draws of our own: what a value becomes is a contract, from release to release, and a
+//! version of a library of fakes may change its lists and the order of its draws.
 
 use crate::check_digits;
 use crate::keyed::Draw;

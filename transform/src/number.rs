@@ -1,4 +1,7 @@
 //! Noise on numbers and dates.
+//!
+//! Arithmetic of our own: the digits, the sign and the decimals of the original stay, and the ranges
+//! are PostgreSQL's.
 
 use crate::config::Spread;
 use crate::error::Reason;

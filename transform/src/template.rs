@@ -1,5 +1,9 @@
 //! The part of Go's template language that configurations use: fields, pipes, `if`, `with`, comparisons, `printf` and
 //! Kasho's own functions. Everything else is refused when the configuration is read.
+//!
+//! A parser and an evaluator of our own: libraries for such templates look a field up by its name in
+//! whatever they are given, for each row, and find out then that it is missing. Here fields are bound
+//! to columns once, and what cannot work is refused before the first row.
 
 use std::fmt;
 

@@ -1,4 +1,9 @@
 //! YAML as a tree whose nodes know their place in the file.
+//!
+//! Built from the parser's events, because serde-saphyr's `Spanned` does not carry: a tree of any
+//! shape gets values instead of texts (`1.10` becomes 1.1, `007` becomes 7, a column `y` becomes
+//! true), a type may be a name or a mapping, and in such an untagged enum places are lost. The first
+//! fault would end the reading, too, where all are told here.
 
 use std::collections::HashMap;
 

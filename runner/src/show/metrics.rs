@@ -1,122 +1,116 @@
-//! Metrics in Prometheus' text format, at `/metrics`; `/healthz` says that the process lives.
+//! Metrics at `/metrics`; `/healthz` says that the process lives.
 //!
 //! docs/metrics.md lists them.
 
-use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use monitoring::{Answer, show};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::base::error::Error;
 use crate::load::progress::Progress;
 
-/// The longest request that is read.
-const REQUEST: usize = 8 * 1024;
-
-/// When to accept again after a failure.
-const ACCEPT_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
-
-/// Listens at `address` and answers in a task of its own.
+/// Listens at `address` and answers in a task of its own. Returns where it listens.
 ///
 /// # Errors
 /// [`Error::Usage`] when nobody can listen there.
 pub async fn serve(address: SocketAddr, progress: Arc<Progress>) -> Result<SocketAddr, Error> {
-    let failed = |error| Error::Usage(format!("--metrics-addr {address} cannot be listened at: {error}"));
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    tokio::spawn(async move {
-        loop {
-            // Without a file descriptor to spare, say: that passes, and the connection waits.
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-                continue;
-            };
-            let progress = Arc::clone(&progress);
-            tokio::spawn(async move {
-                let limit = std::time::Duration::from_secs(10);
-                let _ = tokio::time::timeout(limit, answer(stream, &progress)).await;
-            });
-        }
-    });
-    Ok(bound)
-}
-
-/// One request, one answer: HTTP/1.1 with `Connection: close`.
-async fn answer(mut stream: TcpStream, progress: &Progress) -> std::io::Result<()> {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < REQUEST {
-        if stream.read_buf(&mut request).await? == 0 {
-            break;
-        }
-    }
-    let line = request.split(|&b| b == b'\r').next().unwrap_or_default();
-    let (status, body) = match line.split(|&b| b == b' ').nth(1) {
-        Some(b"/metrics") => ("200 OK", render(progress)),
-        Some(b"/healthz") => ("200 OK", "ok\n".to_owned()),
-        _ => ("404 Not Found", "not found\n".to_owned()),
-    };
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    stream.shutdown().await
+    let answers = move |path: &str| (path == "/metrics").then(|| Answer::Ok(render(&progress)));
+    monitoring::serve(address, answers)
+        .await
+        .map_err(|error| Error::Usage(format!("--metrics-addr {address} cannot be listened at: {error}")))
 }
 
 /// All metrics as text.
 #[must_use]
-pub fn render(progress: &Progress) -> String {
-    let details = progress.details();
-    let (used, max) = progress.redis_memory_seen();
-    let mut out = String::new();
-    let mut gauge =
-        |name: &str, help: &str, value: &dyn Display| metric(&mut out, name, "gauge", help, value);
-    gauge("source_bytes", "Bytes of the dump up to what is durable", &details.bytes);
-    gauge("source_size_bytes", "Size of the dump, 0 if unknown", &details.bytes_total.unwrap_or(0));
-    gauge("rows", "Rows of the dump up to what is durable", &details.rows);
-    gauge("changes", "Changes in Redis", &details.changes);
-    gauge("rejected_rows", "Rows set aside", &details.rejected);
-    gauge("next_sequence", "The next sequence number", &details.next);
-    gauge(
-        "waiting",
-        "1 while nothing moves because Redis is away or full",
-        &u8::from(details.waiting.is_some()),
-    );
-    gauge("redis_used_memory_bytes", "Memory that Redis uses", &used);
-    gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", &max);
-    metric(
-        &mut out,
-        "retries_total",
-        "counter",
-        "Attempts that failed and were repeated",
-        &progress.retries(),
-    );
-    metric(
-        &mut out,
-        "elapsed_seconds",
-        "gauge",
-        "Time since the start of this process",
-        &progress.elapsed().as_secs_f64(),
-    );
-    skipped(&mut out, &details.skipped);
-    out
+pub fn render(progress: &Arc<Progress>) -> String {
+    monitoring::text("pg_bootstrap", Shown(Arc::clone(progress)))
 }
 
-fn metric(out: &mut String, name: &str, kind: &str, help: &str, value: &dyn Display) {
-    let _ = writeln!(
-        out,
-        "# HELP pg_bootstrap_{name} {help}\n# TYPE pg_bootstrap_{name} {kind}\npg_bootstrap_{name} {value}"
-    );
+#[derive(Debug)]
+struct Shown(Arc<Progress>);
+
+impl Collector for Shown {
+    fn encode(&self, mut out: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let Self(progress) = self;
+        let details = progress.details();
+        let (used, max) = progress.redis_memory_seen();
+        let waiting = u64::from(details.waiting.is_some());
+        let mut gauge = |name, help, value: u64| show(&mut out, name, help, &ConstGauge::new(value));
+        gauge("source_bytes", "Bytes of the dump up to what is durable", details.bytes)?;
+        gauge("source_size_bytes", "Size of the dump, 0 if unknown", details.bytes_total.unwrap_or(0))?;
+        gauge("rows", "Rows of the dump up to what is durable", details.rows)?;
+        gauge("changes", "Changes in Redis", details.changes)?;
+        gauge("rejected_rows", "Rows set aside", details.rejected)?;
+        gauge("next_sequence", "The next sequence number", details.next)?;
+        gauge("waiting", "1 while nothing moves because Redis is away or full", waiting)?;
+        gauge("redis_used_memory_bytes", "Memory that Redis uses", used)?;
+        gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", max)?;
+        let retries = ConstCounter::new(progress.retries());
+        show(&mut out, "retries", "Attempts that failed and were repeated", &retries)?;
+        let elapsed = ConstGauge::new(progress.elapsed().as_secs_f64());
+        show(&mut out, "elapsed_seconds", "Time since the start of this process", &elapsed)?;
+        let help = "Statements and rows left out, by kind";
+        let mut skipped = out.encode_descriptor("skipped", help, None, MetricType::Gauge)?;
+        for (kind, count) in &details.skipped {
+            ConstGauge::new(*count).encode(skipped.encode_family(&[("kind", kind.as_str())])?)?;
+        }
+        Ok(())
+    }
 }
 
-fn skipped(out: &mut String, skipped: &std::collections::BTreeMap<String, u64>) {
-    const NAME: &str = "pg_bootstrap_skipped";
-    let _ = writeln!(out, "# HELP {NAME} Statements and rows left out, by kind\n# TYPE {NAME} gauge");
-    for (kind, count) in skipped {
-        let kind = kind.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let _ = writeln!(out, "{NAME}{{kind=\"{kind}\"}} {count}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_that_is_scraped() {
+        let text = render(&Arc::default());
+        let elapsed = text.lines().find(|line| line.starts_with("pg_bootstrap_elapsed_seconds ")).unwrap();
+        let expected = format!(
+            "\
+# HELP pg_bootstrap_source_bytes Bytes of the dump up to what is durable
+# TYPE pg_bootstrap_source_bytes gauge
+pg_bootstrap_source_bytes 0
+# HELP pg_bootstrap_source_size_bytes Size of the dump, 0 if unknown
+# TYPE pg_bootstrap_source_size_bytes gauge
+pg_bootstrap_source_size_bytes 0
+# HELP pg_bootstrap_rows Rows of the dump up to what is durable
+# TYPE pg_bootstrap_rows gauge
+pg_bootstrap_rows 0
+# HELP pg_bootstrap_changes Changes in Redis
+# TYPE pg_bootstrap_changes gauge
+pg_bootstrap_changes 0
+# HELP pg_bootstrap_rejected_rows Rows set aside
+# TYPE pg_bootstrap_rejected_rows gauge
+pg_bootstrap_rejected_rows 0
+# HELP pg_bootstrap_next_sequence The next sequence number
+# TYPE pg_bootstrap_next_sequence gauge
+pg_bootstrap_next_sequence 0
+# HELP pg_bootstrap_waiting 1 while nothing moves because Redis is away or full
+# TYPE pg_bootstrap_waiting gauge
+pg_bootstrap_waiting 0
+# HELP pg_bootstrap_redis_used_memory_bytes Memory that Redis uses
+# TYPE pg_bootstrap_redis_used_memory_bytes gauge
+pg_bootstrap_redis_used_memory_bytes 0
+# HELP pg_bootstrap_redis_max_memory_bytes Redis' maxmemory, 0 if unlimited
+# TYPE pg_bootstrap_redis_max_memory_bytes gauge
+pg_bootstrap_redis_max_memory_bytes 0
+# HELP pg_bootstrap_retries_total Attempts that failed and were repeated
+# TYPE pg_bootstrap_retries_total counter
+pg_bootstrap_retries_total 0
+# HELP pg_bootstrap_elapsed_seconds Time since the start of this process
+# TYPE pg_bootstrap_elapsed_seconds gauge
+{elapsed}
+# HELP pg_bootstrap_skipped Statements and rows left out, by kind
+# TYPE pg_bootstrap_skipped gauge
+"
+        );
+        assert_eq!(text, expected);
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Broken UTF-8 and lone surrogates become U+FFFD, without an error. A value is kept as its raw bytes until its type
 //! is needed, because the consumer also looks at raw bytes.
+//!
+//! A reader of our own, because what judges the encoder must not share a library with it, and because
+//! serde_json refuses what Go's forgives.
 
 const MAX_DEPTH: usize = 10_000;
 

@@ -1,4 +1,7 @@
 //! Dates and times in the ISO form that pg_dump writes.
+//!
+//! Arithmetic of our own: PostgreSQL's years reach from 4713 BC to 5874897, while chrono ends at
+//! 262142, time and jiff at 9999.
 
 /// A day of the proleptic Gregorian calendar; year 0 is 1 BC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

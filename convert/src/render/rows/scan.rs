@@ -1,4 +1,6 @@
 //! Looking for the bytes that need attention, many at a time.
+//!
+//! By hand, because memchr looks for at most three bytes at once, and a whole class is meant here.
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGHS: u64 = ONES << 7;
