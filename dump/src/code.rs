@@ -5,7 +5,7 @@
 //! routine of an extension does is not seen.
 //!
 //! ```text
-//! effects ─▶ scan ─▶ code
+//! effects ─▶ scan ─▶ code ◀─ links
 //! ```
 
 use std::collections::{HashMap, HashSet};
@@ -16,6 +16,7 @@ pub use effects::{Effect, Effects};
 use scan::{Scan, Text, Word};
 
 mod effects;
+mod links;
 mod scan;
 
 /// What is known of a routine, a relation or a type: what it does itself, and what it names.
@@ -31,8 +32,12 @@ pub struct Code {
     routines: HashMap<Word, Known>,
     /// Tables, views, sequences, types: only those that lead to code.
     relations: HashMap<Word, Known>,
-    /// What triggers and rules of a relation do.
+    /// What triggers and rules of a relation do, and the relations that its rows lead on to.
     firing: HashMap<Word, Known>,
+    /// What the constraints of a relation do. They see every row, whatever columns it names.
+    checks: HashMap<Word, Known>,
+    /// Routines behind operators and casts, which no word names where they run.
+    hidden: Vec<Word>,
     /// What event triggers do, once there is one.
     events: Option<Known>,
     /// Constraints may be checked later than a statement ends.
@@ -46,8 +51,21 @@ enum Defines {
     Relation(String),
     Firing(String),
     Event,
+    /// A routine that no word names where it runs.
+    Hidden,
     /// The old and the new name.
     Renamed(String, String),
+}
+
+/// How far a search goes from the names that it begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// Routines, and what these call.
+    Calls,
+    /// What relations are made of, too.
+    Relations,
+    /// What fires for them, too.
+    Firing,
 }
 
 impl Code {
@@ -69,11 +87,7 @@ impl Code {
                 }
                 add(&mut self.routines, &name, effects, words)
             }
-            Defines::Relation(name) => {
-                self.deferrable |= may_be_deferred(text);
-                let (effects, words) = self.named(text);
-                add(&mut self.relations, &name, effects, words)
-            }
+            Defines::Relation(name) => self.relation(&name, text),
             Defines::Firing(name) => {
                 self.deferrable |= may_be_deferred(text);
                 let (effects, words) = self.named(text);
@@ -86,14 +100,42 @@ impl Code {
                 events.names.extend(words);
                 true
             }
+            Defines::Hidden => {
+                // An operator names its function without a parenthesis.
+                let words = Scan::of(text, Text::Statement).words.into_iter().map(Word::as_called);
+                let before = self.hidden.len();
+                self.hidden.extend(words.filter(|word| self.routines.contains_key(&word.as_name())));
+                self.hidden.len() > before
+            }
             Defines::Renamed(old, new) => self.rename(&old, &new),
         }
+    }
+
+    fn relation(&mut self, name: &str, text: &str) -> bool {
+        self.deferrable |= may_be_deferred(text);
+        let (effects, mut words) = if crate::subject::verb(text).ends_with("VIEW") {
+            // Triggers of what it shows may come later.
+            let Scan { effects, words } = Scan::of(text, Text::Statement);
+            (effects, words)
+        } else {
+            self.named(text)
+        };
+        let mut learned = false;
+        for (from, to) in links::rows_lead_on(name, text) {
+            learned |= add(&mut self.firing, &from, Effects::default(), vec![Word::name(&to)]);
+        }
+        if links::is_checked(text) {
+            learned |= add(&mut self.checks, name, effects, words.clone());
+        }
+        // A later ALTER SEQUENCE may bear on it.
+        words.extend(links::own_sequences(name, text).iter().map(|sequence| Word::name(sequence)));
+        add(&mut self.relations, name, effects, words) || learned
     }
 
     fn rename(&mut self, old: &str, new: &str) -> bool {
         let word = Word::name(old);
         let mut learned = false;
-        for all in [&mut self.relations, &mut self.firing] {
+        for all in [&mut self.relations, &mut self.firing, &mut self.checks] {
             if let Some(same) = all.get(&word).cloned() {
                 learned |= add(all, new, same.effects, same.names);
             }
@@ -123,7 +165,37 @@ impl Code {
     pub fn effects(&self, kind: &Kind, text: &str) -> Effects {
         let what = if matches!(kind, Kind::Code | Kind::Query) { Text::Around } else { Text::Statement };
         let Scan { effects, words } = Scan::of(text, what);
-        self.reached(effects, words)
+        self.reached(effects, words, Reach::Firing).and(self.effects_of_hidden())
+    }
+
+    /// What operators and casts may do, which any expression may use. That they are calls says nothing of a statement.
+    fn effects_of_hidden(&self) -> Effects {
+        if self.hidden.is_empty() {
+            return Effects::default();
+        }
+        let effects = self.reached(Effects::default(), self.hidden.clone(), Reach::Calls);
+        effects.without(Effect::Calls).without(Effect::Reads)
+    }
+
+    /// What a REFRESH of the view with this name may do: what the routines do that its query calls.
+    #[must_use]
+    pub fn effects_of_refresh(&self, view: &str) -> Effects {
+        let known = self.relations.get(&Word::name(view)).cloned().unwrap_or_default();
+        self.reached(known.effects, known.names, Reach::Relations)
+    }
+
+    /// What the constraints of the relation with this name may do, for each row that comes.
+    #[must_use]
+    pub fn effects_of_checks(&self, relation: &str) -> Effects {
+        let word = Word::name(relation);
+        // A column's type may have a constraint of its own.
+        let types = self.relations.get(&word).map(|known| known.names.as_slice()).unwrap_or_default();
+        let types = types.iter().filter(|name| **name != word);
+        let mut effects = Effects::default();
+        for known in types.chain([&word]).filter_map(|name| self.checks.get(name)) {
+            effects.extend(self.reached(known.effects, known.names.clone(), Reach::Calls));
+        }
+        effects
     }
 
     /// What the routines may do that a statement calls itself, whose strings are standard. What fires is not among it.
@@ -134,7 +206,7 @@ impl Code {
         }
         let Scan { mut words, .. } = Scan::of(text, Text::Statement);
         words.retain(|word| word.is_called());
-        self.reached_by(Effects::default(), words, false)
+        self.reached(Effects::default(), words, Reach::Calls)
     }
 
     /// Code ran that lets constraints be checked late.
@@ -152,7 +224,7 @@ impl Code {
         let Some(known) = self.relations.get(&word) else { return Effects::default() };
         // Its own triggers stay silent.
         let names = known.names.iter().copied().filter(|name| *name != word);
-        self.reached(known.effects, names.collect())
+        self.reached(known.effects, names.collect(), Reach::Firing)
     }
 
     /// Whether the script has made event triggers.
@@ -165,7 +237,7 @@ impl Code {
     #[must_use]
     pub fn effects_of_events(&self) -> Effects {
         let events = self.events.clone().unwrap_or_default();
-        self.reached(events.effects, events.names)
+        self.reached(events.effects, events.names, Reach::Firing)
     }
 
     /// Whether a constraint may be checked later than a statement ends.
@@ -174,11 +246,7 @@ impl Code {
         self.deferrable
     }
 
-    fn reached(&self, effects: Effects, open: Vec<Word>) -> Effects {
-        self.reached_by(effects, open, true)
-    }
-
-    fn reached_by(&self, mut effects: Effects, mut open: Vec<Word>, relations: bool) -> Effects {
+    fn reached(&self, mut effects: Effects, mut open: Vec<Word>, reach: Reach) -> Effects {
         let mut seen = HashSet::new();
         while let Some(word) = open.pop() {
             if !seen.insert(word) {
@@ -189,9 +257,9 @@ impl Code {
             if routine.is_some() {
                 effects.add(Effect::Calls);
             }
-            let others = [self.relations.get(&name), self.firing.get(&name)];
-            let others = others.into_iter().flatten().filter(|_| relations);
-            for known in routine.into_iter().chain(others) {
+            let relation = self.relations.get(&name).filter(|_| reach >= Reach::Relations);
+            let firing = self.firing.get(&name).filter(|_| reach >= Reach::Firing);
+            for known in routine.into_iter().chain(relation).chain(firing) {
                 effects.extend(known.effects);
                 open.extend(&known.names);
             }
@@ -262,6 +330,9 @@ fn defines(c: &mut Cursor<'_>) -> Option<Defines> {
         c.part();
         let key = if c.at_word("AS") { "TO" } else { "ON" };
         return created.then(|| after(c, key)).flatten().map(Defines::Firing);
+    }
+    if created && c.any_word(&["OPERATOR", "CAST"]) {
+        return Some(Defines::Hidden);
     }
     if c.any_word(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) {
         let name = c.parts()?.pop()?;

@@ -56,6 +56,10 @@ impl Effects {
         Self(self.0 | other.0)
     }
 
+    pub(super) fn without(self, effect: Effect) -> Self {
+        Self(self.0 & !(1 << effect as u16))
+    }
+
     pub(super) fn add(&mut self, effect: Effect) {
         self.0 |= 1 << effect as u16;
     }
