@@ -55,6 +55,7 @@
 //! # }
 //! ```
 
+pub mod archive;
 mod code;
 pub mod copy;
 pub mod detect;
