@@ -79,7 +79,7 @@ mod transaction;
 mod variable;
 mod window;
 
-pub use code::{Code, Effect, Effects, fires_event_triggers};
+pub use code::{Code, Effect, Effects, Links, fires_event_triggers};
 pub use copy::{SLAB_BYTES, SLAB_ROWS, Slab};
 pub use encoding::Encoding;
 pub use error::{Closing, Place, ScanError};

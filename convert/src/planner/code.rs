@@ -108,7 +108,7 @@ impl Planner {
             self.point.late_definitions |= self.point.post_data;
             let text = if standard { None } else { Some(dump::standard_strings(&statement.text)) };
             let text = text.as_deref().unwrap_or(&statement.text);
-            let effects = self.schema.code().effects(&statement.kind, text);
+            let effects = self.schema.effects(&statement.kind, text);
             self.refuse_always(effects, statement)?;
             self.refuse_in_values(effects, statement, made)?;
             self.refuse_nonstandard(effects, statement, standard)?;
@@ -245,12 +245,24 @@ impl Planner {
             plan.sql_only |= checks.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
             return Ok(());
         }
+        if table.is_some_and(|table| self.takes_cached(header, table)) {
+            plan.defaults.add(Effect::CachedSequence);
+        }
         if let Some(what) = refused_of_defaults(plan.defaults) {
             let what = format!("rows of {} that leave columns to defaults: {what},", plan.table);
             return Err(self.unsupported(&what, header.place, "name all columns, as pg_dump does"));
         }
         plan.sql_only |= plan.defaults.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
         Ok(())
+    }
+}
+
+impl Planner {
+    /// Whether a column's own sequence, by the name that PostgreSQL gives it, got a cache.
+    fn takes_cached(&self, header: &CopyHeader, table: &Table) -> bool {
+        let name = &header.table.name;
+        let code = self.schema.code();
+        table.columns.iter().any(|column| code.is_cached(&format!("{name}_{}_seq", column.name)))
     }
 }
 

@@ -60,7 +60,8 @@ impl Effects {
         Self(self.0 & !(1 << effect as u16))
     }
 
-    pub(super) fn add(&mut self, effect: Effect) {
+    /// Adds the effect.
+    pub fn add(&mut self, effect: Effect) {
         self.0 |= 1 << effect as u16;
     }
 

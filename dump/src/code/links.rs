@@ -1,12 +1,43 @@
-//! What a definition of a relation ties it to, whose code may come later.
+//! Relations whose rows change when those of another one do: by a foreign key's action, and among partitions and heirs.
 
+use std::collections::HashMap;
+
+use super::scan::Word;
 use crate::name::Cursor;
 
+/// From each relation to those that its rows lead on to. Triggers of these may come later.
+#[derive(Debug, Clone, Default)]
+pub struct Links(HashMap<Word, Vec<Word>>);
+
+impl Links {
+    /// Shows a definition, whose strings are standard.
+    pub(crate) fn observe(&mut self, text: &str) {
+        let mut c = Cursor::new(text, true);
+        if !c.any_word(&["CREATE", "ALTER"]) {
+            return;
+        }
+        c.any_word(&["UNLOGGED", "FOREIGN"]);
+        if !c.any_word(&["TABLE", "VIEW"]) {
+            return;
+        }
+        c.words(&["IF", "NOT", "EXISTS"]);
+        c.words(&["IF", "EXISTS"]);
+        c.word("ONLY");
+        let Some(name) = last(&mut c) else { return };
+        for (from, to) in rows_lead_on(&name, c) {
+            self.0.entry(Word::name(&from)).or_default().push(Word::name(&to));
+        }
+    }
+
+    pub(super) fn of(&self, name: Word) -> &[Word] {
+        self.0.get(&name).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 /// Where the rows of one relation lead on to another, as pairs of their names: a change of the first changes rows of the second.
-/// `name` is the relation that the statement defines.
-pub(super) fn rows_lead_on(name: &str, text: &str) -> Vec<(String, String)> {
+/// `name` is the relation that the statement defines, `c` stands behind it.
+fn rows_lead_on(name: &str, mut c: Cursor<'_>) -> Vec<(String, String)> {
     let mut links = Vec::new();
-    let mut c = Cursor::new(text, true);
     let mut parent = None;
     while c.peek().is_some() {
         if c.word("REFERENCES") {
@@ -16,6 +47,11 @@ pub(super) fn rows_lead_on(name: &str, text: &str) -> Vec<(String, String)> {
             if c.any_word(&["CASCADE", "SET"]) {
                 links.extend(parent.clone().map(|parent| (parent, name.to_owned())));
             }
+        } else if c.words(&["RENAME", "TO"]) {
+            // It is found by either name.
+            let new = last(&mut c);
+            links.extend(new.clone().map(|new| (name.to_owned(), new)));
+            links.extend(new.map(|new| (new, name.to_owned())));
         } else if c.words(&["ATTACH", "PARTITION"]) {
             links.extend(last(&mut c).map(|part| (name.to_owned(), part)));
         } else if c.words(&["PARTITION", "OF"]) || c.word("INHERIT") {
@@ -30,41 +66,6 @@ pub(super) fn rows_lead_on(name: &str, text: &str) -> Vec<(String, String)> {
         }
     }
     links
-}
-
-/// The names that PostgreSQL gives to the sequences of the table's `serial` and identity columns.
-pub(super) fn own_sequences(table: &str, text: &str) -> Vec<String> {
-    let mut sequences = Vec::new();
-    let mut c = Cursor::new(text, true);
-    let (mut column, mut begins, mut depth) = (None, false, 0_u32);
-    while c.peek().is_some() {
-        if c.any_word(&["SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL2", "SERIAL4", "SERIAL8", "IDENTITY"]) {
-            sequences.extend(column.as_ref().map(|column| format!("{table}_{column}_seq")));
-        } else if c.word("COLUMN") {
-            begins = true;
-        } else if c.symbol(b'(') {
-            depth += 1;
-            begins = depth == 1;
-        } else if c.symbol(b')') {
-            depth = depth.saturating_sub(1);
-        } else if c.symbol(b',') {
-            begins = depth == 1;
-        } else if begins {
-            column = c.part();
-            begins = false;
-            if column.is_none() {
-                c.next();
-            }
-        } else {
-            c.next();
-        }
-    }
-    sequences
-}
-
-/// Whether the statement has a constraint that each row is checked by.
-pub(super) fn is_checked(text: &str) -> bool {
-    crate::name::has_word(text, "CHECK")
 }
 
 fn last(c: &mut Cursor<'_>) -> Option<String> {
@@ -88,27 +89,12 @@ mod tests {
             ("CREATE TABLE t (a int) INHERITS (s.p, q);", "p>t q>t"),
             ("ALTER TABLE t INHERIT p;", "p>t"),
             ("ALTER TABLE t NO INHERIT p;", "p>t"),
+            ("ALTER TABLE t RENAME TO q;", "t>q q>t"),
             ("CREATE TABLE t (a int REFERENCES p, b text DEFAULT 'ON DELETE CASCADE');", ""),
         ] {
-            let links = rows_lead_on("t", text);
+            let links = rows_lead_on("t", Cursor::new(text, true));
             let links: Vec<_> = links.into_iter().map(|(from, to)| format!("{from}>{to}")).collect();
             assert_eq!(links.join(" "), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn sequences_of_columns() {
-        for (text, expected) in [
-            (
-                "CREATE TABLE t (id serial PRIMARY KEY, b numeric(10, 2), \"C\" bigserial);",
-                "t_id_seq t_C_seq",
-            ),
-            ("CREATE TABLE t (a int, id int GENERATED BY DEFAULT AS IDENTITY);", "t_id_seq"),
-            ("ALTER TABLE t ADD COLUMN id bigserial;", "t_id_seq"),
-            ("ALTER TABLE t ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME s);", "t_id_seq"),
-            ("CREATE TABLE t (id int, serial text);", ""),
-        ] {
-            assert_eq!(own_sequences("t", text).join(" "), expected, "{text}");
         }
     }
 }
