@@ -134,7 +134,7 @@ struct Layout {
 }
 
 fn read_head(input: &mut Input, container: Container) -> io::Result<(Layout, Head)> {
-    if input.bytes(MAGIC.len())? != MAGIC {
+    if input.take_bytes(MAGIC.len())? != MAGIC {
         return Err(header("it does not begin with PGDMP, as each archive of pg_dump does"));
     }
     let (major, minor, _revision) = (input.byte()?, input.byte()?, input.byte()?);
@@ -277,7 +277,7 @@ fn string(input: &mut Input) -> io::Result<Option<Text>> {
         return Ok(None);
     }
     match usize::try_from(length) {
-        Ok(length) if length <= STRING_LIMIT => Ok(Some(input.bytes(length)?.into())),
+        Ok(length) if length <= STRING_LIMIT => Ok(Some(input.take_bytes(length)?.into())),
         _ => Err(input.damaged(format!("a string has a length of {length} bytes"))),
     }
 }

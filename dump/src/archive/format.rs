@@ -29,6 +29,12 @@ impl Format {
         }
     }
 
+    /// Whether bytes that begin so, at least five, can be an archive.
+    #[must_use]
+    pub fn may_be(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC) || bytes.starts_with(&CONTENTS.as_bytes()[..5])
+    }
+
     /// The name in messages.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -77,7 +77,7 @@ impl Input {
     }
 
     /// So many bytes. Memory is taken as they arrive, not as the archive promises them.
-    pub(super) fn bytes(&mut self, length: usize) -> io::Result<Vec<u8>> {
+    pub(super) fn take_bytes(&mut self, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         while bytes.len() < length {
             let piece = self.fill_buf()?;
@@ -110,7 +110,7 @@ impl Input {
             1 => true,
             _ => return Err(self.damaged("the sign of a number is neither 0 nor 1")),
         };
-        let mut amount = 0;
+        let mut amount: i64 = 0;
         for place in 0..self.int_size {
             amount |= i64::from(self.byte()?) << (8 * place);
         }
@@ -199,7 +199,7 @@ mod tests {
         bytes.read_to_end(&mut first).unwrap();
         assert_eq!(first, b"ab");
         bytes.go_on();
-        assert_eq!(bytes.bytes(3).unwrap(), b"cde");
+        assert_eq!(bytes.take_bytes(3).unwrap(), b"cde");
         bytes.stop_after(5);
         assert!(bytes.read_to_end(&mut first).unwrap_err().to_string().contains("cut off at byte 6"));
     }

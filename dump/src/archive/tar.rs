@@ -17,9 +17,8 @@ pub(super) struct Tar {
     input: Input,
     /// Bytes behind the data of the member up to the next one, while it is read.
     padding: Option<u64>,
-    /// The list of the entry's large objects, which follows them.
-    list: Option<String>,
-    objects: u64,
+    /// How many large objects of the entry were found, while they are looked for.
+    objects: Option<u64>,
 }
 
 struct Member {
@@ -30,7 +29,7 @@ struct Member {
 impl Tar {
     /// Reads the table of contents.
     pub(super) fn open(input: Input) -> io::Result<(Self, Contents)> {
-        let mut tar = Self { input, padding: None, list: None, objects: 0 };
+        let mut tar = Self { input, padding: None, objects: None };
         match tar.next_member()? {
             Some(member) if member.name == CONTENTS => tar.enter(&member),
             _ => {
@@ -50,7 +49,7 @@ impl Tar {
 
     /// The next member; `None` at the end of the tar file, which is a block of zeros.
     fn next_member(&mut self) -> io::Result<Option<Member>> {
-        let block = self.input.bytes(BLOCK as usize)?;
+        let block = self.input.take_bytes(BLOCK as usize)?;
         if block.iter().all(|&byte| byte == 0) {
             return Ok(None);
         }
@@ -77,7 +76,7 @@ impl Tar {
     }
 
     /// Reads the list of large objects, which must have a line for each one that stood before it.
-    fn check_list(&mut self, member: &Member) -> io::Result<()> {
+    fn check_list(&mut self, member: &Member, objects: u64) -> io::Result<()> {
         self.enter(member);
         let (mut lines, mut buffer) = (0, [0; 1024]);
         loop {
@@ -86,9 +85,8 @@ impl Tar {
                 count => lines += memchr::memchr_iter(b'\n', &buffer[..count]).count() as u64,
             }
         }
-        if lines != self.objects {
-            let what = format!("it has {} large objects, and its list {lines}", self.objects);
-            return Err(self.input.damaged(what));
+        if lines != objects {
+            return Err(self.input.damaged(format!("it has {objects} large objects, and its list {lines}")));
         }
         self.leave()
     }
@@ -96,19 +94,19 @@ impl Tar {
 
 impl Store for Tar {
     fn open(&mut self, entry: &Entry) -> io::Result<()> {
-        if self.padding.is_some() || self.list.is_some() {
+        if self.padding.is_some() || self.objects.is_some() {
             return Err(out_of_turn());
         }
         self.input.within = Within::Data(entry.name());
+        if has_objects(entry) {
+            self.objects = Some(0);
+            return Ok(());
+        }
         let Some(file) = &entry.file else {
             return Err(
                 self.missing(entry, "the table of contents names no member of the tar file".to_owned())
             );
         };
-        if has_objects(entry) {
-            (self.list, self.objects) = (Some(file.clone()), 0);
-            return Ok(());
-        }
         match self.next_member()? {
             Some(member) if member.name == *file => {
                 self.enter(&member);
@@ -122,23 +120,22 @@ impl Store for Tar {
     }
 
     fn next_object(&mut self) -> io::Result<Option<u32>> {
-        let Some(list) = &self.list else { return Err(out_of_turn()) };
-        let list = list.clone();
+        let Some(objects) = self.objects else { return Err(out_of_turn()) };
         let Some(member) = self.next_member()? else {
-            return Err(self.input.damaged(format!("{list} is missing")));
+            return Err(self.input.damaged("the list of large objects is missing"));
         };
-        if member.name == list {
-            self.check_list(&member)?;
-            self.list = None;
+        // The table of contents of older versions does not name the list.
+        if member.name.starts_with("blobs") && member.name.ends_with(".toc") {
+            self.check_list(&member, objects)?;
+            self.objects = None;
             return Ok(None);
         }
         let oid = member.name.strip_prefix("blob_").and_then(|name| name.strip_suffix(".dat"));
         let Some(oid) = oid.and_then(|oid| oid.parse().ok()) else {
-            return Err(self
-                .input
-                .damaged(format!("{:?} stands where a large object or {list} should be", member.name)));
+            let what = format!("{:?} stands where a large object or the list of them should be", member.name);
+            return Err(self.input.damaged(what));
         };
-        self.objects += 1;
+        self.objects = Some(objects + 1);
         self.enter(&member);
         Ok(Some(oid))
     }

@@ -27,12 +27,15 @@ pub(super) struct Session {
     schema: Text,
     tablespace: Option<Text>,
     access_method: Text,
+    /// pg_restore before 16 says `ALTER TABLE` of views and sequences too.
+    all_tables: bool,
 }
 
 impl Session {
     /// Takes the settings that are entries of their own.
     pub(super) fn new(contents: &Contents) -> io::Result<Self> {
-        let mut session = Self { encoding: "SQL_ASCII".to_owned(), ..Self::default() };
+        let all_tables = contents.head.major() < 16;
+        let mut session = Self { encoding: "SQL_ASCII".to_owned(), all_tables, ..Self::default() };
         for entry in &contents.entries {
             match entry.kind.as_str() {
                 "ENCODING" => session.encoding = quoted(entry)?,
@@ -92,7 +95,7 @@ impl Session {
         }
         comment(entry, above, out);
         define(entries, entry, out)?;
-        give_to_owner(entry, out)?;
+        self.give_to_owner(entry, out)?;
         if entry.partitioned
             && let Some(method) = &entry.access_method
         {
@@ -109,6 +112,26 @@ impl Session {
                     b";\n\n",
                 ],
             );
+        }
+        Ok(())
+    }
+
+    fn give_to_owner(&self, entry: &Entry, out: &mut Vec<u8>) -> io::Result<()> {
+        let Some(owner) = entry.owner.as_ref().filter(|owner| !owner.is_empty() && !entry.drop.is_empty())
+        else {
+            return Ok(());
+        };
+        let owner = quote(owner);
+        if entry.kind == "BLOB METADATA" {
+            return for_each_object(
+                entry,
+                b"ALTER LARGE OBJECT ",
+                &[b" OWNER TO ".as_slice(), &owner].concat(),
+                out,
+            );
+        }
+        if let Some(object) = owned(entry, self.all_tables) {
+            join(out, &[b"ALTER ", &object, b" OWNER TO ", &owner, b";\n\n"]);
         }
         Ok(())
     }
@@ -170,22 +193,8 @@ fn define(entries: &[Entry], entry: &Entry, out: &mut Vec<u8>) -> io::Result<()>
     }
 }
 
-fn give_to_owner(entry: &Entry, out: &mut Vec<u8>) -> io::Result<()> {
-    let Some(owner) = entry.owner.as_ref().filter(|owner| !owner.is_empty() && !entry.drop.is_empty()) else {
-        return Ok(());
-    };
-    let owner = quote(owner);
-    if entry.kind == "BLOB METADATA" {
-        return for_each_object(entry, b"ALTER LARGE OBJECT ", &[b" OWNER TO ", &*owner].concat(), out);
-    }
-    if let Some(object) = owned(entry) {
-        join(out, &[b"ALTER ", &object, b" OWNER TO ", &owner, b";\n\n"]);
-    }
-    Ok(())
-}
-
 /// What `ALTER … OWNER TO` names; `None` if it has no owner of its own.
-fn owned(entry: &Entry) -> Option<Vec<u8>> {
+fn owned(entry: &Entry, all_tables: bool) -> Option<Vec<u8>> {
     match entry.kind.as_str() {
         "COLLATION"
         | "CONVERSION"
@@ -207,14 +216,16 @@ fn owned(entry: &Entry) -> Option<Vec<u8>> {
         | "TEXT SEARCH DICTIONARY"
         | "TYPE"
         | "VIEW" => {
-            let mut name = [entry.kind.as_bytes(), b" "].concat();
+            let relation = matches!(entry.kind.as_str(), "VIEW" | "SEQUENCE" | "MATERIALIZED VIEW");
+            let kind = if relation && all_tables { "TABLE" } else { &entry.kind };
+            let mut name = [kind.as_bytes(), b" "].concat();
             if let Some(schema) = entry.schema.as_ref().filter(|schema| !schema.is_empty()) {
                 join(&mut name, &[&quote(schema), b"."]);
             }
             name.extend(quote(&entry.tag));
             Some(name)
         }
-        "BLOB" => Some([b"LARGE OBJECT ", &*entry.tag].concat()),
+        "BLOB" => Some([b"LARGE OBJECT ".as_slice(), &entry.tag].concat()),
         // The arguments that these need are in the statement that drops them.
         "AGGREGATE" | "FUNCTION" | "OPERATOR" | "OPERATOR CLASS" | "OPERATOR FAMILY" | "PROCEDURE" => {
             let object = entry.drop.strip_prefix(b"DROP ")?;
