@@ -20,7 +20,7 @@
 pub use config::{Config, LISTS, REVISION};
 pub use detect::{Finding, Inspector, Sort};
 pub use draft::{Checked, Draft};
-pub use error::{Place, Problem, Problems, Reason, RowError};
+pub use error::{Place, Problem, Problems, Reason, RowError, RowPolicy};
 pub use keyed::{Key, KeyError};
 pub use plan::{Plan, Scratch};
 pub use resolve::{ForeignKey, Keys, UniqueKey, is_schema_hash, schema_hash};

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::action::Cell;
 use crate::config::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transform};
-use crate::error::{Fault, Problem, Problems, Reason, RowError};
+use crate::error::{Fault, Problem, Problems, Reason, RowError, RowPolicy};
 use crate::keyed::{Key, Source};
 use crate::password;
 use crate::sql::{Kind, SqlType};
@@ -266,13 +266,7 @@ impl Plan {
         if row.len() != self.classes.len() {
             let reason = Reason::RowLength { expected: self.classes.len(), found: row.len() };
             let column = self.columns.first().map_or_else(|| "".into(), |column| Arc::clone(&column.name));
-            return Err(RowError {
-                table: Arc::clone(&self.table),
-                column,
-                reason,
-                skip: false,
-                fatal: true,
-            });
+            return Err(RowError { table: Arc::clone(&self.table), column, reason, policy: RowPolicy::Fail });
         }
         scratch.hashed.clear();
         scratch.results.resize_with(self.columns.len(), Outcome::default);
@@ -290,7 +284,9 @@ impl Plan {
                 Err(reason) => match &column.on_error {
                     ErrorPolicy::Null => outcome.null = true,
                     ErrorPolicy::Constant(value) => value.clone_into(&mut outcome.text),
-                    policy => return Err(self.error(column, reason, policy)),
+                    ErrorPolicy::Default => return Err(self.error(column, reason, RowPolicy::Caller)),
+                    ErrorPolicy::Skip => return Err(self.error(column, reason, RowPolicy::Skip)),
+                    ErrorPolicy::Fail => return Err(self.error(column, reason, RowPolicy::Fail)),
                 },
             }
             outcome.at = column.at;
@@ -300,14 +296,8 @@ impl Plan {
         Ok(())
     }
 
-    fn error(&self, column: &PlannedColumn, reason: Reason, policy: &ErrorPolicy) -> RowError {
-        RowError {
-            table: Arc::clone(&self.table),
-            column: Arc::clone(&column.name),
-            reason,
-            skip: *policy == ErrorPolicy::Skip,
-            fatal: *policy == ErrorPolicy::Fail,
-        }
+    fn error(&self, column: &PlannedColumn, reason: Reason, policy: RowPolicy) -> RowError {
+        RowError { table: Arc::clone(&self.table), column: Arc::clone(&column.name), reason, policy }
     }
 
     /// Appends a column's new value; `false` means NULL.
