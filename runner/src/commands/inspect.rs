@@ -186,7 +186,9 @@ impl Counts<'_> {
                 pipeline.recycle(converted.rendered);
                 drop(share);
             }
-            Item::Passed { after, .. } | Item::End { after } => self.moved(&after),
+            Item::LeftOut { after } | Item::TableEnd { after } | Item::End { after } => {
+                self.moved(&after);
+            }
             Item::Failed(error) => return Err(*error),
         }
         Ok(())

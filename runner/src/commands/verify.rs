@@ -273,13 +273,9 @@ impl DumpReading<'_> {
                 pipeline.recycle(rendered);
                 drop(share);
             }
-            Item::Passed { table_end, .. } => {
-                if table_end {
-                    self.table = None;
-                }
-            }
+            Item::TableEnd { .. } => self.table = None,
             Item::Failed(error) => return Err(*error),
-            Item::End { .. } => {}
+            Item::LeftOut { .. } | Item::End { .. } => {}
         }
         Ok(())
     }

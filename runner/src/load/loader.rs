@@ -174,10 +174,12 @@ impl<'a> Loader<'a> {
                 drop(share);
                 result
             }
-            Item::Passed { after, table_end } => {
-                if table_end {
-                    self.table = None;
-                }
+            Item::LeftOut { after } => {
+                self.mark = Some(after);
+                Ok(())
+            }
+            Item::TableEnd { after } => {
+                self.table = None;
                 self.mark = Some(after);
                 Ok(())
             }

@@ -235,9 +235,9 @@ impl ScanThread {
             }
             Work::LeftOut(slab) => {
                 self.slabs.put(slab.into_buffer());
-                Item::Passed { after: Box::new(after), table_end: false }
+                Item::LeftOut { after: Box::new(after) }
             }
-            Work::TableEnd => Item::Passed { after: Box::new(after), table_end: true },
+            Work::TableEnd => Item::TableEnd { after: Box::new(after) },
         };
         self.send(item)
     }
