@@ -23,7 +23,9 @@ pub use draft::{Checked, Draft};
 pub use error::{Place, Problem, Problems, Reason, RowError, RowPolicy};
 pub use keyed::{Key, KeyError};
 pub use plan::{Plan, Scratch};
-pub use resolve::{ForeignKey, Keys, UniqueKey, is_schema_hash, schema_hash};
+pub use resolve::{
+    ChildTable, FixedColumn, ForeignKey, KeyExpression, Keys, UniqueKey, is_schema_hash, schema_hash,
+};
 pub use suggest::{suggest, undecided};
 pub use table::{Column, Table};
 

@@ -173,14 +173,14 @@ fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
     if suits { Ok(()) } else { refuse(kind.name(), types, sql) }
 }
 
-/// Whether different results stay different in the expressions of unique indexes that contain the column. Each
-/// expression tells whether it only folds the case.
-pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsuited> {
+/// Whether different results stay different in the expressions of unique indexes that contain the column.
+/// `fold_case` tells of each expression whether it only folds the case.
+pub(crate) fn unique_under(rule: &Rule, fold_case: &[bool]) -> Result<(), Unsuited> {
     let assumed = "use `unique: assumed` if you know that they stay different";
     match &rule.transform {
-        _ if expressions.is_empty() => Ok(()),
+        _ if fold_case.is_empty() => Ok(()),
         Transform::Keep | Transform::Null => Ok(()),
-        _ if expressions.contains(&false) => help(
+        _ if fold_case.contains(&false) => help(
             "a unique index contains it in an expression, in which different values may become equal",
             assumed,
         ),
