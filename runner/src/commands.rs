@@ -172,9 +172,9 @@ fn say(text: &str) -> Result<(), Error> {
 }
 
 /// A display of the progress, until it is ended.
-struct Shown(tokio::task::JoinHandle<()>);
+struct Display(tokio::task::JoinHandle<()>);
 
-impl Shown {
+impl Display {
     async fn end(self) {
         self.0.abort();
         // An aborted task is dropped when it is awaited; only then is the bar gone.
@@ -183,7 +183,7 @@ impl Shown {
 }
 
 /// Shows progress as the options say: metrics, and a bar or log lines.
-async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error> {
+async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Display), Error> {
     let progress = Arc::new(Progress::default());
     if let Some(address) = args.metrics_addr {
         let bound = metrics::serve(address, Arc::clone(&progress)).await?;
@@ -194,7 +194,7 @@ async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error>
     } else {
         tokio::spawn(log::show(Arc::clone(&progress)))
     };
-    Ok((progress, Shown(shown)))
+    Ok((progress, Display(shown)))
 }
 
 /// Runs the load, and writes its state to Kubernetes if the options say so.

@@ -10,7 +10,7 @@ use crate::config::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transfo
 use crate::error::{Fault, Problem, Problems, Reason, RowError, RowPolicy};
 use crate::keyed::{Key, Source};
 use crate::password;
-use crate::sql::{Kind, SqlType};
+use crate::sql::{SqlKind, SqlType};
 use crate::table::{Column, Table};
 use crate::template::{Row, Template, Val};
 use column::{PlannedColumn, Step, planned};
@@ -188,7 +188,7 @@ impl Plan {
                 }
                 Step::Action(_) => {}
             }
-            if matches!(column.sql.kind, Kind::Other | Kind::Unknown) {
+            if matches!(column.sql.kind, SqlKind::Other | SqlKind::Unknown) {
                 let what =
                     format!("the type of {} is {}: results are not checked", column.name, column.sql.text);
                 warn(what, "PostgreSQL checks them when the change is applied");
@@ -394,9 +394,9 @@ impl Row for View<'_> {
 
 fn class(column: &Column) -> Class {
     match SqlType::of(column.type_name.as_deref(), &column.labels).kind {
-        Kind::Int(_) => Class::Integer,
-        Kind::Float(_) => Class::Float,
-        Kind::Bool => Class::Bool,
+        SqlKind::Int(_) => Class::Integer,
+        SqlKind::Float(_) => Class::Float,
+        SqlKind::Bool => Class::Bool,
         _ => Class::Text,
     }
 }

@@ -4,7 +4,7 @@ use crate::config::write::scalar;
 use crate::config::{Config, Rule, Transform, Unique};
 use crate::detect::{Finding, Sort};
 use crate::resolve::{FixedColumn, Keys};
-use crate::sql::{Kind, SqlType};
+use crate::sql::{SqlKind, SqlType};
 use crate::suit;
 use crate::table::{Column, Table};
 
@@ -78,7 +78,7 @@ fn rule(finding: &Finding, column: &Column, unique: bool) -> Option<String> {
     let takes_all = |text: &&&str| finding.exceptions == 0 || !STRICT.contains(*text);
     let mut candidates = candidates(finding.sort).iter().filter(takes_all);
     let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
-    if let Kind::Array(element) = &sql.kind {
+    if let SqlKind::Array(element) = &sql.kind {
         let inner = candidates.find(|text| suits(text, element, false, unique))?;
         return Some(format!("{{type: Array, element: {inner}}}")).filter(|_| !unique);
     }

@@ -29,13 +29,13 @@ pub async fn serve(address: SocketAddr, progress: Arc<Progress>) -> Result<Socke
 /// All metrics as text.
 #[must_use]
 pub fn render(progress: &Arc<Progress>) -> String {
-    monitoring::text("pg_bootstrap", Shown(Arc::clone(progress)))
+    monitoring::text("pg_bootstrap", RunMetrics(Arc::clone(progress)))
 }
 
 #[derive(Debug)]
-struct Shown(Arc<Progress>);
+struct RunMetrics(Arc<Progress>);
 
-impl Collector for Shown {
+impl Collector for RunMetrics {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> std::fmt::Result {
         let Self(progress) = self;
         let details = progress.details();

@@ -77,7 +77,7 @@ fn suited() -> Vec<(&'static str, Vec<String>, Vec<&'static str>)> {
     let texts =
         || vec!["Jane Doe", "", "jane@shop.test", "+1 (555) 010-4477", "漢字 😀", "a\nb\tc", "2024-01-31"];
     let mut text_rules: Vec<String> =
-        crate::fake::Kind::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+        crate::fake::FakeKind::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     for rule in [
         "Hash",
         "Redact",
