@@ -9,7 +9,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::change::{Change, ChangeData, Ddl, Dml, Operation, OldKeys, Value};
+use crate::change::{Change, ChangeData, Ddl, Dml, OldKeys, Operation, Value};
 use crate::position::{ParsePositionError, Position};
 use crate::timestamp::Timestamp;
 

@@ -110,7 +110,7 @@ pub use crate::redis::{
     Batch, Buffer, ConnectOptions, Durable, Entry, KeyType, Keys, Memory, Role, RunState, Server, Stopped,
     Subscription, Unacknowledged, Writer,
 };
-pub use change::{Change, ChangeData, ChangeType, Ddl, Dml, Operation, OldKeys, Value};
+pub use change::{Change, ChangeData, ChangeType, Ddl, Dml, OldKeys, Operation, Value};
 pub use decode::{DecodeError, decode, decode_value};
 pub use encode::{
     BOOTSTRAP_USER, ENCODER_REVISION, ROW_TAIL, RowHead, encode, encode_ddl, push_string, push_text,

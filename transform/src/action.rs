@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::check_digits;
-use crate::config::{Rule, PathRule, Spread, Transform, Unique};
+use crate::config::{PathRule, Rule, Spread, Transform, Unique};
 use crate::error::Reason;
 use crate::fake::{self, Fake, Suffix};
 use crate::json::{Change, Path, Scalar, rewrite};

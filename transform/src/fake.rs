@@ -89,7 +89,9 @@ impl Fake {
             FakeKind::Title => out.push_str(draw.pick(&local.titles)),
             FakeKind::Month => out.push_str(draw.pick(&local.months)),
             FakeKind::WeekDay => out.push_str(draw.pick(&local.weekdays)),
-            FakeKind::Email | FakeKind::Username | FakeKind::DomainName | FakeKind::Password => self.internet(draw, out),
+            FakeKind::Email | FakeKind::Username | FakeKind::DomainName | FakeKind::Password => {
+                self.internet(draw, out)
+            }
             FakeKind::StreetAddress
             | FakeKind::Street
             | FakeKind::City
@@ -97,7 +99,11 @@ impl Fake {
             | FakeKind::StateAbbr
             | FakeKind::Zip
             | FakeKind::Country => self.place(draw, out),
-            FakeKind::Company | FakeKind::Product | FakeKind::ProductName | FakeKind::JobTitle | FakeKind::Industry => {
+            FakeKind::Company
+            | FakeKind::Product
+            | FakeKind::ProductName
+            | FakeKind::JobTitle
+            | FakeKind::Industry => {
                 self.business(draw, out);
             }
             FakeKind::ProductDescription
@@ -113,7 +119,11 @@ impl Fake {
             FakeKind::Currency => out.push_str(draw.pick(&lists::CURRENCIES)),
             FakeKind::CreditCardNum => card(draw, out),
             FakeKind::SSN | FakeKind::Phone => number(self.kind, draw, out),
-            FakeKind::DateOfBirth | FakeKind::MonthNum | FakeKind::Year | FakeKind::Latitude | FakeKind::Longitude => {
+            FakeKind::DateOfBirth
+            | FakeKind::MonthNum
+            | FakeKind::Year
+            | FakeKind::Latitude
+            | FakeKind::Longitude => {
                 self.measure(draw, out);
             }
         }

@@ -50,7 +50,7 @@ enum Class {
 #[derive(Debug, Default)]
 pub struct Scratch {
     results: Vec<Outcome>,
-    passwords: HashMap<(PasswordHash, [u8; 16], String), String>,
+    passwords: HashMap<Hashed, String>,
     cleartext: String,
     /// The columns for which a hash had to be computed.
     hashed: Vec<usize>,
@@ -300,6 +300,32 @@ impl Plan {
         RowError { table: Arc::clone(&self.table), column: Arc::clone(&column.name), reason, policy }
     }
 
+    /// Appends the hash of a password. It is computed once; its column is then in `scratch.hashed`.
+    fn password(
+        &self,
+        at: usize,
+        known: Hashed,
+        scratch: &mut Scratch,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        if let Some(hash) = scratch.passwords.get(&known) {
+            out.push_str(hash);
+            return Ok(());
+        }
+        scratch.hashed.push(at);
+        let (hash, salt, clear) = &known;
+        if self.hashes {
+            password::push(*hash, clear.as_bytes(), *salt, out)?;
+        } else {
+            password::stand_in(*hash, clear.as_bytes(), out)?;
+        }
+        if scratch.passwords.len() >= REMEMBERED {
+            scratch.passwords.clear();
+        }
+        scratch.passwords.insert(known, out.clone());
+        Ok(())
+    }
+
     /// Appends a column's new value; `false` means NULL.
     fn one(
         &self,
@@ -326,23 +352,7 @@ impl Plan {
                 let mut clear = std::mem::take(&mut scratch.cleartext);
                 clear.clear();
                 cleartext.render(&View { plan: self, row, results: &scratch.results }, &mut clear)?;
-                let salt = salt_of(*salt, source, text);
-                let known = (*hash, salt, clear);
-                match scratch.passwords.get(&known) {
-                    Some(hash) => out.push_str(hash),
-                    None => {
-                        scratch.hashed.push(column.at);
-                        if self.hashes {
-                            password::push(*hash, known.2.as_bytes(), known.1, out)?;
-                        } else {
-                            password::stand_in(*hash, known.2.as_bytes(), out)?;
-                        }
-                        if scratch.passwords.len() >= REMEMBERED {
-                            scratch.passwords.clear();
-                        }
-                        scratch.passwords.insert(known, out.clone());
-                    }
-                }
+                self.password(column.at, (*hash, salt_of(*salt, source, text), clear), scratch, out)?;
                 true
             }
         };
@@ -352,6 +362,9 @@ impl Plan {
         Ok(not_null)
     }
 }
+
+/// What a password hash is made of: the function, the salt, and the password.
+type Hashed = (PasswordHash, [u8; 16], String);
 
 fn salt_of(salt: SaltSource, source: &Source, original: &str) -> [u8; 16] {
     let hash: [u8; 32] = match salt {

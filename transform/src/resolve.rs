@@ -518,10 +518,7 @@ mod tests {
                 foreign("public.b", "a", "public.a", "id"),
                 foreign("public.c", "email", "public.a", "email"),
             ],
-            expressions: vec![
-                expression("public.d", "code", true),
-                expression("public.d", "n", false),
-            ],
+            expressions: vec![expression("public.d", "code", true), expression("public.d", "n", false)],
             fixed: vec![FixedColumn {
                 table: "public.b".to_owned(),
                 column: "note".to_owned(),

@@ -104,7 +104,10 @@ impl SqlType {
 
     /// Any text is a value of it, up to its length.
     pub(crate) fn is_text(&self) -> bool {
-        matches!(self.kind, SqlKind::Text | SqlKind::Char | SqlKind::Citext | SqlKind::Name | SqlKind::Unknown)
+        matches!(
+            self.kind,
+            SqlKind::Text | SqlKind::Char | SqlKind::Citext | SqlKind::Name | SqlKind::Unknown
+        )
     }
 
     /// The most characters of a value. `name` counts bytes, so only a quarter of them is certain to fit.
@@ -121,7 +124,9 @@ impl SqlType {
         match self.kind {
             SqlKind::Char => value.trim_end_matches(' ').into(),
             SqlKind::Citext if value.chars().any(char::is_uppercase) => value.to_lowercase().into(),
-            SqlKind::Uuid if value.bytes().any(|b| b.is_ascii_uppercase()) => value.to_ascii_lowercase().into(),
+            SqlKind::Uuid if value.bytes().any(|b| b.is_ascii_uppercase()) => {
+                value.to_ascii_lowercase().into()
+            }
             _ => value.into(),
         }
     }

@@ -37,7 +37,9 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
         },
         // Their results are checked row by row.
         Transform::Template(_) => Ok(()),
-        Transform::Regex(_) => takes(!matches!(sql.kind, SqlKind::Int(_) | SqlKind::Float(_) | SqlKind::Bool), "text"),
+        Transform::Regex(_) => {
+            takes(!matches!(sql.kind, SqlKind::Int(_) | SqlKind::Float(_) | SqlKind::Bool), "text")
+        }
         Transform::Password { hash, .. } => {
             takes(sql.is_text(), "text")?;
             let length = if matches!(hash, PasswordHash::Bcrypt { .. }) { 60 } else { 97 };
@@ -123,7 +125,9 @@ fn is_number(sql: &SqlType) -> bool {
 fn is_whole_number(sql: &SqlType) -> bool {
     match sql.kind {
         SqlKind::Int(_) => true,
-        SqlKind::Numeric { precision, scale } => scale == 0 && precision.is_none_or(|precision| precision <= 37),
+        SqlKind::Numeric { precision, scale } => {
+            scale == 0 && precision.is_none_or(|precision| precision <= 37)
+        }
         _ => false,
     }
 }

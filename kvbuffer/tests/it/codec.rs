@@ -1,7 +1,7 @@
 //! Changes to bytes and back.
 
 use kvbuffer::{
-    Change, ChangeData, Ddl, DecodeError, Dml, Operation, Lsn, MAX_WIRE_SIZE, OldKeys, Position, ROW_TAIL,
+    Change, ChangeData, Ddl, DecodeError, Dml, Lsn, MAX_WIRE_SIZE, OldKeys, Operation, Position, ROW_TAIL,
     RowHead, Sequence, Value, decode, encode, encode_ddl, looks_like_timestamp, push_string, push_text,
     wire_size_bound,
 };

@@ -2,7 +2,7 @@
 
 use super::mapping;
 use super::options::Options;
-use super::rule::{ErrorPolicy, PasswordHash, Rule, SaltSource, Spread, PathRule, Transform, Unique};
+use super::rule::{ErrorPolicy, PasswordHash, PathRule, Rule, SaltSource, Spread, Transform, Unique};
 use crate::error::{Fault, Place};
 use crate::fake;
 use crate::json::Path;

@@ -12,7 +12,12 @@ impl SqlType {
             check_length(value, limit, self.kind == SqlKind::Char)?;
         }
         let valid = match &self.kind {
-            SqlKind::Text | SqlKind::Char | SqlKind::Citext | SqlKind::Unknown | SqlKind::Other | SqlKind::Xml => true,
+            SqlKind::Text
+            | SqlKind::Char
+            | SqlKind::Citext
+            | SqlKind::Unknown
+            | SqlKind::Other
+            | SqlKind::Xml => true,
             SqlKind::Name => {
                 if value.len() > 63 {
                     return Err(Reason::ResultLength { length: value.len(), limit: 63 });
@@ -49,7 +54,12 @@ impl SqlType {
     /// The kind of value, for messages.
     pub(crate) fn name(&self) -> &'static str {
         match &self.kind {
-            SqlKind::Text | SqlKind::Char | SqlKind::Citext | SqlKind::Name | SqlKind::Unknown | SqlKind::Other => "text",
+            SqlKind::Text
+            | SqlKind::Char
+            | SqlKind::Citext
+            | SqlKind::Name
+            | SqlKind::Unknown
+            | SqlKind::Other => "text",
             SqlKind::Int(_) => "integer of the column's width",
             SqlKind::Float(_) => "floating-point number",
             SqlKind::Numeric { .. } => "number of the column's precision",
