@@ -20,7 +20,7 @@ use kvbuffer::{ChangeData, Sequence, decode};
 
 use crate::base::error::{self, Error};
 use crate::base::stop::Stop;
-use crate::commands::cli::LoadArgs;
+use crate::commands::cli::{InsteadOptions, LoadArgs, ResumeOptions, StatusOptions, StreamOptions};
 use crate::commands::config;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
@@ -45,22 +45,21 @@ const HEAD: usize = 4096;
 /// # Errors
 /// [`Error::Usage`].
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
-    let args = LoadArgs {
-        dry_run: true,
-        output: None,
+    let args = args.clone();
+    let resuming = ResumeOptions {
         restart: false,
         restart_once: None,
         resume_from: None,
         checkpoint: None,
-        change_stream: None,
-        start_bootstrap: false,
-        complete_bootstrap: false,
-        snapshot_name: None,
-        status_resource: None,
-        status_run_id: None,
-        ..args.clone()
+        ..args.resuming
     };
-    config::load(&args)
+    config::load(&LoadArgs {
+        instead: InsteadOptions { dry_run: true, output: None },
+        resuming,
+        stream: StreamOptions::default(),
+        status: StatusOptions::default(),
+        ..args
+    })
 }
 
 /// Reads the dump to its end, or to the place where it can no longer be loaded. In that case the report says so and

@@ -12,7 +12,7 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::cli::LoadArgs;
+use crate::commands::cli::{LoadArgs, TransformOptions};
 use crate::commands::config::transforms;
 use crate::commands::inspect;
 use crate::load::config::Config;
@@ -165,17 +165,12 @@ pub async fn check(args: &LoadArgs, stop: &Stop) -> Result<String, Error> {
     };
     let key = transforms::key(key_file).map_err(faults_or)?;
     // The dump is read as it is.
-    let config = inspect::config(&LoadArgs {
-        transform_config: None,
-        transform_key_file: None,
-        insecure_unkeyed: false,
-        require_decision: false,
-        ..args.clone()
-    })
-    .map_err(faults_or)?;
-    let found = find(&config, args.require_decision, stop).await.map_err(faults_or)?;
+    let as_it_is = LoadArgs { transforms: TransformOptions::default(), ..args.clone() };
+    let config = inspect::config(&as_it_is).map_err(faults_or)?;
+    let require_decision = args.transforms.require_decision;
+    let found = find(&config, require_decision, stop).await.map_err(faults_or)?;
     let checked = draft.check(&found.tables, &found.keys, &key);
-    let open = if args.require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
+    let open = if require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
     match checked.complete() {
         Ok((config, warnings)) => {
             for warning in warnings {

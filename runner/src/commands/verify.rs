@@ -59,13 +59,13 @@ const BEHIND: usize = 1000;
 /// [`Error::Usage`], also for options that only a load may have.
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     let refused = [
-        ("--output", args.output.is_some()),
-        ("--dry-run", args.dry_run),
-        ("--restart", args.restart),
-        ("--restart-once", args.restart_once.is_some()),
-        ("--change-stream", args.change_stream.is_some()),
-        ("--status-resource", args.status_resource.is_some()),
-        ("--resume-from", args.resume_from.is_some()),
+        ("--output", args.instead.output.is_some()),
+        ("--dry-run", args.instead.dry_run),
+        ("--restart", args.resuming.restart),
+        ("--restart-once", args.resuming.restart_once.is_some()),
+        ("--change-stream", args.stream.change_stream.is_some()),
+        ("--status-resource", args.status.status_resource.is_some()),
+        ("--resume-from", args.resuming.resume_from.is_some()),
     ];
     if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
         return Err(Error::Usage(format!("verify compares the dump with Redis: it does not take {option}")));

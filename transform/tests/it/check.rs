@@ -1,7 +1,8 @@
 //! All that is wrong with a configuration is said at once.
 
 use transform::{
-    ChildTable, Column, Config, Draft, Finding, FixedColumn, ForeignKey, Inspector, Key, Keys, Table, UniqueKey,
+    ChildTable, Column, Config, Draft, Finding, FixedColumn, ForeignKey, Inspector, Key, Keys, Table,
+    UniqueKey,
 };
 
 fn table(name: &str, columns: &[(&str, &str)]) -> Table {
