@@ -39,7 +39,7 @@ impl Collector for RunMetrics {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> std::fmt::Result {
         let Self(progress) = self;
         let details = progress.details();
-        let (used, max) = progress.redis_memory_seen();
+        let memory = progress.redis_memory_seen();
         let waiting = u64::from(details.waiting.is_some());
         let mut gauge = |name, help, value: u64| show(&mut out, name, help, &ConstGauge::new(value));
         gauge("source_bytes", "Bytes of the dump up to what is durable", details.bytes)?;
@@ -49,8 +49,8 @@ impl Collector for RunMetrics {
         gauge("rejected_rows", "Rows set aside", details.rejected)?;
         gauge("next_sequence", "The next sequence number", details.next)?;
         gauge("waiting", "1 while nothing moves because Redis is away or full", waiting)?;
-        gauge("redis_used_memory_bytes", "Memory that Redis uses", used)?;
-        gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", max)?;
+        gauge("redis_used_memory_bytes", "Memory that Redis uses", memory.used)?;
+        gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", memory.max)?;
         let retries = ConstCounter::new(progress.retries());
         show(&mut out, "retries", "Attempts that failed and were repeated", &retries)?;
         let elapsed = ConstGauge::new(progress.elapsed().as_secs_f64());
