@@ -58,7 +58,7 @@ async fn execute(cli: &Cli) -> Result<(), Error> {
 
 async fn load(args: &LoadArgs) -> Result<(), Error> {
     telemetry::init(args.display.log_format, args.display.quiet);
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals()?;
     let (config, status) = (config::load(args)?, config::status(args)?);
     let (progress, shown) = show_progress(args).await?;
     if config.shape.rows == RowForm::Packed {
@@ -83,7 +83,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
 
 async fn verify(args: &LoadArgs) -> Result<(), Error> {
     telemetry::init(args.display.log_format, args.display.quiet);
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals()?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
     let result = verified(&config, &progress, &stop).await;
@@ -103,7 +103,7 @@ async fn verified(config: &Config, progress: &Progress, stop: &Stop) -> Result<v
 
 async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     telemetry::init(args.load.display.log_format, args.load.display.quiet);
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals()?;
     let config = inspect::config(&args.load)?;
     let (progress, shown) = show_progress(&args.load).await?;
     let result = inspected(&config, &progress, &stop).await;
@@ -130,7 +130,7 @@ async fn inspected(
 async fn transform(command: &TransformCommand) -> Result<(), Error> {
     let display = &command.load().display;
     telemetry::init(display.log_format, display.quiet);
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    let stop = Stop::on_signals()?;
     let text = match command {
         TransformCommand::Check(args) => transform::check(&args.load, &stop).await?,
         TransformCommand::Suggest(args) => transform::suggest(&inspect::config(&args.load)?, &stop).await?,

@@ -42,6 +42,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     let snapshot_lsn = args.source.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
     let first = args.changes.first_sequence.map(first_sequence).transpose()?;
     let workers = args
+        .speed
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
     let location = Location::parse(name, &s3(args, name)?)?;

@@ -19,6 +19,7 @@ use std::time::Instant;
 use kvbuffer::{ChangeData, Sequence, decode};
 
 use crate::base::error::{self, Error};
+use crate::base::off_thread::off_thread;
 use crate::base::stop::Stop;
 use crate::commands::cli::{InsteadOptions, LoadArgs, ResumeOptions, StatusOptions, StreamOptions};
 use crate::commands::config;
@@ -26,7 +27,6 @@ use crate::load::config::Config;
 use crate::load::progress::Progress;
 use crate::read::item::{Converted, Item, Mark};
 use crate::read::pipeline::Pipeline;
-use crate::read::task::{Start, Task};
 use convert::definitions::Definitions;
 use convert::render::Block;
 use convert::render::pieces::is_piece;
@@ -73,31 +73,18 @@ pub async fn inspect(
     stop: &Stop,
 ) -> Result<(Report, Option<Error>), Error> {
     let location = config.location.clone();
-    let opened = tokio::task::spawn_blocking(move || format(&location)).await;
-    let format = opened.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
+    let format = off_thread(move || format(&location)).await?;
     progress.begin(None, 0, format.size);
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::clone(&config.shape),
-        start: Start::Fresh,
-        first: config.first.unwrap_or(Sequence::FIRST),
-        limit: None,
-        workers: config.workers,
-    };
-    let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let mut pipeline = Pipeline::start(config.task(config.first.unwrap_or(Sequence::FIRST)))?;
     let report = Report::new(format, config.shape.rows);
     let mut counts =
         Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
+    pipeline.end(stop).await?;
     if stop.requested().is_some() {
-        // The scan thread may be blocked in a read; the process ends anyway.
-        pipeline.stop();
         counted?;
         return Ok((counts.finish(), None));
     }
-    let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     let failed = counted.err();
     counts.report.error = failed.as_ref().map(|failed| error::chain(failed));
     if let Some(transforms) = &config.shape.transforms {

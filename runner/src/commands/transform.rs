@@ -16,7 +16,6 @@ use crate::commands::cli::{LoadArgs, TransformOptions};
 use crate::commands::config::transforms;
 use crate::commands::inspect;
 use crate::load::config::Config;
-use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
 use convert::definitions::Definitions;
 use convert::error::{DumpError, Error as ConvertError};
@@ -111,7 +110,7 @@ fn undecided(open: &[&transform::Finding]) -> Option<String> {
 /// # Errors
 /// As reading.
 pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, Error> {
-    let task = definitions_task(config);
+    let task = config.task_without_transforms();
     aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(sample, stop), stop)
         .await
 }
@@ -124,7 +123,7 @@ pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, E
 pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
-    let task = definitions_task(&config);
+    let task = config.task_without_transforms();
     let read = move |stop: &AtomicBool| {
         let mut definitions = Definitions::default();
         if task.location.is_rereadable() {
@@ -137,18 +136,6 @@ pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let transforms = Arc::new(transforms.rehearsal(definitions));
     config.shape = Arc::new(Shape { transforms: Some(transforms), ..(*config.shape).clone() });
     Ok(config)
-}
-
-/// Reads the dump without transforms.
-fn definitions_task(config: &Config) -> Task {
-    Task {
-        location: config.location.clone(),
-        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
-        start: Start::Fresh,
-        first: Sequence::FIRST,
-        limit: None,
-        workers: 1,
-    }
 }
 
 /// The configuration, resolved by the dump's constraints, as YAML.
@@ -204,14 +191,7 @@ pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, 
         return Err(missing());
     }
     let config = prepare(config, stop).await?;
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::clone(&config.shape),
-        start: Start::Fresh,
-        first: Sequence::FIRST,
-        limit: None,
-        workers: 1,
-    };
+    let task = config.task(Sequence::FIRST);
     let walk = move |stop: &AtomicBool| {
         let mut preview = preview::Preview::new(rows);
         let walk = Walk::begin(&task, &task.location.name())?;
