@@ -104,7 +104,11 @@ impl Planner {
             self.point.late_definitions |= self.point.post_data;
             let text = if standard { None } else { Some(dump::standard_strings(&statement.text)) };
             let text = text.as_deref().unwrap_or(&statement.text);
-            let effects = self.schema.effects(&statement.kind, text);
+            let mut effects = self.schema.effects(&statement.kind, text);
+            if statement.kind == Kind::Insert && self.schema.code().has_late_cache() {
+                // It may leave columns to their defaults.
+                effects.add(Effect::CachedSequence);
+            }
             self.refuse_always(effects, statement)?;
             self.refuse_in_values(effects, statement, made)?;
             self.refuse_nonstandard(effects, statement, standard)?;
@@ -274,6 +278,9 @@ impl Planner {
         }
         if complete {
             return Ok(());
+        }
+        if self.schema.code().has_late_cache() {
+            plan.defaults.add(Effect::CachedSequence);
         }
         if let Some(what) = refused_of_defaults(plan.defaults) {
             let what = format!("rows of {} that leave columns to defaults: {what},", plan.table);
