@@ -15,6 +15,21 @@
 //! Event::Statement ──▶ Schema::observe ──▶ tables, columns, classes of types
 //! ```
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! plain, schema                     bytes to events; what the statements define
+//! code, window                      what code of a script may do; the bytes that are not consumed yet
+//! copy, subject                     blocks of COPY; the tables and schemas that a statement is about
+//! insert, kind                      blocks of INSERT; what a statement is for
+//! header, identity, object          heads of blocks; identity columns; objects of Kasho
+//! session, setting, transaction     statements that concern the session
+//! detect, meta, name, statement     kinds of files; psql's commands; names; where a statement ends
+//! encoding, error, token, variable  client encodings; errors; tokens; psql's variables
+//! ```
+//!
 //! # Guarantees
 //!
 //! - **The same events for any cutting of the bytes**, down to one at a time, and from any [`ScanPoint`] on.

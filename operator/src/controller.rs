@@ -101,30 +101,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     if status::has_other_data(object) && plan::makes_or_ends(step, &observed) {
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
-    match step {
-        Step::Replace(obsolete) => one.replace(&observed, obsolete).await,
-        Step::AwaitStray => {
-            let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
-            let text = format!(
-                "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
-            );
-            one.report(&Situation::Replacing(text)).await
-        }
-        // A pod that is still writing its checkpoint means that the run is not suspended yet.
-        Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
-            one.watch(&observed, observed.job.as_ref()).await
-        }
-        Step::Hold => {
-            if observed.job.is_none() {
-                one.forget_earlier().await?;
-            }
-            one.report(&Situation::Held(observed.job.as_ref())).await
-        }
-        Step::Suspend => one.suspend(&observed).await,
-        Step::Create => one.create().await,
-        Step::Resume => one.resume(&observed).await,
-        Step::Watch => one.watch(&observed, observed.job.as_ref()).await,
-    }
+    one.take(step, &observed).await
 }
 
 /// One object on its way through the stages.
@@ -136,6 +113,34 @@ struct One<'a> {
 }
 
 impl One<'_> {
+    /// Takes the step that the plan says.
+    async fn take(&self, step: Step, observed: &Observed) -> Result<Action, Error> {
+        match step {
+            Step::Replace(obsolete) => self.replace(observed, obsolete).await,
+            Step::AwaitStray => {
+                let name = plan::stray(observed).map(ResourceExt::name_any).unwrap_or_default();
+                let text = format!(
+                    "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
+                );
+                self.report(&Situation::Replacing(text)).await
+            }
+            // A pod that is still writing its checkpoint means that the run is not suspended yet.
+            Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
+                self.watch(observed, observed.job.as_ref()).await
+            }
+            Step::Hold => {
+                if observed.job.is_none() {
+                    self.forget_earlier().await?;
+                }
+                self.report(&Situation::Held(observed.job.as_ref())).await
+            }
+            Step::Suspend => self.suspend(observed).await,
+            Step::Create => self.create().await,
+            Step::Resume => self.resume(observed).await,
+            Step::Watch => self.watch(observed, observed.job.as_ref()).await,
+        }
+    }
+
     async fn report(&self, situation: &Situation<'_>) -> Result<Action, Error> {
         report(self.object, self.around, situation).await
     }
