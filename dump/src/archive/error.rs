@@ -76,6 +76,14 @@ pub enum ArchiveError {
         /// The entry, and what about it.
         what: String,
     },
+    /// A link, a folder or a device in place of a file of a directory.
+    #[error(
+        "the archive's {name} is no file, and pg_dump writes nothing else into a directory: copy the archive again, with the files that links lead to"
+    )]
+    NotAFile {
+        /// Its name in the directory.
+        name: String,
+    },
     /// The data of an entry are not there.
     #[error("the archive has no data of {entry}: {what}; make the dump again, or copy it again")]
     NoData {

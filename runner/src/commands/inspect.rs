@@ -115,6 +115,7 @@ fn format(location: &Location) -> Result<Format, Error> {
         line.map(|version| version.trim().to_owned())
     };
     Ok(Format {
+        kind: source.format().to_owned(),
         size: source.size(),
         compression: source.compression().name().to_owned(),
         server: said("-- Dumped from database version "),

@@ -34,7 +34,6 @@ use convert::planner::{PlanPoint, Work};
 use convert::render::Block;
 use convert::render::lines::Numbers;
 use convert::render::members::Rendered;
-use source::decompress::Compression;
 
 /// Bytes between the scanner and the writer: slabs, before and after conversion. With the batches in flight this is
 /// most of the process's memory.
@@ -263,7 +262,7 @@ impl ScanThread {
 
     fn mark(&mut self, walk: &mut Walk, raw: &AtomicU64) -> Mark {
         let scan = walk.scanner.point();
-        let compressed = walk.source.compression() != Compression::None;
+        let as_stored = walk.source.is_as_stored();
         let planner = &walk.planner;
         let plan = self.plan.get_or_insert_with(|| Arc::new(planner.point().clone()));
         Mark {
@@ -272,7 +271,7 @@ impl ScanThread {
             rows: planner.counters().rows,
             next: planner.next(),
             pieces: 0,
-            raw: compressed.then(|| raw.load(Ordering::Relaxed)),
+            raw: (!as_stored).then(|| raw.load(Ordering::Relaxed)),
             scan,
         }
     }
