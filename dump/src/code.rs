@@ -161,7 +161,12 @@ impl Code {
         for (known, new) in all {
             new.into_iter().for_each(|(name, new)| known.entry(name).or_default().extend(new));
         }
-        self.computing.extend(new.computing);
+        if !new.computing.is_empty() {
+            // Many tables, and few routines among them.
+            self.computing.extend(new.computing);
+            self.computing.words.sort_unstable();
+            self.computing.words.dedup();
+        }
         if let Some(events) = new.events {
             self.events.get_or_insert_default().extend(events);
         }

@@ -49,9 +49,6 @@ const NOT_IN_VALUES: [Effect; 2] = [Effect::Definitions, Effect::Firing];
 /// What an event trigger may do that shows afterwards.
 const BEYOND: [Effect; 3] = [Effect::Definitions, Effect::Firing, Effect::Rows];
 
-/// What makes a value depend on the session.
-const ASKS: [Effect; 2] = [Effect::Reads, Effect::Calls];
-
 impl Planner {
     /// Whether the statement is about Kasho's own bookkeeping, which is left out.
     pub(super) fn is_bookkeeping(&self, statement: &Statement, standard: bool) -> Result<bool, Error> {
@@ -116,14 +113,14 @@ impl Planner {
         self.refuse_called(statement, standard)?;
         self.refuse_filling(statement)?;
         // Rows in a statement are checked as rows are, unless something fires that is to see them.
-        let checked = match statement.kind {
+        let checked = || match statement.kind {
             Kind::Change | Kind::Query | Kind::Code => true,
             Kind::Insert => {
                 !self.shape.silent_triggers && (self.schema.has_firing() || self.updates(statement))
             }
             _ => false,
         };
-        if checked && self.is_deferred() {
+        if self.is_deferred() && checked() {
             return Err(self.unsupported(
                 &format!(
                     "{} in a transaction, where constraints are deferrable,",
@@ -286,7 +283,7 @@ impl Planner {
             let what = format!("rows of {} that leave columns to defaults: {what},", plan.table);
             return Err(self.unsupported(&what, header.place, "name all columns, as pg_dump does"));
         }
-        plan.sql_only |= plan.defaults.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
+        plan.sql_only |= bears && plan.defaults.has_any(&[Effect::Reads, Effect::Calls]);
         Ok(())
     }
 }
