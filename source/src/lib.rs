@@ -17,7 +17,7 @@
 //! archive                             an archive of pg_dump, as the script that it stands for
 //! identity                            which dump it is
 //! decompress, error, restrict, retry  gzip, zstd, lz4; errors; bytes that do not count for a pipe's identity; backoff
-//! counted                             bytes that were read, counted
+//! ahead, counted                      bytes unpacked ahead, by a thread; bytes that were read, counted
 //! ```
 //!
 //! # Guarantees
@@ -26,6 +26,7 @@
 //! - A stream that is cut off, or a file that is written to while it is read, is an error.
 //! - Messages contain no secrets.
 
+mod ahead;
 mod archive;
 mod counted;
 pub mod decompress;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use dump::archive::Format;
 use twox_hash::XxHash3_64;
 
+use crate::ahead::Ahead;
 use crate::archive;
 use crate::counted::{Counted, mtime, read_up_to};
 use crate::decompress::{self, Compression};
@@ -131,7 +132,7 @@ impl Source {
         let head = hex(XxHash3_64::oneshot(&archive::head(path, HEAD)?));
         let identity = Identity::File { size, mtime, head };
         let raw = Arc::new(AtomicU64::new(0));
-        let reader = archive::script_of_directory(path, &raw);
+        let reader = Box::new(Ahead::new(archive::script_of_directory(path, &raw)));
         let watched = Some(Watched::Folder(path.to_owned()));
         Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
     }
@@ -189,8 +190,9 @@ impl Source {
             archive::recognise(reader).unwrap_or_else(|error| (None, archive::fails(error)));
         self.format = archive.map_or(PLAIN, Format::name);
         self.reader = match archive {
-            Some(format) => archive::script(format, reader),
-            None => reader,
+            Some(format) => Box::new(Ahead::new(archive::script(format, reader))),
+            None if self.compression == Compression::None => reader,
+            None => Box::new(Ahead::new(reader)),
         };
         Ok(self)
     }
