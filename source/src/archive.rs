@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicU64;
 use dump::archive::{ArchiveError, CONTENTS, ENOUGH, Folder, Format, Script};
 
 use crate::counted::{Counted, mtime, read_up_to};
+use crate::object::{self, Failure, Object};
 
 /// So many bytes tell whether it can be an archive at all.
 const AT_LEAST: usize = 5;
@@ -45,6 +46,11 @@ fn or_fails(script: io::Result<Script>) -> Box<dyn Read + Send> {
         Ok(script) => Box::new(script),
         Err(error) => fails(error),
     }
+}
+
+/// The text of an archive in the directory format whose files are objects below a prefix.
+pub(crate) fn script_of_objects(prefix: &Object, raw: &Arc<AtomicU64>) -> Box<dyn Read + Send> {
+    or_fails(Script::of_directory(Box::new(Objects { prefix: prefix.clone(), raw: Arc::clone(raw) })))
 }
 
 /// A reader whose first read fails.
@@ -106,5 +112,20 @@ impl Folder for Files {
             Err(error) => return Err(error),
         }
         Ok(Some(Box::new(Counted::new(Box::new(File::open(path)?), Arc::clone(&self.raw)))))
+    }
+}
+
+struct Objects {
+    prefix: Object,
+    raw: Arc<AtomicU64>,
+}
+
+impl Folder for Objects {
+    fn open(&mut self, name: &str) -> io::Result<Option<Box<dyn Read + Send>>> {
+        match object::open(&self.prefix.below(name)) {
+            Ok((reader, _)) => Ok(Some(Box::new(Counted::new(Box::new(reader), Arc::clone(&self.raw))))),
+            Err(Failure::Missing(_)) => Ok(None),
+            Err(failure) => Err(io::Error::other(failure)),
+        }
     }
 }

@@ -18,7 +18,7 @@ pub enum Location {
     File(PathBuf),
     /// A folder with an archive in the directory format, which can be read again.
     Folder(PathBuf),
-    /// An object in S3, which can be read again.
+    /// An object in S3, or a prefix of those of an archive in the directory format. It can be read again.
     Object(Object),
     /// Standard input, or anything else that can be read only once.
     Pipe(Pipe),
@@ -51,7 +51,7 @@ pub enum PipeFrom {
 }
 
 impl Location {
-    /// Parses the name that the user gave: a path, `s3://bucket/key`, or `-`. This sends no request to S3.
+    /// Parses the name that the user gave: a path, `s3://bucket/key`, `s3://bucket/folder/`, or `-`. This sends no request to S3.
     ///
     /// # Errors
     /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory without an archive, and for
@@ -106,6 +106,7 @@ impl Location {
     pub fn identity(&self) -> Result<Option<Identity>, Error> {
         match self {
             Self::File(_) | Self::Folder(_) => Ok(self.open()?.identity),
+            Self::Object(prefix) if prefix.is_prefix() => Ok(self.open()?.identity),
             Self::Object(object) => {
                 let (_, identity) =
                     object::open(object).map_err(|failure| failure.into_error("open", &self.name()))?;
@@ -123,6 +124,7 @@ impl Location {
                 Source::file(file).map_err(io("read"))?.decompressed()
             }
             Self::Folder(path) => Source::folder(path).map_err(io("read")),
+            Self::Object(prefix) if prefix.is_prefix() => Source::objects(prefix).map_err(OpenError::Object),
             Self::Object(object) => {
                 let (reader, identity) = object::open(object).map_err(OpenError::Object)?;
                 Source::object(reader, identity).decompressed()

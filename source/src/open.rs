@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dump::archive::Format;
+use dump::archive::{CONTENTS, Format};
 use twox_hash::XxHash3_64;
 
 use crate::ahead::Ahead;
@@ -17,7 +17,7 @@ use crate::counted::{Counted, mtime, read_up_to};
 use crate::decompress::{self, Compression};
 use crate::error::Error;
 use crate::identity::{HEAD, Identity, check_source, hex};
-use crate::object::{self, Failure};
+use crate::object::{self, Failure, Object};
 use crate::trail::Trail;
 
 /// An error of reading. The details of an object's reader are inside.
@@ -135,6 +135,16 @@ impl Source {
         let reader = Box::new(Ahead::new(archive::script_of_directory(path, &raw)));
         let watched = Some(Watched::Folder(path.to_owned()));
         Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
+    }
+
+    /// An archive in the directory format whose files are objects below a prefix. Its table of contents, which is
+    /// another one in each dump, identifies it.
+    pub(crate) fn objects(prefix: &Object) -> Result<Self, Failure> {
+        let (_, identity) = object::open(&prefix.below(CONTENTS))?;
+        let raw = Arc::new(AtomicU64::new(0));
+        let reader = Box::new(Ahead::new(archive::script_of_objects(prefix, &raw)));
+        let size = object::total(prefix)?;
+        Ok(Self { reader, format: "directory", raw, size, ..Self::of(io::empty(), Some(identity)) })
     }
 
     pub(crate) fn object(reader: object::ObjectReader, identity: Identity) -> Self {

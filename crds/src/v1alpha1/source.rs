@@ -45,8 +45,9 @@ pub struct S3Source {
     /// The bucket.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
     pub bucket: String,
-    /// The object's key.
-    #[x_kube(validation = Rule::new("self.split('/').all(part, part != '' && part != '.' && part != '..')").message("key must not begin or end with /, and must not contain //, or . or .. as a part: the runner cannot address such an object"))]
+    /// The object's key. One that ends with `/` means the objects below it, which are an archive in the directory
+    /// format.
+    #[x_kube(validation = Rule::new("(self.endsWith('/') ? self.substring(0, size(self) - 1) : self).split('/').all(part, part != '' && part != '.' && part != '..')").message("key must not begin with /, and must not contain //, or . or .. as a part: the runner cannot address such an object"))]
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
     /// The region, like `eu-central-1`.

@@ -27,6 +27,8 @@ pub trait Folder: Send {
 /// An archive in the directory format.
 pub(super) struct Directory {
     folder: Box<dyn Folder>,
+    /// What the header says about the compression: such files are looked for first.
+    method: Method,
     /// The name of the entry.
     entry: String,
     current: Option<Unpacked<Input>>,
@@ -34,12 +36,16 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub(super) fn new(folder: Box<dyn Folder>) -> Self {
-        Self { folder, entry: String::new(), current: None, objects: None }
+    pub(super) fn new(folder: Box<dyn Folder>, method: Method) -> Self {
+        // It does not tell the two forms of deflate apart.
+        let method = if method == Method::Zlib { Method::Gzip } else { method };
+        Self { folder, method, entry: String::new(), current: None, objects: None }
     }
 
-    fn open_file(&mut self, name: &str) -> io::Result<Unpacked<Input>> {
-        for (suffix, method) in SUFFIXES {
+    /// Opens a file of pg_dump, which may have been compressed or decompressed since.
+    fn open_file(&mut self, name: &str, likely: Method) -> io::Result<Unpacked<Input>> {
+        let (first, others): (Vec<_>, Vec<_>) = SUFFIXES.iter().partition(|(_, method)| *method == likely);
+        for &(suffix, method) in first.into_iter().chain(others) {
             let name = format!("{name}{suffix}");
             if let Some(reader) = self.folder.open(&name)? {
                 let input = Input::new(reader, Within::Data(format!("{}, in {name}", self.entry)));
@@ -58,11 +64,11 @@ impl Store for Directory {
             let what = "the table of contents names no file".to_owned();
             return Err(ArchiveError::NoData { entry: self.entry.clone(), what }.into());
         };
-        let unpacked = self.open_file(file)?;
+        // pg_dump never compresses a list of large objects.
         if has_objects(entry) {
-            self.objects = Some(unpacked);
+            self.objects = Some(self.open_file(file, Method::None)?);
         } else {
-            self.current = Some(unpacked);
+            self.current = Some(self.open_file(file, self.method)?);
         }
         Ok(())
     }
@@ -76,7 +82,7 @@ impl Store for Directory {
         let object = line.split_once(' ').and_then(|(oid, file)| Some((oid.parse().ok()?, file)));
         match object {
             Some((oid, file)) if is_file_name(file) => {
-                self.current = Some(self.open_file(file)?);
+                self.current = Some(self.open_file(file, self.method)?);
                 Ok(Some(oid))
             }
             _ => Err(list.get_ref().damaged("a line of the list of large objects is none of pg_dump's")),

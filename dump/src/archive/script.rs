@@ -94,7 +94,8 @@ impl Script {
         let mut input = directory::contents(&mut *folder)?;
         let contents = Contents::read(&mut input, Container::Files)?;
         directory::ends(&mut input)?;
-        Self::new(contents, Box::new(Directory::new(folder)))
+        let directory = Directory::new(folder, contents.head.method);
+        Self::new(contents, Box::new(directory))
     }
 
     fn new(contents: Contents, store: Box<dyn Store>) -> io::Result<Self> {

@@ -85,7 +85,7 @@ pub enum Command {
 /// Options of a load, in the order of the help page.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump to load: a path, s3://bucket/key, or - for standard input.
+    /// The dump to load: a path, s3://bucket/key, s3://bucket/folder/ or - for standard input.
     #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
     pub dump: Option<String>,
 
