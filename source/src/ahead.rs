@@ -116,8 +116,10 @@ mod tests {
                 return if self.fails { Err(io::Error::other("damaged")) } else { Ok(0) };
             }
             let count = self.left.min(buffer.len()).min(777);
-            buffer[..count].fill((self.left % 251) as u8);
-            self.left -= count;
+            for byte in &mut buffer[..count] {
+                *byte = (self.left % 251) as u8;
+                self.left -= 1;
+            }
             Ok(count)
         }
     }

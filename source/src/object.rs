@@ -99,7 +99,7 @@ impl Object {
 
 /// Keys that the client would change before it requests them.
 fn check_key(key: &str) -> Result<(), String> {
-    if key.starts_with('/') || key.ends_with('/') {
+    if key.is_empty() || key.starts_with('/') || key.ends_with('/') {
         return Err(
             "this program cannot address a key that begins with /, or ends with several: copy the object to another key"
                 .to_owned(),
@@ -144,7 +144,10 @@ pub fn total(prefix: &Object) -> Result<Option<u64>, Failure> {
     let counting = std::thread::scope(|scope| {
         let body = || tokio::runtime::Builder::new_current_thread().enable_all().build();
         let body = move || body().map(|runtime| runtime.block_on(fetch::total(prefix)));
-        std::thread::Builder::new().name("objects".to_owned()).spawn_scoped(scope, body).map(ScopedJoinHandle::join)
+        std::thread::Builder::new()
+            .name("objects".to_owned())
+            .spawn_scoped(scope, body)
+            .map(ScopedJoinHandle::join)
     });
     counting
         .map_err(|error| internal(&error))?

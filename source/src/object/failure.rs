@@ -46,7 +46,9 @@ impl Failure {
             Self::Changed(what) => Error::OtherDump(format!(
                 "{name} was replaced while it was read: {what}; what was loaded is from the old object: put that back, or use --restart to delete what was loaded and start over"
             )),
-            Self::Refused(what) | Self::Missing(what) => Error::Usage(format!("--dump-file {name} cannot be read: {what}")),
+            Self::Refused(what) | Self::Missing(what) => {
+                Error::Usage(format!("--dump-file {name} cannot be read: {what}"))
+            }
             Self::Internal(what) => Error::Internal(format!("{action} {name}: {what}")),
             away @ Self::Away { .. } => {
                 Error::Read { action, name: name.to_owned(), error: std::io::Error::other(away) }

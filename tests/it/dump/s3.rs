@@ -9,7 +9,9 @@ use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::loads::{Lab, expect_refused};
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
-use pg_bootstrap_tests::servers::{ACCESS_KEY, PostgresServer, RedisServer, S3Server, SECRET_KEY, wait_until};
+use pg_bootstrap_tests::servers::{
+    ACCESS_KEY, PostgresServer, RedisServer, S3Server, SECRET_KEY, wait_until,
+};
 
 use crate::harness::{
     LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed,
