@@ -34,7 +34,7 @@ pub enum Reason {
     VolumeMissing,
     /// A Secret, a ConfigMap, or a key in one of them does not exist.
     ConfigMissing,
-    /// A quota, or an admission rule of the cluster, refuses the Job or its pod.
+    /// A quota, a policy, a webhook or a missing permission refuses the Job, its pod or another request.
     Forbidden,
     /// The pod is running.
     Running,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crds::ReplicaBootstrap;
+use crds::v1alpha1::Phase;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -26,6 +27,7 @@ use crate::context::{Context, Scope, claim};
 use crate::error::{Error, pause};
 use crate::events;
 use crate::queue::Answer;
+use crate::refusal::{self, Refusal};
 use apply::Made;
 use plan::{Observed, Obsolete, Step};
 use status::{Situation, Work};
@@ -35,8 +37,8 @@ use validate::{Validated, has_ended, validate};
 const LAG_PAUSE: Duration = Duration::from_secs(1);
 /// When to look again for a change that no watch shows: whether a foreign Job is gone.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(60);
-/// When to retry after a refusal.
-const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause before a refused request is repeated.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
 /// When a queued object asks again, in case it missed the notification about a free place.
 const QUEUE_PAUSE: Duration = Duration::from_secs(60);
 
@@ -60,9 +62,6 @@ pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>)
     let result = act(&object, &around).await;
     let error = result.as_ref().err().map(Error::reason);
     around.context.admin.metrics.reconciled(began.elapsed(), error);
-    if let (Ok(_), Some(uid)) = (&result, &object.metadata.uid) {
-        around.context.succeeded(uid);
-    }
     result
 }
 
@@ -81,6 +80,7 @@ pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Sur
 
 async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
+        around.context.succeeded(object.metadata.uid.as_deref().unwrap_or_default());
         return Ok(Action::await_change());
     }
     if has_ended(object) {
@@ -101,29 +101,9 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     if status::has_other_data(object) && plan::makes_or_ends(step, &observed) {
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
-    match step {
-        Step::Replace(obsolete) => one.replace(&observed, obsolete).await,
-        Step::AwaitStray => {
-            let name = plan::stray(&observed).map(ResourceExt::name_any).unwrap_or_default();
-            let text = format!(
-                "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
-            );
-            one.report(&Situation::Replacing(text)).await
-        }
-        // A pod that is still writing its checkpoint means that the run is not suspended yet.
-        Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
-            one.watch(&observed, observed.job.as_ref()).await
-        }
-        Step::Hold => {
-            if observed.job.is_none() {
-                one.forget_earlier().await?;
-            }
-            one.report(&Situation::Held(observed.job.as_ref())).await
-        }
-        Step::Suspend => one.suspend(&observed).await,
-        Step::Create => one.create().await,
-        Step::Resume => one.resume(&observed).await,
-        Step::Watch => one.watch(&observed, observed.job.as_ref()).await,
+    match one.go(step, &observed).await {
+        Err(error) => one.refused(error, step, &observed).await,
+        done => done,
     }
 }
 
@@ -136,6 +116,34 @@ struct One<'a> {
 }
 
 impl One<'_> {
+    /// Takes the step, and reports what it has led to.
+    async fn go(&self, step: Step, observed: &Observed) -> Result<Action, Error> {
+        match step {
+            Step::Replace(obsolete) => self.replace(observed, obsolete).await,
+            Step::AwaitStray => {
+                let name = plan::stray(observed).map(ResourceExt::name_any).unwrap_or_default();
+                let text = format!(
+                    "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
+                );
+                self.report(&Situation::Replacing(text)).await
+            }
+            // A pod that is still writing its checkpoint means that the run is not suspended yet.
+            Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
+                self.watch(observed, observed.job.as_ref()).await
+            }
+            Step::Hold => {
+                if observed.job.is_none() {
+                    self.forget_earlier().await?;
+                }
+                self.report(&Situation::Held(observed.job.as_ref())).await
+            }
+            Step::Suspend => self.suspend(observed).await,
+            Step::Create => self.create().await,
+            Step::Resume => self.resume(observed).await,
+            Step::Watch => self.watch(observed, observed.job.as_ref()).await,
+        }
+    }
+
     async fn report(&self, situation: &Situation<'_>) -> Result<Action, Error> {
         report(self.object, self.around, situation).await
     }
@@ -192,7 +200,7 @@ impl One<'_> {
                 self.watch(&Observed::default(), Some(&job)).await
             }
             Ok(Some(Made::Ours(job))) => self.watch(&Observed::default(), Some(&job)).await,
-            Err(error) => self.refused(error).await,
+            Err(error) => Err(error),
         }
     }
 
@@ -260,20 +268,23 @@ impl One<'_> {
         }
     }
 
-    /// A refusal that an administrator may lift is not an error of the operator.
-    async fn refused(&self, error: Error) -> Result<Action, Error> {
-        // For some seconds an API server does not accept an object of a new definition as an owner.
-        if error.is_code(403) && error.to_string().contains("no matches for kind") {
-            return Err(error);
+    /// A refusal that somebody may lift is not an error of the operator: it is reported, and the step is repeated
+    /// with growing pauses.
+    async fn refused(&self, error: Error, step: Step, observed: &Observed) -> Result<Action, Error> {
+        let context = &self.around.context;
+        match error.status().and_then(refusal::of) {
+            Some(Refusal::Denied) => {
+                context.stand_back(&self.valid.uid);
+                let runs = observed.job.as_ref().is_some_and(plan::takes_a_place);
+                let phase = if runs { Phase::Running } else { Phase::Pending };
+                self.report(&Situation::Refused(phase, error.to_string())).await?;
+                Ok(Action::requeue(pause(context.failed(&self.valid.uid)).min(REFUSAL_PAUSE)))
+            }
+            Some(Refusal::Malformed) if step == Step::Create => {
+                self.report(&Situation::Invalid(error.to_string())).await
+            }
+            _ => Err(error),
         }
-        if error.is_code(403) {
-            let situation = Situation::Refused(error.to_string());
-            return self.report(&situation).await.map(|_| Action::requeue(REFUSAL_PAUSE));
-        }
-        if error.is_code(422) || error.is_code(400) {
-            return self.report(&Situation::Invalid(error.to_string())).await;
-        }
-        Err(error)
     }
 
     /// Reports the state of the Job.
@@ -288,7 +299,8 @@ impl One<'_> {
         let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
         let mounts = dereference::events_of(&self.around.scope.mounts, &uids);
         let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
-        if !refusals.is_empty() && plan::outcome(job).is_none() {
+        let has_no_pod = pods.iter().all(|pod| pods::has_ended(pod));
+        if !refusals.is_empty() && has_no_pod && plan::outcome(job).is_none() {
             // The ServiceAccount or its role may have been deleted. The Job continues when they exist again.
             apply::grant(&self.around.context.client, self.valid, &build::access(self.valid)).await?;
         }
@@ -367,6 +379,11 @@ async fn report(
 ) -> Result<Action, Error> {
     let old = status::of_operator(object);
     let new = status::compute(object, situation, &now());
+    // Anything else means that the requests before it went through.
+    let is_refused = matches!(situation, Situation::Refused(..));
+    if let Some(uid) = object.metadata.uid.as_deref().filter(|_| !is_refused) {
+        around.context.succeeded(uid);
+    }
     if new == old {
         return Ok(Action::await_change());
     }

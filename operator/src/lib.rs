@@ -26,5 +26,6 @@ pub mod leader;
 pub mod metrics;
 pub mod names;
 pub mod queue;
+pub mod refusal;
 pub mod run;
 pub mod telemetry;

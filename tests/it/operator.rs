@@ -7,6 +7,7 @@ mod jobs;
 mod life;
 mod operators;
 mod pods;
+mod policies;
 mod queue;
 mod real;
 mod rights;

@@ -19,8 +19,8 @@ pub enum Situation<'a> {
     Invalid(String),
     /// A Job of the same name belongs to another owner.
     Conflict(String),
-    /// The API server refuses an object, and may accept it later.
-    Refused(String),
+    /// The API server refuses a request, and may accept it later. In this phase the run waits for that.
+    Refused(Phase, String),
     /// The set contains a complete run.
     Beside(String),
     /// Other runs are first: the place in the queue, from one on, and the reason.
@@ -77,7 +77,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
         Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
         Situation::Conflict(why) => (Phase::Pending, Verdict::Stalled, Reason::JobConflict, why.clone()),
-        Situation::Refused(why) => (Phase::Pending, Verdict::InProgress, Reason::Forbidden, why.clone()),
+        Situation::Refused(phase, why) => (*phase, Verdict::InProgress, Reason::Forbidden, why.clone()),
         Situation::Queued(place, why) => {
             (Phase::Queued, Verdict::InProgress, Reason::Queued, format!("place {place} in the queue: {why}"))
         }

@@ -66,7 +66,7 @@ fn each_situation_has_its_phase_and_conditions() {
     let table = [
         (Situation::Invalid("x".into()), Phase::Pending, stalled("InvalidSpec")),
         (Situation::Conflict("x".into()), Phase::Pending, stalled("JobConflict")),
-        (Situation::Refused("x".into()), Phase::Pending, going("Forbidden")),
+        (Situation::Refused(Phase::Pending, "x".into()), Phase::Pending, going("Forbidden")),
         (Situation::Queued(2, "x".into()), Phase::Queued, going("Queued")),
         (Situation::Replacing("x".into()), Phase::Pending, going("Replacing")),
         (Situation::Held(None), Phase::Suspended, vec![("Ready", "False", "Suspended")]),
