@@ -22,6 +22,8 @@ pub enum Reason {
     Queued,
     /// The run is suspended by `spec.suspend`.
     Suspended,
+    /// Somebody else, such as Kueue, has suspended the Job.
+    JobSuspended,
     /// The Job of an earlier run, or of an earlier spec, is being deleted.
     Replacing,
     /// The Job exists, but its pod is not running yet.
@@ -88,10 +90,11 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Accepted,
         Self::Queued,
         Self::Suspended,
+        Self::JobSuspended,
         Self::Replacing,
         Self::PodStarting,
         Self::Unschedulable,
@@ -132,6 +135,7 @@ impl Reason {
             Self::Accepted => "Accepted",
             Self::Queued => "Queued",
             Self::Suspended => "Suspended",
+            Self::JobSuspended => "JobSuspended",
             Self::Replacing => "Replacing",
             Self::PodStarting => "PodStarting",
             Self::Unschedulable => "Unschedulable",

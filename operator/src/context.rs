@@ -175,15 +175,16 @@ impl Context {
     /// The objects that run, and those that want to run.
     fn claims(&self) -> (Vec<Claim>, Vec<Claim>) {
         let mut running = Vec::new();
-        let mut owners = std::collections::HashSet::new();
-        for scope in &self.scopes {
-            for job in scope.jobs.state().iter().filter(|job| plan::takes_a_place(job)) {
-                owners.extend(job.owner_references().iter().map(|owner| owner.uid.clone()));
+        let mut jobs: HashMap<String, Vec<Arc<Job>>> = HashMap::new();
+        for job in self.scopes.iter().flat_map(|scope| scope.jobs.state()) {
+            for owner in job.owner_references() {
+                jobs.entry(owner.uid.clone()).or_default().push(Arc::clone(&job));
             }
         }
         let mut waiting = Vec::new();
         for object in self.objects() {
-            let runs = object.metadata.uid.as_ref().is_some_and(|uid| owners.contains(uid));
+            let its = object.metadata.uid.as_ref().and_then(|uid| jobs.get(uid));
+            let runs = its.is_some_and(|its| its.iter().any(|job| plan::takes_a_place(job, &object)));
             if !runs && !wants_to_run(&object) {
                 continue;
             }

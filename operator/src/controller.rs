@@ -8,6 +8,7 @@ pub(crate) mod fixtures;
 pub mod plan;
 pub mod pods;
 pub mod status;
+pub mod suspended;
 pub mod validate;
 pub mod watch;
 
@@ -93,7 +94,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     };
     let observed = dereference::observe(&valid, &around.scope);
     let wanted = build::job(&valid, &around.context.settings);
-    if observed.job.as_ref().is_some_and(|job| !plan::is_suspended(job)) {
+    if observed.job.as_ref().is_some_and(|job| plan::takes_a_place(job, object)) {
         around.context.return_place(&valid.uid);
     }
     let one = One { object, valid: &valid, wanted: &wanted, around };
@@ -128,7 +129,7 @@ impl One<'_> {
                 self.report(&Situation::Replacing(text)).await
             }
             // A pod that is still writing its checkpoint means that the run is not suspended yet.
-            Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
+            Step::Hold if observed.job.as_ref().is_some_and(plan::is_active) => {
                 self.watch(observed, observed.job.as_ref()).await
             }
             Step::Hold => {
@@ -140,7 +141,12 @@ impl One<'_> {
             Step::Suspend => self.suspend(observed).await,
             Step::Create => self.create().await,
             Step::Resume => self.resume(observed).await,
-            Step::Watch => self.watch(observed, observed.job.as_ref()).await,
+            Step::Watch => {
+                if let Some(job) = observed.job.as_ref().filter(|job| plan::is_resumed_by_other(job)) {
+                    apply::unmark(&self.around.context.client, job).await?;
+                }
+                self.watch(observed, observed.job.as_ref()).await
+            }
         }
     }
 
@@ -275,7 +281,7 @@ impl One<'_> {
         match error.status().and_then(refusal::of) {
             Some(Refusal::Denied) => {
                 context.stand_back(&self.valid.uid);
-                let runs = observed.job.as_ref().is_some_and(plan::takes_a_place);
+                let runs = observed.job.as_ref().is_some_and(plan::is_active);
                 let phase = if runs { Phase::Running } else { Phase::Pending };
                 self.report(&Situation::Refused(phase, error.to_string())).await?;
                 Ok(Action::requeue(pause(context.failed(&self.valid.uid)).min(REFUSAL_PAUSE)))

@@ -26,6 +26,12 @@ pub const ANNOTATION_TEMPLATE: &str = "bootstrap.kasho.io/template-hash";
 /// Annotation of a Job: a hash of the fields that shape the data of its run, as in [`data_hash`].
 pub const ANNOTATION_DATA: &str = "bootstrap.kasho.io/data-hash";
 
+/// Annotation of a Job: whether the operator has suspended it. If the Job is suspended and this is `false`, somebody
+/// else has done it. Jobs of earlier operators have no such annotation.
+pub const ANNOTATION_SUSPENDED: &str = "bootstrap.kasho.io/suspended";
+/// Label by which Kueue puts a Job into a queue.
+pub const LABEL_QUEUE: &str = "kueue.x-k8s.io/queue-name";
+
 /// A hash of the fields that may not change after a run has begun. It distinguishes runs that load something else, or
 /// to another place.
 #[must_use]

@@ -12,6 +12,7 @@ mod queue;
 mod real;
 mod rights;
 mod rules;
+mod suspended;
 mod traces;
 mod watched;
 

@@ -97,7 +97,7 @@ where
     Ok(None)
 }
 
-/// Suspends or resumes the Job.
+/// Suspends or resumes the Job, and marks that it was the operator.
 ///
 /// # Errors
 /// Errors of the API server; a conflict if the Job is not the one in the store.
@@ -105,8 +105,25 @@ pub async fn suspend(client: &Client, job: &Job, suspend: bool) -> Result<Job, E
     let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
     let api: Api<Job> = Api::namespaced(client.clone(), &namespace);
     let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
-    let patch = json!({"metadata": {"uid": job.uid()}, "spec": {"suspend": suspend}});
+    let mark = json!({names::ANNOTATION_SUSPENDED: suspend.to_string()});
+    let patch = json!({"metadata": {"uid": job.uid(), "annotations": mark}, "spec": {"suspend": suspend}});
     api.patch(&name, &params, &Patch::Merge(patch)).await.map_err(Error::api(format!("patch Job {name}")))
+}
+
+/// Removes the mark that the operator has suspended the Job, after somebody else has resumed it.
+///
+/// # Errors
+/// Errors of the API server; a conflict if the Job is not the one in the store.
+pub async fn unmark(client: &Client, job: &Job) -> Result<(), Error> {
+    let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
+    let api: Api<Job> = Api::namespaced(client.clone(), &namespace);
+    let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
+    let mark = json!({names::ANNOTATION_SUSPENDED: "false"});
+    let patch = json!({"metadata": {"uid": job.uid(), "annotations": mark}});
+    api.patch(&name, &params, &Patch::Merge(patch))
+        .await
+        .map(|_| ())
+        .map_err(Error::api(format!("patch Job {name}")))
 }
 
 /// Deletes the given Job, and no later one of the same name. With foreground deletion it stays visible until its pods

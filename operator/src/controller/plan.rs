@@ -1,5 +1,6 @@
 //! Pure: the next step for an object, from its current state.
 
+use crds::ReplicaBootstrap;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -64,10 +65,13 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     }
     match (outcome(job).is_some(), is_suspended(job), object.spec.suspend) {
         (true, _, _) | (false, false, false) => Step::Watch,
+        // Somebody else has resumed what the operator holds, and would do so again. A Job that is gone stays held.
+        (false, false, true) if is_resumed_by_other(job) => Step::Replace(Obsolete::Own),
         (false, false, true) => Step::Suspend,
         (false, true, true) => Step::Hold,
         // A Job's template cannot be changed, but a suspended Job can be replaced without loss.
         (false, true, false) if differs(job, wanted) => Step::Replace(Obsolete::Own),
+        (false, true, false) if is_held_by_other(job) => Step::Watch,
         (false, true, false) => Step::Resume,
     }
 }
@@ -106,6 +110,24 @@ pub fn is_suspended(job: &Job) -> bool {
     job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
 }
 
+/// Whether the operator has suspended the Job, by its own mark. `None` if an earlier operator made the Job.
+#[must_use]
+pub fn is_marked(job: &Job) -> Option<bool> {
+    job.annotations().get(names::ANNOTATION_SUSPENDED).map(|mark| mark == "true")
+}
+
+/// Whether the Job is suspended, and not by the operator.
+#[must_use]
+pub fn is_held_by_other(job: &Job) -> bool {
+    is_suspended(job) && is_marked(job) == Some(false)
+}
+
+/// Whether somebody else has resumed the Job after the operator had suspended it.
+#[must_use]
+pub fn is_resumed_by_other(job: &Job) -> bool {
+    !is_suspended(job) && is_marked(job) == Some(true)
+}
+
 /// The end of a Job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -129,12 +151,19 @@ pub fn outcome(job: &Job) -> Option<Outcome> {
     })
 }
 
-/// Whether the Job counts as an active run: it may have a pod now or soon.
+/// Whether the Job may have a pod now or soon.
 #[must_use]
-pub fn takes_a_place(job: &Job) -> bool {
+pub fn is_active(job: &Job) -> bool {
     let active = job.status.as_ref().and_then(|status| status.active).unwrap_or(0) > 0
         || job.status.as_ref().and_then(|status| status.terminating).unwrap_or(0) > 0;
     outcome(job).is_none() && (active || !is_suspended(job))
+}
+
+/// Whether the Job counts as an active run. If somebody else holds it, it does: who resumes it does not ask for a
+/// place.
+#[must_use]
+pub fn takes_a_place(job: &Job, object: &ReplicaBootstrap) -> bool {
+    is_active(job) || (outcome(job).is_none() && is_held_by_other(job) && !object.spec.suspend)
 }
 
 #[cfg(test)]
@@ -142,7 +171,6 @@ mod tests {
     use super::*;
     use crate::controller::build;
     use crate::controller::fixtures::{at, object, pod, settings, stored_job, validated};
-    use crds::ReplicaBootstrap;
     use serde_json::json;
 
     fn step(object: &ReplicaBootstrap, observed: &Observed) -> Step {
@@ -153,6 +181,7 @@ mod tests {
     fn with_job(status: serde_json::Value, suspended: bool) -> Observed {
         let mut job = stored_job(&object(), status);
         job.spec.as_mut().unwrap().suspend = Some(suspended);
+        job.annotations_mut().insert(names::ANNOTATION_SUSPENDED.to_owned(), suspended.to_string());
         Observed { job: Some(job), ..Observed::default() }
     }
 
@@ -208,9 +237,41 @@ mod tests {
 
     #[test]
     fn a_stopped_job_gives_its_place_free_when_its_pod_is_gone() {
-        assert!(takes_a_place(with_job(json!({}), false).job.as_ref().unwrap()));
-        assert!(takes_a_place(with_job(json!({"active": 1}), true).job.as_ref().unwrap()));
-        assert!(takes_a_place(with_job(json!({"terminating": 1}), true).job.as_ref().unwrap()));
-        assert!(!takes_a_place(with_job(json!({}), true).job.as_ref().unwrap()));
+        let takes = |observed: Observed| takes_a_place(observed.job.as_ref().unwrap(), &object());
+        assert!(takes(with_job(json!({}), false)));
+        assert!(takes(with_job(json!({"active": 1}), true)));
+        assert!(takes(with_job(json!({"terminating": 1}), true)));
+        assert!(!takes(with_job(json!({}), true)));
+    }
+
+    /// Suspended, by the operator's mark, and as the object wants it.
+    #[test]
+    fn only_what_the_operator_has_suspended_is_resumed() {
+        let table = [
+            (true, Some("true"), false, Step::Resume),
+            // An earlier operator made the Job.
+            (true, None, false, Step::Resume),
+            (true, Some("false"), false, Step::Watch),
+            (true, Some("true"), true, Step::Hold),
+            (true, Some("false"), true, Step::Hold),
+            (false, Some("false"), true, Step::Suspend),
+            (false, None, true, Step::Suspend),
+            // Somebody resumes it against the operator.
+            (false, Some("true"), true, Step::Replace(Obsolete::Own)),
+            (false, Some("true"), false, Step::Watch),
+        ];
+        for (suspended, mark, wants, wanted) in table {
+            let mut observed = with_job(json!({}), suspended);
+            let annotations = observed.job.as_mut().unwrap().annotations_mut();
+            annotations.remove(names::ANNOTATION_SUSPENDED);
+            annotations.extend(mark.map(|mark| (names::ANNOTATION_SUSPENDED.to_owned(), mark.to_owned())));
+            let mut object = object();
+            object.spec.suspend = wants;
+            assert_eq!(step(&object, &observed), wanted, "{suspended} {mark:?} {wants}");
+            let held = mark == Some("false") && suspended;
+            let job = observed.job.as_ref().unwrap();
+            assert_eq!(is_held_by_other(job), held);
+            assert_eq!(takes_a_place(job, &object), !suspended || (held && !wants));
+        }
     }
 }

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 
 use super::plan::{self, Outcome};
 use super::pods::{self, Doing};
+use super::suspended;
 use crate::names;
 
 /// The state of an object, or the result of a step.
@@ -67,12 +68,9 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
             if let Some(job) = job {
                 refer(&mut status, job);
             }
-            (
-                Phase::Suspended,
-                Verdict::Held,
-                Reason::Suspended,
-                "set suspend to false to continue".to_owned(),
-            )
+            let other = job.and_then(suspended::by_other).map(|what| format!("; {what}")).unwrap_or_default();
+            let text = format!("set suspend to false to continue{other}");
+            (Phase::Suspended, Verdict::Held, Reason::Suspended, text)
         }
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
         Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
@@ -275,8 +273,7 @@ fn exit_code_in(message: &str) -> Option<i32> {
 fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, failed: i32) -> Said {
     let doing = pods::doing(&work.pods, &work.mounts);
     if plan::is_suspended(work.job) {
-        let text = "the runner writes its checkpoint and stops".to_owned();
-        return (Phase::Running, Verdict::InProgress, Reason::Suspended, text);
+        return suspended(work.job);
     }
     let (phase, reason, text) = match doing {
         Some(Doing::Running) => {
@@ -311,6 +308,23 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
         ""
     };
     (phase, Verdict::InProgress, reason, format!("{text}{edited}"))
+}
+
+/// The Job is suspended, but the object is not, or a pod is still there.
+fn suspended(job: &Job) -> Said {
+    let stops = "the runner writes its checkpoint and stops";
+    let (phase, reason, text) = match suspended::by_other(job) {
+        Some(who) if plan::is_active(job) => {
+            (Phase::Running, Reason::JobSuspended, format!("{who}; {stops}"))
+        }
+        Some(who) => (
+            Phase::Pending,
+            Reason::JobSuspended,
+            format!("{who}: the run continues when the Job is resumed, which the operator leaves to them"),
+        ),
+        None => (Phase::Running, Reason::Suspended, stops.to_owned()),
+    };
+    (phase, Verdict::InProgress, reason, text)
 }
 
 fn retry(status: &ReplicaBootstrapStatus, failed: i32) -> String {

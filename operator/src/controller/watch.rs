@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::watch::Receiver;
 
-use super::{Surroundings, after_error, dereference, reconcile, status};
+use super::{Surroundings, after_error, dereference, reconcile, status, suspended};
 use crate::admin::Admin;
 use crate::context::{Context, Scope};
 use crate::names;
@@ -51,18 +51,22 @@ impl Watches {
         let fields = |fields: &str| watcher::Config::default().fields(fields);
         let events = watcher(place.api(), watcher::Config::default());
         let (objects, all_objects) =
-            place.follow("replicabootstraps", events.filter_map(|event| ready(readable(event))), |_| {});
+            place.follow("replicabootstraps", events.filter_map(|event| ready(readable(event))), bare);
         let (jobs, all_jobs) = place.watch("jobs", made.clone(), |job: &mut Job| {
+            suspended::keep_managers(job);
             if let Some(spec) = &mut job.spec {
                 spec.template.spec = None;
                 spec.template.metadata = None;
             }
         });
-        let (pods, all_pods) = place.watch("pods", made, |pod: &mut Pod| pod.spec = None);
+        let (pods, all_pods) = place.watch("pods", made, |pod: &mut Pod| {
+            bare(pod);
+            pod.spec = None;
+        });
         let (mounts, all_mounts) =
-            place.watch("events of pods", fields("involvedObject.kind=Pod,reason=FailedMount"), |_| {});
+            place.watch("events of pods", fields("involvedObject.kind=Pod,reason=FailedMount"), bare);
         let (refusals, all_refusals) =
-            place.watch("events of jobs", fields("involvedObject.kind=Job,reason=FailedCreate"), |_| {});
+            place.watch("events of jobs", fields("involvedObject.kind=Job,reason=FailedCreate"), bare);
         let scope = Scope {
             namespace: namespace.map(str::to_owned),
             objects: all_objects,
@@ -183,6 +187,11 @@ fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<Repli
     .flatten()
 }
 
+/// Removes what nothing reads: who has set which field.
+fn bare<K: Resource>(thing: &mut K) {
+    thing.managed_fields_mut().clear();
+}
+
 /// Ends when `stop` is true.
 pub async fn stopped(mut stop: Receiver<bool>) {
     // If the sender is gone, that also stops.
@@ -252,10 +261,7 @@ impl Place<'_> {
         after.health.expect_list();
         let mut first = true;
         let stream = events
-            .modify(move |thing| {
-                thing.managed_fields_mut().clear();
-                trim(thing);
-            })
+            .modify(trim)
             .default_backoff()
             .inspect(move |event| match event {
                 // The first list has only begun: its contents are not known yet.

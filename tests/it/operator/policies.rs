@@ -103,7 +103,7 @@ fn a_job_that_a_webhook_denies_is_made_when_the_webhook_goes() {
     ];
     at_once(&table, |status| {
         let namespace = Namespace::new("webhook");
-        let webhook = status.clone().map(Webhook::denying);
+        let webhook = status.as_ref().map(Webhook::denying);
         let nobody = || json!({"url": format!("https://127.0.0.1:{}/", free_port())});
         ask(&namespace, &webhook.as_ref().map_or_else(nobody, Webhook::client_config));
         until_denied(&namespace);

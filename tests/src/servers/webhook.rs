@@ -1,4 +1,4 @@
-//! An admission webhook that denies everything it is asked about.
+//! An admission webhook that gives everything it is asked about the same answer.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -28,7 +28,17 @@ pub struct Webhook {
 
 impl Webhook {
     /// One that denies with this `status`, in the form of an `AdmissionReview`'s.
-    pub fn denying(status: Value) -> Self {
+    pub fn denying(status: &Value) -> Self {
+        Self::answering(json!({"allowed": false, "status": status}))
+    }
+
+    /// One that allows with this JSON patch.
+    pub fn patching(patch: &Value) -> Self {
+        let patch = base64::engine::general_purpose::STANDARD.encode(patch.to_string());
+        Self::answering(json!({"allowed": true, "patchType": "JSONPatch", "patch": patch}))
+    }
+
+    fn answering(response: Value) -> Self {
         let folder = tempfile::Builder::new().prefix("webhook-").tempdir().expect("make a folder");
         let certificates = Certificates::generate(folder.path());
         let config = Arc::new(config(&certificates));
@@ -42,7 +52,7 @@ impl Webhook {
                     return;
                 }
                 // A client that goes away is no matter of the webhook's.
-                let _ = socket.and_then(|socket| answer(socket, &config, &status));
+                let _ = socket.and_then(|socket| answer(socket, &config, &response));
             }
         });
         Self { port, certificates, ends, thread: Some(thread), _folder: folder }
@@ -79,7 +89,7 @@ fn config(certificates: &Certificates) -> ServerConfig {
 }
 
 /// Answers one request and closes the connection.
-fn answer(socket: TcpStream, config: &Arc<ServerConfig>, status: &Value) -> std::io::Result<()> {
+fn answer(socket: TcpStream, config: &Arc<ServerConfig>, response: &Value) -> std::io::Result<()> {
     let connection = ServerConnection::new(Arc::clone(config)).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, socket));
     let (mut line, mut length) = (String::new(), 0);
@@ -92,10 +102,9 @@ fn answer(socket: TcpStream, config: &Arc<ServerConfig>, status: &Value) -> std:
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     let asked: Value = serde_json::from_slice(&body)?;
-    let reply = json!({
-        "apiVersion": asked["apiVersion"], "kind": "AdmissionReview",
-        "response": {"uid": asked["request"]["uid"], "allowed": false, "status": status},
-    });
+    let mut response = response.clone();
+    response["uid"] = asked["request"]["uid"].clone();
+    let reply = json!({"apiVersion": asked["apiVersion"], "kind": "AdmissionReview", "response": response});
     let reply = reply.to_string();
     let stream = stream.get_mut();
     write!(

@@ -200,7 +200,34 @@ fn a_refused_pod_is_told_in_the_refusals_words() {
 fn a_suspended_job_whose_pod_still_runs_is_no_rest() {
     let mut job = stored_job(&object(), json!({"active": 1}));
     job.spec.as_mut().unwrap().suspend = Some(true);
+    job.annotations_mut().insert(names::ANNOTATION_SUSPENDED.to_owned(), "true".to_owned());
     let status = compute(&object(), &work(&job, &[pod("p", json!({"phase": "Running"}))]), &at(0));
     assert_eq!(told(&status).0, Phase::Running);
     assert_eq!(said(&status).unwrap().0, "Suspended");
+}
+
+#[test]
+fn a_job_that_somebody_else_has_suspended_waits_for_them() {
+    let mut object = object();
+    let held = |status| {
+        let mut job = stored_job(&crate::controller::fixtures::object(), status);
+        job.spec.as_mut().unwrap().suspend = Some(true);
+        job
+    };
+    let (waits, stops) = (held(json!({})), held(json!({"active": 1})));
+    let running = pod("p", json!({"phase": "Running"}));
+    let table = [
+        (work(&waits, &[]), Phase::Pending, "the run continues when the Job is resumed"),
+        (work(&stops, std::slice::from_ref(&running)), Phase::Running, "writes its checkpoint and stops"),
+    ];
+    for (situation, phase, words) in table {
+        let status = compute(&object, &situation, &at(0));
+        assert_eq!(told(&status).0, phase);
+        let (reason, message) = said(&status).unwrap();
+        assert!(reason == "JobSuspended" && message.contains(words), "{reason}: {message}");
+    }
+    object.spec.suspend = true;
+    let status = compute(&object, &Situation::Held(Some(&waits)), &at(0));
+    assert_eq!(told(&status), (Phase::Suspended, vec![("Ready", "False", "Suspended")]));
+    assert!(said(&status).unwrap().1.contains("has suspended the Job eu-1"));
 }
