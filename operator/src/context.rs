@@ -51,6 +51,8 @@ pub struct Context {
     pub settings: Settings,
     /// How many runs may be active.
     pub limits: Limits,
+    /// When an object is looked at again although nothing has happened.
+    pub resync: Duration,
     /// All watches.
     pub scopes: Vec<Scope>,
     /// Writes events.
@@ -74,6 +76,7 @@ impl Context {
         client: Client,
         settings: Settings,
         limits: Limits,
+        resync: Duration,
         scopes: Vec<Scope>,
         recorder: Recorder,
         admin: Arc<Admin>,
@@ -82,6 +85,7 @@ impl Context {
             client,
             settings,
             limits,
+            resync,
             scopes,
             recorder,
             admin,

@@ -26,9 +26,9 @@ use kube::{Resource, ResourceExt};
 
 use crate::context::{Context, Scope, claim};
 use crate::error::{Error, pause};
-use crate::events;
 use crate::queue::Answer;
 use crate::refusal::{self, Refusal};
+use crate::{events, names};
 use apply::Made;
 use plan::{Observed, Obsolete, Step};
 use status::{Situation, Work};
@@ -63,7 +63,10 @@ pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>)
     let result = act(&object, &around).await;
     let error = result.as_ref().err().map(Error::reason);
     around.context.admin.metrics.reconciled(began.elapsed(), error);
-    result
+    let action = result?;
+    // Somebody else may have written the status, which starts no reconcile.
+    let is_settled = action == Action::await_change() && object.metadata.deletion_timestamp.is_none();
+    Ok(if is_settled { Action::requeue(around.context.resync) } else { action })
 }
 
 /// When to retry after an error.
@@ -84,7 +87,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
         around.context.succeeded(object.metadata.uid.as_deref().unwrap_or_default());
         return Ok(Action::await_change());
     }
-    if has_ended(object) {
+    if has_ended(object) && !is_untrue(object, around).await? {
         return keep_ended(object, around).await;
     }
     let Some(object) = &welcome(object, around).await? else { return Ok(Action::await_change()) };
@@ -99,7 +102,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     }
     let one = One { object, valid: &valid, wanted: &wanted, around };
     let step = plan::next(&valid, &observed, &wanted);
-    if status::has_other_data(object) && plan::makes_or_ends(step, &observed) {
+    if status::has_other_data(object, observed.job.as_ref()) && plan::makes_or_ends(step, &observed) {
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
     match one.go(step, &observed).await {
@@ -121,13 +124,13 @@ impl One<'_> {
     async fn go(&self, step: Step, observed: &Observed) -> Result<Action, Error> {
         match step {
             Step::Replace(obsolete) => self.replace(observed, obsolete).await,
-            Step::AwaitStray => {
-                let name = plan::stray(observed).map(ResourceExt::name_any).unwrap_or_default();
-                let text = format!(
-                    "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
-                );
-                self.report(&Situation::Replacing(text)).await
+            Step::Conflict => {
+                // It does not block others, and looks again in case no event shows that the Job is gone.
+                self.around.context.stand_back(&self.valid.uid);
+                let text = observed.foreign.as_ref().map(apply::left_behind).unwrap_or_default();
+                self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE))
             }
+            Step::AwaitStray => self.report(&Situation::Replacing(plan::stray_text(observed))).await,
             // A pod that is still writing its checkpoint means that the run is not suspended yet.
             Step::Hold if observed.job.as_ref().is_some_and(plan::is_active) => {
                 self.watch(observed, observed.job.as_ref()).await
@@ -310,7 +313,7 @@ impl One<'_> {
             // The ServiceAccount or its role may have been deleted. The Job continues when they exist again.
             apply::grant(&self.around.context.client, self.valid, &build::access(self.valid)).await?;
         }
-        let edited = plan::outcome(job).is_none() && plan::differs(job, self.wanted);
+        let edited = plan::outcome(job).is_none() && plan::is_edited(job, self.wanted);
         let work =
             Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
         let done = self.report(&Situation::Working(work)).await?;
@@ -347,11 +350,12 @@ async fn keep_ended(object: &ReplicaBootstrap, around: &Surroundings) -> Result<
     if let Some(uid) = &object.metadata.uid {
         around.context.return_place(uid);
     }
+    let job = run_job(object, &around.scope);
     report(object, around, &Situation::Ended).await?;
-    if status::has_other_data(object) {
+    if status::has_other_data(object, job.as_deref()) {
         publish(object, around, vec![events::other_data(status::other_data_text(object))]).await;
     }
-    let Some(job) = ended_job(object, &around.scope) else { return Ok(Action::await_change()) };
+    let Some(job) = job else { return Ok(Action::await_change()) };
     match left_to_live(object, Timestamp::now()) {
         None => Ok(Action::await_change()),
         Some(left) if left.is_zero() => {
@@ -362,11 +366,21 @@ async fn keep_ended(object: &ReplicaBootstrap, around: &Surroundings) -> Result<
     }
 }
 
-/// The Job of the run that has ended.
-fn ended_job(object: &ReplicaBootstrap, scope: &Scope) -> Option<Arc<Job>> {
-    let known = object.status.as_ref()?.job.as_ref()?;
-    let job = scope.jobs.get(&ObjectRef::<Job>::new(&known.name).within(&object.namespace()?))?;
-    (job.metadata.uid.as_deref() == Some(&known.uid)).then_some(job)
+/// The Job of the object's run, if it is still there.
+fn run_job(object: &ReplicaBootstrap, scope: &Scope) -> Option<Arc<Job>> {
+    let name = names::job(object.metadata.name.as_deref()?, &object.spec.run.id);
+    let job = scope.jobs.get(&ObjectRef::<Job>::new(&name).within(&object.namespace()?))?;
+    dereference::is_owned(job.as_ref(), object.metadata.uid.as_deref()?).then_some(job)
+}
+
+/// Whether the status says that the run has ended, and the run's Job says something else: somebody else has written
+/// the status. A watch that lags behind is no proof, so the API server is asked.
+async fn is_untrue(object: &ReplicaBootstrap, around: &Surroundings) -> Result<bool, Error> {
+    let Some(job) = run_job(object, &around.scope).filter(|job| !status::agrees(object, job)) else {
+        return Ok(false);
+    };
+    let now = apply::read_job(&around.context.client, &job).await?;
+    Ok(now.is_some_and(|now| !status::agrees(object, &now)))
 }
 
 /// How long the Job of a run that has ended stays; `None` for no limit.

@@ -10,6 +10,7 @@ mod pods;
 mod policies;
 mod queue;
 mod real;
+mod repair;
 mod rights;
 mod rules;
 mod suspended;

@@ -66,6 +66,7 @@ pub fn job(object: &Validated, settings: &Settings) -> Job {
     built.suspend = Some(spec.suspend);
     let own = [
         (names::ANNOTATION_TEMPLATE, names::hash(&hashed)),
+        (names::ANNOTATION_SPEC, names::spec_hash(spec)),
         (names::ANNOTATION_DATA, names::data_hash(spec)),
         (names::ANNOTATION_OBJECT, object.name.clone()),
         (names::ANNOTATION_SUSPENDED, spec.suspend.to_string()),

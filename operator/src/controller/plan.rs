@@ -16,6 +16,8 @@ pub struct Observed {
     pub job: Option<Job>,
     /// Jobs of earlier runs that are ours.
     pub earlier: Vec<Job>,
+    /// A Job that is not ours, and with which the run's Job cannot be created.
+    pub foreign: Option<Job>,
     /// Pods of the object, of any Job.
     pub pods: Vec<Pod>,
 }
@@ -25,7 +27,9 @@ pub struct Observed {
 pub enum Step {
     /// These Jobs must be deleted first.
     Replace(Obsolete),
-    /// A pod is running without a Job of ours: only wait.
+    /// A Job of somebody else is in the way: only report it.
+    Conflict,
+    /// The Job or a pod of a deleted object or Job is still there: only wait.
     AwaitStray,
     /// Create the Job, when the queue allows it.
     Create,
@@ -54,6 +58,11 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     if !observed.earlier.is_empty() {
         return Step::Replace(Obsolete::Earlier);
     }
+    match observed.foreign.as_ref().filter(|_| observed.job.is_none()) {
+        Some(job) if is_leftover(job, object) => return Step::AwaitStray,
+        Some(_) => return Step::Conflict,
+        None => {}
+    }
     if stray(observed).is_some() {
         return Step::AwaitStray;
     }
@@ -70,10 +79,27 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
         (false, false, true) => Step::Suspend,
         (false, true, true) => Step::Hold,
         // A Job's template cannot be changed, but a suspended Job can be replaced without loss.
+        (false, true, false) if is_held_by_other(job) && !is_edited(job, wanted) => Step::Watch,
         (false, true, false) if differs(job, wanted) => Step::Replace(Obsolete::Own),
-        (false, true, false) if is_held_by_other(job) => Step::Watch,
         (false, true, false) => Step::Resume,
     }
+}
+
+/// Whether a Job that is not the object's own keeps its run from beginning: it has the name of the run's Job, or it
+/// belongs to nobody and its pod writes for an object of this name.
+#[must_use]
+pub fn is_in_the_way(job: &Job, object: &Validated) -> bool {
+    if job.namespace().as_ref() != Some(&object.namespace) {
+        return false;
+    }
+    let of_this_name = annotation(job, names::ANNOTATION_OBJECT) == Some(&object.name);
+    job.name_any() == object.job_name() || (of_this_name && outcome(job).is_none())
+}
+
+/// Whether the Job belongs to a deleted object of this name. The garbage collector deletes it.
+#[must_use]
+pub fn is_leftover(job: &Job, object: &Validated) -> bool {
+    job.owner_references().iter().any(|owner| owner.kind == crds::KIND && owner.name == object.name)
 }
 
 /// Whether the step starts or resumes the run, or reports its end.
@@ -82,7 +108,9 @@ pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
     match step {
         Step::Create | Step::Resume | Step::Replace(Obsolete::Own) => true,
         Step::Watch => observed.job.as_ref().is_some_and(|job| outcome(job).is_some()),
-        Step::Replace(Obsolete::Earlier) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
+        Step::Replace(Obsolete::Earlier) | Step::Conflict | Step::AwaitStray | Step::Suspend | Step::Hold => {
+            false
+        }
     }
 }
 
@@ -97,11 +125,33 @@ pub fn stray(observed: &Observed) -> Option<&Pod> {
     observed.pods.iter().find(|pod| !pods::has_ended(pod) && !known(pod))
 }
 
-/// Whether the Job was created from another spec than the current one.
+/// What the run waits for, if the Job or a pod of a deleted object or Job is still there.
+#[must_use]
+pub fn stray_text(observed: &Observed) -> String {
+    if let Some(job) = &observed.foreign {
+        return format!("the Job {} of a deleted object of this name is being deleted", job.name_any());
+    }
+    let pod = stray(observed).map(ResourceExt::name_any).unwrap_or_default();
+    format!(
+        "the pod {pod} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
+    )
+}
+
+/// Whether the Job is not as it would be created now: the spec has changed, or the operator.
 #[must_use]
 pub fn differs(job: &Job, wanted: &Job) -> bool {
-    let hash = |job: &Job| job.annotations().get(names::ANNOTATION_TEMPLATE).cloned();
-    hash(job) != hash(wanted)
+    annotation(job, names::ANNOTATION_TEMPLATE) != annotation(wanted, names::ANNOTATION_TEMPLATE)
+}
+
+/// Whether the Job was created from another spec than the current one. Jobs of earlier operators do not tell.
+#[must_use]
+pub fn is_edited(job: &Job, wanted: &Job) -> bool {
+    let hash = annotation(job, names::ANNOTATION_SPEC);
+    hash.is_some() && hash != annotation(wanted, names::ANNOTATION_SPEC)
+}
+
+fn annotation<'a>(job: &'a Job, name: &str) -> Option<&'a String> {
+    job.annotations().get(name)
 }
 
 /// Whether the Job is suspended.
@@ -113,7 +163,7 @@ pub fn is_suspended(job: &Job) -> bool {
 /// Whether the operator has suspended the Job, by its own mark. `None` if an earlier operator made the Job.
 #[must_use]
 pub fn is_marked(job: &Job) -> Option<bool> {
-    job.annotations().get(names::ANNOTATION_SUSPENDED).map(|mark| mark == "true")
+    annotation(job, names::ANNOTATION_SUSPENDED).map(|mark| mark == "true")
 }
 
 /// Whether the Job is suspended, and not by the operator.

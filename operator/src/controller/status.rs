@@ -63,7 +63,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     let mut status = carry_over(object, &old);
     let said = match situation {
         Situation::Ended => return keep_end(object, old),
-        Situation::Working(work) => working(&mut status, work, waits(object), now),
+        Situation::Working(work) => working(&mut status, work, object, now),
         Situation::Held(job) => {
             if let Some(job) = job {
                 refer(&mut status, job);
@@ -130,13 +130,41 @@ pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
 }
 
 /// Whether the spec differs from the one that its run began with. The definition refuses such a change, but only from
-/// one change to the next: by way of another run.id it is possible.
+/// one change to the next: by way of another run.id it is possible. The run's Job knows better than the status, which
+/// somebody else can write.
 #[must_use]
-pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
-    object.status.as_ref().is_some_and(|status| {
-        status.run_id.as_deref() == Some(object.spec.run.id.as_str())
-            && status.data_hash.as_ref().is_some_and(|hash| *hash != names::data_hash(&object.spec))
-    })
+pub fn has_other_data(object: &ReplicaBootstrap, job: Option<&Job>) -> bool {
+    let status = object.status.as_ref().filter(|status| status.run_id.as_ref() == Some(&object.spec.run.id));
+    let hash = job.and_then(begun_with).or_else(|| status?.data_hash.as_ref());
+    hash.is_some_and(|hash| *hash != names::data_hash(&object.spec))
+}
+
+/// A hash of the data with which the Job has begun, if it has.
+fn begun_with(job: &Job) -> Option<&String> {
+    job.status.as_ref()?.start_time.as_ref()?;
+    job.annotations().get(names::ANNOTATION_DATA)
+}
+
+/// Whether an end in the status is that of the Job: phase, conditions and data.
+#[must_use]
+pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
+    let Some(status) = &object.status else { return false };
+    if begun_with(job).is_some_and(|hash| status.data_hash.as_ref() != Some(hash)) {
+        return false;
+    }
+    let is = |type_: &str| {
+        status.conditions.iter().flatten().any(|one| one.type_ == type_ && one.status == "True")
+    };
+    let conditions = (is(api::READY), is(api::RECONCILING), is(api::STALLED));
+    match plan::outcome(job) {
+        Some(Outcome::Complete) => {
+            status.phase == Some(Phase::Succeeded) && conditions == (true, false, false)
+        }
+        Some(Outcome::Failed(..)) => {
+            status.phase == Some(Phase::Failed) && conditions == (false, false, true)
+        }
+        None => false,
+    }
 }
 
 /// The message for that case.
@@ -156,7 +184,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
         observed_generation: object.metadata.generation,
         run_id: run,
         ..if same {
-            ReplicaBootstrapStatus { phase: None, conditions: None, ..old.clone() }
+            ReplicaBootstrapStatus { phase: None, conditions: None, completion_time: None, ..old.clone() }
         } else {
             ReplicaBootstrapStatus::default()
         }
@@ -166,7 +194,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
 /// An end stays as it is. Only the observed generation is updated, unless the spec names something else: it is not
 /// the end of that.
 fn keep_end(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
-    if has_other_data(object) {
+    if has_other_data(object, None) {
         return old;
     }
     old.observed_generation = object.metadata.generation;
@@ -187,7 +215,13 @@ pub fn waits(object: &ReplicaBootstrap) -> Option<&str> {
     run.error.as_deref()?.strip_prefix("waiting: ")
 }
 
-fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, now: &Time) -> Said {
+fn working(
+    status: &mut ReplicaBootstrapStatus,
+    work: &Work<'_>,
+    object: &ReplicaBootstrap,
+    now: &Time,
+) -> Said {
+    let before = object.status.as_ref().and_then(|status| status.completion_time.clone());
     let counts = work.job.status.clone().unwrap_or_default();
     refer(status, work.job);
     let pods = [counts.active, counts.succeeded, counts.failed].into_iter().flatten().sum::<i32>();
@@ -195,22 +229,22 @@ fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&
     if status.start_time.is_none() {
         status.start_time.clone_from(&counts.start_time);
     }
-    if status.data_hash.is_none() && status.start_time.is_some() {
-        status.data_hash = work.job.annotations().get(names::ANNOTATION_DATA).cloned();
+    if let Some(hash) = begun_with(work.job) {
+        status.data_hash = Some(hash.clone());
     }
     if let Some(error) = pods::last_failure(&work.pods) {
         status.last_error = Some(error);
     }
     match plan::outcome(work.job) {
         Some(outcome) => {
-            let ended = counts.completion_time.clone().or_else(|| transition(work.job));
+            let ended = counts.completion_time.clone().or_else(|| transition(work.job)).or(before);
             status.completion_time = Some(ended.unwrap_or_else(|| now.clone()));
             ended_so(status, outcome)
         }
         None => {
             let seen = work.pods.iter().filter(|pod| pods::has_failed(pod)).count();
             let failed = counts.failed.unwrap_or(0).max(i32::try_from(seen).unwrap_or(i32::MAX));
-            going_on(status, work, waits, failed)
+            going_on(status, work, waits(object), failed)
         }
     }
 }

@@ -91,11 +91,9 @@ impl Watches {
         let around = Arc::new(Surroundings { context: Arc::clone(&context), scope: scope.clone() });
         Controller::for_stream(objects, scope.objects.clone())
             .with_config(Config::default().concurrency(CONCURRENCY))
-            .owns_stream(jobs)
-            .watches_stream(self.pods, |pod| {
-                let name = dereference::object_of(&pod).cloned();
-                name.map(|name| ObjectRef::new(&name).within(&pod.namespace().unwrap_or_default()))
-            })
+            // By their annotation, which a Job also has that was left behind without an owner.
+            .watches_stream(jobs, |job| dereference::reference_of(&job))
+            .watches_stream(self.pods, |pod| dereference::reference_of(&pod))
             .watches_stream(self.mounts, move |event| dereference::object_of_event(&event, &of_mounts))
             .watches_stream(self.refusals, move |event| dereference::object_of_event(&event, &of_refusals))
             .reconcile_on(queued(&context, scope))

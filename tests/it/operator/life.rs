@@ -261,19 +261,25 @@ fn an_object_is_deleted_and_its_job_is_left() {
         thing.as_ref().is_some_and(|thing| thing["metadata"]["ownerReferences"].is_null())
     };
     assert!(belongings(&namespace, "shop").iter().all(left), "{:?}", belongings(&namespace, "shop"));
-    // The run goes on by itself, and one of the same name does not come into its way.
-    namespace.create(&alone("shop"));
-    namespace.expect("shop", "Pending", "Replacing");
+    // The run goes on by itself, and one of the same name does not come into its way, whatever its run.
+    namespace.create(&with(alone("shop"), &json!({"run": {"id": "2"}})));
+    let told = namespace.expect("shop", "Pending", "JobConflict");
+    let message = told["status"]["conditions"][0]["message"].as_str().unwrap();
+    for words in ["shop-1 belongs to nobody", "--cascade=orphan", "kubectl delete job shop-1", "shop-runner"]
+    {
+        assert!(message.contains(words), "{message}");
+    }
+    edit(&namespace, "shop", &json!({"run": {"id": "1"}}));
+    namespace.expect("shop", "Pending", "JobConflict");
     namespace.pod("shop").end(0);
     namespace.expect("shop", "Pending", "JobConflict");
     wait("the run ends by itself", || job(&namespace, "shop", "1").unwrap()["status"]["succeeded"] == 1);
     let job = job(&namespace, "shop", "1").unwrap();
     assert_eq!((&job["metadata"]["uid"], &job["metadata"]["ownerReferences"]), (&kept, &Value::Null));
-    for (kind, end) in BELONGINGS {
+    // The deletion of the Job has it look at once.
+    for (kind, end) in BELONGINGS.iter().rev() {
         namespace.delete(kind, &format!("shop{end}"));
     }
-    // Any edit has it look at once.
-    edit(&namespace, "shop", &json!({"maxRate": 1}));
     namespace.pod("shop").end(0);
     namespace.expect("shop", "Succeeded", "Succeeded");
 }

@@ -231,3 +231,53 @@ fn a_job_that_somebody_else_has_suspended_waits_for_them() {
     assert_eq!(told(&status), (Phase::Suspended, vec![("Ready", "False", "Suspended")]));
     assert!(said(&status).unwrap().1.contains("has suspended the Job eu-1"));
 }
+
+/// Phase and conditions, each true or not, of an end that somebody may have written.
+#[test]
+fn an_end_that_is_not_the_jobs_is_noticed() {
+    let done = stored_job(&object(), json!({"conditions": [{"type": "Complete", "status": "True"}]}));
+    let failed = job_failed("DeadlineExceeded", "");
+    let running = stored_job(&object(), json!({"active": 1}));
+    let said = |job: &Job| ReplicaBootstrap {
+        status: Some(compute(&object(), &work(job, &[]), &at(0))),
+        ..object()
+    };
+    for (number, job) in [&done, &failed].into_iter().enumerate() {
+        let object = said(job);
+        assert!(agrees(&object, job), "{number}");
+        assert!(!agrees(&object, if number == 0 { &failed } else { &done }), "{number}");
+        assert!(!agrees(&object, &running), "{number}");
+        let mut bare = object.clone();
+        bare.status.as_mut().unwrap().conditions = None;
+        assert!(!agrees(&bare, job), "{number}");
+    }
+    assert!(!agrees(&object(), &done));
+}
+
+#[test]
+fn a_forged_status_becomes_that_of_the_job() {
+    let began = json!({"active": 1, "startTime": "2026-01-01T00:00:00Z"});
+    let running = stored_job(&object(), began.clone());
+    let pods = [pod("p", json!({"phase": "Running"}))];
+    let true_one = compute(&object(), &work(&running, &pods), &at(0));
+    let mut object = object();
+    let mut forged = ReplicaBootstrapStatus {
+        phase: Some(Phase::Succeeded),
+        completion_time: Some(at(5)),
+        data_hash: Some("forged".to_owned()),
+        ..true_one.clone()
+    };
+    forged.conditions.as_mut().unwrap()[0].status = "True".to_owned();
+    object.status = Some(forged);
+    assert!(has_other_data(&object, None) && !has_other_data(&object, Some(&running)));
+    let mut repaired = compute(&object, &work(&running, &pods), &at(0));
+    assert_eq!(repaired, true_one);
+    // Emptied after the end.
+    let mut began = began;
+    began["conditions"] = json!([{"type": "Complete", "status": "True"}]);
+    began["completionTime"] = json!("2026-01-01T01:00:00Z");
+    let done = stored_job(&object, began);
+    repaired = compute(&object, &work(&done, &[]), &at(0));
+    object.status = None;
+    assert_eq!(compute(&object, &work(&done, &[]), &at(0)), repaired);
+}
