@@ -16,7 +16,11 @@ fn rules(operation: &str, group: &str, resource: &str) -> Value {
 }
 
 /// Puts a policy in force that denies this, with these words, and waits until the API server knows it.
-fn deny(namespace: &Namespace, (operation, group, resource): (&str, &str, &str), validation: &Value) {
+pub(super) fn deny(
+    namespace: &Namespace,
+    (operation, group, resource): (&str, &str, &str),
+    validation: &Value,
+) {
     let name = namespace.name();
     let mut rule = json!({"expression": "false"});
     rule.as_object_mut().unwrap().extend(validation.as_object().unwrap().clone());
@@ -32,6 +36,13 @@ fn deny(namespace: &Namespace, (operation, group, resource): (&str, &str, &str),
     }));
 }
 
+/// Takes the policy away.
+pub(super) fn allow(namespace: &Namespace) {
+    for kind in ["ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"] {
+        namespace.delete(kind, namespace.name());
+    }
+}
+
 /// Puts a webhook in force that is asked about new Jobs.
 fn ask(namespace: &Namespace, client: &Value) {
     namespace.create(&json!({
@@ -45,7 +56,7 @@ fn ask(namespace: &Namespace, client: &Value) {
 }
 
 /// Waits until a new Job is denied.
-fn until_denied(namespace: &Namespace) {
+pub(super) fn until_denied(namespace: &Namespace) {
     let probe = json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "probe"},
         "spec": {"suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}},
@@ -82,7 +93,7 @@ fn a_job_that_a_policy_denies_is_made_when_the_policy_goes() {
         // It is no error of the operator's.
         assert!(!operator.ask("/metrics").contains("reconcile_errors_total{reason=\"invalid\"}"));
         assert!(job(&namespace, "shop", "1").is_none());
-        namespace.delete("ValidatingAdmissionPolicyBinding", namespace.name());
+        allow(&namespace);
         namespace.pod("shop").run().end(0);
         namespace.expect("shop", "Succeeded", "Succeeded");
     });
@@ -135,7 +146,6 @@ fn whatever_is_denied_is_said_and_tried_again() {
         let _operator = Operator::start(&namespace);
         // It can be known to be in force only by what it denies.
         let words = json!({"message": "the platform team says no"});
-        let lift = || namespace.delete("ValidatingAdmissionPolicyBinding", namespace.name());
         let denied = |phase: &str| {
             let denied = namespace.expect("shop", phase, "Forbidden");
             assert!(message(&denied).contains("the platform team says no"), "{}", message(&denied));
@@ -159,7 +169,7 @@ fn whatever_is_denied_is_said_and_tried_again() {
             denied(if operation == "UPDATE" { "Running" } else { "Pending" });
             assert!(namespace.pod("shop").get().unwrap()["metadata"]["deletionTimestamp"].is_null());
         }
-        lift();
+        allow(&namespace);
         match operation {
             "CREATE" => drop(namespace.pod("shop").run()),
             "UPDATE" => {

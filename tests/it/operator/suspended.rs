@@ -35,12 +35,16 @@ fn queueing(namespace: &Namespace) -> Webhook {
     webhook
 }
 
-/// Somebody with this name suspends or resumes a Job.
-fn set(namespace: &Namespace, who: &str, job: &str, suspend: bool) {
+/// Somebody with this name suspends or resumes a Job. Whether it could be done: a Job that has ended stays as it is.
+pub(super) fn set_suspend(namespace: &Namespace, who: &str, job: &str, suspend: bool) -> bool {
     let path = format!("{}?fieldManager={who}", namespace.path("Job", job));
     let patch = json!({"spec": {"suspend": suspend}}).to_string();
-    let (status, reply) = namespace.server().call("PATCH", &path, "application/merge-patch+json", &patch);
-    assert_eq!(status, 200, "{reply}");
+    namespace.server().call("PATCH", &path, "application/merge-patch+json", &patch).0 == 200
+}
+
+/// The same with a Job that has not ended.
+fn set(namespace: &Namespace, who: &str, job: &str, suspend: bool) {
+    assert!(set_suspend(namespace, who, job, suspend), "{job} cannot be changed");
 }
 
 /// The object waits for somebody else, and the message has these words.
