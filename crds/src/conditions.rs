@@ -36,6 +36,12 @@ pub enum Reason {
     VolumeMissing,
     /// A Secret, a ConfigMap, or a key in one of them does not exist.
     ConfigMissing,
+    /// The sandbox of the pod, or its network, cannot be set up on its node.
+    SandboxFailed,
+    /// The container cannot be started: the image does not fit, or an init container fails.
+    ContainerStartFailed,
+    /// The node of the pod does not answer, or was lost with the pod.
+    NodeLost,
     /// A quota, a policy, a webhook or a missing permission refuses the Job, its pod or another request.
     Forbidden,
     /// The pod is running.
@@ -90,7 +96,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Accepted,
         Self::Queued,
         Self::Suspended,
@@ -101,6 +107,9 @@ impl Reason {
         Self::ImagePullFailed,
         Self::VolumeMissing,
         Self::ConfigMissing,
+        Self::SandboxFailed,
+        Self::ContainerStartFailed,
+        Self::NodeLost,
         Self::Forbidden,
         Self::Running,
         Self::Retrying,
@@ -142,6 +151,9 @@ impl Reason {
             Self::ImagePullFailed => "ImagePullFailed",
             Self::VolumeMissing => "VolumeMissing",
             Self::ConfigMissing => "ConfigMissing",
+            Self::SandboxFailed => "SandboxFailed",
+            Self::ContainerStartFailed => "ContainerStartFailed",
+            Self::NodeLost => "NodeLost",
             Self::Forbidden => "Forbidden",
             Self::Running => "Running",
             Self::Retrying => "Retrying",

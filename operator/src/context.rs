@@ -37,8 +37,8 @@ pub struct Scope {
     pub jobs: Store<Job>,
     /// Their pods, without their specs.
     pub pods: Store<Pod>,
-    /// Events about volumes that cannot be mounted.
-    pub mounts: Store<Event>,
+    /// Events that warn about these pods.
+    pub warnings: Store<Event>,
     /// Events about pods that a Job could not create.
     pub refusals: Store<Event>,
 }

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod build;
+pub mod causes;
 pub mod dereference;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -306,7 +307,7 @@ impl One<'_> {
             .filter(|pod| pod.owner_references().iter().any(|owner| owner.uid == uid))
             .collect();
         let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
-        let mounts = dereference::events_of(&self.around.scope.mounts, &uids);
+        let warnings = dereference::events_of(&self.around.scope.warnings, &uids);
         let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
         let has_no_pod = pods.iter().all(|pod| pods::has_ended(pod));
         if !refusals.is_empty() && has_no_pod && plan::outcome(job).is_none() {
@@ -314,8 +315,13 @@ impl One<'_> {
             apply::grant(&self.around.context.client, self.valid, &build::access(self.valid)).await?;
         }
         let edited = plan::outcome(job).is_none() && plan::is_edited(job, self.wanted);
-        let work =
-            Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
+        let work = Work {
+            job,
+            pods,
+            warnings: warnings.iter().collect(),
+            refusals: refusals.iter().collect(),
+            edited,
+        };
         let done = self.report(&Situation::Working(work)).await?;
         // The end that was just written does not trigger a reconcile.
         let stays = self.object.spec.ttl_seconds_after_finished.filter(|_| plan::outcome(job).is_some());

@@ -18,11 +18,14 @@ pub const RESUMED: &str = "Resumed";
 pub const POD_FAILED: &str = "PodFailed";
 
 /// Reasons of `Ready` that need attention.
-const WARNINGS: [&str; 9] = [
+const WARNINGS: [&str; 12] = [
     "Unschedulable",
     "ImagePullFailed",
     "VolumeMissing",
     "ConfigMissing",
+    "SandboxFailed",
+    "ContainerStartFailed",
+    "NodeLost",
     "Forbidden",
     "JobConflict",
     "InvalidSpec",

@@ -1,7 +1,7 @@
 //! The operator of `ReplicaBootstrap`: one Job for each run, and a status that reports its state.
 //!
 //! ```text
-//! watches: objects, Jobs, pods, two kinds of events
+//! watches: objects, Jobs, pods, events about both
 //!     │
 //!     ▼
 //! validate ─▶ dereference ─▶ build ─▶ plan ─▶ (queue) ─▶ apply ─▶ status ─▶ events

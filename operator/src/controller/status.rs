@@ -43,8 +43,8 @@ pub struct Work<'a> {
     pub job: &'a Job,
     /// Its pods.
     pub pods: Vec<&'a Pod>,
-    /// Events about volumes of pods.
-    pub mounts: Vec<&'a Event>,
+    /// Events that warn about pods.
+    pub warnings: Vec<&'a Event>,
     /// Events about pods that could not be created.
     pub refusals: Vec<&'a Event>,
     /// Whether the Job was created from another spec than the current one.
@@ -305,7 +305,7 @@ fn exit_code_in(message: &str) -> Option<i32> {
 }
 
 fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, failed: i32) -> Said {
-    let doing = pods::doing(&work.pods, &work.mounts);
+    let doing = pods::doing(&work.pods, &work.warnings);
     if plan::is_suspended(work.job) {
         return suspended(work.job);
     }
@@ -317,16 +317,11 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
             );
             (Phase::Running, Reason::Running, text)
         }
-        Some(Doing::Stopping) => (
-            Phase::Running,
-            Reason::Retrying,
-            "the pod is being stopped; another one will be started".to_owned(),
-        ),
-        Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
+        Some(Doing::Other(phase, reason, text)) => (phase, reason, text),
         None if pods::is_decided(&work.pods) => {
             (Phase::Running, Reason::Running, "the pod has ended; the Job will end soon".to_owned())
         }
-        None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
+        None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.pods, &work.refusals) {
             Some(text) => (Phase::Pending, Reason::Forbidden, text),
             None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),
             None => (

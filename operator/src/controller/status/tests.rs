@@ -6,7 +6,7 @@ fn work<'a>(job: &'a Job, pods: &'a [Pod]) -> Situation<'a> {
     Situation::Working(Work {
         job,
         pods: pods.iter().collect(),
-        mounts: vec![],
+        warnings: vec![],
         refusals: vec![],
         edited: false,
     })
@@ -189,7 +189,7 @@ fn a_refused_pod_is_told_in_the_refusals_words() {
         json!({"metadata": {}, "involvedObject": {"uid": "job-1"}, "message": "pods \"eu-1-x\" is forbidden: exceeded quota: q"}),
     )
     .unwrap();
-    let work = Work { job: &job, pods: vec![], mounts: vec![], refusals: vec![&refusal], edited: true };
+    let work = Work { job: &job, pods: vec![], warnings: vec![], refusals: vec![&refusal], edited: true };
     let status = compute(&object(), &Situation::Working(work), &at(0));
     let (reason, message) = said(&status).unwrap();
     assert_eq!(reason, "Forbidden");
