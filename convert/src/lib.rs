@@ -7,13 +7,17 @@
 //!
 //! # Floors
 //!
+//! Each floor knows only those below it.
+//!
 //! ```text
-//! planner      which statements and rows become which changes, and their numbers
-//! shape        what shapes them: form, selection, transforms, options
-//! transforms   a configuration brought together with the dump's tables; sample, tables, definitions
-//! render       rows to members: block ─▶ copy_form, transformed, statements ─▶ changes ─▶ rows, packed, pieces
-//! selection    what is left out by choice
-//! error        why a dump cannot become changes; form
+//! planner             which statements and rows become which changes, and their numbers
+//! shape               what shapes them: form, selection, transforms, options
+//! sample, transforms  rows that look personal; a configuration brought together with the dump's tables
+//! tables              what a dump says of its tables
+//! selection           what is left out by choice
+//! error               why a dump cannot become changes
+//! render              rows to members: block ─▶ copy_form, transformed, statements ─▶ changes ─▶ rows, packed, pieces
+//! definitions, form   literals of definitions; single or packed
 //! ```
 //!
 //! # Guarantees

@@ -55,20 +55,31 @@ pub fn keys(schema: &Schema) -> transform::Keys {
                 to_columns: quoted(known.targets(key)),
             })
             .collect(),
-        parents: known
+        children: known
             .parents
             .iter()
-            .map(|(child, parent)| (child.to_string(), parent.to_string()))
+            .map(|(table, parent)| transform::ChildTable {
+                table: table.to_string(),
+                parent: parent.to_string(),
+            })
             .collect(),
         expressions: known
             .expressions
             .iter()
-            .map(|one| (one.table.to_string(), quote_name(&one.column), one.folds_case))
+            .map(|key| transform::KeyExpression {
+                table: key.table.to_string(),
+                column: quote_name(&key.column),
+                folds_case: key.folds_case,
+            })
             .collect(),
         fixed: known
             .fixed
             .iter()
-            .map(|fixed| (fixed.table.to_string(), quote_name(&fixed.column), fixed.why.to_owned()))
+            .map(|fixed| transform::FixedColumn {
+                table: fixed.table.to_string(),
+                column: quote_name(&fixed.column),
+                why: fixed.why.to_owned(),
+            })
             .collect(),
     }
 }

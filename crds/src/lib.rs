@@ -8,6 +8,15 @@
 //!                     └─▶ reference::markdown() ──▶ docs/reference-replicabootstrap.md
 //! conditions ──▶ status.conditions, which the operator writes
 //! ```
+//!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! definition                       the CustomResourceDefinition
+//! conditions, reference, v1alpha1  conditions and their reasons; the reference page; the fields
+//! ```
 
 pub mod conditions;
 pub mod definition;

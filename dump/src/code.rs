@@ -5,17 +5,19 @@
 //! routine of an extension does is not seen.
 //!
 //! ```text
-//! effects ─▶ scan ─▶ code
+//! effects ─▶ scan ─▶ links ─▶ code
 //! ```
 
 use std::collections::{HashMap, HashSet};
 
 use crate::kind::Kind;
-use crate::name::Cursor;
+use crate::name::{Cursor, has_word};
 pub use effects::{Effect, Effects};
+pub use links::Links;
 use scan::{Scan, Text, Word};
 
 mod effects;
+mod links;
 mod scan;
 
 /// What is known of a routine, a relation or a type: what it does itself, and what it names.
@@ -23,6 +25,13 @@ mod scan;
 struct Known {
     effects: Effects,
     names: Vec<Word>,
+}
+
+impl Known {
+    fn extend(&mut self, more: Self) {
+        self.effects.extend(more.effects);
+        self.names.extend(more.names);
+    }
 }
 
 /// The code that a script has defined so far. Its size grows with the definitions, not with the data.
@@ -33,6 +42,10 @@ pub struct Code {
     relations: HashMap<Word, Known>,
     /// What triggers and rules of a relation do.
     firing: HashMap<Word, Known>,
+    /// What the constraints of a relation do. They see every row, whatever columns it names.
+    checks: HashMap<Word, Known>,
+    /// Routines behind operators and casts, which no word names where they run.
+    hidden: Vec<Word>,
     /// What event triggers do, once there is one.
     events: Option<Known>,
     /// Constraints may be checked later than a statement ends.
@@ -46,67 +59,127 @@ enum Defines {
     Relation(String),
     Firing(String),
     Event,
+    /// A routine that no word names where it runs.
+    Hidden,
     /// The old and the new name.
     Renamed(String, String),
 }
 
+/// How far a search goes from the names that it begins with.
+#[derive(Clone, Copy)]
+enum Reach<'a> {
+    /// Routines, and what these call.
+    Calls,
+    /// What relations are made of, too.
+    Relations,
+    /// What fires for them, too, and for those that their rows lead on to.
+    Firing(&'a Links),
+}
+
 impl Code {
-    /// Shows a statement, whose strings are standard. Whether it defines code, or something that leads to code.
-    pub(crate) fn observe(&mut self, kind: &Kind, text: &str) -> bool {
+    /// What a statement, whose strings are standard, adds to this: code, or something that leads to it.
+    pub(crate) fn read(&self, kind: &Kind, text: &str) -> Self {
+        let mut new = Self::default();
         if !matches!(
             kind,
             Kind::Routine | Kind::Definition | Kind::Index | Kind::MaterializedView | Kind::Other
         ) {
-            return false;
+            return new;
         }
-        let Some(defines) = defines(&mut Cursor::new(text, true)) else { return false };
-        match defines {
-            Defines::Routine(name) => {
+        match defines(&mut Cursor::new(text, true)) {
+            None => {}
+            Some(Defines::Routine(name)) => {
                 let Scan { effects, mut words } = Scan::of(text, Text::Around);
                 if crate::subject::verb(text).ends_with("AGGREGATE") {
                     // It names its functions without a parenthesis.
                     words.extend(words.clone().into_iter().map(Word::as_called));
                 }
-                add(&mut self.routines, &name, effects, words)
+                add(&mut new.routines, &name, effects, words);
             }
-            Defines::Relation(name) => {
-                self.deferrable |= may_be_deferred(text);
-                let (effects, words) = self.named(text);
-                add(&mut self.relations, &name, effects, words)
+            Some(Defines::Relation(name)) => self.read_relation(&name, text, &mut new),
+            Some(Defines::Firing(name)) => {
+                new.deferrable = may_be_deferred(text);
+                let (effects, words) = match crate::subject::verb(text).ends_with("RULE") {
+                    // Tables that its statements name may get their triggers later.
+                    true => Scan::of(text, Text::Statement).into_parts(),
+                    false => self.named(text),
+                };
+                add(&mut new.firing, &name, effects, words);
             }
-            Defines::Firing(name) => {
-                self.deferrable |= may_be_deferred(text);
-                let (effects, words) = self.named(text);
-                add(&mut self.firing, &name, effects, words)
+            Some(Defines::Event) => {
+                let (effects, names) = self.named(text);
+                new.events = Some(Known { effects, names });
             }
-            Defines::Event => {
-                let (effects, words) = self.named(text);
-                let events = self.events.get_or_insert_default();
-                events.effects.extend(effects);
-                events.names.extend(words);
-                true
+            Some(Defines::Hidden) => {
+                // An operator names its function without a parenthesis.
+                let words = Scan::of(text, Text::Statement).words.into_iter().map(Word::as_called);
+                new.hidden = words.filter(|word| self.routines.contains_key(&word.as_name())).collect();
             }
-            Defines::Renamed(old, new) => self.rename(&old, &new),
+            Some(Defines::Renamed(old, name)) => self.read_rename(&old, &name, &mut new),
         }
+        new
     }
 
-    fn rename(&mut self, old: &str, new: &str) -> bool {
+    fn read_relation(&self, name: &str, text: &str, new: &mut Self) {
+        new.deferrable = may_be_deferred(text);
+        let (effects, words) = match crate::subject::verb(text).ends_with("VIEW") {
+            // What it shows may get its triggers later.
+            true => Scan::of(text, Text::Statement).into_parts(),
+            false => self.named(text),
+        };
+        if has_word(text, "CHECK") {
+            add(&mut new.checks, name, effects, words.clone());
+        }
+        add(&mut new.relations, name, effects, words);
+    }
+
+    fn read_rename(&self, old: &str, name: &str, new: &mut Self) {
         let word = Word::name(old);
-        let mut learned = false;
-        for all in [&mut self.relations, &mut self.firing] {
-            if let Some(same) = all.get(&word).cloned() {
-                learned |= add(all, new, same.effects, same.names);
+        let all = [
+            (&self.relations, &mut new.relations),
+            (&self.firing, &mut new.firing),
+            (&self.checks, &mut new.checks),
+        ];
+        for (known, new) in all {
+            if let Some(same) = known.get(&word).cloned() {
+                add(new, name, same.effects, same.names);
             }
         }
         if self.routines.contains_key(&word) {
-            learned |= add(&mut self.routines, new, Effects::default(), vec![Word::called(old)]);
+            add(&mut new.routines, name, Effects::default(), vec![Word::called(old)]);
         }
-        learned
+    }
+
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        let maps = [&self.routines, &self.relations, &self.firing, &self.checks];
+        maps.iter().all(|map| map.is_empty())
+            && self.events.is_none()
+            && self.hidden.is_empty()
+            && !self.deferrable
+    }
+
+    /// Adds what was read of a statement.
+    pub(crate) fn add(&mut self, new: Self) {
+        let all = [
+            (&mut self.routines, new.routines),
+            (&mut self.relations, new.relations),
+            (&mut self.firing, new.firing),
+            (&mut self.checks, new.checks),
+        ];
+        for (known, new) in all {
+            new.into_iter().for_each(|(name, new)| known.entry(name).or_default().extend(new));
+        }
+        if let Some(events) = new.events {
+            self.events.get_or_insert_default().extend(events);
+        }
+        self.hidden.extend(new.hidden);
+        self.deferrable |= new.deferrable;
     }
 
     /// What a definition does itself, and the names in it that lead to code.
     fn named(&self, text: &str) -> (Effects, Vec<Word>) {
-        let Scan { effects, mut words } = Scan::of(text, Text::Statement);
+        let (effects, mut words) = Scan::of(text, Text::Statement).into_parts();
         words.retain(|word| self.leads_on(*word));
         (effects, words)
     }
@@ -118,12 +191,50 @@ impl Code {
         }
     }
 
-    /// What running a statement of this kind may do, whose strings are standard, beyond what the statement says itself.
+    /// What running a statement of this kind may do, whose strings are standard, beyond what the statement says itself. `links`
+    /// are those between relations.
     #[must_use]
-    pub fn effects(&self, kind: &Kind, text: &str) -> Effects {
+    pub fn effects(&self, kind: &Kind, text: &str, links: &Links) -> Effects {
         let what = if matches!(kind, Kind::Code | Kind::Query) { Text::Around } else { Text::Statement };
         let Scan { effects, words } = Scan::of(text, what);
-        self.reached(effects, words)
+        self.reached(effects, words, Reach::Firing(links)).and(self.effects_of_hidden())
+    }
+
+    /// What operators and casts may do, which any expression may use. That they are calls says nothing of a statement.
+    fn effects_of_hidden(&self) -> Effects {
+        if self.hidden.is_empty() {
+            return Effects::default();
+        }
+        let effects = self.reached(Effects::default(), self.hidden.clone(), Reach::Calls);
+        effects.without(Effect::Calls).without(Effect::Reads)
+    }
+
+    /// What a REFRESH of the view with this name may do: what the routines do that its query calls.
+    #[must_use]
+    pub fn effects_of_refresh(&self, view: &str) -> Effects {
+        let known = self.relations.get(&Word::name(view)).cloned().unwrap_or_default();
+        self.reached(known.effects, known.names, Reach::Relations)
+    }
+
+    /// Whether the sequence hands out several numbers at once to a session.
+    #[must_use]
+    pub fn is_cached(&self, sequence: &str) -> bool {
+        let known = self.relations.get(&Word::name(sequence));
+        known.is_some_and(|known| known.effects.has(Effect::CachedSequence))
+    }
+
+    /// What the constraints of the relation with this name may do, for each row that comes.
+    #[must_use]
+    pub fn effects_of_checks(&self, relation: &str) -> Effects {
+        let word = Word::name(relation);
+        // A column's type may have a constraint of its own.
+        let types = self.relations.get(&word).map(|known| known.names.as_slice()).unwrap_or_default();
+        let types = types.iter().filter(|name| **name != word);
+        let mut effects = Effects::default();
+        for known in types.chain([&word]).filter_map(|name| self.checks.get(name)) {
+            effects.extend(self.reached(known.effects, known.names.clone(), Reach::Calls));
+        }
+        effects
     }
 
     /// What the routines may do that a statement calls itself, whose strings are standard. What fires is not among it.
@@ -134,7 +245,7 @@ impl Code {
         }
         let Scan { mut words, .. } = Scan::of(text, Text::Statement);
         words.retain(|word| word.is_called());
-        self.reached_by(Effects::default(), words, false)
+        self.reached(Effects::default(), words, Reach::Calls)
     }
 
     /// Code ran that lets constraints be checked late.
@@ -152,7 +263,7 @@ impl Code {
         let Some(known) = self.relations.get(&word) else { return Effects::default() };
         // Its own triggers stay silent.
         let names = known.names.iter().copied().filter(|name| *name != word);
-        self.reached(known.effects, names.collect())
+        self.reached(known.effects, names.collect(), Reach::Firing(&Links::default()))
     }
 
     /// Whether the script has made event triggers.
@@ -165,7 +276,7 @@ impl Code {
     #[must_use]
     pub fn effects_of_events(&self) -> Effects {
         let events = self.events.clone().unwrap_or_default();
-        self.reached(events.effects, events.names)
+        self.reached(events.effects, events.names, Reach::Firing(&Links::default()))
     }
 
     /// Whether a constraint may be checked later than a statement ends.
@@ -174,11 +285,7 @@ impl Code {
         self.deferrable
     }
 
-    fn reached(&self, effects: Effects, open: Vec<Word>) -> Effects {
-        self.reached_by(effects, open, true)
-    }
-
-    fn reached_by(&self, mut effects: Effects, mut open: Vec<Word>, relations: bool) -> Effects {
+    fn reached(&self, mut effects: Effects, mut open: Vec<Word>, reach: Reach<'_>) -> Effects {
         let mut seen = HashSet::new();
         while let Some(word) = open.pop() {
             if !seen.insert(word) {
@@ -189,9 +296,15 @@ impl Code {
             if routine.is_some() {
                 effects.add(Effect::Calls);
             }
-            let others = [self.relations.get(&name), self.firing.get(&name)];
-            let others = others.into_iter().flatten().filter(|_| relations);
-            for known in routine.into_iter().chain(others) {
+            let (relation, firing) = match reach {
+                Reach::Calls => (None, None),
+                Reach::Relations => (self.relations.get(&name), None),
+                Reach::Firing(links) => {
+                    open.extend(links.of(name));
+                    (self.relations.get(&name), self.firing.get(&name))
+                }
+            };
+            for known in routine.into_iter().chain(relation).chain(firing) {
                 effects.extend(known.effects);
                 open.extend(&known.names);
             }
@@ -218,14 +331,10 @@ pub fn fires_event_triggers(kind: &Kind, text: &str) -> bool {
     fires && !(verb && c.words(&["EVENT", "TRIGGER"]))
 }
 
-fn add(all: &mut HashMap<Word, Known>, name: &str, effects: Effects, words: Vec<Word>) -> bool {
-    if effects.is_empty() && words.is_empty() {
-        return false;
+fn add(all: &mut HashMap<Word, Known>, name: &str, effects: Effects, names: Vec<Word>) {
+    if !effects.is_empty() || !names.is_empty() {
+        all.entry(Word::name(name)).or_default().extend(Known { effects, names });
     }
-    let known = all.entry(Word::name(name)).or_default();
-    known.effects.extend(effects);
-    known.names.extend(words);
-    true
 }
 
 fn may_be_deferred(text: &str) -> bool {
@@ -262,6 +371,9 @@ fn defines(c: &mut Cursor<'_>) -> Option<Defines> {
         c.part();
         let key = if c.at_word("AS") { "TO" } else { "ON" };
         return created.then(|| after(c, key)).flatten().map(Defines::Firing);
+    }
+    if created && c.any_word(&["OPERATOR", "CAST"]) {
+        return Some(Defines::Hidden);
     }
     if c.any_word(&["FUNCTION", "PROCEDURE", "ROUTINE", "AGGREGATE"]) {
         let name = c.parts()?.pop()?;

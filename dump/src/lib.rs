@@ -15,6 +15,21 @@
 //! Event::Statement ──▶ Schema::observe ──▶ tables, columns, classes of types
 //! ```
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! plain, schema                     bytes to events; what the statements define
+//! code, window                      what code of a script may do; the bytes that are not consumed yet
+//! copy, subject                     blocks of COPY; the tables and schemas that a statement is about
+//! insert, kind                      blocks of INSERT; what a statement is for
+//! header, identity, object          heads of blocks; identity columns; objects of Kasho
+//! session, setting, transaction     statements that concern the session
+//! detect, meta, name, statement     kinds of files; psql's commands; names; where a statement ends
+//! encoding, error, token, variable  client encodings; errors; tokens; psql's variables
+//! ```
+//!
 //! # Guarantees
 //!
 //! - **The same events for any cutting of the bytes**, down to one at a time, and from any [`ScanPoint`] on.
@@ -78,7 +93,7 @@ mod transaction;
 mod variable;
 mod window;
 
-pub use code::{Code, Effect, Effects, fires_event_triggers};
+pub use code::{Code, Effect, Effects, Links, fires_event_triggers};
 pub use copy::{SLAB_BYTES, SLAB_ROWS, Slab};
 pub use encoding::Encoding;
 pub use error::{Closing, Place, ScanError};

@@ -10,7 +10,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::code::{Code, Effect};
+use crate::code::{Code, Effect, Effects, Links};
 use crate::kind::{Kind, classify};
 use crate::name::{Cursor, QualifiedName};
 use crate::token::{TokenKind, Tokens};
@@ -173,6 +173,8 @@ pub struct Schema {
     fires: HashMap<QualifiedName, BTreeSet<String>>,
     /// What the code of the script may do.
     code: Arc<Code>,
+    /// Where changes of rows lead on to other tables.
+    links: Links,
     /// Code ran that may have made triggers or rules.
     hidden_firing: bool,
     /// The types, without their schemas, for which a cast of the script's own decides what an assignment makes of a value.
@@ -211,6 +213,7 @@ impl Default for Schema {
             keys: Keys::default(),
             fires: HashMap::new(),
             code: Arc::default(),
+            links: Links::default(),
             hidden_firing: false,
             casts: HashSet::new(),
             schemas: HashSet::from(["public".to_owned()]),
@@ -275,7 +278,15 @@ impl Schema {
 
     /// Shows a statement of this kind, whose strings are standard.
     pub fn observe_as(&mut self, kind: &Kind, text: &str) -> Learned {
-        let code = Arc::make_mut(&mut self.code).observe(kind, text);
+        let new = self.code.read(kind, text);
+        let code = !new.is_empty();
+        // Blocks of rows share it, and few statements add to it.
+        if code {
+            Arc::make_mut(&mut self.code).add(new);
+        }
+        if matches!(kind, Kind::Definition | Kind::Other) {
+            self.links.observe(text);
+        }
         match self.observe_definition(kind, text) {
             Learned::Nothing if code && *kind != Kind::Definition => Learned::Around,
             learned => learned,
@@ -321,16 +332,22 @@ impl Schema {
 
     /// A statement that changes definitions only through the code that it calls.
     fn changed(&mut self, kind: &Kind, text: &str) -> Learned {
-        let effects = self.code.effects(kind, text);
+        let effects = self.effects(kind, text);
         if effects.has_any(&[Effect::Definitions, Effect::Firing]) {
             return self.ran(kind, text);
         }
         Learned::Nothing
     }
 
+    /// What running a statement of this kind may do, whose strings are standard, beyond what the statement says itself.
+    #[must_use]
+    pub fn effects(&self, kind: &Kind, text: &str) -> Effects {
+        self.code.effects(kind, text, &self.links)
+    }
+
     /// Code ran that the statement holds or calls.
     fn ran(&mut self, kind: &Kind, text: &str) -> Learned {
-        let effects = self.code.effects(kind, text);
+        let effects = self.effects(kind, text);
         self.hazy_schemas |= effects.has(Effect::Schemas);
         self.hidden_firing |= effects.has(Effect::Firing);
         if effects.has(Effect::Deferrable) {

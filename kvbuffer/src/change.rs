@@ -68,14 +68,14 @@ pub struct Dml {
     /// Must have as many values as there are names: fewer crash the consumer.
     pub column_values: Vec<Value>,
     /// The operation on the row.
-    pub kind: Kind,
+    pub kind: Operation,
     /// The key of the row, for updates and deletes.
     pub old_keys: Option<OldKeys>,
 }
 
 /// An operation on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum Operation {
     /// A new row: the only kind in a bootstrap.
     Insert,
     /// A changed row.
@@ -84,7 +84,7 @@ pub enum Kind {
     Delete,
 }
 
-impl Kind {
+impl Operation {
     /// As written in the JSON.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::change::{Change, ChangeData, Ddl, Dml, Kind, OldKeys, Value};
+use crate::change::{Change, ChangeData, Ddl, Dml, OldKeys, Operation, Value};
 use crate::position::{ParsePositionError, Position};
 use crate::timestamp::Timestamp;
 
@@ -130,9 +130,9 @@ fn ddl(raw: RawDdl<'_>) -> Result<Ddl, DecodeError> {
 
 fn dml(raw: RawDml<'_>) -> Result<Dml, DecodeError> {
     let kind = match string(raw.kind, "kind")?.as_str() {
-        "insert" => Kind::Insert,
-        "update" => Kind::Update,
-        "delete" => Kind::Delete,
+        "insert" => Operation::Insert,
+        "update" => Operation::Update,
+        "delete" => Operation::Delete,
         _ => return Err(DecodeError::Field { field: "kind", expected: "insert, update or delete" }),
     };
     let (column_names, column_values) =

@@ -14,6 +14,18 @@
 //! The crate does not know dumps or transforms. It is for programs that write changes into the buffer and for
 //! programs that read them.
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! ranges                        the registry of runs: who may write which sequences
+//! redis                         the connection: batches, the writer, the reader
+//! decode, encode, wire          bytes to changes, changes to bytes, the size of a change as a message
+//! change, error                 a change; what can go wrong, and what to do about it
+//! holder, position, timestamp   who holds a lease; sequences and scores; texts that are read as timestamps
+//! ```
+//!
 //! # Writing
 //!
 //! ```no_run
@@ -110,7 +122,7 @@ pub use crate::redis::{
     Batch, Buffer, ConnectOptions, Durable, Entry, KeyType, Keys, Memory, Role, RunState, Server, Stopped,
     Subscription, Unacknowledged, Writer,
 };
-pub use change::{Change, ChangeData, ChangeType, Ddl, Dml, Kind, OldKeys, Value};
+pub use change::{Change, ChangeData, ChangeType, Ddl, Dml, OldKeys, Operation, Value};
 pub use decode::{DecodeError, decode, decode_value};
 pub use encode::{
     BOOTSTRAP_USER, ENCODER_REVISION, ROW_TAIL, RowHead, encode, encode_ddl, push_string, push_text,

@@ -5,6 +5,14 @@
 //!                                      "ok" ─▶ serve ─▶ GET /healthz
 //! ```
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! server, text   HTTP; the text of metrics. They do not know each other.
+//! ```
+//!
 //! Guarantees: a client that sends nothing, too much or no HTTP holds up nobody else; a socket that
 //! cannot be accepted is waited for, and does not end the server.
 //!

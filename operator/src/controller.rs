@@ -106,7 +106,7 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     if status::has_other_data(object, observed.job.as_ref()) && plan::makes_or_ends(step, &observed) {
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
-    match one.go(step, &observed).await {
+    match one.take(step, &observed).await {
         Err(error) => one.refused(error, step, &observed).await,
         done => done,
     }
@@ -121,8 +121,8 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    /// Takes the step, and reports what it has led to.
-    async fn go(&self, step: Step, observed: &Observed) -> Result<Action, Error> {
+    /// Takes the step that the plan says, and reports what it has led to.
+    async fn take(&self, step: Step, observed: &Observed) -> Result<Action, Error> {
         match step {
             Step::Replace(obsolete) => self.replace(observed, obsolete).await,
             Step::Conflict => {

@@ -8,6 +8,29 @@
 //!   pure        stores       pure     pure   one lock   client    pure     client
 //! ```
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! run                                 the command `run`: from the command line to the last reconcile
+//! controller                          the stages of a reconcile in their order, and the watches
+//! controller::apply                   requests for one object
+//! controller::dereference, events     what exists for an object; what people are told
+//! context                             what all reconciles share
+//! controller::status                  the operator's part of the status
+//! controller::suspended               who else has suspended a Job
+//! controller::plan                    the next step for an object
+//! controller::pods                    the state of pods
+//! controller::causes                  what Kubernetes' words about a pod mean
+//! controller::build                   the Job and what belongs to it
+//! queue                               which runs may start, and which wait
+//! controller::validate                whether an object can be carried out
+//! admin, leader, telemetry            health and metrics over HTTP; the lease; logs and spans
+//! cli, error, exit, metrics, names    the command line; errors; exit codes of the runner; what is counted; names
+//! refusal                             whose refusal an answer of the API server is
+//! ```
+//!
 //! Guarantees: at most one runner of an object at a time; an outcome is in the status before its Job is deleted; a
 //! run that has ended does not start again under the same run id; nothing is written if nothing has changed; no
 //! Secret is read.

@@ -71,19 +71,7 @@ async fn act(
     } else {
         namespaces.iter().map(|namespace| Watches::new(&client, Some(namespace), &admin)).collect()
     };
-    let reporter = Reporter { controller: crds::OPERATOR_MANAGER.to_owned(), instance: Some(identity) };
-    let context = Arc::new(Context::new(
-        client.clone(),
-        Settings { runner_image: args.runner_image.clone() },
-        Limits {
-            total: args.max_concurrent_runs.and_then(|most| usize::try_from(most).ok()),
-            per_redis: usize::try_from(args.max_runs_per_redis).unwrap_or(usize::MAX),
-        },
-        Duration::from_secs(args.resync_seconds),
-        watches.iter().map(|watches| watches.scope.clone()).collect(),
-        Recorder::new(client, reporter),
-        Arc::clone(&admin),
-    ));
+    let context = Arc::new(context(args, client, Arc::clone(&admin), identity, &watches));
     // Set only once: a process becomes active only once.
     let counted = Arc::clone(&context);
     let _ = admin.count.set(Box::new(move || counted.phases()));
@@ -100,6 +88,29 @@ async fn act(
     }
     admin.metrics.set_leader(false);
     tracing::info!("the operator has stopped: runs continue without it");
+}
+
+/// What all reconciles share.
+fn context(
+    args: &RunArgs,
+    client: Client,
+    admin: Arc<Admin>,
+    identity: String,
+    watches: &[Watches],
+) -> Context {
+    let reporter = Reporter { controller: crds::OPERATOR_MANAGER.to_owned(), instance: Some(identity) };
+    Context::new(
+        client.clone(),
+        Settings { runner_image: args.runner_image.clone() },
+        Limits {
+            total: args.max_concurrent_runs.and_then(|most| usize::try_from(most).ok()),
+            per_redis: usize::try_from(args.max_runs_per_redis).unwrap_or(usize::MAX),
+        },
+        Duration::from_secs(args.resync_seconds),
+        watches.iter().map(|watches| watches.scope.clone()).collect(),
+        Recorder::new(client, reporter),
+        admin,
+    )
 }
 
 /// Stops at the first signal.

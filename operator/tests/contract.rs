@@ -24,11 +24,11 @@ fn the_smallest_object() {
     let cli = parse(json!({
         "source": {"persistentVolumeClaim": {"claimName": "dumps", "path": "shop.sql"}}, "redis": {"url": "redis://redis:6379"}
     }));
-    assert_eq!(cli.load.dump_file.as_deref(), Some("/dump/shop.sql"));
-    assert_eq!(cli.load.run_id, "shop.eu");
+    assert_eq!(cli.load.source.dump_file.as_deref(), Some("/dump/shop.sql"));
+    assert_eq!(cli.load.resuming.run_id, "shop.eu");
     assert_eq!(cli.load.kv.kv_url.as_deref(), Some("redis://redis:6379"));
-    assert_eq!(cli.load.rows, Rows::Single);
-    assert!(!cli.load.restart);
+    assert_eq!(cli.load.changes.rows, Rows::Single);
+    assert!(!cli.load.resuming.restart);
 }
 
 #[test]
@@ -44,17 +44,17 @@ fn every_field() {
         "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},
         "run": {"id": "again", "from": "Start"}, "runner": {"logFormat": "text"}
     }));
-    assert_eq!(cli.load.dump_file.as_deref(), Some("s3://dumps/eu/shop.sql"));
-    assert_eq!(cli.load.snapshot_lsn.as_deref(), Some("16/B374D848"));
+    assert_eq!(cli.load.source.dump_file.as_deref(), Some("s3://dumps/eu/shop.sql"));
+    assert_eq!(cli.load.source.snapshot_lsn.as_deref(), Some("16/B374D848"));
     assert_eq!(cli.load.kv.kv_key, "-set");
-    assert_eq!((cli.load.first_sequence, cli.load.sequence_gap), (Some(5), 10));
-    assert_eq!(cli.load.database.as_deref(), Some("shop"));
-    assert_eq!(cli.load.table, ["public.*", "-x"]);
+    assert_eq!((cli.load.changes.first_sequence, cli.load.changes.sequence_gap), (Some(5), 10));
+    assert_eq!(cli.load.selection.database.as_deref(), Some("shop"));
+    assert_eq!(cli.load.selection.table, ["public.*", "-x"]);
     assert_eq!(
-        (&*cli.load.exclude_table, &*cli.load.schema),
+        (&*cli.load.selection.exclude_table, &*cli.load.selection.schema),
         (["b".to_owned()].as_slice(), ["c".to_owned()].as_slice())
     );
-    assert_eq!((cli.load.exclude_schema.len(), cli.load.section.len()), (1, 1));
-    assert_eq!(cli.load.rows, Rows::Packed);
-    assert_eq!((cli.load.batch_size, cli.load.max_rate), (500, Some(1000)));
+    assert_eq!((cli.load.selection.exclude_schema.len(), cli.load.selection.section.len()), (1, 1));
+    assert_eq!(cli.load.changes.rows, Rows::Packed);
+    assert_eq!((cli.load.speed.batch_size, cli.load.speed.max_rate), (500, Some(1000)));
 }

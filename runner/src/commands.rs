@@ -28,39 +28,7 @@ use source::object::Listener;
 pub async fn run(cli: Cli) -> u8 {
     // All TLS connections use the same cryptography. If it is installed already, that is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let result = match &cli.command {
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut cli::command(), "pg-bootstrap-sync", &mut script);
-            say(&String::from_utf8_lossy(&script))
-        }
-        Some(Command::Load(args)) => {
-            telemetry::init(args.log_format, args.quiet);
-            load(args).await
-        }
-        Some(Command::Verify(args)) => {
-            telemetry::init(args.log_format, args.quiet);
-            verify(args).await
-        }
-        Some(Command::Inspect(args)) => {
-            telemetry::init(args.load.log_format, args.load.quiet);
-            inspect(args).await
-        }
-        Some(Command::Transform(command)) => {
-            let args = command.load();
-            telemetry::init(args.log_format, args.quiet);
-            transform(command).await
-        }
-        Some(Command::Ranges(args)) => {
-            telemetry::init(LogFormat::Text, false);
-            ranges(args).await
-        }
-        None => {
-            telemetry::init(cli.load.log_format, cli.load.quiet);
-            load(&cli.load).await
-        }
-    };
-    match result {
+    match execute(&cli).await {
         Ok(()) => 0,
         // Like other programs whose output is no longer read.
         Err(error @ Error::ReaderGone) => error.exit_code(),
@@ -73,8 +41,25 @@ pub async fn run(cli: Cli) -> u8 {
     }
 }
 
+async fn execute(cli: &Cli) -> Result<(), Error> {
+    match &cli.command {
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut cli::command(), "pg-bootstrap-sync", &mut script);
+            say(&String::from_utf8_lossy(&script))
+        }
+        Some(Command::Load(args)) => load(args).await,
+        Some(Command::Verify(args)) => verify(args).await,
+        Some(Command::Inspect(args)) => inspect(args).await,
+        Some(Command::Transform(command)) => transform(command).await,
+        Some(Command::Ranges(args)) => ranges(args).await,
+        None => load(&cli.load).await,
+    }
+}
+
 async fn load(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    telemetry::init(args.display.log_format, args.display.quiet);
+    let stop = Stop::on_signals()?;
     let (mut config, status) = (config::load(args)?, config::status(args)?);
     let (progress, shown) = show_progress(args).await?;
     let told = Arc::clone(&progress);
@@ -88,24 +73,29 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     let result = reported(&config, status, &progress, &stop).await;
     shown.end().await;
     let unread = matches!(result, Err(Error::ReaderGone));
-    if !args.quiet && !unread && progress.details().begun {
+    if !args.display.quiet && !unread && progress.details().begun {
         let (first, ending) = match &result {
             Ok(outcome) => (Some(outcome.first), outcome.ending),
             Err(_) => (None, Ending::Stopped),
         };
-        show_summary(&config, args.log_format, &summary::text(&progress, first, ending, config.shape.rows));
+        show_summary(
+            &config,
+            args.display.log_format,
+            &summary::text(&progress, first, ending, config.shape.rows),
+        );
     }
     result.map(|_| ())
 }
 
 async fn verify(args: &LoadArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    telemetry::init(args.display.log_format, args.display.quiet);
+    let stop = Stop::on_signals()?;
     let config = verify::config(args)?;
     let (progress, shown) = show_progress(args).await?;
     let result = verified(&config, &progress, &stop).await;
     shown.end().await;
     let report = result?;
-    if !args.quiet {
+    if !args.display.quiet {
         say(&report.text())?;
     }
     report.verdict()
@@ -118,7 +108,8 @@ async fn verified(config: &Config, progress: &Progress, stop: &Stop) -> Result<v
 }
 
 async fn inspect(args: &InspectArgs) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    telemetry::init(args.load.display.log_format, args.load.display.quiet);
+    let stop = Stop::on_signals()?;
     let config = inspect::config(&args.load)?;
     let (progress, shown) = show_progress(&args.load).await?;
     let result = inspected(&config, &progress, &stop).await;
@@ -143,7 +134,9 @@ async fn inspected(
 }
 
 async fn transform(command: &TransformCommand) -> Result<(), Error> {
-    let stop = Stop::on_signals().map_err(|error| Error::Internal(format!("listen for signals: {error}")))?;
+    let display = &command.load().display;
+    telemetry::init(display.log_format, display.quiet);
+    let stop = Stop::on_signals()?;
     let text = match command {
         TransformCommand::Check(args) => transform::check(&args.load, &stop).await?,
         TransformCommand::Suggest(args) => transform::suggest(&inspect::config(&args.load)?, &stop).await?,
@@ -155,6 +148,7 @@ async fn transform(command: &TransformCommand) -> Result<(), Error> {
 }
 
 async fn ranges(args: &RangesArgs) -> Result<(), Error> {
+    telemetry::init(LogFormat::Text, false);
     let said = match &args.command {
         None => ranges::list(&args.kv, args.format).await?,
         Some(RangesCommand::Purge { run_id, kv }) => {
@@ -178,9 +172,9 @@ fn say(text: &str) -> Result<(), Error> {
 }
 
 /// A display of the progress, until it is ended.
-struct Shown(tokio::task::JoinHandle<()>);
+struct Display(tokio::task::JoinHandle<()>);
 
-impl Shown {
+impl Display {
     async fn end(self) {
         self.0.abort();
         // An aborted task is dropped when it is awaited; only then is the bar gone.
@@ -189,18 +183,18 @@ impl Shown {
 }
 
 /// Shows progress as the options say: metrics, and a bar or log lines.
-async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Shown), Error> {
+async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Display), Error> {
     let progress = Arc::new(Progress::default());
-    if let Some(address) = args.metrics_addr {
+    if let Some(address) = args.display.metrics_addr {
         let bound = metrics::serve(address, Arc::clone(&progress)).await?;
         tracing::info!(address = %bound, "metrics at /metrics");
     }
-    let shown = if terminal::wanted(args.progress, args.quiet) {
+    let shown = if terminal::wanted(args.display.progress, args.display.quiet) {
         tokio::spawn(terminal::show(Arc::clone(&progress)))
     } else {
         tokio::spawn(log::show(Arc::clone(&progress)))
     };
-    Ok((progress, Shown(shown)))
+    Ok((progress, Display(shown)))
 }
 
 /// Runs the load, and writes its state to Kubernetes if the options say so.

@@ -267,7 +267,7 @@ async fn every_exit_code_is_described() {
     let mut given = BTreeMap::from([(0, String::new())]);
     for error in errors().await {
         let retry = match error {
-            Error::Stopped(_) => "go on",
+            Error::Stopped(_) => "resume",
             _ if error.is_retryable() => "yes",
             _ => "no",
         };

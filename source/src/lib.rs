@@ -8,12 +8,14 @@
 //!
 //! # Floors
 //!
+//! Each floor knows only those below it.
+//!
 //! ```text
-//! location
-//! open        an open dump: reading, skipping, its identity at an offset
-//! trail       restrict (the bytes that do not count for a pipe's identity)  object (fetch, failure)
-//! identity    decompress    retry
-//! error
+//! location                            the name of a dump as typed
+//! open                                an open dump: reading, skipping, its identity at an offset
+//! object, trail                       S3: ranges, tried again; the hash of a pipe's bytes
+//! identity                            which dump it is
+//! decompress, error, restrict, retry  gzip, zstd, lz4; errors; bytes that do not count for a pipe's identity; backoff
 //! ```
 //!
 //! # Guarantees

@@ -13,9 +13,17 @@ use crate::restrict::{Filter, HELD};
 pub(super) struct Trail {
     filter: Filter,
     hash: Hash,
-    marks: VecDeque<(u64, u64)>,
-    passed: (u64, u64),
+    marks: VecDeque<Mark>,
+    /// The last mark that a checkpoint has passed.
+    passed: Option<Mark>,
     ended: bool,
+}
+
+/// The hash of the first bytes.
+#[derive(Clone, Copy)]
+struct Mark {
+    bytes: u64,
+    hash: u64,
 }
 
 #[derive(Default)]
@@ -57,8 +65,8 @@ impl Trail {
         } else {
             filter.push(bytes, |known| hash.take(known));
         }
-        if self.marks.back().is_none_or(|(at, _)| *at < self.hash.count) {
-            self.marks.push_back((self.hash.count, self.hash.hasher.finish()));
+        if self.marks.back().is_none_or(|mark| mark.bytes < self.hash.count) {
+            self.marks.push_back(Mark { bytes: self.hash.count, hash: self.hash.hasher.finish() });
         }
         let too_short = self.ended && self.hash.expected.is_some();
         !self.hash.differs && !too_short
@@ -69,17 +77,16 @@ impl Trail {
         // The hash lags behind the bytes that were read. A resumed run that continues at `offset` has read up to
         // there, and the hash must be compared by then.
         let lag = if self.ended { 0 } else { HELD as u64 };
-        while let Some(mark) = self.marks.front().filter(|mark| mark.0 + lag <= offset) {
-            self.passed = *mark;
-            self.marks.pop_front();
+        while let Some(mark) = self.marks.pop_front_if(|mark| mark.bytes + lag <= offset) {
+            self.passed = Some(mark);
         }
     }
 
     /// The identity for a checkpoint at `offset`. The offsets of successive calls grow.
     pub(super) fn at(&mut self, offset: u64) -> Identity {
         self.pass(offset);
-        let (hashed, hash) = self.passed;
-        let hash = if hashed == 0 { XxHash3_64::oneshot(&[]) } else { hash };
+        let nothing = Mark { bytes: 0, hash: XxHash3_64::oneshot(&[]) };
+        let Mark { bytes: hashed, hash } = self.passed.unwrap_or(nothing);
         Identity::Pipe { hashed, hash: hex(hash) }
     }
 

@@ -6,6 +6,20 @@
 //!    └─▶ psql ─────────────────────────────────────────────────▶ reference database ─▶ dumpdiff ◀┘
 //! ```
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! cluster, differential, loads   an operator with a control plane; scripts by chance; disturbed loads
+//! fidelity                       the replica against a database that psql filled
+//! binary, consumer, dumpdiff     the program under test; the reference consumer; two databases compared
+//! servers, zset                  PostgreSQL, Redis, S3, Kubernetes; the set as a whole
+//! dumpgen, proxy                 made-up dumps; broken connections
+//! fixtures, meter, pgwire        files; what was sent to Redis; PostgreSQL's protocol
+//! resp, rng                      Redis' protocol; chance from a seed
+//! ```
+//!
 //! Nothing here uses the crates under test. The consumer decodes changes by itself, by the rules of the real one, so
 //! a mistake in the decoder cannot hide the same mistake in the encoder.
 //!

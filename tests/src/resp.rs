@@ -85,11 +85,6 @@ impl RedisClient {
         commands.iter().map(|_| self.read_reply()).collect()
     }
 
-    /// Adds one entry to the sorted set `kasho:changes`, as a writer of the buffer does.
-    pub fn add_change(&mut self, score: &str, member: &[u8]) -> io::Result<()> {
-        self.command(&[b"ZADD", crate::zset::KEY.as_bytes(), score.as_bytes(), member]).map(|_| ())
-    }
-
     fn read_reply(&mut self) -> io::Result<Reply> {
         let line = self.read_line()?;
         let (kind, rest) = line.split_at_checked(1).ok_or_else(|| io::Error::other("empty reply"))?;

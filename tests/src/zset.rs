@@ -17,6 +17,13 @@ pub const KEY: &str = "kasho:changes";
 
 const PAGE: u64 = 10_000;
 
+impl RedisClient {
+    /// Adds one entry to the sorted set `kasho:changes`, as a writer of the buffer does.
+    pub fn add_change(&mut self, score: &str, member: &[u8]) -> io::Result<()> {
+        self.command(&[b"ZADD", KEY.as_bytes(), score.as_bytes(), member]).map(|_| ())
+    }
+}
+
 /// What the set held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use crate::check_digits;
-use crate::config::{Rule, Spread, Step, Transform, Unique};
+use crate::config::{PathRule, Rule, Spread, Transform, Unique};
 use crate::error::Reason;
-use crate::fake::{self, Shape, Suffix};
+use crate::fake::{self, Fake, Suffix};
 use crate::json::{Change, Path, Scalar, rewrite};
 use crate::keyed::{Draw, Key, Source};
 use crate::mask;
 use crate::number;
 use crate::pattern::Pattern;
 use crate::permute::Permutation;
-use crate::sql::{Kind, SqlType, array};
+use crate::sql::{SqlKind, SqlType, array};
 use crate::uuid;
 
 /// Characters of the suffix that makes a value unique. There are 36^13 suffixes, so the probability that two of n
@@ -49,7 +49,7 @@ pub(crate) struct Action {
 
 #[derive(Debug, Clone)]
 enum ActionKind {
-    Fake(Shape),
+    Fake(Fake),
     Bool,
     Regex(Pattern),
     Null,
@@ -120,7 +120,7 @@ impl Action {
 
     /// The same for a column of this type, which may differ from the type that the results range over.
     pub(crate) fn in_column(mut self, own: &SqlType) -> Self {
-        self.padded = own.kind == Kind::Char;
+        self.padded = own.kind == SqlKind::Char;
         self
     }
 
@@ -131,7 +131,7 @@ impl Action {
         let text = text.as_ref();
         match &self.kind {
             ActionKind::Null => return Ok(false),
-            ActionKind::Fake(shape) => shape.push(&mut self.draw(text, cell.row), out),
+            ActionKind::Fake(fake) => fake.push(&mut self.draw(text, cell.row), out),
             ActionKind::Bool if self.consistent => out.push_str(cell.text),
             ActionKind::Bool => out.push_str(["f", "t"][self.draw(text, cell.row).below(2) as usize]),
             ActionKind::Regex(pattern) => pattern.replace(cell.text, out),
@@ -231,7 +231,7 @@ impl Action {
     /// A UUID is permuted, so that no two become the same. Any other text gets a UUID by its hash.
     fn uuid(&self, permutation: Permutation, text: &str, row: u64, out: &mut String) {
         // In a text column, another spelling is another value.
-        let as_printed = |value: &u128| self.domain.kind == Kind::Uuid || uuid::prints_as(*value, text);
+        let as_printed = |value: &u128| self.domain.kind == SqlKind::Uuid || uuid::prints_as(*value, text);
         let new = match uuid::parse(text).filter(as_printed) {
             Some(value) if self.consistent => {
                 // Each version and variant is permuted separately.
@@ -270,7 +270,7 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
     let permutation = Permutation::new(source.sip());
     Some(match &rule.transform {
         Transform::Keep | Transform::Template(_) | Transform::Password { .. } => return None,
-        Transform::Fake { kind, length, years } => ActionKind::Fake(Shape {
+        Transform::Fake { kind, length, years } => ActionKind::Fake(Fake {
             kind: *kind,
             locale: rule.locale,
             length: *length,
@@ -282,9 +282,9 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
         Transform::Null => ActionKind::Null,
         Transform::Constant(value) => ActionKind::Constant(value.clone()),
         Transform::Hash { length } => match &domain.kind {
-            Kind::Int(width) => ActionKind::HashInteger(permutation, width.range()),
-            Kind::Uuid => ActionKind::Uuid(permutation),
-            Kind::Bytea => ActionKind::HashBytes(length.unwrap_or(HASH) / 2),
+            SqlKind::Int(width) => ActionKind::HashInteger(permutation, width.range()),
+            SqlKind::Uuid => ActionKind::Uuid(permutation),
+            SqlKind::Bytea => ActionKind::HashBytes(length.unwrap_or(HASH) / 2),
             _ => {
                 let length = length.unwrap_or(HASH);
                 ActionKind::Hash(domain.most().map_or(length, |limit| limit.min(length)))
@@ -295,8 +295,8 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
         Transform::Noise(spread) => ActionKind::Noise(*spread),
         Transform::DateShift { days, .. } => ActionKind::DateShift(*days),
         Transform::FormatPreserving { first, last } => match &domain.kind {
-            Kind::Int(width) => ActionKind::Digits(permutation, width.range()),
-            Kind::Numeric { .. } => ActionKind::Number(permutation),
+            SqlKind::Int(width) => ActionKind::Digits(permutation, width.range()),
+            SqlKind::Numeric { .. } => ActionKind::Number(permutation),
             _ => ActionKind::Pattern { permutation, first: *first, last: *last },
         },
         Transform::Uuid => ActionKind::Uuid(permutation),
@@ -307,11 +307,11 @@ fn kind(rule: &Rule, domain: &SqlType, source: &Source, key: &Key, place: &str) 
         Transform::Json(steps) => {
             let text = SqlType::text();
             let action = |rule: &Rule| Action::new(rule, &text, key, place);
-            let step = |step: &Step| Some((step.path.clone(), action(&step.rule)?));
+            let step = |one: &PathRule| Some((one.path.clone(), action(&one.rule)?));
             ActionKind::Json(steps.iter().filter_map(step).collect())
         }
         Transform::Array(element) => {
-            let Kind::Array(of) = &domain.kind else { return None };
+            let SqlKind::Array(of) = &domain.kind else { return None };
             ActionKind::Array(Box::new(Action::new(element, of, key, place)?))
         }
         Transform::Truncate { length } => ActionKind::Truncate(*length),
@@ -396,7 +396,7 @@ fn address(
         None => bits,
     };
     // The host bits of a network are zero and stay zero.
-    let fixed_tail = if sql.kind == Kind::Cidr { bits - length } else { 0 };
+    let fixed_tail = if sql.kind == SqlKind::Cidr { bits - length } else { 0 };
     // A permutation takes at most 127 bits.
     let keep = keep.max(bits.saturating_sub(127));
     let free = bits.saturating_sub(keep + fixed_tail);

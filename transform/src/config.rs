@@ -9,7 +9,7 @@ use crate::error::{Fault, Place, Problem, Problems};
 use crate::near;
 use crate::table::Table;
 use crate::yaml::{self, Node, Value};
-pub(crate) use rule::{ErrorPolicy, PasswordHash, Rule, SaltSource, Spread, Step, Transform, Unique};
+pub(crate) use rule::{ErrorPolicy, PasswordHash, PathRule, Rule, SaltSource, Spread, Transform, Unique};
 
 mod options;
 mod read;

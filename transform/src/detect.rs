@@ -1,7 +1,7 @@
 //! Finds columns that look as if they contain personal data, by their names, their types and a sample of their
 //! values.
 
-use crate::sql::{Kind, SqlType};
+use crate::sql::{SqlKind, SqlType};
 use crate::table::{Table, unquoted};
 
 mod content;
@@ -86,11 +86,11 @@ impl Sort {
     /// Whether a column of this type can contain it at all.
     fn suits(self, sql: &SqlType) -> bool {
         let element = match &sql.kind {
-            Kind::Array(element) => element,
+            SqlKind::Array(element) => element,
             _ => sql,
         };
-        let text = element.is_text() || matches!(element.kind, Kind::Other);
-        let number = matches!(element.kind, Kind::Int(_) | Kind::Numeric { .. });
+        let text = element.is_text() || matches!(element.kind, SqlKind::Other);
+        let number = matches!(element.kind, SqlKind::Int(_) | SqlKind::Numeric { .. });
         match self {
             Self::Phone
             | Self::CardNumber
@@ -98,14 +98,14 @@ impl Sort {
             | Self::NationalId
             | Self::PostalCode
             | Self::Iban => text || number,
-            Self::IpAddress => text || matches!(element.kind, Kind::Inet | Kind::Cidr),
-            Self::BirthDate => text || matches!(element.kind, Kind::Date | Kind::Timestamp { .. }),
-            Self::Secret => text || matches!(element.kind, Kind::Bytea | Kind::Uuid),
+            Self::IpAddress => text || matches!(element.kind, SqlKind::Inet | SqlKind::Cidr),
+            Self::BirthDate => text || matches!(element.kind, SqlKind::Date | SqlKind::Timestamp { .. }),
+            Self::Secret => text || matches!(element.kind, SqlKind::Bytea | SqlKind::Uuid),
             Self::Latitude | Self::Longitude => {
-                text || matches!(element.kind, Kind::Float(_) | Kind::Numeric { .. })
+                text || matches!(element.kind, SqlKind::Float(_) | SqlKind::Numeric { .. })
             }
-            Self::Gender => text || matches!(element.kind, Kind::Enum(_)),
-            Self::FreeText | Self::Address => text || element.kind == Kind::Json,
+            Self::Gender => text || matches!(element.kind, SqlKind::Enum(_)),
+            Self::FreeText | Self::Address => text || element.kind == SqlKind::Json,
             _ => text,
         }
     }

@@ -127,9 +127,17 @@ pub struct RowError {
     pub column: Arc<str>,
     /// The reason.
     pub reason: Reason,
-    /// Because of the column's `on_error: skip`, the row must be left out and the run continues. If this is false,
-    /// the caller decides what to do, unless `fatal` is true.
-    pub skip: bool,
-    /// Because of the column's `on_error: fail`, the run must end.
-    pub fatal: bool,
+    /// What the configuration says about such a row.
+    pub policy: RowPolicy,
+}
+
+/// What the configuration says about a row that cannot be transformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowPolicy {
+    /// Nothing: the caller decides.
+    Caller,
+    /// `on_error: skip`: the row is left out, and the run continues.
+    Skip,
+    /// `on_error: fail`: the run ends.
+    Fail,
 }

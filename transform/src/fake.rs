@@ -15,10 +15,10 @@ macro_rules! kinds {
         #[expect(clippy::upper_case_acronyms, reason = "the configuration spells it so")]
         /// The kinds of fakes. Their names are those of the configuration without `Fake`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-        pub(crate) enum Kind { $($kind),* }
+        pub(crate) enum FakeKind { $($kind),* }
 
-        impl Kind {
-            pub(crate) const ALL: &'static [(&'static str, Kind)] = &[$((concat!("Fake", stringify!($kind)), Kind::$kind)),*];
+        impl FakeKind {
+            pub(crate) const ALL: &'static [(&'static str, FakeKind)] = &[$((concat!("Fake", stringify!($kind)), FakeKind::$kind)),*];
         }
     };
 }
@@ -30,7 +30,7 @@ kinds! {
     CreditCardNum Currency
 }
 
-impl Kind {
+impl FakeKind {
     pub(crate) fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }
@@ -38,8 +38,8 @@ impl Kind {
 
 /// The options of a fake.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
-    pub(crate) kind: Kind,
+pub(crate) struct Fake {
+    pub(crate) kind: FakeKind,
     pub(crate) locale: Locale,
     /// How many characters or words, if the kind has a length option.
     pub(crate) length: Option<usize>,
@@ -52,7 +52,7 @@ pub(crate) struct Shape {
 /// How often another fake is drawn before one is cut to the column's length.
 const TRIES: usize = 8;
 
-impl Shape {
+impl Fake {
     /// Appends a fake that fits the column.
     pub(crate) fn push(&self, draw: &mut Draw, out: &mut String) {
         let from = out.len();
@@ -65,8 +65,8 @@ impl Shape {
             }
         }
         let tail = match self.kind {
-            Kind::Email => "@example.org",
-            Kind::DomainName => ".example",
+            FakeKind::Email => "@example.org",
+            FakeKind::DomainName => ".example",
             _ => "",
         };
         if tail.is_empty() {
@@ -83,37 +83,47 @@ impl Shape {
     fn draw(&self, draw: &mut Draw, out: &mut String) {
         let local = lists::local(self.locale);
         match self.kind {
-            Kind::FirstName => out.push_str(draw.pick(&local.first_names)),
-            Kind::LastName => out.push_str(draw.pick(&local.last_names)),
-            Kind::Name => two(out, draw.pick(&local.first_names), " ", draw.pick(&local.last_names)),
-            Kind::Title => out.push_str(draw.pick(&local.titles)),
-            Kind::Month => out.push_str(draw.pick(&local.months)),
-            Kind::WeekDay => out.push_str(draw.pick(&local.weekdays)),
-            Kind::Email | Kind::Username | Kind::DomainName | Kind::Password => self.internet(draw, out),
-            Kind::StreetAddress
-            | Kind::Street
-            | Kind::City
-            | Kind::State
-            | Kind::StateAbbr
-            | Kind::Zip
-            | Kind::Country => self.place(draw, out),
-            Kind::Company | Kind::Product | Kind::ProductName | Kind::JobTitle | Kind::Industry => {
+            FakeKind::FirstName => out.push_str(draw.pick(&local.first_names)),
+            FakeKind::LastName => out.push_str(draw.pick(&local.last_names)),
+            FakeKind::Name => two(out, draw.pick(&local.first_names), " ", draw.pick(&local.last_names)),
+            FakeKind::Title => out.push_str(draw.pick(&local.titles)),
+            FakeKind::Month => out.push_str(draw.pick(&local.months)),
+            FakeKind::WeekDay => out.push_str(draw.pick(&local.weekdays)),
+            FakeKind::Email | FakeKind::Username | FakeKind::DomainName | FakeKind::Password => {
+                self.internet(draw, out)
+            }
+            FakeKind::StreetAddress
+            | FakeKind::Street
+            | FakeKind::City
+            | FakeKind::State
+            | FakeKind::StateAbbr
+            | FakeKind::Zip
+            | FakeKind::Country => self.place(draw, out),
+            FakeKind::Company
+            | FakeKind::Product
+            | FakeKind::ProductName
+            | FakeKind::JobTitle
+            | FakeKind::Industry => {
                 self.business(draw, out);
             }
-            Kind::ProductDescription
-            | Kind::Paragraph
-            | Kind::Sentence
-            | Kind::Word
-            | Kind::Words
-            | Kind::Characters
-            | Kind::Character
-            | Kind::Digits => self.text(draw, out),
-            Kind::Gender => out.push_str(draw.pick(&lists::GENDERS)),
-            Kind::CreditCardType => out.push_str(draw.pick(&lists::CARD_TYPES)),
-            Kind::Currency => out.push_str(draw.pick(&lists::CURRENCIES)),
-            Kind::CreditCardNum => card(draw, out),
-            Kind::SSN | Kind::Phone => number(self.kind, draw, out),
-            Kind::DateOfBirth | Kind::MonthNum | Kind::Year | Kind::Latitude | Kind::Longitude => {
+            FakeKind::ProductDescription
+            | FakeKind::Paragraph
+            | FakeKind::Sentence
+            | FakeKind::Word
+            | FakeKind::Words
+            | FakeKind::Characters
+            | FakeKind::Character
+            | FakeKind::Digits => self.text(draw, out),
+            FakeKind::Gender => out.push_str(draw.pick(&lists::GENDERS)),
+            FakeKind::CreditCardType => out.push_str(draw.pick(&lists::CARD_TYPES)),
+            FakeKind::Currency => out.push_str(draw.pick(&lists::CURRENCIES)),
+            FakeKind::CreditCardNum => card(draw, out),
+            FakeKind::SSN | FakeKind::Phone => number(self.kind, draw, out),
+            FakeKind::DateOfBirth
+            | FakeKind::MonthNum
+            | FakeKind::Year
+            | FakeKind::Latitude
+            | FakeKind::Longitude => {
                 self.measure(draw, out);
             }
         }
@@ -123,15 +133,15 @@ impl Shape {
         let local = lists::local(Locale::En);
         match self.kind {
             // Mail to these domains is never delivered.
-            Kind::Email => {
+            FakeKind::Email => {
                 push_local_part(draw, out);
                 two(out, "@example.", "", draw.pick(&["com", "net", "org"]));
             }
-            Kind::Username => {
+            FakeKind::Username => {
                 out.push_str(&draw.pick(&local.last_names).to_lowercase());
                 digits(4, draw, out);
             }
-            Kind::DomainName => {
+            FakeKind::DomainName => {
                 two(out, draw.pick(&lists::WORDS), "-", draw.pick(&lists::WORDS));
                 out.push_str(".example");
             }
@@ -147,11 +157,11 @@ impl Shape {
     fn place(&self, draw: &mut Draw, out: &mut String) {
         let local = lists::local(self.locale);
         match self.kind {
-            Kind::City => out.push_str(draw.pick(&local.cities)),
-            Kind::State => out.push_str(state(draw, local).1),
-            Kind::StateAbbr => out.push_str(state(draw, local).0),
-            Kind::Zip => digits(5, draw, out),
-            Kind::Country => out.push_str(draw.pick(&lists::COUNTRIES)),
+            FakeKind::City => out.push_str(draw.pick(&local.cities)),
+            FakeKind::State => out.push_str(state(draw, local).1),
+            FakeKind::StateAbbr => out.push_str(state(draw, local).0),
+            FakeKind::Zip => digits(5, draw, out),
+            FakeKind::Country => out.push_str(draw.pick(&lists::COUNTRIES)),
             _ => {
                 let number = draw.between(1, 199).to_string();
                 let street = draw.pick(&local.streets);
@@ -161,7 +171,7 @@ impl Shape {
                 } else {
                     two(out, &number, " ", street)
                 }
-                if self.kind == Kind::StreetAddress {
+                if self.kind == FakeKind::StreetAddress {
                     self.town(draw, local, out);
                 }
             }
@@ -184,9 +194,9 @@ impl Shape {
     fn business(&self, draw: &mut Draw, out: &mut String) {
         let names = &lists::local(Locale::En).last_names;
         match self.kind {
-            Kind::Company => two(out, draw.pick(names), " ", draw.pick(&lists::COMPANY_SUFFIXES)),
-            Kind::JobTitle => out.push_str(draw.pick(&lists::JOB_TITLES)),
-            Kind::Industry => out.push_str(draw.pick(&lists::INDUSTRIES)),
+            FakeKind::Company => two(out, draw.pick(names), " ", draw.pick(&lists::COMPANY_SUFFIXES)),
+            FakeKind::JobTitle => out.push_str(draw.pick(&lists::JOB_TITLES)),
+            FakeKind::Industry => out.push_str(draw.pick(&lists::INDUSTRIES)),
             _ => {
                 two(out, draw.pick(&lists::PRODUCT_ADJECTIVES), " ", draw.pick(&lists::PRODUCT_MATERIALS));
                 two(out, " ", "", draw.pick(&lists::PRODUCT_NOUNS));
@@ -196,13 +206,13 @@ impl Shape {
 
     fn text(&self, draw: &mut Draw, out: &mut String) {
         match self.kind {
-            Kind::Word => out.push_str(draw.pick(&lists::WORDS)),
-            Kind::Words => words(self.length.unwrap_or(3), draw, out),
-            Kind::Character => out.push(letter(draw)),
-            Kind::Characters => (0..self.length.unwrap_or(8)).for_each(|_| out.push(letter(draw))),
-            Kind::Digits => digits(self.length.unwrap_or(8), draw, out),
-            Kind::Sentence => sentence(draw, out),
-            Kind::ProductDescription => {
+            FakeKind::Word => out.push_str(draw.pick(&lists::WORDS)),
+            FakeKind::Words => words(self.length.unwrap_or(3), draw, out),
+            FakeKind::Character => out.push(letter(draw)),
+            FakeKind::Characters => (0..self.length.unwrap_or(8)).for_each(|_| out.push(letter(draw))),
+            FakeKind::Digits => digits(self.length.unwrap_or(8), draw, out),
+            FakeKind::Sentence => sentence(draw, out),
+            FakeKind::ProductDescription => {
                 sentence(draw, out);
                 out.push(' ');
                 sentence(draw, out);
@@ -223,16 +233,16 @@ impl Shape {
         let (from, to) = self.years;
         // Writing to a string cannot fail.
         let _ = match self.kind {
-            Kind::DateOfBirth => {
+            FakeKind::DateOfBirth => {
                 let first = date::to_days(date::Day { year: from, month: 1, day: 1 });
                 let last = date::to_days(date::Day { year: to, month: 12, day: 31 });
                 date::push(date::from_days(draw.between(first, last)), "", out);
                 Ok(())
             }
-            Kind::MonthNum => write!(out, "{}", draw.between(1, 12)),
-            Kind::Year => write!(out, "{}", draw.between(from, to)),
+            FakeKind::MonthNum => write!(out, "{}", draw.between(1, 12)),
+            FakeKind::Year => write!(out, "{}", draw.between(from, to)),
             kind => {
-                let most = if kind == Kind::Latitude { 90_000_000 } else { 180_000_000 };
+                let most = if kind == FakeKind::Latitude { 90_000_000 } else { 180_000_000 };
                 let value = draw.between(-most, most);
                 let sign = if value < 0 { "-" } else { "" };
                 write!(out, "{sign}{}.{:06}", value.abs() / 1_000_000, value.abs() % 1_000_000)
@@ -241,7 +251,7 @@ impl Shape {
     }
 }
 
-impl Kind {
+impl FakeKind {
     /// The kind needs at least this many characters.
     pub(crate) fn shortest(self) -> usize {
         match self {
@@ -356,10 +366,10 @@ fn sentence(draw: &mut Draw, out: &mut String) {
 }
 
 /// Telephone numbers that are not assigned to anybody.
-fn number(kind: Kind, draw: &mut Draw, out: &mut String) {
+fn number(kind: FakeKind, draw: &mut Draw, out: &mut String) {
     use std::fmt::Write;
     // Writing to a string cannot fail.
-    let _ = if kind == Kind::SSN {
+    let _ = if kind == FakeKind::SSN {
         // Numbers with the area 9xx and a group below 50 are never assigned.
         let (area, group) = (draw.between(900, 999), draw.between(1, 49));
         write!(out, "{area}-{group:02}-{:04}", draw.between(1, 9999))
@@ -383,18 +393,18 @@ mod tests {
     use super::*;
     use crate::keyed::Key;
 
-    fn fakes(kind: Kind, limit: Option<usize>) -> Vec<String> {
+    fn fakes(kind: FakeKind, limit: Option<usize>) -> Vec<String> {
         let source = Key::insecure_unkeyed().source(kind.name(), "");
         let one = |n: usize| {
             let mut out = "x".to_owned();
-            let shape = Shape {
+            let fake = Fake {
                 kind,
                 locale: [Locale::En, Locale::De, Locale::Fr][n % 3],
                 length: None,
                 years: (1940, 2005),
                 limit,
             };
-            shape.push(&mut source.draw(&n.to_string()), &mut out);
+            fake.push(&mut source.draw(&n.to_string()), &mut out);
             out.split_off(1)
         };
         (0..60).map(one).collect()
@@ -402,7 +412,7 @@ mod tests {
 
     #[test]
     fn every_kind_varies_and_fits() {
-        for (name, kind) in Kind::ALL {
+        for (name, kind) in FakeKind::ALL {
             let distinct: std::collections::HashSet<String> = fakes(*kind, None).into_iter().collect();
             assert!(distinct.len() > 1, "{name}");
             for limit in kind.shortest()..40 {
@@ -416,19 +426,19 @@ mod tests {
     #[test]
     fn shapes() {
         for (kind, pattern) in [
-            (Kind::Email, r"^[a-z]+\.[a-z]+@example\.(com|net|org)$"),
-            (Kind::SSN, r"^9\d\d-[0-4]\d-\d{4}$"),
-            (Kind::DateOfBirth, r"^(19[4-9]\d|200[0-5])-\d\d-\d\d$"),
-            (Kind::Phone, r"^[2-9]\d\d555\d{4}$"),
-            (Kind::Zip, r"^\d{5}$"),
-            (Kind::CreditCardNum, r"^\d{16}$"),
-            (Kind::Latitude, r"^-?\d{1,2}\.\d{6}$"),
-            (Kind::Longitude, r"^-?\d{1,3}\.\d{6}$"),
-            (Kind::MonthNum, r"^([1-9]|1[0-2])$"),
-            (Kind::DomainName, r"^[a-z]+-[a-z]+\.example$"),
-            (Kind::Username, r"^[a-z]+\d{4}$"),
-            (Kind::Sentence, r"^[A-Z][a-z]*( [a-z]+){4,9}\.$"),
-            (Kind::StateAbbr, r"^[A-Z]{2}$"),
+            (FakeKind::Email, r"^[a-z]+\.[a-z]+@example\.(com|net|org)$"),
+            (FakeKind::SSN, r"^9\d\d-[0-4]\d-\d{4}$"),
+            (FakeKind::DateOfBirth, r"^(19[4-9]\d|200[0-5])-\d\d-\d\d$"),
+            (FakeKind::Phone, r"^[2-9]\d\d555\d{4}$"),
+            (FakeKind::Zip, r"^\d{5}$"),
+            (FakeKind::CreditCardNum, r"^\d{16}$"),
+            (FakeKind::Latitude, r"^-?\d{1,2}\.\d{6}$"),
+            (FakeKind::Longitude, r"^-?\d{1,3}\.\d{6}$"),
+            (FakeKind::MonthNum, r"^([1-9]|1[0-2])$"),
+            (FakeKind::DomainName, r"^[a-z]+-[a-z]+\.example$"),
+            (FakeKind::Username, r"^[a-z]+\d{4}$"),
+            (FakeKind::Sentence, r"^[A-Z][a-z]*( [a-z]+){4,9}\.$"),
+            (FakeKind::StateAbbr, r"^[A-Z]{2}$"),
         ] {
             let regex = regex::Regex::new(pattern).unwrap();
             for fake in fakes(kind, None) {
@@ -440,7 +450,7 @@ mod tests {
     #[test]
     fn cut_fakes_keep_their_shape() {
         let regex = regex::Regex::new(r"^[a-z.]+@example\.(com|net|org)$").unwrap();
-        assert!(fakes(Kind::Email, Some(14)).iter().all(|fake| regex.is_match(fake)));
-        assert!(fakes(Kind::DomainName, Some(10)).iter().all(|fake| fake.ends_with(".example")));
+        assert!(fakes(FakeKind::Email, Some(14)).iter().all(|fake| regex.is_match(fake)));
+        assert!(fakes(FakeKind::DomainName, Some(10)).iter().all(|fake| fake.ends_with(".example")));
     }
 }

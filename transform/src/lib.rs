@@ -7,6 +7,25 @@
 //! key ─▶ Key ───────────────┘
 //! ```
 //!
+//! # Floors
+//!
+//! Each floor knows only those below it.
+//!
+//! ```text
+//! draft                               a whole configuration against a whole schema: all that is wrong at once
+//! plan, suggest                       the transforms of one table's rows; a first configuration
+//! resolve                             what unique and foreign keys demand of a configuration
+//! suit                                which transform suits which column
+//! action                              what becomes of one value
+//! number, password                    noise on numbers and dates; password hashes
+//! config                              the configuration file
+//! detect, fake                        columns that look personal; made-up values
+//! check_digits, json, keyed, lists    IBANs and card numbers; JSON; choices by the key; lists of fakes
+//! permute, sql, template, yaml        permutations by the key; types and values of columns; the files' languages
+//! error, locale, mask, near           why something is refused; small helpers
+//! pattern, siphash, table, text, uuid
+//! ```
+//!
 //! A [`Draft`] is compared with a whole schema, and says all that is wrong at once; one without faults is a [`Config`].
 //! A [`Config`] is read once; with a [`Key`] and a table's definition it makes a [`Plan`], which refuses what could
 //! not give valid values; a plan transforms any number of rows in any number of threads, each with a [`Scratch`] of
@@ -20,10 +39,12 @@
 pub use config::{Config, LISTS, REVISION};
 pub use detect::{Finding, Inspector, Sort};
 pub use draft::{Checked, Draft};
-pub use error::{Place, Problem, Problems, Reason, RowError};
+pub use error::{Place, Problem, Problems, Reason, RowError, RowPolicy};
 pub use keyed::{Key, KeyError};
 pub use plan::{Plan, Scratch};
-pub use resolve::{ForeignKey, Keys, UniqueKey, is_schema_hash, schema_hash};
+pub use resolve::{
+    ChildTable, FixedColumn, ForeignKey, KeyExpression, Keys, UniqueKey, is_schema_hash, schema_hash,
+};
 pub use suggest::{suggest, undecided};
 pub use table::{Column, Table};
 

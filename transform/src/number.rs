@@ -6,7 +6,7 @@
 use crate::config::Spread;
 use crate::error::Reason;
 use crate::keyed::Draw;
-use crate::sql::{FloatWidth, Kind, SqlType, date};
+use crate::sql::{FloatWidth, SqlKind, SqlType, date};
 
 /// The most digits for computations; numbers with more are an error of the row.
 const MOST_DIGITS: usize = 30;
@@ -21,12 +21,12 @@ pub(crate) fn noise(
 ) -> Result<(), Reason> {
     let factor = 2.0 * draw.unit() - 1.0;
     match &sql.kind {
-        Kind::Float(width) => float(value, spread, factor, *width == FloatWidth::Four, out),
-        Kind::Int(width) => {
+        SqlKind::Float(width) => float(value, spread, factor, *width == FloatWidth::Four, out),
+        SqlKind::Int(width) => {
             let (low, high) = width.range();
             decimal(value, spread, factor, Some((i128::from(low), i128::from(high))), out)
         }
-        Kind::Numeric { precision: Some(precision), scale } if *precision <= MOST_DIGITS as u32 => {
+        SqlKind::Numeric { precision: Some(precision), scale } if *precision <= MOST_DIGITS as u32 => {
             let decimals = value.split_once('.').map_or(0, |(_, fraction)| fraction.len()) as i32;
             // The largest value, in units of the last digit of this number.
             let power = i64::from(*precision) - i64::from(*scale) + i64::from(decimals);
@@ -125,7 +125,7 @@ pub(crate) fn shift(
         return Ok(());
     }
     let stamp = date::parse(value).ok_or(Reason::Input("date"))?;
-    let (low, high) = if matches!(sql.kind, Kind::Date) { date::DATES } else { date::TIMESTAMPS };
+    let (low, high) = if matches!(sql.kind, SqlKind::Date) { date::DATES } else { date::TIMESTAMPS };
     let day = date::to_days(stamp.day);
     let moved = day + by;
     // Beyond the end of the range, the date moves in the other direction.

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::action::Cell;
 use crate::config::{Config, ErrorPolicy, PasswordHash, Rule, SaltSource, Transform};
-use crate::error::{Fault, Problem, Problems, Reason, RowError};
+use crate::error::{Fault, Problem, Problems, Reason, RowError, RowPolicy};
 use crate::keyed::{Key, Source};
 use crate::password;
-use crate::sql::{Kind, SqlType};
+use crate::sql::{SqlKind, SqlType};
 use crate::table::{Column, Table};
 use crate::template::{Row, Template, Val};
 use column::{PlannedColumn, Step, planned};
@@ -50,7 +50,7 @@ enum Class {
 #[derive(Debug, Default)]
 pub struct Scratch {
     results: Vec<Outcome>,
-    passwords: HashMap<(PasswordHash, [u8; 16], String), String>,
+    passwords: HashMap<Hashed, String>,
     cleartext: String,
     /// The columns for which a hash had to be computed.
     hashed: Vec<usize>,
@@ -188,7 +188,7 @@ impl Plan {
                 }
                 Step::Action(_) => {}
             }
-            if matches!(column.sql.kind, Kind::Other | Kind::Unknown) {
+            if matches!(column.sql.kind, SqlKind::Other | SqlKind::Unknown) {
                 let what =
                     format!("the type of {} is {}: results are not checked", column.name, column.sql.text);
                 warn(what, "PostgreSQL checks them when the change is applied");
@@ -266,13 +266,7 @@ impl Plan {
         if row.len() != self.classes.len() {
             let reason = Reason::RowLength { expected: self.classes.len(), found: row.len() };
             let column = self.columns.first().map_or_else(|| "".into(), |column| Arc::clone(&column.name));
-            return Err(RowError {
-                table: Arc::clone(&self.table),
-                column,
-                reason,
-                skip: false,
-                fatal: true,
-            });
+            return Err(RowError { table: Arc::clone(&self.table), column, reason, policy: RowPolicy::Fail });
         }
         scratch.hashed.clear();
         scratch.results.resize_with(self.columns.len(), Outcome::default);
@@ -290,7 +284,9 @@ impl Plan {
                 Err(reason) => match &column.on_error {
                     ErrorPolicy::Null => outcome.null = true,
                     ErrorPolicy::Constant(value) => value.clone_into(&mut outcome.text),
-                    policy => return Err(self.error(column, reason, policy)),
+                    ErrorPolicy::Default => return Err(self.error(column, reason, RowPolicy::Caller)),
+                    ErrorPolicy::Skip => return Err(self.error(column, reason, RowPolicy::Skip)),
+                    ErrorPolicy::Fail => return Err(self.error(column, reason, RowPolicy::Fail)),
                 },
             }
             outcome.at = column.at;
@@ -300,14 +296,34 @@ impl Plan {
         Ok(())
     }
 
-    fn error(&self, column: &PlannedColumn, reason: Reason, policy: &ErrorPolicy) -> RowError {
-        RowError {
-            table: Arc::clone(&self.table),
-            column: Arc::clone(&column.name),
-            reason,
-            skip: *policy == ErrorPolicy::Skip,
-            fatal: *policy == ErrorPolicy::Fail,
+    fn error(&self, column: &PlannedColumn, reason: Reason, policy: RowPolicy) -> RowError {
+        RowError { table: Arc::clone(&self.table), column: Arc::clone(&column.name), reason, policy }
+    }
+
+    /// Appends the hash of a password. It is computed once; its column is then in `scratch.hashed`.
+    fn password(
+        &self,
+        at: usize,
+        known: Hashed,
+        scratch: &mut Scratch,
+        out: &mut String,
+    ) -> Result<(), Reason> {
+        if let Some(hash) = scratch.passwords.get(&known) {
+            out.push_str(hash);
+            return Ok(());
         }
+        scratch.hashed.push(at);
+        let (hash, salt, clear) = &known;
+        if self.hashes {
+            password::push(*hash, clear.as_bytes(), *salt, out)?;
+        } else {
+            password::stand_in(*hash, clear.as_bytes(), out)?;
+        }
+        if scratch.passwords.len() >= REMEMBERED {
+            scratch.passwords.clear();
+        }
+        scratch.passwords.insert(known, out.clone());
+        Ok(())
     }
 
     /// Appends a column's new value; `false` means NULL.
@@ -336,23 +352,7 @@ impl Plan {
                 let mut clear = std::mem::take(&mut scratch.cleartext);
                 clear.clear();
                 cleartext.render(&View { plan: self, row, results: &scratch.results }, &mut clear)?;
-                let salt = salt_of(*salt, source, text);
-                let known = (*hash, salt, clear);
-                match scratch.passwords.get(&known) {
-                    Some(hash) => out.push_str(hash),
-                    None => {
-                        scratch.hashed.push(column.at);
-                        if self.hashes {
-                            password::push(*hash, known.2.as_bytes(), known.1, out)?;
-                        } else {
-                            password::stand_in(*hash, known.2.as_bytes(), out)?;
-                        }
-                        if scratch.passwords.len() >= REMEMBERED {
-                            scratch.passwords.clear();
-                        }
-                        scratch.passwords.insert(known, out.clone());
-                    }
-                }
+                self.password(column.at, (*hash, salt_of(*salt, source, text), clear), scratch, out)?;
                 true
             }
         };
@@ -362,6 +362,9 @@ impl Plan {
         Ok(not_null)
     }
 }
+
+/// What a password hash is made of: the function, the salt, and the password.
+type Hashed = (PasswordHash, [u8; 16], String);
 
 fn salt_of(salt: SaltSource, source: &Source, original: &str) -> [u8; 16] {
     let hash: [u8; 32] = match salt {
@@ -404,9 +407,9 @@ impl Row for View<'_> {
 
 fn class(column: &Column) -> Class {
     match SqlType::of(column.type_name.as_deref(), &column.labels).kind {
-        Kind::Int(_) => Class::Integer,
-        Kind::Float(_) => Class::Float,
-        Kind::Bool => Class::Bool,
+        SqlKind::Int(_) => Class::Integer,
+        SqlKind::Float(_) => Class::Float,
+        SqlKind::Bool => Class::Bool,
         _ => Class::Text,
     }
 }

@@ -34,6 +34,37 @@ pub struct ForeignKey {
     pub to_columns: Vec<String>,
 }
 
+/// A partition, or a table that inherits, and its parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildTable {
+    /// The partition or the inheriting table.
+    pub table: String,
+    /// Its parent.
+    pub parent: String,
+}
+
+/// A column that must stay unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedColumn {
+    /// Its table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// Why, like "a partition bound depends on it".
+    pub why: String,
+}
+
+/// An expression of a unique key that contains a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyExpression {
+    /// The key's table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// Whether it only folds the case, like `lower(column)` and `upper(column)`.
+    pub folds_case: bool,
+}
+
 /// The constraints of a schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys {
@@ -41,14 +72,12 @@ pub struct Keys {
     pub unique: Vec<UniqueKey>,
     /// Columns that must stay equal.
     pub foreign: Vec<ForeignKey>,
-    /// Partitions and inheriting tables, each with its parent: `(child, parent)`. Rows are in the dump under the
-    /// child's name.
-    pub parents: Vec<(String, String)>,
-    /// Columns that must stay unchanged, and why: `(table, column, "a partition bound depends on it")`.
-    pub fixed: Vec<(String, String, String)>,
-    /// Columns that are in an expression of a unique key, as `(table, column, folds_case)`. Their values must stay
-    /// different in that expression; this is known for `lower(column)` and `upper(column)`.
-    pub expressions: Vec<(String, String, bool)>,
+    /// Partitions and inheriting tables. Rows are in the dump under their names.
+    pub children: Vec<ChildTable>,
+    /// Columns that must stay unchanged.
+    pub fixed: Vec<FixedColumn>,
+    /// Columns that are in an expression of a unique key. Their values must stay different in that expression.
+    pub expressions: Vec<KeyExpression>,
 }
 
 /// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
@@ -98,10 +127,10 @@ pub fn schema_hash(keys: &Keys) -> String {
         .foreign
         .iter()
         .map(|key| json!(["foreign", key.table, key.columns, key.to_table, key.to_columns]));
-    let parents = keys.parents.iter().map(|(child, parent)| json!(["parent", child, parent]));
-    let fixed = keys.fixed.iter().map(|(table, column, _)| json!(["fixed", table, column]));
+    let parents = keys.children.iter().map(|child| json!(["parent", child.table, child.parent]));
+    let fixed = keys.fixed.iter().map(|fixed| json!(["fixed", fixed.table, fixed.column]));
     let expressions =
-        keys.expressions.iter().map(|(table, column, folds)| json!(["expression", table, column, folds]));
+        keys.expressions.iter().map(|key| json!(["expression", key.table, key.column, key.folds_case]));
     let demands = unique.chain(foreign).chain(parents).chain(fixed).chain(expressions);
     let lines: BTreeSet<String> = demands.map(|demand| demand.to_string()).collect();
     let text = lines.into_iter().collect::<Vec<_>>().join("\n");
@@ -177,9 +206,9 @@ impl Resolver<'_> {
 
     /// A partition gets the rules of its parent for the columns that it says nothing of; so does a partition of it.
     fn inherit(&mut self, keys: &Keys) {
-        for _ in 0..keys.parents.len() {
+        for _ in 0..keys.children.len() {
             let mut changed = false;
-            for (child, parent) in &keys.parents {
+            for ChildTable { table: child, parent } in &keys.children {
                 let Some(rules) = self.config.tables.get(parent).cloned() else { continue };
                 match self.config.tables.get_mut(child) {
                     None => {
@@ -204,7 +233,7 @@ impl Resolver<'_> {
     }
 
     fn fixed(&mut self, keys: &Keys) {
-        for (table, column, why) in &keys.fixed {
+        for FixedColumn { table, column, why } in &keys.fixed {
             if let Some(rule) = self.changing(table, column) {
                 let what = format!("column {column} of {table} cannot be transformed: {why}");
                 let fault = Fault::new(rule.place, what).help("write `keep`, or transform another column");
@@ -237,12 +266,12 @@ impl Resolver<'_> {
                 if rule.unique != Unique::No {
                     continue;
                 }
-                let under =
-                    keys.expressions.iter().filter(|(table, name, _)| *table == key.table && name == column);
-                let under: Vec<_> = under.map(|(.., folds_case)| *folds_case).collect();
+                let under = |one: &&KeyExpression| one.table == key.table && one.column == *column;
+                let under = keys.expressions.iter().filter(under);
+                let fold_case: Vec<_> = under.map(|one| one.folds_case).collect();
                 let sql = self.sql(&key.table, column);
                 let mut faults = suit::can_be_unique(rule, &sql);
-                faults.extend(suit::unique_under(rule, &under).err());
+                faults.extend(suit::unique_under(rule, &fold_case).err());
                 let (place, unique) = (rule.place, Rule { unique: Unique::Yes, ..rule.clone() });
                 if faults.is_empty() {
                     self.set(&key.table, column, unique);
@@ -341,34 +370,34 @@ fn is_of_value_alone(rule: &Rule) -> bool {
 /// What a table's keys demand, they demand of its partitions too.
 fn with_children(keys: &Keys) -> Keys {
     let mut all = keys.clone();
-    for (child, ancestor) in descendants(keys) {
+    for ChildTable { table: child, parent: ancestor } in descendants(keys) {
         let unique = keys.unique.iter().filter(|key| key.table == ancestor);
         all.unique.extend(unique.map(|key| UniqueKey { table: child.clone(), ..key.clone() }));
         let foreign = keys.foreign.iter().filter(|key| key.table == ancestor);
         all.foreign.extend(foreign.map(|key| ForeignKey { table: child.clone(), ..key.clone() }));
-        let fixed = keys.fixed.iter().filter(|(table, ..)| *table == ancestor);
-        all.fixed.extend(fixed.map(|(_, column, why)| (child.clone(), column.clone(), why.clone())));
-        let expressions = keys.expressions.iter().filter(|(table, ..)| *table == ancestor);
-        all.expressions.extend(expressions.map(|(_, column, folds)| (child.clone(), column.clone(), *folds)));
+        let fixed = keys.fixed.iter().filter(|fixed| fixed.table == ancestor);
+        all.fixed.extend(fixed.map(|fixed| FixedColumn { table: child.clone(), ..fixed.clone() }));
+        let expressions = keys.expressions.iter().filter(|key| key.table == ancestor);
+        all.expressions.extend(expressions.map(|key| KeyExpression { table: child.clone(), ..key.clone() }));
     }
     all
 }
 
-/// Each table with all its ancestors.
-fn descendants(keys: &Keys) -> Vec<(String, String)> {
-    let mut pairs = keys.parents.clone();
+/// Each child, once with each of its ancestors.
+fn descendants(keys: &Keys) -> Vec<ChildTable> {
+    let mut all = keys.children.clone();
     let mut at = 0;
-    while at < pairs.len() {
-        let (child, ancestor) = pairs[at].clone();
-        for (table, parent) in &keys.parents {
-            let pair = (child.clone(), parent.clone());
-            if *table == ancestor && !pairs.contains(&pair) {
-                pairs.push(pair);
+    while at < all.len() {
+        let ChildTable { table, parent: ancestor } = all[at].clone();
+        for above in keys.children.iter().filter(|child| child.table == ancestor) {
+            let further = ChildTable { table: table.clone(), parent: above.parent.clone() };
+            if !all.contains(&further) {
+                all.push(further);
             }
         }
         at += 1;
     }
-    pairs
+    all
 }
 
 /// Whether two rules give the same result for the same value.
@@ -406,6 +435,10 @@ mod tests {
         }
     }
 
+    fn expression(table: &str, column: &str, folds_case: bool) -> KeyExpression {
+        KeyExpression { table: table.to_owned(), column: column.to_owned(), folds_case }
+    }
+
     #[test]
     fn a_foreign_key_of_unknown_columns_is_a_fault() {
         let config = Config::parse("t.yml", "tables: {public.users: {email: FakeEmail}}").unwrap();
@@ -432,9 +465,13 @@ mod tests {
                 unique("public.users", "id"),
             ],
             foreign: vec![foreign("public.orders", "user_id", "public.users", "id")],
-            parents: vec![(text("public.log_1"), text("public.log"))],
-            fixed: vec![(text("public.log"), text("at"), text("a partition bound depends on it"))],
-            expressions: vec![(text("public.users"), text("email"), true)],
+            children: vec![ChildTable { table: text("public.log_1"), parent: text("public.log") }],
+            fixed: vec![FixedColumn {
+                table: text("public.log"),
+                column: text("at"),
+                why: text("a partition bound depends on it"),
+            }],
+            expressions: vec![expression("public.users", "email", true)],
         };
         let lines = [
             r#"["expression","public.users","email",true]"#,
@@ -463,10 +500,9 @@ mod tests {
             columns: vec![column.to_owned()],
         };
         let keys = Keys {
-            parents: vec![
-                ("public.c_1_2".to_owned(), "public.c_1".to_owned()),
-                ("public.c_1".to_owned(), "public.c".to_owned()),
-            ],
+            children: [("public.c_1_2", "public.c_1"), ("public.c_1", "public.c")]
+                .map(|(table, parent)| ChildTable { table: table.to_owned(), parent: parent.to_owned() })
+                .into(),
             unique: vec![
                 unique("public.a", "id"),
                 unique("public.a", "email"),
@@ -482,15 +518,12 @@ mod tests {
                 foreign("public.b", "a", "public.a", "id"),
                 foreign("public.c", "email", "public.a", "email"),
             ],
-            expressions: vec![
-                ("public.d".to_owned(), "code".to_owned(), true),
-                ("public.d".to_owned(), "n".to_owned(), false),
-            ],
-            fixed: vec![(
-                "public.b".to_owned(),
-                "note".to_owned(),
-                "a partition bound depends on it".to_owned(),
-            )],
+            expressions: vec![expression("public.d", "code", true), expression("public.d", "n", false)],
+            fixed: vec![FixedColumn {
+                table: "public.b".to_owned(),
+                column: "note".to_owned(),
+                why: "a partition bound depends on it".to_owned(),
+            }],
         };
         (tables, keys)
     }

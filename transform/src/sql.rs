@@ -10,7 +10,7 @@ mod parse;
 /// A column's type, as far as it matters for a transform's result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SqlType {
-    pub(crate) kind: Kind,
+    pub(crate) kind: SqlKind,
     /// The most characters, for `varchar(n)` and `char(n)`.
     pub(crate) limit: Option<usize>,
     /// As spelled in the definition, for messages.
@@ -18,7 +18,7 @@ pub(crate) struct SqlType {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SqlKind {
     /// `text`, `varchar`.
     Text,
     /// `char(n)`: blanks at the end have no meaning.
@@ -90,27 +90,30 @@ impl SqlType {
     pub(crate) fn of(type_name: Option<&str>, labels: &[String]) -> Self {
         match type_name {
             Some(text) => parse::parse(text, labels),
-            None => Self::new(Kind::Unknown, "unknown"),
+            None => Self::new(SqlKind::Unknown, "unknown"),
         }
     }
 
-    pub(crate) fn new(kind: Kind, text: &str) -> Self {
+    pub(crate) fn new(kind: SqlKind, text: &str) -> Self {
         Self { kind, limit: None, text: text.into() }
     }
 
     pub(crate) fn text() -> Self {
-        Self::new(Kind::Text, "text")
+        Self::new(SqlKind::Text, "text")
     }
 
     /// Any text is a value of it, up to its length.
     pub(crate) fn is_text(&self) -> bool {
-        matches!(self.kind, Kind::Text | Kind::Char | Kind::Citext | Kind::Name | Kind::Unknown)
+        matches!(
+            self.kind,
+            SqlKind::Text | SqlKind::Char | SqlKind::Citext | SqlKind::Name | SqlKind::Unknown
+        )
     }
 
     /// The most characters of a value. `name` counts bytes, so only a quarter of them is certain to fit.
     pub(crate) fn most(&self) -> Option<usize> {
         match self.kind {
-            Kind::Name => Some(63),
+            SqlKind::Name => Some(63),
             _ => self.limit,
         }
     }
@@ -119,9 +122,11 @@ impl SqlType {
     /// equal fakes.
     pub(crate) fn canonical<'a>(&self, value: &'a str) -> std::borrow::Cow<'a, str> {
         match self.kind {
-            Kind::Char => value.trim_end_matches(' ').into(),
-            Kind::Citext if value.chars().any(char::is_uppercase) => value.to_lowercase().into(),
-            Kind::Uuid if value.bytes().any(|b| b.is_ascii_uppercase()) => value.to_ascii_lowercase().into(),
+            SqlKind::Char => value.trim_end_matches(' ').into(),
+            SqlKind::Citext if value.chars().any(char::is_uppercase) => value.to_lowercase().into(),
+            SqlKind::Uuid if value.bytes().any(|b| b.is_ascii_uppercase()) => {
+                value.to_ascii_lowercase().into()
+            }
             _ => value.into(),
         }
     }

@@ -3,8 +3,8 @@
 use crate::config::write::scalar;
 use crate::config::{Config, Rule, Transform, Unique};
 use crate::detect::{Finding, Sort};
-use crate::resolve::Keys;
-use crate::sql::{Kind, SqlType};
+use crate::resolve::{FixedColumn, Keys};
+use crate::sql::{SqlKind, SqlType};
 use crate::suit;
 use crate::table::{Column, Table};
 
@@ -55,7 +55,8 @@ fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
             finding.reason
         ));
     }
-    if let Some((_, _, why)) = keys.fixed.iter().find(|(t, c, _)| *t == table.name && *c == column.name) {
+    let is_fixed = |fixed: &&FixedColumn| fixed.table == table.name && fixed.column == column.name;
+    if let Some(FixedColumn { why, .. }) = keys.fixed.iter().find(is_fixed) {
         return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));
     }
     let unique = keys.unique.iter().any(|key| key.table == table.name && has(&key.columns));
@@ -77,7 +78,7 @@ fn rule(finding: &Finding, column: &Column, unique: bool) -> Option<String> {
     let takes_all = |text: &&&str| finding.exceptions == 0 || !STRICT.contains(*text);
     let mut candidates = candidates(finding.sort).iter().filter(takes_all);
     let sql = SqlType::of(column.type_name.as_deref(), &column.labels);
-    if let Kind::Array(element) = &sql.kind {
+    if let SqlKind::Array(element) = &sql.kind {
         let inner = candidates.find(|text| suits(text, element, false, unique))?;
         return Some(format!("{{type: Array, element: {inner}}}")).filter(|_| !unique);
     }

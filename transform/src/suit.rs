@@ -4,7 +4,7 @@ use crate::action::SUFFIX;
 use crate::check_digits::{SHORTEST_CARD, SHORTEST_IBAN};
 use crate::config::{ErrorPolicy, PasswordHash, Rule, Transform, Unique};
 use crate::fake;
-use crate::sql::{Kind, SqlType};
+use crate::sql::{SqlKind, SqlType};
 
 /// The fault, and what to do.
 pub(crate) type Unsuited = (String, Option<String>);
@@ -37,37 +37,39 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
         },
         // Their results are checked row by row.
         Transform::Template(_) => Ok(()),
-        Transform::Regex(_) => takes(!matches!(sql.kind, Kind::Int(_) | Kind::Float(_) | Kind::Bool), "text"),
+        Transform::Regex(_) => {
+            takes(!matches!(sql.kind, SqlKind::Int(_) | SqlKind::Float(_) | SqlKind::Bool), "text")
+        }
         Transform::Password { hash, .. } => {
             takes(sql.is_text(), "text")?;
             let length = if matches!(hash, PasswordHash::Bcrypt { .. }) { 60 } else { 97 };
             room(sql, length)
         }
         Transform::Fake { kind, .. } => fake(rule, *kind, sql),
-        Transform::Bool => takes(matches!(sql.kind, Kind::Bool | Kind::Unknown), "boolean"),
+        Transform::Bool => takes(matches!(sql.kind, SqlKind::Bool | SqlKind::Unknown), "boolean"),
         Transform::Hash { .. } => {
-            let other = matches!(sql.kind, Kind::Int(_) | Kind::Uuid | Kind::Bytea);
+            let other = matches!(sql.kind, SqlKind::Int(_) | SqlKind::Uuid | SqlKind::Bytea);
             takes(sql.is_text() || other, "text, integers, uuid and bytea")?;
             room(sql, 8)
         }
         Transform::Redact { .. } | Transform::Mask { .. } | Transform::Truncate { .. } => {
             takes(sql.is_text(), "text")
         }
-        Transform::Noise(_) => takes(is_number(sql) || sql.kind == Kind::Unknown, "numbers"),
+        Transform::Noise(_) => takes(is_number(sql) || sql.kind == SqlKind::Unknown, "numbers"),
         Transform::DateShift { .. } => {
-            let dates = matches!(sql.kind, Kind::Date | Kind::Timestamp { .. });
+            let dates = matches!(sql.kind, SqlKind::Date | SqlKind::Timestamp { .. });
             takes(dates || sql.is_text(), "dates, timestamps and text that holds them")
         }
         Transform::FormatPreserving { .. } => {
             takes(sql.is_text() || is_whole_number(sql), "text, integers and numerics without decimals")
         }
         Transform::Uuid => {
-            takes(sql.is_text() || sql.kind == Kind::Uuid, "uuid and text")?;
+            takes(sql.is_text() || sql.kind == SqlKind::Uuid, "uuid and text")?;
             room(sql, 36)
         }
         Transform::Email => takes(sql.is_text(), "text"),
         Transform::IpAddress { .. } => {
-            takes(sql.is_text() || matches!(sql.kind, Kind::Inet | Kind::Cidr), "inet, cidr and text")?;
+            takes(sql.is_text() || matches!(sql.kind, SqlKind::Inet | SqlKind::Cidr), "inet, cidr and text")?;
             if sql.is_text() { room(sql, 43) } else { Ok(()) }
         }
         Transform::Iban => {
@@ -79,11 +81,11 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
             room(sql, SHORTEST_CARD)
         }
         Transform::Json(_) => {
-            takes(sql.kind == Kind::Json || sql.is_text(), "json, jsonb and text that holds it")
+            takes(sql.kind == SqlKind::Json || sql.is_text(), "json, jsonb and text that holds it")
         }
         Transform::Array(element) => match &sql.kind {
-            Kind::Array(_) if element.is_keep() => no("`element: keep` changes nothing"),
-            Kind::Array(of) => fits_type(element, of, false),
+            SqlKind::Array(_) if element.is_keep() => no("`element: keep` changes nothing"),
+            SqlKind::Array(of) => fits_type(element, of, false),
             _ => refuse(name, "arrays", sql),
         },
     }
@@ -92,18 +94,18 @@ fn fits_type(rule: &Rule, sql: &SqlType, not_null: bool) -> Result<(), Unsuited>
 fn refuse(name: &str, types: &str, sql: &SqlType) -> Result<(), Unsuited> {
     let what = format!("{name} is for {types}; the column is {}", sql.text);
     match sql.kind {
-        Kind::Json => help(what, "use Json with the paths to change"),
-        Kind::Array(_) => help(what, "use Array with an `element`"),
-        Kind::Date | Kind::Timestamp { .. } => {
+        SqlKind::Json => help(what, "use Json with the paths to change"),
+        SqlKind::Array(_) => help(what, "use Array with an `element`"),
+        SqlKind::Date | SqlKind::Timestamp { .. } => {
             help(what, "DateShift, FakeDateOfBirth, Null and Constant suit it")
         }
-        Kind::Int(_) | Kind::Numeric { .. } => {
+        SqlKind::Int(_) | SqlKind::Numeric { .. } => {
             help(what, "FormatPreserving, Hash, Noise, Null and Constant suit numbers")
         }
-        Kind::Uuid => help(what, "Uuid suits it"),
-        Kind::Inet | Kind::Cidr => help(what, "IpAddress suits it"),
-        Kind::Enum(_) => help(what, "Constant with one of the labels, Template and Regex suit it"),
-        Kind::Other => help(what, "only Null, Constant, Template and Regex suit a type that is not known"),
+        SqlKind::Uuid => help(what, "Uuid suits it"),
+        SqlKind::Inet | SqlKind::Cidr => help(what, "IpAddress suits it"),
+        SqlKind::Enum(_) => help(what, "Constant with one of the labels, Template and Regex suit it"),
+        SqlKind::Other => help(what, "only Null, Constant, Template and Regex suit a type that is not known"),
         _ => no(what),
     }
 }
@@ -117,13 +119,15 @@ fn room(sql: &SqlType, needed: usize) -> Result<(), Unsuited> {
 }
 
 fn is_number(sql: &SqlType) -> bool {
-    matches!(sql.kind, Kind::Int(_) | Kind::Float(_) | Kind::Numeric { .. })
+    matches!(sql.kind, SqlKind::Int(_) | SqlKind::Float(_) | SqlKind::Numeric { .. })
 }
 
 fn is_whole_number(sql: &SqlType) -> bool {
     match sql.kind {
-        Kind::Int(_) => true,
-        Kind::Numeric { precision, scale } => scale == 0 && precision.is_none_or(|precision| precision <= 37),
+        SqlKind::Int(_) => true,
+        SqlKind::Numeric { precision, scale } => {
+            scale == 0 && precision.is_none_or(|precision| precision <= 37)
+        }
         _ => false,
     }
 }
@@ -131,34 +135,34 @@ fn is_whole_number(sql: &SqlType) -> bool {
 /// Whether any card number is a value of the type of numbers.
 fn holds_card_numbers(sql: &SqlType) -> bool {
     let digits = match sql.kind {
-        Kind::Int(width) => width.range().1.ilog10() as usize,
-        Kind::Numeric { precision: Some(precision), .. } => precision as usize,
+        SqlKind::Int(width) => width.range().1.ilog10() as usize,
+        SqlKind::Numeric { precision: Some(precision), .. } => precision as usize,
         _ => SHORTEST_CARD,
     };
     is_whole_number(sql) && digits >= SHORTEST_CARD
 }
 
-fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
-    use fake::Kind::{DateOfBirth, Latitude, Longitude, MonthNum, Year};
+fn fake(rule: &Rule, kind: fake::FakeKind, sql: &SqlType) -> Result<(), Unsuited> {
+    use fake::FakeKind::{DateOfBirth, Latitude, Longitude, MonthNum, Year};
     if sql.is_text() {
         return room(sql, kind.shortest());
     }
     let suits = match kind {
         MonthNum | Year => match sql.kind {
-            Kind::Numeric { precision, scale } => {
+            SqlKind::Numeric { precision, scale } => {
                 precision.is_none_or(|p| i64::from(p) - i64::from(scale) >= 4)
             }
             _ => is_number(sql),
         },
         Latitude | Longitude => match sql.kind {
-            Kind::Numeric { precision, scale } => {
+            SqlKind::Numeric { precision, scale } => {
                 precision.is_none_or(|p| i64::from(p) - i64::from(scale) >= 3)
             }
-            _ => matches!(sql.kind, Kind::Float(_)),
+            _ => matches!(sql.kind, SqlKind::Float(_)),
         },
-        DateOfBirth => matches!(sql.kind, Kind::Date | Kind::Timestamp { .. }),
+        DateOfBirth => matches!(sql.kind, SqlKind::Date | SqlKind::Timestamp { .. }),
         _ => match (&sql.kind, kind.values(rule.locale)) {
-            (Kind::Enum(labels), Some(values)) => {
+            (SqlKind::Enum(labels), Some(values)) => {
                 values.iter().all(|value| labels.iter().any(|label| label == value))
             }
             _ => false,
@@ -173,14 +177,14 @@ fn fake(rule: &Rule, kind: fake::Kind, sql: &SqlType) -> Result<(), Unsuited> {
     if suits { Ok(()) } else { refuse(kind.name(), types, sql) }
 }
 
-/// Whether different results stay different in the expressions of unique indexes that contain the column. Each
-/// expression tells whether it only folds the case.
-pub(crate) fn unique_under(rule: &Rule, expressions: &[bool]) -> Result<(), Unsuited> {
+/// Whether different results stay different in the expressions of unique indexes that contain the column.
+/// `fold_case` tells of each expression whether it only folds the case.
+pub(crate) fn unique_under(rule: &Rule, fold_case: &[bool]) -> Result<(), Unsuited> {
     let assumed = "use `unique: assumed` if you know that they stay different";
     match &rule.transform {
-        _ if expressions.is_empty() => Ok(()),
+        _ if fold_case.is_empty() => Ok(()),
         Transform::Keep | Transform::Null => Ok(()),
-        _ if expressions.contains(&false) => help(
+        _ if fold_case.contains(&false) => help(
             "a unique index contains it in an expression, in which different values may become equal",
             assumed,
         ),
@@ -236,15 +240,15 @@ fn is_one_to_one(rule: &Rule, sql: &SqlType) -> Result<(), Unsuited> {
         | Transform::CardNumber { .. }
         | Transform::Bool => Ok(()),
         Transform::Hash { length } => match sql.kind {
-            Kind::Int(_) | Kind::Uuid => Ok(()),
+            SqlKind::Int(_) | SqlKind::Uuid => Ok(()),
             _ if length.unwrap_or(crate::action::HASH).min(sql.most().unwrap_or(usize::MAX)) < 20 => {
                 no("a unique Hash needs 20 digits".to_owned())
             }
             _ => Ok(()),
         },
         Transform::Fake { kind, .. } if kind.suffix().is_some() => match kind {
-            fake::Kind::Email => suffix(SUFFIX + 14),
-            fake::Kind::DomainName => suffix(SUFFIX + 10),
+            fake::FakeKind::Email => suffix(SUFFIX + 14),
+            fake::FakeKind::DomainName => suffix(SUFFIX + 10),
             _ => suffix(SUFFIX + 2),
         },
         Transform::Email => suffix(SUFFIX + 8),

@@ -55,6 +55,7 @@ impl Planner {
                     block.plan.masked = transforms.table_names();
                     let known = self.schema.table(&header.table);
                     block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
+                    self.refuse_unknown_column(header)?;
                     self.refuse_untransformable(header, &block)?;
                     self.refuse_routed(header, &block)?;
                 }

@@ -1,7 +1,7 @@
 //! Statements that run code: what it may do that psql's session would keep, and this load would not.
 
 use dump::object::{self, Bookkeeping};
-use dump::{CopyHeader, Effect, Effects, Kind, LargeObject, Statement, Table};
+use dump::{CopyHeader, Effect, Effects, Kind, LargeObject, Statement, Subject, Table};
 
 use super::Planner;
 use super::refuse::changed_by_code;
@@ -49,6 +49,9 @@ const NOT_IN_VALUES: [Effect; 2] = [Effect::Definitions, Effect::Firing];
 /// What an event trigger may do that shows afterwards.
 const BEYOND: [Effect; 3] = [Effect::Definitions, Effect::Firing, Effect::Rows];
 
+/// What makes a value depend on the session.
+const ASKS: [Effect; 2] = [Effect::Reads, Effect::Calls];
+
 impl Planner {
     /// Whether the statement is about Kasho's own bookkeeping, which is left out.
     pub(super) fn is_bookkeeping(&self, statement: &Statement, standard: bool) -> Result<bool, Error> {
@@ -75,11 +78,21 @@ impl Planner {
             // What does nothing need not fire.
             _ => {
                 let code = self.schema.code();
-                code.has_events()
+                let events = code.has_events()
                     && dump::fires_event_triggers(kind, text)
-                    && code.effects_of_events().has_any(&BEYOND)
+                    && code.effects_of_events().has_any(&BEYOND);
+                events || self.fills_by_code(kind, text)
             }
         }
+    }
+
+    /// Whether a materialized view is filled by code that writes rows elsewhere.
+    fn fills_by_code(&self, kind: &Kind, text: &str) -> bool {
+        if *kind != Kind::MaterializedView && dump::verb(text) != "REFRESH" {
+            return false;
+        }
+        let Subject::Relation(view) = dump::subject(kind, text, true) else { return false };
+        self.schema.code().effects_of_refresh(&view.name).has(Effect::Rows)
     }
 
     fn is_deferred(&self) -> bool {
@@ -95,7 +108,7 @@ impl Planner {
             self.point.late_definitions |= self.point.post_data;
             let text = if standard { None } else { Some(dump::standard_strings(&statement.text)) };
             let text = text.as_deref().unwrap_or(&statement.text);
-            let effects = self.schema.code().effects(&statement.kind, text);
+            let effects = self.schema.effects(&statement.kind, text);
             self.refuse_always(effects, statement)?;
             self.refuse_in_values(effects, statement, made)?;
             self.refuse_nonstandard(effects, statement, standard)?;
@@ -228,15 +241,28 @@ impl Planner {
             plan.columns.len() >= table.columns.iter().filter(|column| !column.generated).count()
         });
         if complete {
+            let checks = self.schema.code().effects_of_checks(&self.schema.resolve(&header.table).name.name);
+            plan.sql_only |= checks.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
             return Ok(());
+        }
+        if table.is_some_and(|table| self.takes_cached(header, table)) {
+            plan.defaults.add(Effect::CachedSequence);
         }
         if let Some(what) = refused_of_defaults(plan.defaults) {
             let what = format!("rows of {} that leave columns to defaults: {what},", plan.table);
             return Err(self.unsupported(&what, header.place, "name all columns, as pg_dump does"));
         }
-        plan.sql_only |= plan.defaults.has_any(&[Effect::Reads, Effect::Calls])
-            && session.bears_on_defaults(self.shape.no_owner);
+        plan.sql_only |= plan.defaults.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
         Ok(())
+    }
+}
+
+impl Planner {
+    /// Whether a column's own sequence, by the name that PostgreSQL gives it, got a cache.
+    fn takes_cached(&self, header: &CopyHeader, table: &Table) -> bool {
+        let name = &header.table.name;
+        let code = self.schema.code();
+        table.columns.iter().any(|column| code.is_cached(&format!("{name}_{}_seq", column.name)))
     }
 }
 

@@ -90,7 +90,8 @@ fn bears_on(name: &str, table: Option<&Table>) -> bool {
         "array_nulls" => &["[]"],
         "xmloption" => &["xml"],
         "default_text_search_config" => &["tsvector", "tsquery"],
-        name if name.contains('.') => return true,
+        // Only code asks for them. Of a table that nobody knows, it may be anywhere.
+        name if name.contains('.') => return table.is_none(),
         // They bear on what expressions give, which are no literals.
         _ => return false,
     };

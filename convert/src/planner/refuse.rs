@@ -1,6 +1,6 @@
 //! What cannot be loaded as psql would run it, and is refused before a difference can arise.
 
-use dump::{CopyHeader, Kind, Place, QualifiedName, Session as Needs, Statement, Subject};
+use dump::{CopyColumns, CopyHeader, Kind, Place, QualifiedName, Session as Needs, Statement, Subject};
 
 use super::Planner;
 use super::session::Refused;
@@ -193,6 +193,24 @@ impl Planner {
             &format!("rows of {}, a table with transforms, that only the server can read,", plan.table),
             header.place,
             "name the columns, and leave out settings such as DateStyle and TimeZone: pg_dump writes values that need none",
+        ))
+    }
+
+    /// With transforms: PostgreSQL has no such column, so nobody said what becomes of its values.
+    pub(super) fn refuse_unknown_column(&self, header: &CopyHeader) -> Result<(), Error> {
+        let (Some(table), CopyColumns::Listed(names)) = (self.schema.table(&header.table), &header.columns)
+        else {
+            return Ok(());
+        };
+        let Some(name) = names.iter().find(|name| table.column(name).is_none()) else { return Ok(()) };
+        Err(self.unsupported(
+            &format!(
+                "rows of {} with a column {}, which the table does not have,",
+                header.table,
+                dump::quote_name(name)
+            ),
+            header.place,
+            "PostgreSQL refuses them, and with transforms so does this: correct the list of columns",
         ))
     }
 

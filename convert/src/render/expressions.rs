@@ -1,6 +1,6 @@
 //! What expressions of rows, and defaults in their place, must not do: a row is to be no more than a row.
 
-use dump::{Effect, Effects, Kind};
+use dump::{Effect, Effects, Kind, Links};
 
 use super::fault::FaultReason;
 use super::table_plan::TablePlan;
@@ -32,7 +32,7 @@ pub(super) fn refused(row: &str, plan: &TablePlan) -> Option<FaultReason> {
     if !plan.masked.is_empty() && dump::mentions(row, &plan.masked, true) {
         return Some(FaultReason::Code { what: "they read a table with transforms" });
     }
-    let mut effects = plan.code.effects(&Kind::Insert, row);
+    let mut effects = plan.code.effects(&Kind::Insert, row, &Links::default());
     if dump::has_word(row, "DEFAULT") {
         effects = effects.and(plan.defaults);
     }

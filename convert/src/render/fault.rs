@@ -84,10 +84,8 @@ pub enum FaultReason {
     Transform {
         /// Why.
         reason: transform::Reason,
-        /// The column's `on_error: skip`: the row is left out, and the run goes on.
-        skip: bool,
-        /// The column's `on_error: fail`: the run ends.
-        fatal: bool,
+        /// What the configuration says about such a row.
+        policy: transform::RowPolicy,
     },
     /// More than the change stream carries.
     #[error(

@@ -195,7 +195,7 @@ impl Writer<'_> {
         }
         self.by.plan.apply(&row, number, self.scratch).map_err(|error| Fault {
             column: Some(error.column.to_string()),
-            reason: FaultReason::Transform { reason: error.reason, skip: error.skip, fatal: error.fatal },
+            reason: FaultReason::Transform { reason: error.reason, policy: error.policy },
         })?;
         for at in self.scratch.hashed() {
             self.by.hashed[at].fetch_add(1, Ordering::Relaxed);

@@ -56,7 +56,12 @@ impl Effects {
         Self(self.0 | other.0)
     }
 
-    pub(super) fn add(&mut self, effect: Effect) {
+    pub(super) fn without(self, effect: Effect) -> Self {
+        Self(self.0 & !(1 << effect as u16))
+    }
+
+    /// Adds the effect.
+    pub fn add(&mut self, effect: Effect) {
         self.0 |= 1 << effect as u16;
     }
 

@@ -103,6 +103,10 @@ impl Scan {
         scan
     }
 
+    pub(super) fn into_parts(self) -> (Effects, Vec<Word>) {
+        (self.effects, self.words)
+    }
+
     fn text(&mut self, text: &str, what: Text, depth: usize) {
         let mut c = Cursor::new(text, true);
         let (mut before, mut named) = (String::new(), String::new());

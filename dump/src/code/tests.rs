@@ -4,13 +4,13 @@ use crate::kind::classify;
 fn code(script: &[&str]) -> Code {
     let mut code = Code::default();
     for text in script {
-        code.observe(&classify(text, true), text);
+        code.add(code.read(&classify(text, true), text));
     }
     code
 }
 
 fn effects(script: &[&str], text: &str) -> Effects {
-    code(script).effects(&classify(text, true), text)
+    code(script).effects(&classify(text, true), text, &Links::default())
 }
 
 /// Every effect, by the body of a DO that has it.

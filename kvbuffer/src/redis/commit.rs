@@ -34,7 +34,7 @@ fn bare(script: &str) -> String {
 
 /// A batch in the form that is sent, any number of times.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct Commit {
     pipeline: Pipeline,
     members: usize,
     range: Option<(Sequence, Sequence)>,
@@ -50,7 +50,7 @@ pub(super) struct Author<'a> {
     pub(super) publish: bool,
 }
 
-impl Request {
+impl Commit {
     pub(super) fn new(
         buffer: &Buffer,
         author: &Author<'_>,

@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{self, BoxFuture};
 use redis::{RedisError, Value};
 
-use super::commit::{Author, Request};
+use super::commit::{Author, Commit};
 use super::{Batch, Buffer};
 use crate::error::{Error, ErrorKind};
 use crate::position::Sequence;
@@ -80,7 +80,7 @@ pub struct Unacknowledged<T> {
 pub struct Stopped;
 
 struct Sent<T> {
-    request: Arc<Request>,
+    commit: Arc<Commit>,
     tag: T,
 }
 
@@ -149,9 +149,9 @@ impl<T> Writer<T> {
         );
         self.ready().await;
         let author = Author { run: &self.run, token: &self.token, publish: self.publish };
-        let request = Request::new(&self.buffer, &author, batch, &checkpoint, (self.next, next));
+        let commit = Commit::new(&self.buffer, &author, batch, &checkpoint, (self.next, next));
         self.next = next;
-        let sent = Sent { request: Arc::new(request), tag };
+        let sent = Sent { commit: Arc::new(commit), tag };
         if self.stopped {
             self.waiting.push_back(sent);
             return Err(Stopped);
@@ -212,7 +212,7 @@ impl<T> Writer<T> {
     pub async fn resume(&mut self, buffer: Buffer) -> Result<(), Error> {
         const ACTION: &str = "resume writing";
         self.stop();
-        let expected = self.waiting.front().map_or(self.next, |sent| sent.request.expected);
+        let expected = self.waiting.front().map_or(self.next, |sent| sent.commit.expected);
         let conflict = |found| ErrorKind::CheckpointConflict { expected: expected.get(), found };
         let state = super::run::load_run(&buffer, &self.run)
             .await?
@@ -223,7 +223,7 @@ impl<T> Writer<T> {
         let found = state.sequence.ok_or_else(|| buffer.error(ACTION, conflict(None)))?;
         let arrived = self.arrived(found).ok_or_else(|| buffer.error(ACTION, conflict(Some(found.get()))))?;
         for sent in self.waiting.drain(..arrived) {
-            self.durable.push_back(Durable { next: sent.request.next, tag: sent.tag });
+            self.durable.push_back(Durable { next: sent.commit.next, tag: sent.tag });
         }
         self.buffer = buffer;
         self.stopped = false;
@@ -237,10 +237,10 @@ impl<T> Writer<T> {
     /// The batches that have not been acknowledged, oldest first.
     pub fn into_unacknowledged(mut self) -> Vec<Unacknowledged<T>> {
         self.stop();
-        let fate = |Sent { request, tag }| Unacknowledged {
-            range: request.range(),
-            members: request.members(),
-            next: request.next,
+        let fate = |Sent { commit, tag }| Unacknowledged {
+            range: commit.range(),
+            members: commit.members(),
+            next: commit.next,
             tag,
         };
         self.waiting.into_iter().map(fate).collect()
@@ -249,18 +249,18 @@ impl<T> Writer<T> {
     /// How many of the waiting batches have arrived, if the run's sequence is `found`; `None` if `found` is not a
     /// sequence of the chain.
     fn arrived(&self, found: Sequence) -> Option<usize> {
-        let start = self.waiting.front().map_or(self.next, |sent| sent.request.expected);
+        let start = self.waiting.front().map_or(self.next, |sent| sent.commit.expected);
         if start == found {
             return Some(0);
         }
-        self.waiting.iter().position(|sent| sent.request.next == found).map(|index| index + 1)
+        self.waiting.iter().position(|sent| sent.commit.next == found).map(|index| index + 1)
     }
 
     /// Sends a batch after those before it: the first poll passes it to the connection's queue.
     fn launch(&mut self, sent: Sent<T>) {
-        let (request, buffer) = (Arc::clone(&sent.request), self.buffer.clone());
+        let (commit, buffer) = (Arc::clone(&sent.commit), self.buffer.clone());
         // Without tokio's budget, which could delay the first poll, and so change the order.
-        let mut reply = tokio::task::unconstrained(async move { request.send(&buffer).await }).boxed();
+        let mut reply = tokio::task::unconstrained(async move { commit.send(&buffer).await }).boxed();
         if let Some(early) = (&mut reply).now_or_never() {
             reply = future::ready(early).boxed();
         }
@@ -272,8 +272,8 @@ impl<T> Writer<T> {
         let Some(front) = self.flying.front_mut() else { return };
         let reply = (&mut front.reply).await;
         let Some(Flight { sent, .. }) = self.flying.pop_front() else { return };
-        match sent.request.verdict(&self.buffer, reply) {
-            Ok(()) => self.durable.push_back(Durable { next: sent.request.next, tag: sent.tag }),
+        match sent.commit.verdict(&self.buffer, reply) {
+            Ok(()) => self.durable.push_back(Durable { next: sent.commit.next, tag: sent.tag }),
             Err(error) => {
                 self.waiting.push_back(sent);
                 self.error = Some(error);

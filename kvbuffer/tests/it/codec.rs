@@ -1,7 +1,7 @@
 //! Changes to bytes and back.
 
 use kvbuffer::{
-    Change, ChangeData, Ddl, DecodeError, Dml, Kind, Lsn, MAX_WIRE_SIZE, OldKeys, Position, ROW_TAIL,
+    Change, ChangeData, Ddl, DecodeError, Dml, Lsn, MAX_WIRE_SIZE, OldKeys, Operation, Position, ROW_TAIL,
     RowHead, Sequence, Value, decode, encode, encode_ddl, looks_like_timestamp, push_string, push_text,
     wire_size_bound,
 };
@@ -16,7 +16,7 @@ fn row(number: u64, values: Vec<Value>) -> Change {
         table: "public.users".to_owned(),
         column_names,
         column_values: values,
-        kind: Kind::Insert,
+        kind: Operation::Insert,
         old_keys: None,
     };
     Change { position: Position::Bootstrap(seq(number)), data: ChangeData::Dml(dml) }
@@ -237,7 +237,7 @@ fn any_columns() -> impl Strategy<Value = (Vec<String>, Vec<Value>)> {
 }
 
 fn any_data() -> impl Strategy<Value = ChangeData> {
-    let kind = prop_oneof![Just(Kind::Insert), Just(Kind::Update), Just(Kind::Delete)];
+    let kind = prop_oneof![Just(Operation::Insert), Just(Operation::Update), Just(Operation::Delete)];
     let keys = proptest::option::of(
         any_columns().prop_map(|(key_names, key_values)| OldKeys { key_names, key_values }),
     );

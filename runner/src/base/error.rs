@@ -125,7 +125,7 @@ impl Error {
     /// Whether the same command may succeed later. For every other error, somebody has to change something first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        // 14 and 15 are reserved for a replica and a primary that are away.
+        // 14 and 15 are reserved for a replica and a primary that cannot be reached.
         matches!(self.exit_code(), 10..=15)
     }
 

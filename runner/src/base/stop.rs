@@ -50,11 +50,13 @@ impl Stop {
     /// Listens for SIGINT and SIGTERM. A second one ends the process at once.
     ///
     /// # Errors
-    /// If the system does not allow the process to listen for signals.
-    pub fn on_signals() -> std::io::Result<Self> {
+    /// [`Error::Internal`] if the system does not allow the process to listen for signals.
+    pub fn on_signals() -> Result<Self, Error> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let listen =
+            |kind| signal(kind).map_err(|error| Error::Internal(format!("listen for signals: {error}")));
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut terminate = listen(SignalKind::terminate())?;
         let (set, stop) = Self::new();
         tokio::spawn(async move {
             loop {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
-use crate::commands::cli::{KvArgs, LoadArgs, OnError, Publish, Section};
+use crate::commands::cli::{ErrorOptions, KvArgs, LoadArgs, OnError, Publish, Section, SelectionOptions};
 use crate::load::config::{Config, Destination, Rejects, Resume};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
@@ -27,21 +27,22 @@ pub use kasho::status;
 pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     let name = dump(args)?;
     let target = target(args)?;
-    let rejects = rejects(args)?;
+    let rejects = rejects(&args.errors)?;
     let shape = Shape {
-        rows: args.rows.into(),
-        ddl_time: ddl_time(&args.ddl_time)?,
-        no_owner: args.no_owner,
-        no_privileges: args.no_privileges,
-        keep_kasho: args.keep_kasho_objects,
-        selection: selection(args)?,
+        rows: args.changes.rows.into(),
+        ddl_time: ddl_time(&args.changes.ddl_time)?,
+        no_owner: args.changes.no_owner,
+        no_privileges: args.changes.no_privileges,
+        keep_kasho: args.changes.keep_kasho_objects,
+        selection: selection(&args.selection)?,
         transforms: transforms::of(args)?.map(Arc::new),
-        skip_rows: args.on_error == OnError::Skip,
-        silent_triggers: args.silent_triggers,
+        skip_rows: args.errors.on_error == OnError::Skip,
+        silent_triggers: args.changes.silent_triggers,
     };
-    let snapshot_lsn = args.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
-    let first = args.first_sequence.map(first_sequence).transpose()?;
+    let snapshot_lsn = args.source.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;
+    let first = args.changes.first_sequence.map(first_sequence).transpose()?;
     let workers = args
+        .speed
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
     let location = Location::parse(name, &s3(args, name)?)?;
@@ -52,25 +53,25 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         target,
         shape: Arc::new(shape),
         first,
-        gap: args.sequence_gap,
+        gap: args.changes.sequence_gap,
         rejects,
         resume: Resume {
-            write: args.checkpoint.clone(),
-            from: args.resume_from.clone(),
-            restart: args.restart,
+            write: args.resuming.checkpoint.clone(),
+            from: args.resuming.resume_from.clone(),
+            restart: args.resuming.restart,
             restart_once: restart_once(args)?,
         },
-        batch_size: args.batch_size as usize,
+        batch_size: args.speed.batch_size as usize,
         workers,
-        max_rate: args.max_rate,
+        max_rate: args.speed.max_rate,
         change_stream: kasho::change_stream(args, snapshot_lsn)?,
-        require_decision: args.require_decision,
+        require_decision: args.transforms.require_decision,
     })
 }
 
 /// The dump, from the argument or from the option. If it is the address of a Redis, that may contain a password.
 fn dump(args: &LoadArgs) -> Result<&str, Error> {
-    let given = [args.dump.as_deref(), args.dump_file.as_deref()];
+    let given = [args.dump.as_deref(), args.source.dump_file.as_deref()];
     if let Some(address) = given.into_iter().flatten().find(|name| is_address(name)) {
         return Err(usage(format!(
             "{} is not a dump: give a path, s3://bucket/key, or - (Redis is given by --kv-url)",
@@ -92,9 +93,9 @@ fn is_address(name: &str) -> bool {
 }
 
 /// What is loaded of the dump.
-fn selection(args: &LoadArgs) -> Result<Selection, Error> {
-    let chosen = |section| args.section.contains(&section);
-    let sections = match (args.schema_only, args.data_only, args.section.as_slice()) {
+fn selection(options: &SelectionOptions) -> Result<Selection, Error> {
+    let chosen = |section| options.section.contains(&section);
+    let sections = match (options.schema_only, options.data_only, options.section.as_slice()) {
         (true, ..) => Some(Sections { data: false, no_refresh: true, ..Sections::ALL }),
         (_, true, _) => Some(Sections { data: true, ..Sections::default() }),
         (_, _, []) => None,
@@ -106,19 +107,19 @@ fn selection(args: &LoadArgs) -> Result<Selection, Error> {
         }),
     };
     Ok(Selection::new(&Words {
-        tables: &args.table,
-        exclude_tables: &args.exclude_table,
-        schemas: &args.schema,
-        exclude_schemas: &args.exclude_schema,
+        tables: &options.table,
+        exclude_tables: &options.exclude_table,
+        schemas: &options.schema,
+        exclude_schemas: &options.exclude_schema,
         sections: sections.filter(|sections| *sections != Sections::ALL),
-        database: args.database.as_deref(),
+        database: options.database.as_deref(),
     })?)
 }
 
 /// The token of `--restart-once`. It is stored in the registry of runs, so it needs Redis.
 fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
-    let Some(token) = &args.restart_once else { return Ok(None) };
-    if args.output.is_some() || args.dry_run {
+    let Some(token) = &args.resuming.restart_once else { return Ok(None) };
+    if args.instead.output.is_some() || args.instead.dry_run {
         return Err(usage("--restart-once needs Redis, which stores the token: use --restart"));
     }
     let visible = token.chars().all(|character| character.is_ascii_graphic());
@@ -130,21 +131,22 @@ fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
 
 /// How to reach S3, if the dump is there.
 fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
+    let options = &args.source;
     let given = [
-        ("--s3-endpoint", args.s3_endpoint.is_some()),
-        ("--s3-region", args.s3_region.is_some()),
-        ("--s3-path-style", args.s3_path_style),
-        ("--s3-ca-file", args.s3_ca_file.is_some()),
+        ("--s3-endpoint", options.s3_endpoint.is_some()),
+        ("--s3-region", options.s3_region.is_some()),
+        ("--s3-path-style", options.s3_path_style),
+        ("--s3-ca-file", options.s3_ca_file.is_some()),
     ];
     if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
         return Err(usage(format!("{option} needs a dump in S3, like s3://bucket/key")));
     }
     Ok(Access {
-        endpoint: args.s3_endpoint.clone(),
-        region: args.s3_region.clone(),
-        path_style: args.s3_path_style,
-        ca_file: args.s3_ca_file.clone(),
-        retry: duration("--retry-timeout", &args.retry_timeout)?,
+        endpoint: options.s3_endpoint.clone(),
+        region: options.s3_region.clone(),
+        path_style: options.s3_path_style,
+        ca_file: options.s3_ca_file.clone(),
+        retry: duration("--retry-timeout", &args.redis.retry_timeout)?,
         listener: Listener::default(),
     })
 }
@@ -157,11 +159,11 @@ fn usage(message: impl Into<String>) -> Error {
 }
 
 fn target(args: &LoadArgs) -> Result<Destination, Error> {
-    if args.dry_run {
+    if args.instead.dry_run {
         return Ok(Destination::Nowhere);
     }
-    match args.output.as_deref() {
-        Some("-") if args.checkpoint.is_some() || args.resume_from.is_some() => {
+    match args.instead.output.as_deref() {
+        Some("-") if args.resuming.checkpoint.is_some() || args.resuming.resume_from.is_some() => {
             return Err(usage(
                 "--output - cannot be resumed: --checkpoint and --resume-from need --output FILE or Redis",
             ));
@@ -176,20 +178,20 @@ fn target(args: &LoadArgs) -> Result<Destination, Error> {
         ));
     }
     let (mut connect, keys) = connection(&args.kv)?;
-    let retry = duration("--retry-timeout", &args.retry_timeout)?;
+    let retry = duration("--retry-timeout", &args.redis.retry_timeout)?;
     connect.connect_timeout = connect.connect_timeout.min(retry);
     Ok(Destination::Redis(Box::new(RedisTarget {
         connect,
         keys,
-        ttl: ttl(&args.ttl)?,
-        run: args.run_id.clone(),
-        publish: args.publish == Publish::Always,
-        allow_eviction: args.allow_eviction,
-        beside_other_runs: args.beside_other_runs,
-        allow_live_entries: args.allow_live_entries,
-        high_water: args.memory_high_water.as_deref().map(high_water).transpose()?,
+        ttl: ttl(&args.redis.ttl)?,
+        run: args.resuming.run_id.clone(),
+        publish: args.redis.publish == Publish::Always,
+        allow_eviction: args.redis.allow_eviction,
+        beside_other_runs: args.redis.beside_other_runs,
+        allow_live_entries: args.redis.allow_live_entries,
+        high_water: args.redis.memory_high_water.as_deref().map(high_water).transpose()?,
         retry,
-        full: duration("--full-timeout", &args.full_timeout)?,
+        full: duration("--full-timeout", &args.redis.full_timeout)?,
     })))
 }
 
@@ -215,13 +217,13 @@ fn password(path: &std::path::Path) -> Result<String, Error> {
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-fn rejects(args: &LoadArgs) -> Result<Rejects, Error> {
-    match (args.on_error, &args.reject_file) {
+fn rejects(options: &ErrorOptions) -> Result<Rejects, Error> {
+    match (options.on_error, &options.reject_file) {
         (OnError::Skip, None) => {
             Err(usage("--on-error skip needs --reject-file: a row that is set aside must not be lost"))
         }
         (OnError::Stop, Some(_)) => Err(usage("--reject-file needs --on-error skip")),
-        (_, file) => Ok(Rejects { file: file.clone(), most: args.max_errors }),
+        (_, file) => Ok(Rejects { file: file.clone(), most: options.max_errors }),
     }
 }
 

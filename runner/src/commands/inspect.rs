@@ -19,14 +19,14 @@ use std::time::Instant;
 use kvbuffer::{ChangeData, Sequence, decode};
 
 use crate::base::error::{self, Error};
+use crate::base::off_thread::off_thread;
 use crate::base::stop::Stop;
-use crate::commands::cli::LoadArgs;
+use crate::commands::cli::{InsteadOptions, LoadArgs, ResumeOptions, StatusOptions, StreamOptions};
 use crate::commands::config;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
 use crate::read::item::{Converted, Item, Mark};
 use crate::read::pipeline::Pipeline;
-use crate::read::task::{Start, Task};
 use convert::definitions::Definitions;
 use convert::render::Block;
 use convert::render::pieces::is_piece;
@@ -45,22 +45,21 @@ const HEAD: usize = 4096;
 /// # Errors
 /// [`Error::Usage`].
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
-    let args = LoadArgs {
-        dry_run: true,
-        output: None,
+    let args = args.clone();
+    let resuming = ResumeOptions {
         restart: false,
         restart_once: None,
         resume_from: None,
         checkpoint: None,
-        change_stream: None,
-        start_bootstrap: false,
-        complete_bootstrap: false,
-        snapshot_name: None,
-        status_resource: None,
-        status_run_id: None,
-        ..args.clone()
+        ..args.resuming
     };
-    config::load(&args)
+    config::load(&LoadArgs {
+        instead: InsteadOptions { dry_run: true, output: None },
+        resuming,
+        stream: StreamOptions::default(),
+        status: StatusOptions::default(),
+        ..args
+    })
 }
 
 /// Reads the dump to its end, or to the place where it can no longer be loaded. In that case the report says so and
@@ -74,31 +73,18 @@ pub async fn inspect(
     stop: &Stop,
 ) -> Result<(Report, Option<Error>), Error> {
     let location = config.location.clone();
-    let opened = tokio::task::spawn_blocking(move || format(&location)).await;
-    let format = opened.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
+    let format = off_thread(move || format(&location)).await?;
     progress.begin(None, 0, format.size);
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::clone(&config.shape),
-        start: Start::Fresh,
-        first: config.first.unwrap_or(Sequence::FIRST),
-        limit: None,
-        workers: config.workers,
-    };
-    let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let mut pipeline = Pipeline::start(config.task(config.first.unwrap_or(Sequence::FIRST)))?;
     let report = Report::new(format, config.shape.rows);
     let mut counts =
         Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
+    pipeline.end(stop).await?;
     if stop.requested().is_some() {
-        // The scan thread may be blocked in a read; the process ends anyway.
-        pipeline.stop();
         counted?;
         return Ok((counts.finish(), None));
     }
-    let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
     let failed = counted.err();
     counts.report.error = failed.as_ref().map(|failed| error::chain(failed));
     if let Some(transforms) = &config.shape.transforms {
@@ -186,7 +172,9 @@ impl Counts<'_> {
                 pipeline.recycle(converted.rendered);
                 drop(share);
             }
-            Item::Passed { after, .. } | Item::End { after } => self.moved(&after),
+            Item::LeftOut { after } | Item::TableEnd { after } | Item::End { after } => {
+                self.moved(&after);
+            }
             Item::Failed(error) => return Err(*error),
         }
         Ok(())

@@ -224,14 +224,8 @@ async fn run(
             "continuing from the checkpoint"
         );
     }
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::clone(&config.shape),
-        start: checkpoint.as_ref().map_or(Start::Fresh, Checkpoint::start),
-        first,
-        limit,
-        workers: config.workers,
-    };
+    let start = checkpoint.as_ref().map_or(Start::Fresh, Checkpoint::start);
+    let task = Task { start, limit, ..config.task(first) };
     if let Err(error) = fits(config, &task, checkpoint.is_some(), stop).await {
         // Nothing was written, so a new run leaves no registration behind that others would have to avoid.
         if fresh {
@@ -289,21 +283,10 @@ async fn drive(
     let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
     let rejects = config.rejects.file.as_ref().map(open).transpose()?;
     let first = task.first;
-    let pipeline =
-        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let pipeline = Pipeline::start(task)?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
-    let ended = match (&result, stop.requested()) {
-        // The scan thread may be blocked in a read; the process ends anyway.
-        (Err(_), Some(_)) => {
-            pipeline.stop();
-            Ok(())
-        }
-        _ => tokio::task::spawn_blocking(|| pipeline.join())
-            .await
-            .unwrap_or_else(|error| Err(Error::Internal(error.to_string()))),
-    };
-    ended?;
+    pipeline.end(stop).await?;
     result
 }
 

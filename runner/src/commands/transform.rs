@@ -12,11 +12,10 @@ use kvbuffer::Sequence;
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
-use crate::commands::cli::LoadArgs;
+use crate::commands::cli::{LoadArgs, TransformOptions};
 use crate::commands::config::transforms;
 use crate::commands::inspect;
 use crate::load::config::Config;
-use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
 use convert::definitions::Definitions;
 use convert::error::{DumpError, Error as ConvertError};
@@ -111,7 +110,7 @@ fn undecided(open: &[&transform::Finding]) -> Option<String> {
 /// # Errors
 /// As reading.
 pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, Error> {
-    let task = definitions_task(config);
+    let task = config.task_without_transforms();
     aside(move |stop: &AtomicBool| Walk::begin(&task, &task.location.name())?.definitions(sample, stop), stop)
         .await
 }
@@ -124,7 +123,7 @@ pub async fn find(config: &Config, sample: bool, stop: &Stop) -> Result<Found, E
 pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let mut config = config.clone();
     let Some(transforms) = config.shape.transforms.clone() else { return Ok(config) };
-    let task = definitions_task(&config);
+    let task = config.task_without_transforms();
     let read = move |stop: &AtomicBool| {
         let mut definitions = Definitions::default();
         if task.location.is_rereadable() {
@@ -137,18 +136,6 @@ pub async fn rehearse(config: &Config, stop: &Stop) -> Result<Config, Error> {
     let transforms = Arc::new(transforms.rehearsal(definitions));
     config.shape = Arc::new(Shape { transforms: Some(transforms), ..(*config.shape).clone() });
     Ok(config)
-}
-
-/// Reads the dump without transforms.
-fn definitions_task(config: &Config) -> Task {
-    Task {
-        location: config.location.clone(),
-        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
-        start: Start::Fresh,
-        first: Sequence::FIRST,
-        limit: None,
-        workers: 1,
-    }
 }
 
 /// The configuration, resolved by the dump's constraints, as YAML.
@@ -165,17 +152,12 @@ pub async fn check(args: &LoadArgs, stop: &Stop) -> Result<String, Error> {
     };
     let key = transforms::key(key_file).map_err(faults_or)?;
     // The dump is read as it is.
-    let config = inspect::config(&LoadArgs {
-        transform_config: None,
-        transform_key_file: None,
-        insecure_unkeyed: false,
-        require_decision: false,
-        ..args.clone()
-    })
-    .map_err(faults_or)?;
-    let found = find(&config, args.require_decision, stop).await.map_err(faults_or)?;
+    let as_it_is = LoadArgs { transforms: TransformOptions::default(), ..args.clone() };
+    let config = inspect::config(&as_it_is).map_err(faults_or)?;
+    let require_decision = args.transforms.require_decision;
+    let found = find(&config, require_decision, stop).await.map_err(faults_or)?;
     let checked = draft.check(&found.tables, &found.keys, &key);
-    let open = if args.require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
+    let open = if require_decision { undecided(&checked.undecided(&found.findings)) } else { None };
     match checked.complete() {
         Ok((config, warnings)) => {
             for warning in warnings {
@@ -209,14 +191,7 @@ pub async fn preview(config: &Config, rows: u64, stop: &Stop) -> Result<String, 
         return Err(missing());
     }
     let config = prepare(config, stop).await?;
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::clone(&config.shape),
-        start: Start::Fresh,
-        first: Sequence::FIRST,
-        limit: None,
-        workers: 1,
-    };
+    let task = config.task(Sequence::FIRST);
     let walk = move |stop: &AtomicBool| {
         let mut preview = preview::Preview::new(rows);
         let walk = Walk::begin(&task, &task.location.name())?;

@@ -21,6 +21,7 @@ use futures_util::stream::FuturesOrdered;
 use kvbuffer::{Buffer, Entry, ErrorKind, Position, Range, Ranges, Score, Sequence, State};
 
 use crate::base::error::Error;
+use crate::base::off_thread::off_thread;
 use crate::base::stop::Stop;
 use crate::commands::cli::LoadArgs;
 use crate::commands::config;
@@ -32,7 +33,6 @@ use crate::load::sink::redis::session::{Attempt, Run};
 use crate::load::sink::target::RedisTarget;
 use crate::read::item::{Converted, Item};
 use crate::read::pipeline::Pipeline;
-use crate::read::task::{Start, Task};
 use compare::Comparison;
 use convert::render::members::Rendered;
 use page::{Page, Pages};
@@ -59,13 +59,13 @@ const BEHIND: usize = 1000;
 /// [`Error::Usage`], also for options that only a load may have.
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
     let refused = [
-        ("--output", args.output.is_some()),
-        ("--dry-run", args.dry_run),
-        ("--restart", args.restart),
-        ("--restart-once", args.restart_once.is_some()),
-        ("--change-stream", args.change_stream.is_some()),
-        ("--status-resource", args.status_resource.is_some()),
-        ("--resume-from", args.resume_from.is_some()),
+        ("--output", args.instead.output.is_some()),
+        ("--dry-run", args.instead.dry_run),
+        ("--restart", args.resuming.restart),
+        ("--restart-once", args.resuming.restart_once.is_some()),
+        ("--change-stream", args.stream.change_stream.is_some()),
+        ("--status-resource", args.status.status_resource.is_some()),
+        ("--resume-from", args.resuming.resume_from.is_some()),
     ];
     if let Some((option, _)) = refused.iter().find(|(_, given)| *given) {
         return Err(Error::Usage(format!("verify compares the dump with Redis: it does not take {option}")));
@@ -94,30 +94,13 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
     same_configuration(range, config)?;
     let end = before_next_run(&all, range);
     let location = config.location.clone();
-    let identity = tokio::task::spawn_blocking(move || location.identity()).await;
-    let identity = identity.map_err(|error| Error::Internal(error.to_string()))??;
-    let size = identity.as_ref().and_then(Identity::size);
-    progress.begin(None, 0, size);
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::clone(&config.shape),
-        start: Start::Fresh,
-        first: range.first,
-        limit: None,
-        workers: config.workers,
-    };
-    let mut pipeline =
-        Pipeline::start(task).map_err(|error| Error::Internal(format!("start threads: {error}")))?;
+    let identity = off_thread(move || Ok(location.identity()?)).await?;
+    progress.begin(None, 0, identity.as_ref().and_then(Identity::size));
+    let mut pipeline = Pipeline::start(config.task(range.first))?;
     let reader = SetReader { run: &run, buffer };
     let mut walk = DumpReading { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
     let compared = walk.compare(&reader, &mut pipeline, range, end).await;
-    if stop.requested().is_some() {
-        // The scan thread may be blocked in a read; the process ends anyway.
-        pipeline.stop();
-        return compared;
-    }
-    let joined = tokio::task::spawn_blocking(|| pipeline.join()).await;
-    joined.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))?;
+    pipeline.end(stop).await?;
     compared
 }
 
@@ -273,13 +256,9 @@ impl DumpReading<'_> {
                 pipeline.recycle(rendered);
                 drop(share);
             }
-            Item::Passed { table_end, .. } => {
-                if table_end {
-                    self.table = None;
-                }
-            }
+            Item::TableEnd { .. } => self.table = None,
             Item::Failed(error) => return Err(*error),
-            Item::End { .. } => {}
+            Item::LeftOut { .. } | Item::End { .. } => {}
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use kvbuffer::{Lsn, Sequence};
 
 use super::change_stream::ChangeStream;
 use super::sink::target::RedisTarget;
+use crate::read::task::{Start, Task};
 use convert::shape::Shape;
 use source::Location;
 
@@ -39,6 +40,28 @@ pub struct Config {
     pub change_stream: Option<ChangeStream>,
     /// Whether every column that looks personal must have an entry in the transform configuration.
     pub require_decision: bool,
+}
+
+impl Config {
+    /// The whole dump, with changes numbered from `first`.
+    #[must_use]
+    pub fn task(&self, first: Sequence) -> Task {
+        Task {
+            location: self.location.clone(),
+            shape: Arc::clone(&self.shape),
+            start: Start::Fresh,
+            first,
+            limit: None,
+            workers: self.workers,
+        }
+    }
+
+    /// The whole dump as it is, to learn from it.
+    #[must_use]
+    pub fn task_without_transforms(&self) -> Task {
+        let shape = Shape { transforms: None, ..(*self.shape).clone() };
+        Task { shape: Arc::new(shape), ..self.task(Sequence::FIRST) }
+    }
 }
 
 /// Where changes go.

@@ -13,12 +13,14 @@ use crate::load::checkpoint::{Checkpoint, VERSION};
 use crate::load::config::Config;
 use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
-use crate::load::reject::{self, RejectFile, Verdict};
+use crate::load::reject::{self, RejectFile};
 use crate::load::sink::Sink;
 use crate::read::item::{Converted, Item, Mark, Reject};
 use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
 use convert::render::members::Rendered;
+use transform::RowPolicy;
+
 use point::{Extent, Passed, after_member, after_slab};
 
 mod point;
@@ -172,10 +174,12 @@ impl<'a> Loader<'a> {
                 drop(share);
                 result
             }
-            Item::Passed { after, table_end } => {
-                if table_end {
-                    self.table = None;
-                }
+            Item::LeftOut { after } => {
+                self.mark = Some(after);
+                Ok(())
+            }
+            Item::TableEnd { after } => {
+                self.table = None;
                 self.mark = Some(after);
                 Ok(())
             }
@@ -280,7 +284,7 @@ impl<'a> Loader<'a> {
         }
         let table = self.table.clone().unwrap_or_else(|| Arc::from(""));
         if self.rejects.is_none() {
-            let skipped = rejects.iter().filter(|reject| reject.verdict() == Verdict::Skip).count();
+            let skipped = rejects.iter().filter(|reject| reject.policy() == RowPolicy::Skip).count();
             if skipped > 0 {
                 tracing::warn!(table = %table, rows = skipped, "leaving rows out, because of on_error: skip");
             }
@@ -304,7 +308,7 @@ impl<'a> Loader<'a> {
     }
 
     fn fault(&self, reject: &Reject, before: &Mark) -> Error {
-        if self.rejects.is_some() && reject.verdict() != Verdict::Fatal {
+        if self.rejects.is_some() && reject.policy() != RowPolicy::Fail {
             let rejected = self.rejected.max(self.max_errors) + 1;
             return Error::TooManyRejected { rejected, allowed: self.max_errors };
         }

@@ -169,11 +169,20 @@ impl Progress {
         self.redis_max.store(max.unwrap_or(0), Relaxed);
     }
 
-    /// Redis' memory when it was last read: the memory in use, and the limit or 0.
+    /// Redis' memory when it was last read.
     #[must_use]
-    pub fn redis_memory_seen(&self) -> (u64, u64) {
-        (self.redis_used.load(Relaxed), self.redis_max.load(Relaxed))
+    pub fn redis_memory_seen(&self) -> RedisMemory {
+        RedisMemory { used: self.redis_used.load(Relaxed), max: self.redis_max.load(Relaxed) }
     }
+}
+
+/// Redis' memory, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct RedisMemory {
+    /// What is in use.
+    pub used: u64,
+    /// The limit; 0 if there is none.
+    pub max: u64,
 }
 
 fn apply(details: &mut Details, checkpoint: &Arc<Checkpoint>, bytes: u64) {
@@ -190,30 +199,48 @@ fn apply(details: &mut Details, checkpoint: &Arc<Checkpoint>, bytes: u64) {
     details.next = checkpoint.next.get();
 }
 
-/// The speed over the last seconds.
+/// How fast a run moves.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Speed {
+    /// Rows per second.
+    pub rows_per_second: f64,
+    /// The remaining seconds, if the size of the dump is known.
+    pub seconds_left: Option<f64>,
+}
+
+/// Measures the speed over the last seconds.
 #[derive(Debug, Default)]
 pub struct Rate {
-    seen: std::collections::VecDeque<(Instant, u64, u64)>,
+    seen: std::collections::VecDeque<Sample>,
+}
+
+/// The progress at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: Instant,
+    rows: u64,
+    bytes: u64,
 }
 
 impl Rate {
     const WINDOW: Duration = Duration::from_secs(15);
 
-    /// Records `details`. Returns the rows per second and, if the size is known, the remaining seconds.
-    pub fn update(&mut self, details: &Details) -> (f64, Option<f64>) {
+    /// Records `details` and returns the speed.
+    pub fn update(&mut self, details: &Details) -> Speed {
         let now = Instant::now();
-        self.seen.push_back((now, details.rows, details.bytes));
-        while self.seen.len() > 2 && self.seen.front().is_some_and(|first| now - first.0 > Self::WINDOW) {
+        self.seen.push_back(Sample { at: now, rows: details.rows, bytes: details.bytes });
+        while self.seen.len() > 2 && self.seen.front().is_some_and(|first| now - first.at > Self::WINDOW) {
             self.seen.pop_front();
         }
-        let Some((then, rows, bytes)) = self.seen.front() else { return (0.0, None) };
-        let seconds = (now - *then).as_secs_f64();
+        let Some(then) = self.seen.front() else { return Speed::default() };
+        let seconds = (now - then.at).as_secs_f64();
         if seconds <= 0.0 {
-            return (0.0, None);
+            return Speed::default();
         }
-        let rows = details.rows.saturating_sub(*rows) as f64 / seconds;
-        let speed = details.bytes.saturating_sub(*bytes) as f64 / seconds;
-        let left = details.bytes_total.map(|total| total.saturating_sub(details.bytes) as f64 / speed);
-        (rows, left.filter(|left| left.is_finite()))
+        let rows_per_second = details.rows.saturating_sub(then.rows) as f64 / seconds;
+        let bytes_per_second = details.bytes.saturating_sub(then.bytes) as f64 / seconds;
+        let rest = details.bytes_total.map(|total| total.saturating_sub(details.bytes) as f64);
+        let left = rest.map(|bytes| bytes / bytes_per_second);
+        Speed { rows_per_second, seconds_left: left.filter(|left| left.is_finite()) }
     }
 }

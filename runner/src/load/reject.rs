@@ -16,6 +16,7 @@ use crate::read::item::{Mark, Reject};
 use convert::error::{DumpError, Error as ConvertError};
 use convert::render::fault::FaultReason;
 use source::Identity;
+use transform::RowPolicy;
 
 /// One line of the file.
 #[derive(Serialize)]
@@ -38,25 +39,13 @@ struct Line<'a> {
     bytes: Option<String>,
 }
 
-/// What to do with a row that cannot be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The options decide.
-    Option,
-    /// It is left out, whatever the options are.
-    Skip,
-    /// The run ends, whatever the options are.
-    Fatal,
-}
-
 impl Reject {
-    /// The decision of the transform that failed, if one did.
+    /// What the transform configuration says about the row. Where it says nothing, the options decide.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn policy(&self) -> RowPolicy {
         match self.reason {
-            FaultReason::Transform { fatal: true, .. } => Verdict::Fatal,
-            FaultReason::Transform { skip: true, .. } => Verdict::Skip,
-            _ => Verdict::Option,
+            FaultReason::Transform { policy, .. } => policy,
+            _ => RowPolicy::Caller,
         }
     }
 }
@@ -65,10 +54,10 @@ impl Reject {
 #[must_use]
 pub fn first_fatal(rejects: &[Reject], allowed: usize) -> Option<&Reject> {
     let mut left = allowed;
-    rejects.iter().find(|reject| match reject.verdict() {
-        Verdict::Skip => false,
-        Verdict::Fatal => true,
-        Verdict::Option => match left.checked_sub(1) {
+    rejects.iter().find(|reject| match reject.policy() {
+        RowPolicy::Skip => false,
+        RowPolicy::Fail => true,
+        RowPolicy::Caller => match left.checked_sub(1) {
             Some(fewer) => {
                 left = fewer;
                 false

@@ -65,12 +65,15 @@ pub enum Item {
         /// The part of the budget that they use.
         share: Share,
     },
-    /// There is nothing to write, but the point moves on.
-    Passed {
-        /// The point.
+    /// Rows that are left out: nothing is written, but the point moves on.
+    LeftOut {
+        /// The point after them.
         after: Box<Mark>,
-        /// A table's rows have ended.
-        table_end: bool,
+    },
+    /// A table's rows have ended.
+    TableEnd {
+        /// The point after them.
+        after: Box<Mark>,
     },
     /// The dump is complete.
     End {

@@ -27,7 +27,9 @@ use super::task::Task;
 use super::walk::Walk;
 use crate::base::budget::Budget;
 use crate::base::error::Error;
+use crate::base::off_thread::off_thread;
 use crate::base::spares::Spares;
+use crate::base::stop::Stop;
 use convert::planner::{PlanPoint, Work};
 use convert::render::Block;
 use convert::render::lines::Numbers;
@@ -64,8 +66,12 @@ impl Pipeline {
     /// Starts the threads.
     ///
     /// # Errors
-    /// If the system cannot start threads.
-    pub fn start(task: Task) -> io::Result<Self> {
+    /// [`Error::Internal`] if the system cannot start threads.
+    pub fn start(task: Task) -> Result<Self, Error> {
+        Self::threads(task).map_err(|error| Error::Internal(format!("start threads: {error}")))
+    }
+
+    fn threads(task: Task) -> io::Result<Self> {
         let (give, items) = mpsc::channel(ITEMS);
         let (jobs, work) = blocking::channel();
         let work = Arc::new(Mutex::new(work));
@@ -102,11 +108,20 @@ impl Pipeline {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Ends all threads and waits for them.
+    /// Ends all threads, and waits for them unless a signal has come: the scan thread may be blocked in a read, and
+    /// after a signal the process ends anyway.
     ///
     /// # Errors
     /// [`Error::Internal`] if one of them panicked.
-    pub fn join(mut self) -> Result<(), Error> {
+    pub async fn end(self, stop: &Stop) -> Result<(), Error> {
+        if stop.requested().is_some() {
+            self.stop();
+            return Ok(());
+        }
+        off_thread(|| self.join()).await
+    }
+
+    fn join(mut self) -> Result<(), Error> {
         self.stop();
         self.budget.close();
         self.items.close();
@@ -235,9 +250,9 @@ impl ScanThread {
             }
             Work::LeftOut(slab) => {
                 self.slabs.put(slab.into_buffer());
-                Item::Passed { after: Box::new(after), table_end: false }
+                Item::LeftOut { after: Box::new(after) }
             }
-            Work::TableEnd => Item::Passed { after: Box::new(after), table_end: true },
+            Work::TableEnd => Item::TableEnd { after: Box::new(after) },
         };
         self.send(item)
     }

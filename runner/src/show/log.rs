@@ -17,7 +17,7 @@ pub async fn show(progress: Arc<Progress>) {
     loop {
         tick.tick().await;
         let details = progress.details();
-        let (rows_per_second, eta) = rate.update(&details);
+        let speed = rate.update(&details);
         let percent = details
             .bytes_total
             .filter(|total| *total > 0)
@@ -28,8 +28,8 @@ pub async fn show(progress: Arc<Progress>) {
             percent,
             rows = details.rows,
             changes = details.changes,
-            rows_per_second = rows_per_second.round(),
-            eta_seconds = eta.map(f64::round),
+            rows_per_second = speed.rows_per_second.round(),
+            eta_seconds = speed.seconds_left.map(f64::round),
             table = details.table,
             lsn = details.lsn,
             rejected = details.rejected,

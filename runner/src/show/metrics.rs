@@ -29,17 +29,17 @@ pub async fn serve(address: SocketAddr, progress: Arc<Progress>) -> Result<Socke
 /// All metrics as text.
 #[must_use]
 pub fn render(progress: &Arc<Progress>) -> String {
-    monitoring::text("pg_bootstrap", Shown(Arc::clone(progress)))
+    monitoring::text("pg_bootstrap", RunMetrics(Arc::clone(progress)))
 }
 
 #[derive(Debug)]
-struct Shown(Arc<Progress>);
+struct RunMetrics(Arc<Progress>);
 
-impl Collector for Shown {
+impl Collector for RunMetrics {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> std::fmt::Result {
         let Self(progress) = self;
         let details = progress.details();
-        let (used, max) = progress.redis_memory_seen();
+        let memory = progress.redis_memory_seen();
         let waiting = u64::from(details.waiting.is_some());
         let mut gauge = |name, help, value: u64| show(&mut out, name, help, &ConstGauge::new(value));
         gauge("source_bytes", "Bytes of the dump up to what is durable", details.bytes)?;
@@ -50,11 +50,11 @@ impl Collector for Shown {
         gauge("next_sequence", "The next sequence number", details.next)?;
         gauge(
             "waiting",
-            "1 while nothing moves because the dump, Redis or the change stream is away, or Redis is full",
+            "1 while nothing moves because the dump, Redis or the change stream cannot be reached, or Redis is full",
             waiting,
         )?;
-        gauge("redis_used_memory_bytes", "Memory that Redis uses", used)?;
-        gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", max)?;
+        gauge("redis_used_memory_bytes", "Memory that Redis uses", memory.used)?;
+        gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", memory.max)?;
         let retries = ConstCounter::new(progress.retries());
         show(&mut out, "retries", "Attempts that failed and were repeated", &retries)?;
         let elapsed = ConstGauge::new(progress.elapsed().as_secs_f64());
@@ -96,7 +96,7 @@ pg_bootstrap_rejected_rows 0
 # HELP pg_bootstrap_next_sequence The next sequence number
 # TYPE pg_bootstrap_next_sequence gauge
 pg_bootstrap_next_sequence 0
-# HELP pg_bootstrap_waiting 1 while nothing moves because the dump, Redis or the change stream is away, or Redis is full
+# HELP pg_bootstrap_waiting 1 while nothing moves because the dump, Redis or the change stream cannot be reached, or Redis is full
 # TYPE pg_bootstrap_waiting gauge
 pg_bootstrap_waiting 0
 # HELP pg_bootstrap_redis_used_memory_bytes Memory that Redis uses

@@ -45,7 +45,7 @@ pub async fn show(progress: Arc<Progress>) {
     loop {
         tick.tick().await;
         let details = progress.details();
-        let (rows, eta) = rate.update(&details);
+        let speed = rate.update(&details);
         if let Some(total) = details.bytes_total {
             bar.0.set_length(total);
         }
@@ -54,14 +54,14 @@ pub async fn show(progress: Arc<Progress>) {
             Some(total) => format!("{}/{}", HumanBytes(details.bytes), HumanBytes(total)),
             None => HumanBytes(details.bytes).to_string(),
         };
-        let eta = eta.map_or(String::new(), |eta| {
-            format!(", {} left", HumanDuration(Duration::from_secs_f64(eta.min(1e8))))
+        let left = speed.seconds_left.map_or(String::new(), |left| {
+            format!(", {} left", HumanDuration(Duration::from_secs_f64(left.min(1e8))))
         });
         let what = details.waiting.map(Cow::into_owned).or(details.table).unwrap_or_default();
         bar.0.set_message(format!(
-            "{read}  {} rows, {}/s{eta}  {what}",
+            "{read}  {} rows, {}/s{left}  {what}",
             HumanCount(details.rows),
-            HumanCount(rows as u64)
+            HumanCount(speed.rows_per_second as u64)
         ));
     }
 }

@@ -1,5 +1,6 @@
 //! Decodes a member of the sorted set to a change, or to the reason why the entry is lost.
 
+use super::gotime::read_rfc3339;
 use super::json;
 use super::value::{Value, read_value};
 
@@ -68,7 +69,7 @@ fn ddl(fields: &[json::Field<'_>]) -> Result<Ddl, String> {
         .ok_or_else(|| format!("cannot read {} as id", String::from_utf8_lossy(id)))?;
     let raw_time = field(fields, "time")?;
     let inside = raw_time.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\""));
-    if inside.and_then(super::read_rfc3339).is_none() {
+    if inside.and_then(read_rfc3339).is_none() {
         return Err(format!("cannot read {} as time", String::from_utf8_lossy(raw_time)));
     }
     Ok(Ddl {

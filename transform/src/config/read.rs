@@ -2,7 +2,7 @@
 
 use super::mapping;
 use super::options::Options;
-use super::rule::{ErrorPolicy, PasswordHash, Rule, SaltSource, Spread, Step, Transform, Unique};
+use super::rule::{ErrorPolicy, PasswordHash, PathRule, Rule, SaltSource, Spread, Transform, Unique};
 use crate::error::{Fault, Place};
 use crate::fake;
 use crate::json::Path;
@@ -81,7 +81,7 @@ fn typed<'a>(node: &'a Node, pairs: Vec<(&'a Node, &'a str, &'a Node)>) -> Resul
 
 /// The names of all types.
 pub(super) fn types() -> impl Iterator<Item = &'static str> {
-    TYPES.into_iter().chain(fake::Kind::ALL.iter().map(|(name, _)| *name))
+    TYPES.into_iter().chain(fake::FakeKind::ALL.iter().map(|(name, _)| *name))
 }
 
 fn is_type(name: &str) -> bool {
@@ -142,7 +142,7 @@ fn common(rule: &mut Rule, options: &Options<'_>) {
 }
 
 fn transform(name: &str, options: &Options<'_>) -> Option<Transform> {
-    if let Some((_, kind)) = fake::Kind::ALL.iter().find(|(fake, _)| *fake == name) {
+    if let Some((_, kind)) = fake::FakeKind::ALL.iter().find(|(fake, _)| *fake == name) {
         return Some(fake(*kind, options));
     }
     let count = |name, most: i64| options.integer(name, 0, most).and_then(|n| usize::try_from(n).ok());
@@ -190,8 +190,8 @@ fn transform(name: &str, options: &Options<'_>) -> Option<Transform> {
     })
 }
 
-fn fake(kind: fake::Kind, options: &Options<'_>) -> Transform {
-    use fake::Kind::{Characters, DateOfBirth, Digits, Password, Words, Year};
+fn fake(kind: fake::FakeKind, options: &Options<'_>) -> Transform {
+    use fake::FakeKind::{Characters, DateOfBirth, Digits, Password, Words, Year};
     let length = match kind {
         Characters | Digits | Password => options.integer("length", 1, 1000),
         Words => options.integer("count", 1, 1000),
@@ -289,7 +289,7 @@ fn password(name: &str, options: &Options<'_>) -> Option<Transform> {
     Some(Transform::Password { hash, cleartext: template("cleartext", options), salt })
 }
 
-fn json(options: &Options<'_>) -> Vec<Step> {
+fn json(options: &Options<'_>) -> Vec<PathRule> {
     let mut steps = Vec::new();
     let Some(node) = options.get("paths") else {
         options.fail(Fault::new(options.place, "Json needs `paths`"));
@@ -301,7 +301,7 @@ fn json(options: &Options<'_>) -> Vec<Step> {
             .map_err(|what| options.fail(Fault::new(key.place, format!("path `{text}`: {what}"))));
         let rule = read(value, Some(key.place)).and_then(nested);
         match (path, rule) {
-            (Ok(path), Ok(rule)) => steps.push(Step { path, rule }),
+            (Ok(path), Ok(rule)) => steps.push(PathRule { path, rule }),
             (_, Err(found)) => found.into_iter().for_each(|fault| options.fail(fault)),
             (Err(()), Ok(_)) => {}
         }

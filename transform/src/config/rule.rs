@@ -76,7 +76,7 @@ pub(crate) enum Spread {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) enum Transform {
     Keep,
-    Fake { kind: fake::Kind, length: Option<usize>, years: Option<(i64, i64)> },
+    Fake { kind: fake::FakeKind, length: Option<usize>, years: Option<(i64, i64)> },
     Bool,
     Regex(Pattern),
     Template(Template),
@@ -92,7 +92,7 @@ pub(crate) enum Transform {
     Uuid,
     Email,
     IpAddress { keep: u8 },
-    Json(Vec<Step>),
+    Json(Vec<PathRule>),
     Array(Box<Rule>),
     Truncate { length: usize },
     Iban,
@@ -101,7 +101,7 @@ pub(crate) enum Transform {
 
 /// A rule for the values at a path of a JSON value.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Step {
+pub(crate) struct PathRule {
     pub(crate) path: Path,
     pub(crate) rule: Rule,
 }
@@ -179,7 +179,7 @@ impl Transform {
     }
 
     pub(super) fn has_locale(&self) -> bool {
-        use fake::Kind::{
+        use fake::FakeKind::{
             City, FirstName, LastName, Month, Name, State, StateAbbr, Street, StreetAddress, Title, WeekDay,
             Zip,
         };

@@ -69,8 +69,8 @@ fn every_fake_has_a_short_form() {
     }
 }
 
-fn fake_names() -> impl Iterator<Item = &'static (&'static str, crate::fake::Kind)> {
-    crate::fake::Kind::ALL.iter()
+fn fake_names() -> impl Iterator<Item = &'static (&'static str, crate::fake::FakeKind)> {
+    crate::fake::FakeKind::ALL.iter()
 }
 
 #[test]

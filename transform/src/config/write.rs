@@ -81,7 +81,7 @@ fn options(rule: &Rule) -> Vec<(&'static str, String)> {
     let number = |n: &usize| n.to_string();
     match &rule.transform {
         Transform::Fake { kind, length, years } => {
-            let name = if *kind == fake::Kind::Words { "count" } else { "length" };
+            let name = if *kind == fake::FakeKind::Words { "count" } else { "length" };
             let mut options: Vec<_> = length.iter().map(|length| (name, number(length))).collect();
             if let Some((from, to)) = years {
                 options.extend([("from", from.to_string()), ("to", to.to_string())]);

@@ -8,7 +8,7 @@ use super::Sort;
 use crate::check_digits::{is_card_number, is_iban};
 use crate::lists;
 use crate::locale::Locale;
-use crate::sql::{Kind, SqlType};
+use crate::sql::{SqlKind, SqlType};
 
 /// How many of a column's values look like each kind.
 #[derive(Debug, Clone, Default)]
@@ -38,10 +38,10 @@ impl Counts {
     pub(super) fn observe(&mut self, value: &str, sql: &SqlType) {
         self.seen += 1;
         match &sql.kind {
-            Kind::Inet | Kind::Cidr => self.ip += 1,
-            Kind::Int(_) | Kind::Numeric { .. } => self.card += u32::from(is_card(value)),
-            Kind::Json | Kind::Xml | Kind::Array(_) => self.inside += u32::from(holds_email(value)),
-            _ if sql.is_text() || sql.kind == Kind::Other => self.text(value.trim()),
+            SqlKind::Inet | SqlKind::Cidr => self.ip += 1,
+            SqlKind::Int(_) | SqlKind::Numeric { .. } => self.card += u32::from(is_card(value)),
+            SqlKind::Json | SqlKind::Xml | SqlKind::Array(_) => self.inside += u32::from(holds_email(value)),
+            _ if sql.is_text() || sql.kind == SqlKind::Other => self.text(value.trim()),
             _ => {}
         }
     }

@@ -77,7 +77,7 @@ fn suited() -> Vec<(&'static str, Vec<String>, Vec<&'static str>)> {
     let texts =
         || vec!["Jane Doe", "", "jane@shop.test", "+1 (555) 010-4477", "漢字 😀", "a\nb\tc", "2024-01-31"];
     let mut text_rules: Vec<String> =
-        crate::fake::Kind::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+        crate::fake::FakeKind::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     for rule in [
         "Hash",
         "Redact",
@@ -290,9 +290,10 @@ fn errors_of_a_row() {
         apply(&plan, &row, 1)
     };
     let error = of("").unwrap_err();
-    assert_eq!((error.skip, error.fatal), (false, false));
+    assert_eq!(error.policy, RowPolicy::Caller);
     assert_eq!(error.to_string(), "table public.t, column c: the result is not a valid UUID");
-    assert!(of(", on_error: skip").unwrap_err().skip && of(", on_error: fail").unwrap_err().fatal);
+    assert_eq!(of(", on_error: skip").unwrap_err().policy, RowPolicy::Skip);
+    assert_eq!(of(", on_error: fail").unwrap_err().policy, RowPolicy::Fail);
     assert_eq!(of(", on_error: null").unwrap()[0], None);
     let constant = "00000000-0000-0000-0000-000000000000";
     assert_eq!(

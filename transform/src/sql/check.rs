@@ -2,45 +2,50 @@
 
 use std::net::IpAddr;
 
-use super::{FloatWidth, Kind, SqlType, array, date};
+use super::{FloatWidth, SqlKind, SqlType, array, date};
 use crate::error::Reason;
 
 impl SqlType {
     /// Brings a result into the form in which the dump would hold it, or says why it is no value of this type.
     pub(crate) fn fit(&self, value: &mut String) -> Result<(), Reason> {
         if let Some(limit) = self.limit {
-            check_length(value, limit, self.kind == Kind::Char)?;
+            check_length(value, limit, self.kind == SqlKind::Char)?;
         }
         let valid = match &self.kind {
-            Kind::Text | Kind::Char | Kind::Citext | Kind::Unknown | Kind::Other | Kind::Xml => true,
-            Kind::Name => {
+            SqlKind::Text
+            | SqlKind::Char
+            | SqlKind::Citext
+            | SqlKind::Unknown
+            | SqlKind::Other
+            | SqlKind::Xml => true,
+            SqlKind::Name => {
                 if value.len() > 63 {
                     return Err(Reason::ResultLength { length: value.len(), limit: 63 });
                 }
                 true
             }
-            Kind::Int(width) => return integer(value, width.range()),
-            Kind::Bool => return boolean(value),
-            Kind::Array(element) => return array::fit(element, value),
-            Kind::Float(width) => is_float(value, *width),
-            Kind::Numeric { precision, scale } => is_numeric(value, *precision, *scale),
-            Kind::Money => is_money(value),
-            Kind::Date => {
+            SqlKind::Int(width) => return integer(value, width.range()),
+            SqlKind::Bool => return boolean(value),
+            SqlKind::Array(element) => return array::fit(element, value),
+            SqlKind::Float(width) => is_float(value, *width),
+            SqlKind::Numeric { precision, scale } => is_numeric(value, *precision, *scale),
+            SqlKind::Money => is_money(value),
+            SqlKind::Date => {
                 is_infinite(value)
                     || date::parse(value).is_some_and(|stamp| {
                         stamp.time.is_empty() && within(date::to_days(stamp.day), date::DATES)
                     })
             }
-            Kind::Timestamp { zone } => is_infinite(value) || is_timestamp(value, *zone),
-            Kind::Time { zone } => date::is_time(value, *zone),
-            Kind::Interval => !value.is_empty(),
-            Kind::Uuid => is_uuid(value),
-            Kind::Inet => is_network(value, false),
-            Kind::Cidr => is_network(value, true),
-            Kind::Macaddr => is_mac(value),
-            Kind::Json => serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
-            Kind::Bytea => is_bytea(value),
-            Kind::Enum(labels) => labels.iter().any(|label| label == value),
+            SqlKind::Timestamp { zone } => is_infinite(value) || is_timestamp(value, *zone),
+            SqlKind::Time { zone } => date::is_time(value, *zone),
+            SqlKind::Interval => !value.is_empty(),
+            SqlKind::Uuid => is_uuid(value),
+            SqlKind::Inet => is_network(value, false),
+            SqlKind::Cidr => is_network(value, true),
+            SqlKind::Macaddr => is_mac(value),
+            SqlKind::Json => serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
+            SqlKind::Bytea => is_bytea(value),
+            SqlKind::Enum(labels) => labels.iter().any(|label| label == value),
         };
         let no_nul = !value.contains('\0');
         if valid && no_nul { Ok(()) } else { Err(Reason::ResultType(self.name())) }
@@ -49,25 +54,30 @@ impl SqlType {
     /// The kind of value, for messages.
     pub(crate) fn name(&self) -> &'static str {
         match &self.kind {
-            Kind::Text | Kind::Char | Kind::Citext | Kind::Name | Kind::Unknown | Kind::Other => "text",
-            Kind::Int(_) => "integer of the column's width",
-            Kind::Float(_) => "floating-point number",
-            Kind::Numeric { .. } => "number of the column's precision",
-            Kind::Money => "amount of money",
-            Kind::Bool => "boolean",
-            Kind::Date => "date",
-            Kind::Timestamp { .. } => "timestamp",
-            Kind::Time { .. } => "time",
-            Kind::Interval => "interval",
-            Kind::Uuid => "UUID",
-            Kind::Inet => "inet address",
-            Kind::Cidr => "cidr network",
-            Kind::Macaddr => "MAC address",
-            Kind::Json => "JSON",
-            Kind::Bytea => "bytea",
-            Kind::Xml => "XML",
-            Kind::Enum(_) => "label of the column's enum",
-            Kind::Array(_) => "array",
+            SqlKind::Text
+            | SqlKind::Char
+            | SqlKind::Citext
+            | SqlKind::Name
+            | SqlKind::Unknown
+            | SqlKind::Other => "text",
+            SqlKind::Int(_) => "integer of the column's width",
+            SqlKind::Float(_) => "floating-point number",
+            SqlKind::Numeric { .. } => "number of the column's precision",
+            SqlKind::Money => "amount of money",
+            SqlKind::Bool => "boolean",
+            SqlKind::Date => "date",
+            SqlKind::Timestamp { .. } => "timestamp",
+            SqlKind::Time { .. } => "time",
+            SqlKind::Interval => "interval",
+            SqlKind::Uuid => "UUID",
+            SqlKind::Inet => "inet address",
+            SqlKind::Cidr => "cidr network",
+            SqlKind::Macaddr => "MAC address",
+            SqlKind::Json => "JSON",
+            SqlKind::Bytea => "bytea",
+            SqlKind::Xml => "XML",
+            SqlKind::Enum(_) => "label of the column's enum",
+            SqlKind::Array(_) => "array",
         }
     }
 }

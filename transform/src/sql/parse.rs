@@ -1,15 +1,15 @@
 //! Parses the names of types, in the spelling of `format_type` and in other common spellings.
 
-use super::{FloatWidth, Kind, SqlType, Width};
+use super::{FloatWidth, SqlKind, SqlType, Width};
 
 pub(super) fn parse(text: &str, labels: &[String]) -> SqlType {
     let trimmed = text.trim();
     if let Some(element) = trimmed.strip_suffix(']').and_then(|rest| rest.rfind('[').map(|at| &rest[..at])) {
         let element = parse(element, labels);
-        return SqlType::new(Kind::Array(Box::new(element)), trimmed);
+        return SqlType::new(SqlKind::Array(Box::new(element)), trimmed);
     }
     if !labels.is_empty() {
-        return SqlType::new(Kind::Enum(labels.into()), trimmed);
+        return SqlType::new(SqlKind::Enum(labels.into()), trimmed);
     }
     let lower = trimmed.to_lowercase();
     let (name, arguments) = split(&lower);
@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str, labels: &[String]) -> SqlType {
         ("character" | "char" | "bpchar", Some(kind)) => (kind, first.or((name != "bpchar").then_some(1))),
         ("character varying" | "varchar", Some(kind)) => (kind, first),
         (_, Some(kind)) => (kind, None),
-        (_, None) => (Kind::Other, None),
+        (_, None) => (SqlKind::Other, None),
     };
     let limit = limit.and_then(|n| usize::try_from(n).ok());
     SqlType { kind, limit, text: trimmed.into() }
@@ -37,40 +37,40 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn kind(name: &str, arguments: &[i64]) -> Option<Kind> {
-    let numeric = || Kind::Numeric {
+fn kind(name: &str, arguments: &[i64]) -> Option<SqlKind> {
+    let numeric = || SqlKind::Numeric {
         precision: arguments.first().and_then(|n| u32::try_from(*n).ok()),
         scale: arguments.get(1).and_then(|n| i32::try_from(*n).ok()).unwrap_or(0),
     };
     Some(match name {
-        "text" | "character varying" | "varchar" => Kind::Text,
-        "character" | "char" | "bpchar" => Kind::Char,
-        "name" => Kind::Name,
-        "smallint" | "int2" | "smallserial" | "serial2" => Kind::Int(Width::Two),
-        "integer" | "int" | "int4" | "serial" | "serial4" => Kind::Int(Width::Four),
-        "bigint" | "int8" | "bigserial" | "serial8" => Kind::Int(Width::Eight),
-        "oid" => Kind::Int(Width::Oid),
-        "real" | "float4" => Kind::Float(FloatWidth::Four),
-        "float" if arguments.first().is_some_and(|n| *n <= 24) => Kind::Float(FloatWidth::Four),
-        "double precision" | "float8" | "float" => Kind::Float(FloatWidth::Eight),
+        "text" | "character varying" | "varchar" => SqlKind::Text,
+        "character" | "char" | "bpchar" => SqlKind::Char,
+        "name" => SqlKind::Name,
+        "smallint" | "int2" | "smallserial" | "serial2" => SqlKind::Int(Width::Two),
+        "integer" | "int" | "int4" | "serial" | "serial4" => SqlKind::Int(Width::Four),
+        "bigint" | "int8" | "bigserial" | "serial8" => SqlKind::Int(Width::Eight),
+        "oid" => SqlKind::Int(Width::Oid),
+        "real" | "float4" => SqlKind::Float(FloatWidth::Four),
+        "float" if arguments.first().is_some_and(|n| *n <= 24) => SqlKind::Float(FloatWidth::Four),
+        "double precision" | "float8" | "float" => SqlKind::Float(FloatWidth::Eight),
         "numeric" | "decimal" | "dec" => numeric(),
-        "money" => Kind::Money,
-        "boolean" | "bool" => Kind::Bool,
-        "date" => Kind::Date,
-        "timestamp" | "timestamp without time zone" => Kind::Timestamp { zone: false },
-        "timestamptz" | "timestamp with time zone" => Kind::Timestamp { zone: true },
-        "time" | "time without time zone" => Kind::Time { zone: false },
-        "timetz" | "time with time zone" => Kind::Time { zone: true },
-        "uuid" => Kind::Uuid,
-        "inet" => Kind::Inet,
-        "cidr" => Kind::Cidr,
-        "macaddr" => Kind::Macaddr,
-        "json" | "jsonb" => Kind::Json,
-        "bytea" => Kind::Bytea,
-        "xml" => Kind::Xml,
-        _ if name == "interval" || name.starts_with("interval ") => Kind::Interval,
+        "money" => SqlKind::Money,
+        "boolean" | "bool" => SqlKind::Bool,
+        "date" => SqlKind::Date,
+        "timestamp" | "timestamp without time zone" => SqlKind::Timestamp { zone: false },
+        "timestamptz" | "timestamp with time zone" => SqlKind::Timestamp { zone: true },
+        "time" | "time without time zone" => SqlKind::Time { zone: false },
+        "timetz" | "time with time zone" => SqlKind::Time { zone: true },
+        "uuid" => SqlKind::Uuid,
+        "inet" => SqlKind::Inet,
+        "cidr" => SqlKind::Cidr,
+        "macaddr" => SqlKind::Macaddr,
+        "json" | "jsonb" => SqlKind::Json,
+        "bytea" => SqlKind::Bytea,
+        "xml" => SqlKind::Xml,
+        _ if name == "interval" || name.starts_with("interval ") => SqlKind::Interval,
         // An extension may be in any schema.
-        _ if name.rsplit('.').next() == Some("citext") => Kind::Citext,
+        _ if name.rsplit('.').next() == Some("citext") => SqlKind::Citext,
         _ => return None,
     })
 }
@@ -79,39 +79,39 @@ fn kind(name: &str, arguments: &[i64]) -> Option<Kind> {
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> (Kind, Option<usize>) {
+    fn of(text: &str) -> (SqlKind, Option<usize>) {
         let parsed = parse(text, &[]);
         (parsed.kind, parsed.limit)
     }
 
     #[test]
     fn names_of_types() {
-        assert_eq!(of("character varying(20)"), (Kind::Text, Some(20)));
-        assert_eq!(of("VARCHAR ( 20 )"), (Kind::Text, Some(20)));
-        assert_eq!(of("text"), (Kind::Text, None));
-        assert_eq!(of("character"), (Kind::Char, Some(1)));
-        assert_eq!(of("char(3)"), (Kind::Char, Some(3)));
-        assert_eq!(of("bpchar"), (Kind::Char, None));
-        assert_eq!(of("\"char\""), (Kind::Other, None));
-        assert_eq!(of("timestamp(3) with time zone"), (Kind::Timestamp { zone: true }, None));
-        assert_eq!(of("time without time zone"), (Kind::Time { zone: false }, None));
-        assert_eq!(of("numeric(10,2)"), (Kind::Numeric { precision: Some(10), scale: 2 }, None));
-        assert_eq!(of("numeric"), (Kind::Numeric { precision: None, scale: 0 }, None));
-        assert_eq!(of("pg_catalog.int4"), (Kind::Int(Width::Four), None));
-        assert_eq!(of("float(3)"), (Kind::Float(FloatWidth::Four), None));
-        assert_eq!(of("interval day to second(3)"), (Kind::Interval, None));
-        assert_eq!(of("extensions.citext"), (Kind::Citext, None));
-        assert_eq!(of("public.mood"), (Kind::Other, None));
-        assert_eq!(of("point"), (Kind::Other, None));
-        let Kind::Array(element) = of("character varying(5)[]").0 else { panic!() };
-        assert_eq!((element.kind, element.limit), (Kind::Text, Some(5)));
+        assert_eq!(of("character varying(20)"), (SqlKind::Text, Some(20)));
+        assert_eq!(of("VARCHAR ( 20 )"), (SqlKind::Text, Some(20)));
+        assert_eq!(of("text"), (SqlKind::Text, None));
+        assert_eq!(of("character"), (SqlKind::Char, Some(1)));
+        assert_eq!(of("char(3)"), (SqlKind::Char, Some(3)));
+        assert_eq!(of("bpchar"), (SqlKind::Char, None));
+        assert_eq!(of("\"char\""), (SqlKind::Other, None));
+        assert_eq!(of("timestamp(3) with time zone"), (SqlKind::Timestamp { zone: true }, None));
+        assert_eq!(of("time without time zone"), (SqlKind::Time { zone: false }, None));
+        assert_eq!(of("numeric(10,2)"), (SqlKind::Numeric { precision: Some(10), scale: 2 }, None));
+        assert_eq!(of("numeric"), (SqlKind::Numeric { precision: None, scale: 0 }, None));
+        assert_eq!(of("pg_catalog.int4"), (SqlKind::Int(Width::Four), None));
+        assert_eq!(of("float(3)"), (SqlKind::Float(FloatWidth::Four), None));
+        assert_eq!(of("interval day to second(3)"), (SqlKind::Interval, None));
+        assert_eq!(of("extensions.citext"), (SqlKind::Citext, None));
+        assert_eq!(of("public.mood"), (SqlKind::Other, None));
+        assert_eq!(of("point"), (SqlKind::Other, None));
+        let SqlKind::Array(element) = of("character varying(5)[]").0 else { panic!() };
+        assert_eq!((element.kind, element.limit), (SqlKind::Text, Some(5)));
     }
 
     #[test]
     fn labels_make_an_enum() {
         let labels = ["a".to_owned(), "b".to_owned()];
-        assert_eq!(parse("public.mood", &labels).kind, Kind::Enum(labels.clone().into()));
-        let Kind::Array(element) = parse("public.mood[]", &labels).kind else { panic!() };
-        assert_eq!(element.kind, Kind::Enum(labels.into()));
+        assert_eq!(parse("public.mood", &labels).kind, SqlKind::Enum(labels.clone().into()));
+        let SqlKind::Array(element) = parse("public.mood[]", &labels).kind else { panic!() };
+        assert_eq!(element.kind, SqlKind::Enum(labels.into()));
     }
 }

@@ -1,6 +1,9 @@
 //! All that is wrong with a configuration is said at once.
 
-use transform::{Column, Config, Draft, Finding, ForeignKey, Inspector, Key, Keys, Table, UniqueKey};
+use transform::{
+    ChildTable, Column, Config, Draft, Finding, FixedColumn, ForeignKey, Inspector, Key, Keys, Table,
+    UniqueKey,
+};
 
 fn table(name: &str, columns: &[(&str, &str)]) -> Table {
     let columns = columns.iter().map(|(name, type_name)| Column::new(name, type_name)).collect();
@@ -58,15 +61,14 @@ fn schema() -> (Vec<Table>, Keys) {
             foreign("public.items", "user_id", "public.orders", "user_id"),
             foreign("public.orders", "email", "public.users", "email"),
         ],
-        parents: vec![
-            ("public.visits_1".to_owned(), "public.visits".to_owned()),
-            ("public.visits_2".to_owned(), "public.visits".to_owned()),
-        ],
-        fixed: vec![(
-            "public.visits".to_owned(),
-            "day".to_owned(),
-            "a partition bound depends on it".to_owned(),
-        )],
+        children: ["public.visits_1", "public.visits_2"]
+            .map(|table| ChildTable { table: table.to_owned(), parent: "public.visits".to_owned() })
+            .into(),
+        fixed: vec![FixedColumn {
+            table: "public.visits".to_owned(),
+            column: "day".to_owned(),
+            why: "a partition bound depends on it".to_owned(),
+        }],
         expressions: Vec::new(),
     };
     (tables, keys)

@@ -98,7 +98,8 @@ fn rows_at_fault_keep_their_places() {
         assert!(!fault.reason.to_string().contains("secret"));
     }
     assert_eq!(out.faults[0].column.as_deref(), Some("a"));
-    assert!(matches!(out.faults[0].reason, FaultReason::Transform { skip: true, fatal: false, .. }));
+    let skipped = transform::RowPolicy::Skip;
+    assert!(matches!(out.faults[0].reason, FaultReason::Transform { policy, .. } if policy == skipped));
     assert_eq!(out.faults[1].reason, FaultReason::FieldCount { expected: 3, found: 2 });
     assert_eq!(out.faults[2].reason, FaultReason::Nul);
     assert!(matches!(out.faults[3].reason, FaultReason::Undecodable { .. }));

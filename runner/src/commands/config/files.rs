@@ -39,18 +39,18 @@ fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
         Location::File(path) => Some(path.as_path()),
         Location::Object(_) | Location::Pipe(_) => None,
     };
-    let output = args.output.as_deref().filter(|path| *path != "-").map(Path::new);
+    let output = args.instead.output.as_deref().filter(|path| *path != "-").map(Path::new);
     let files = [
         ("--dump-file", dump, false),
         ("--kv-password-file", args.kv.kv_password_file.as_deref(), false),
         ("--kv-ca-file", args.kv.kv_ca_file.as_deref(), false),
         ("--kv-cert-file", args.kv.kv_cert_file.as_deref(), false),
         ("--kv-key-file", args.kv.kv_key_file.as_deref(), false),
-        ("--s3-ca-file", args.s3_ca_file.as_deref(), false),
-        ("--resume-from", args.resume_from.as_deref(), false),
+        ("--s3-ca-file", args.source.s3_ca_file.as_deref(), false),
+        ("--resume-from", args.resuming.resume_from.as_deref(), false),
         ("--output", output, true),
-        ("--reject-file", args.reject_file.as_deref(), true),
-        ("--checkpoint", args.checkpoint.as_deref(), true),
+        ("--reject-file", args.errors.reject_file.as_deref(), true),
+        ("--checkpoint", args.resuming.checkpoint.as_deref(), true),
     ];
     let present = |(option, path, written)| Some(Named { option, path: path?, written });
     files.into_iter().filter_map(present).collect()

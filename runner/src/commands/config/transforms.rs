@@ -26,17 +26,18 @@ pub fn of(args: &LoadArgs) -> Result<Option<Transforms>, Error> {
 /// # Errors
 /// [`Error::Usage`] for options that do not fit together.
 pub fn files(args: &LoadArgs) -> Result<Option<(&Path, Option<&Path>)>, Error> {
-    if args.require_decision && args.transform_config.is_none() {
+    let options = &args.transforms;
+    if options.require_decision && options.transform_config.is_none() {
         return Err(usage("--require-decision needs --transform-config, which contains the decisions"));
     }
-    let Some(config) = &args.transform_config else {
-        return match (&args.transform_key_file, args.insecure_unkeyed) {
+    let Some(config) = &options.transform_config else {
+        return match (&options.transform_key_file, options.insecure_unkeyed) {
             (None, false) => Ok(None),
             (Some(_), _) => Err(usage("--transform-key-file needs --transform-config")),
             (None, true) => Err(usage("--insecure-unkeyed needs --transform-config")),
         };
     };
-    match (&args.transform_key_file, args.insecure_unkeyed) {
+    match (&options.transform_key_file, options.insecure_unkeyed) {
         (None, false) => Err(usage(
             "--transform-config needs --transform-key-file: without a key, originals can be found by trying a dictionary (`openssl rand -hex 32` makes a key; --insecure-unkeyed does without one)",
         )),

@@ -1,18 +1,13 @@
 //! A look at the dump before anything that cannot be undone: before a run is registered, before anything is deleted
 //! or written, and before the change stream is notified.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-use kvbuffer::Sequence;
 
 use crate::base::aside::aside;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::config::Config;
-use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
-use convert::shape::Shape;
 use source::Location;
 
 /// Opens the dump and reads its first statement. If no database was chosen, looks for several databases at the start
@@ -23,14 +18,7 @@ use source::Location;
 pub async fn look(config: &Config, stop: &Stop) -> Result<(), Error> {
     let databases =
         config.shape.selection.database().is_none() && matches!(config.location, Location::File(_));
-    let task = Task {
-        location: config.location.clone(),
-        shape: Arc::new(Shape { transforms: None, ..(*config.shape).clone() }),
-        start: Start::Fresh,
-        first: Sequence::FIRST,
-        limit: None,
-        workers: 1,
-    };
+    let task = config.task_without_transforms();
     let look = move |stop: &AtomicBool| {
         Walk::look_at_first_statement(&task, stop)?;
         if databases {

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::load::checkpoint::Checkpoint;
-use crate::load::progress::Details;
+use crate::load::progress::{Details, Speed};
 
 /// A larger checkpoint is compressed, because objects in Kubernetes should be small.
 const PLAIN: usize = 100 * 1000;
@@ -24,13 +24,13 @@ const ERROR: usize = 4096;
 
 /// The status of a run.
 ///
-/// `id` is the id of the run in the spec. `speed` is the rows per second and the remaining seconds. `ttl` is the time
-/// to live of the set. `error` is the reason why the run has ended.
+/// `id` is the id of the run in the spec. `ttl` is the time to live of the set. `error` is the reason why the run has
+/// ended.
 #[must_use]
 pub fn run_status(
     id: &str,
     details: &Details,
-    speed: (f64, Option<f64>),
+    speed: Speed,
     ttl: Option<Duration>,
     error: Option<&str>,
 ) -> RunStatus {
@@ -41,7 +41,7 @@ pub fn run_status(
     RunStatus {
         id: id.to_owned(),
         // A run that has ended has no speed and no remaining time.
-        progress: known.then(|| amounts(details, if error.is_some() { (0.0, None) } else { speed })),
+        progress: known.then(|| amounts(details, if error.is_some() { Speed::default() } else { speed })),
         checkpoint: checkpoint.map(|checkpoint| mirror(checkpoint, details.acknowledged)),
         range: checkpoint.map(range),
         skipped: known
@@ -72,7 +72,7 @@ pub fn lost<'a>(id: &str, found: u64, before: &'a RunStatus) -> Option<&'a str> 
     before.checkpoint.as_ref().filter(|_| less)?.lsn.as_deref()
 }
 
-fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amounts {
+fn amounts(details: &Details, speed: Speed) -> Amounts {
     let complete = details.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.complete);
     Amounts {
         bytes_read: Some(signed(details.bytes)),
@@ -80,8 +80,12 @@ fn amounts(details: &Details, (rows_per_second, eta): (f64, Option<f64>)) -> Amo
         percent: percent(details.bytes, details.bytes_total, complete),
         rows: Some(signed(details.rows)),
         changes: Some(signed(details.changes)),
-        rows_per_second: Some(rows_per_second.round() as i64),
-        eta_seconds: if complete { Some(0) } else { eta.map(|seconds| seconds.round() as i64) },
+        rows_per_second: Some(speed.rows_per_second.round() as i64),
+        eta_seconds: if complete {
+            Some(0)
+        } else {
+            speed.seconds_left.map(|seconds| seconds.round() as i64)
+        },
         table: details.table.clone(),
     }
 }
@@ -147,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_run_that_has_not_begun_says_nothing() {
-        let status = run_status("7", &Details::default(), (0.0, None), Some(Duration::from_secs(60)), None);
+        let status =
+            run_status("7", &Details::default(), Speed::default(), Some(Duration::from_secs(60)), None);
         assert_eq!(status, RunStatus { id: "7".to_owned(), ..RunStatus::default() });
     }
 
@@ -155,7 +160,8 @@ mod tests {
     fn what_has_ended_says_nothing_of_the_time_that_is_left() {
         let details = Details { begun: true, ..Details::default() };
         let amounts = |error| {
-            let progress = run_status("7", &details, (1000.0, Some(9.4)), None, error).progress.unwrap();
+            let speed = Speed { rows_per_second: 1000.0, seconds_left: Some(9.4) };
+            let progress = run_status("7", &details, speed, None, error).progress.unwrap();
             (progress.rows_per_second, progress.eta_seconds)
         };
         assert_eq!(amounts(None), (Some(1000), Some(9)));

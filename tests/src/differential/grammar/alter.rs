@@ -185,7 +185,9 @@ fn drop_table(g: &mut Gen) {
 }
 
 fn drop_schema(g: &mut Gen) {
-    let Some(schema) = g.model.schemas.last().cloned().filter(|schema| schema.name != "public") else {
+    // One is left, or new objects would have no place: "public" may have another name by now.
+    let droppable = g.model.schemas.get(1..).and_then(|others| others.last()).cloned();
+    let Some(schema) = droppable.filter(|schema| schema.name != "public") else {
         return;
     };
     let name = g.name(&schema.name);

@@ -1,10 +1,28 @@
 //! Literals that PostgreSQL accepts for a column of each class, with its default settings.
 
 use super::super::script::{Piece, Script};
-use super::types::Class;
+use super::types::{Class, one};
+use crate::rng::Rng;
+
+impl Class {
+    /// A value as programs write it.
+    pub(super) fn plain_literal(self, rng: &mut Rng) -> &'static str {
+        one(plain(self), rng)
+    }
+
+    /// A value in one of the other ways that SQL has.
+    pub(super) fn odd_literal(self, rng: &mut Rng) -> &'static str {
+        one(odd(self), rng)
+    }
+
+    /// A value as COPY spells it.
+    pub(super) fn copy_value(self, rng: &mut Rng) -> &'static str {
+        one(copy(self), rng)
+    }
+}
 
 /// As programs that write dumps spell them.
-pub(super) fn plain(class: Class) -> &'static [&'static str] {
+fn plain(class: Class) -> &'static [&'static str] {
     match class {
         Class::Int2 | Class::Int4 | Class::Int8 => &["0", "7", "-12", "1234", "42", "'5'"],
         Class::Numeric | Class::Numeric2 => &["0", "1.50", "-3.25", "100", "12345.67", "'1.5'"],
@@ -52,7 +70,7 @@ pub(super) fn plain(class: Class) -> &'static [&'static str] {
 }
 
 /// What people and other tools write.
-pub(super) fn odd(class: Class) -> &'static [&'static str] {
+fn odd(class: Class) -> &'static [&'static str] {
     match class {
         Class::Int2 => INTEGERS,
         Class::Int4 => INTEGERS,
@@ -414,7 +432,7 @@ const TEXTS: &[&str] = &[
 ];
 
 /// As COPY writes them, its escapes included.
-pub(super) fn copy(class: Class) -> &'static [&'static str] {
+fn copy(class: Class) -> &'static [&'static str] {
     match class {
         Class::Int2 | Class::Int4 | Class::Int8 => &["0", "7", "-12", "007", "+8", " 9", "1234"],
         Class::Numeric => {

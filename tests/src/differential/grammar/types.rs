@@ -1,6 +1,5 @@
-//! Classes of columns: the spellings of each type, and its values in the spelling of SQL and of COPY.
+//! Classes of columns, and the spellings of each type.
 
-use super::literals;
 use crate::rng::Rng;
 
 /// A type as far as literals are concerned.
@@ -140,21 +139,6 @@ impl Class {
             // Only as a type of the script's own.
             Self::Enum | Self::Composite => &["text"],
         }
-    }
-
-    /// A value as programs write it.
-    pub(super) fn plain_literal(self, rng: &mut Rng) -> &'static str {
-        one(literals::plain(self), rng)
-    }
-
-    /// A value in one of the other ways that SQL has.
-    pub(super) fn odd_literal(self, rng: &mut Rng) -> &'static str {
-        one(literals::odd(self), rng)
-    }
-
-    /// A value as COPY spells it.
-    pub(super) fn copy_value(self, rng: &mut Rng) -> &'static str {
-        one(literals::copy(self), rng)
     }
 }
 

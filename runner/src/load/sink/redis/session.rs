@@ -5,8 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use kvbuffer::{
-    Acquired, Buffer, ErrorKind, Holder, KeyType, Process, Ranges, Request, Role, RunState, Score, Sequence,
-    State,
+    Acquired, Buffer, ErrorKind, Holder, Process, Ranges, Request, RunState, Score, Sequence, State,
 };
 
 use super::failure::{passing, redis};
@@ -17,16 +16,14 @@ use crate::load::change_stream::Begun;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
-use crate::load::sink::target::{HighWater, RedisTarget};
+use crate::load::sink::target::RedisTarget;
 use convert::planner::Limit;
 use neighbours::Free;
 use source::Identity;
 use source::retry::Backoff;
 
 mod neighbours;
-
-/// The oldest version of Redis that has the commands used here.
-const OLDEST: (u32, u32) = (6, 2);
+mod preflight;
 
 /// A run that has begun. The buffer is ours until the lease ends.
 pub struct Session {
@@ -237,50 +234,6 @@ impl Run<'_> {
         self.retry(buffer, "count what is in Redis", async |buffer| buffer.count(range.clone()).await).await
     }
 
-    /// Checks that Redis can hold the buffer at all. The outer error may pass, the inner one is final.
-    async fn preflight(&self, buffer: &Buffer) -> Result<Result<(), Error>, kvbuffer::Error> {
-        let server = buffer.server().await?;
-        let key = buffer.key_type().await?;
-        let memory = buffer.memory().await?;
-        let refuse = |what: String| Ok(Err(refusal(buffer, what)));
-        if version(&server.version) < OLDEST {
-            let (major, minor) = OLDEST;
-            return refuse(format!("it has version {}, but needs at least {major}.{minor}", server.version));
-        }
-        if let KeyType::Other(name) = key {
-            return refuse(format!(
-                "key {} is a {name}, not a sorted set, so it is not Kasho's; check --kv-key and the database in --kv-url",
-                buffer.keys().set()
-            ));
-        }
-        if memory.policy != "noeviction" && !self.target.allow_eviction {
-            return refuse(format!(
-                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
-                memory.policy
-            ));
-        }
-        if server.role == Role::Replica {
-            tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
-        }
-        if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
-            tracing::warn!(
-                "--memory-high-water is a share of maxmemory, but Redis has no maxmemory: give a size, like 8GiB"
-            );
-        }
-        self.advise_on_memory(&memory);
-        Ok(Ok(()))
-    }
-
-    /// A dump needs about two and a half times the size of its COPY text. The factor depends on its rows.
-    fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
-        let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
-        let needed = size.saturating_mul(5) / 2;
-        let free = max.saturating_sub(memory.used);
-        if needed > free {
-            tracing::warn!(needed, free, "Redis may have too little memory for this dump");
-        }
-    }
-
     async fn acquire(&self, buffer: &mut Buffer) -> Result<(String, Acquired), Error> {
         let token = Request::new_token()
             .map_err(|error| Error::Internal(format!("make a token for the lease: {error}")))?;
@@ -487,13 +440,4 @@ async fn ask(buffer: &Buffer, request: &Request) -> Result<Result<Acquired, Hold
             _ => Err(error),
         },
     }
-}
-
-fn refusal(buffer: &Buffer, what: String) -> Error {
-    Error::Refused { address: buffer.address().to_owned(), what }
-}
-
-fn version(text: &str) -> (u32, u32) {
-    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }

@@ -1,0 +1,66 @@
+//! Whether Redis can hold the buffer at all: its version, the type of the key, and its memory.
+
+use kvbuffer::{Buffer, KeyType, Role};
+
+use super::Run;
+use crate::base::error::Error;
+use crate::load::sink::target::HighWater;
+use source::Identity;
+
+/// The oldest version of Redis that has the commands used here.
+const OLDEST: (u32, u32) = (6, 2);
+
+impl Run<'_> {
+    /// Checks that Redis can hold the buffer at all. The outer error may pass, the inner one is final.
+    pub(super) async fn preflight(&self, buffer: &Buffer) -> Result<Result<(), Error>, kvbuffer::Error> {
+        let server = buffer.server().await?;
+        let key = buffer.key_type().await?;
+        let memory = buffer.memory().await?;
+        let refuse = |what: String| Ok(Err(refusal(buffer, what)));
+        if version(&server.version) < OLDEST {
+            let (major, minor) = OLDEST;
+            return refuse(format!("it has version {}, but needs at least {major}.{minor}", server.version));
+        }
+        if let KeyType::Other(name) = key {
+            return refuse(format!(
+                "key {} is a {name}, not a sorted set, so it is not Kasho's; check --kv-key and the database in --kv-url",
+                buffer.keys().set()
+            ));
+        }
+        if memory.policy != "noeviction" && !self.target.allow_eviction {
+            return refuse(format!(
+                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
+                memory.policy
+            ));
+        }
+        if server.role == Role::Replica {
+            tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
+        }
+        if memory.max.is_none() && matches!(self.target.high_water, Some(HighWater::Share(_))) {
+            tracing::warn!(
+                "--memory-high-water is a share of maxmemory, but Redis has no maxmemory: give a size, like 8GiB"
+            );
+        }
+        self.advise_on_memory(&memory);
+        Ok(Ok(()))
+    }
+
+    /// A dump needs about two and a half times the size of its COPY text. The factor depends on its rows.
+    fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
+        let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
+        let needed = size.saturating_mul(5) / 2;
+        let free = max.saturating_sub(memory.used);
+        if needed > free {
+            tracing::warn!(needed, free, "Redis may have too little memory for this dump");
+        }
+    }
+}
+
+fn refusal(buffer: &Buffer, what: String) -> Error {
+    Error::Refused { address: buffer.address().to_owned(), what }
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
