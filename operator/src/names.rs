@@ -240,7 +240,7 @@ mod tests {
             assert_ne!(hash_of(change), spec_hash(&plain));
         }
         // Of what earlier operators wrote into Jobs.
-        assert_eq!(spec_hash(&plain), "pinned");
+        assert_eq!(spec_hash(&plain), "e9aec9f90581945d");
     }
 
     #[test]
