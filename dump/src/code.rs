@@ -14,36 +14,25 @@ use crate::kind::Kind;
 use crate::name::{Cursor, has_word};
 pub use effects::{Effect, Effects};
 pub use links::Links;
-use scan::{Scan, Text, Word};
+use scan::{Known, Text, Word};
 
 mod effects;
 mod links;
 mod scan;
 
-/// What is known of a routine, a relation or a type: what it does itself, and what it names.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    effects: Effects,
-    names: Vec<Word>,
-}
-
-impl Known {
-    fn extend(&mut self, more: Self) {
-        self.effects.extend(more.effects);
-        self.names.extend(more.names);
-    }
-}
-
 /// The code that a script has defined so far. Its size grows with the definitions, not with the data.
 #[derive(Debug, Clone, Default)]
 pub struct Code {
     routines: HashMap<Word, Known>,
-    /// Tables, views, sequences, types: only those that lead to code.
+    /// Tables, sequences, types: only those that lead to code.
     relations: HashMap<Word, Known>,
+    views: HashMap<Word, Known>,
     /// What triggers and rules of a relation do.
     firing: HashMap<Word, Known>,
-    /// What the constraints of a relation do. They see every row, whatever columns it names.
-    checks: HashMap<Word, Known>,
+    /// What constraints, generated columns, indexes and partition keys compute, of every row, whatever columns it names.
+    computing: Known,
+    /// A sequence got a cache, and nobody follows whose it is.
+    cached: bool,
     /// Routines behind operators and casts, which no word names where they run.
     hidden: Vec<Word>,
     /// What event triggers do, once there is one.
@@ -70,9 +59,9 @@ enum Defines {
 enum Reach<'a> {
     /// Routines, and what these call.
     Calls,
-    /// What relations are made of, too.
-    Relations,
-    /// What fires for them, too, and for those that their rows lead on to.
+    /// What views show, too.
+    Views,
+    /// What relations are made of, what fires for them, and for those that their rows lead on to.
     Firing(&'a Links),
 }
 
@@ -89,30 +78,27 @@ impl Code {
         match defines(&mut Cursor::new(text, true)) {
             None => {}
             Some(Defines::Routine(name)) => {
-                let Scan { effects, mut words } = Scan::of(text, Text::Around);
+                let mut known = Known::of(text, Text::Bodies);
                 if crate::subject::verb(text).ends_with("AGGREGATE") {
                     // It names its functions without a parenthesis.
-                    words.extend(words.clone().into_iter().map(Word::as_called));
+                    known.words.extend(known.words.clone().into_iter().map(Word::as_called));
                 }
-                add(&mut new.routines, &name, effects, words);
+                add(&mut new.routines, &name, known);
             }
             Some(Defines::Relation(name)) => self.read_relation(&name, text, &mut new),
             Some(Defines::Firing(name)) => {
                 new.deferrable = may_be_deferred(text);
-                let (effects, words) = match crate::subject::verb(text).ends_with("RULE") {
+                let known = match crate::subject::verb(text).ends_with("RULE") {
                     // Tables that its statements name may get their triggers later.
-                    true => Scan::of(text, Text::Statement).into_parts(),
+                    true => Known::of(text, Text::Statement),
                     false => self.named(text),
                 };
-                add(&mut new.firing, &name, effects, words);
+                add(&mut new.firing, &name, known);
             }
-            Some(Defines::Event) => {
-                let (effects, names) = self.named(text);
-                new.events = Some(Known { effects, names });
-            }
+            Some(Defines::Event) => new.events = Some(self.named(text)),
             Some(Defines::Hidden) => {
                 // An operator names its function without a parenthesis.
-                let words = Scan::of(text, Text::Statement).words.into_iter().map(Word::as_called);
+                let words = Known::of(text, Text::Statement).words.into_iter().map(Word::as_called);
                 new.hidden = words.filter(|word| self.routines.contains_key(&word.as_name())).collect();
             }
             Some(Defines::Renamed(old, name)) => self.read_rename(&old, &name, &mut new),
@@ -122,40 +108,45 @@ impl Code {
 
     fn read_relation(&self, name: &str, text: &str, new: &mut Self) {
         new.deferrable = may_be_deferred(text);
-        let (effects, words) = match crate::subject::verb(text).ends_with("VIEW") {
+        let verb = crate::subject::verb(text);
+        if verb.ends_with("VIEW") {
             // What it shows may get its triggers later.
-            true => Scan::of(text, Text::Statement).into_parts(),
-            false => self.named(text),
-        };
-        if has_word(text, "CHECK") {
-            add(&mut new.checks, name, effects, words.clone());
+            return add(&mut new.views, name, Known::of(text, Text::Statement));
         }
-        add(&mut new.relations, name, effects, words);
+        let known = self.named(text);
+        new.cached = verb.starts_with("ALTER") && known.effects.has(Effect::CachedSequence);
+        let computing = ["CHECK", "GENERATED", "EXCLUDE", "PARTITION"];
+        if verb.ends_with("INDEX") || computing.iter().any(|word| has_word(text, word)) {
+            new.computing = known.clone();
+        }
+        add(&mut new.relations, name, known);
     }
 
     fn read_rename(&self, old: &str, name: &str, new: &mut Self) {
         let word = Word::name(old);
         let all = [
             (&self.relations, &mut new.relations),
+            (&self.views, &mut new.views),
             (&self.firing, &mut new.firing),
-            (&self.checks, &mut new.checks),
         ];
         for (known, new) in all {
             if let Some(same) = known.get(&word).cloned() {
-                add(new, name, same.effects, same.names);
+                add(new, name, same);
             }
         }
         if self.routines.contains_key(&word) {
-            add(&mut new.routines, name, Effects::default(), vec![Word::called(old)]);
+            add(&mut new.routines, name, Known { words: vec![Word::called(old)], ..Known::default() });
         }
     }
 
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
-        let maps = [&self.routines, &self.relations, &self.firing, &self.checks];
+        let maps = [&self.routines, &self.relations, &self.views, &self.firing];
         maps.iter().all(|map| map.is_empty())
+            && self.computing.is_empty()
             && self.events.is_none()
             && self.hidden.is_empty()
+            && !self.cached
             && !self.deferrable
     }
 
@@ -164,30 +155,32 @@ impl Code {
         let all = [
             (&mut self.routines, new.routines),
             (&mut self.relations, new.relations),
+            (&mut self.views, new.views),
             (&mut self.firing, new.firing),
-            (&mut self.checks, new.checks),
         ];
         for (known, new) in all {
             new.into_iter().for_each(|(name, new)| known.entry(name).or_default().extend(new));
         }
+        self.computing.extend(new.computing);
         if let Some(events) = new.events {
             self.events.get_or_insert_default().extend(events);
         }
         self.hidden.extend(new.hidden);
+        self.cached |= new.cached;
         self.deferrable |= new.deferrable;
     }
 
     /// What a definition does itself, and the names in it that lead to code.
-    fn named(&self, text: &str) -> (Effects, Vec<Word>) {
-        let (effects, mut words) = Scan::of(text, Text::Statement).into_parts();
-        words.retain(|word| self.leads_on(*word));
-        (effects, words)
+    fn named(&self, text: &str) -> Known {
+        let mut known = Known::of(text, Text::Statement);
+        known.words.retain(|word| self.leads_on(*word));
+        known
     }
 
     fn leads_on(&self, word: Word) -> bool {
         match word.is_called() {
             true => self.routines.contains_key(&word.as_name()),
-            false => self.relations.contains_key(&word) || self.firing.contains_key(&word),
+            false => [&self.relations, &self.views, &self.firing].iter().any(|all| all.contains_key(&word)),
         }
     }
 
@@ -195,9 +188,17 @@ impl Code {
     /// are those between relations.
     #[must_use]
     pub fn effects(&self, kind: &Kind, text: &str, links: &Links) -> Effects {
-        let what = if matches!(kind, Kind::Code | Kind::Query) { Text::Around } else { Text::Statement };
-        let Scan { effects, words } = Scan::of(text, what);
-        self.reached(effects, words, Reach::Firing(links)).and(self.effects_of_hidden())
+        let what = match kind {
+            Kind::Code | Kind::Query if crate::subject::verb(text) == "DO" => Text::Bodies,
+            Kind::Code | Kind::Query => Text::Calls,
+            _ => Text::Statement,
+        };
+        let mut effects = self.reached(Known::of(text, what), Reach::Firing(links));
+        effects.extend(self.effects_of_hidden());
+        if self.cached && *kind == Kind::Insert {
+            effects.add(Effect::CachedSequence);
+        }
+        effects
     }
 
     /// What operators and casts may do, which any expression may use. That they are calls says nothing of a statement.
@@ -205,36 +206,20 @@ impl Code {
         if self.hidden.is_empty() {
             return Effects::default();
         }
-        let effects = self.reached(Effects::default(), self.hidden.clone(), Reach::Calls);
+        let effects = self.reached_from(self.hidden.clone(), Reach::Calls);
         effects.without(Effect::Calls).without(Effect::Reads)
     }
 
-    /// What a REFRESH of the view with this name may do: what the routines do that its query calls.
+    /// What filling a materialized view may do, by the statement that makes or refreshes it: what its query calls.
     #[must_use]
-    pub fn effects_of_refresh(&self, view: &str) -> Effects {
-        let known = self.relations.get(&Word::name(view)).cloned().unwrap_or_default();
-        self.reached(known.effects, known.names, Reach::Relations)
+    pub fn effects_of_filling(&self, text: &str) -> Effects {
+        self.reached(Known::of(text, Text::Statement), Reach::Views)
     }
 
-    /// Whether the sequence hands out several numbers at once to a session.
+    /// What is computed of every row of some table, by constraints, generated columns, indexes and partition keys.
     #[must_use]
-    pub fn is_cached(&self, sequence: &str) -> bool {
-        let known = self.relations.get(&Word::name(sequence));
-        known.is_some_and(|known| known.effects.has(Effect::CachedSequence))
-    }
-
-    /// What the constraints of the relation with this name may do, for each row that comes.
-    #[must_use]
-    pub fn effects_of_checks(&self, relation: &str) -> Effects {
-        let word = Word::name(relation);
-        // A column's type may have a constraint of its own.
-        let types = self.relations.get(&word).map(|known| known.names.as_slice()).unwrap_or_default();
-        let types = types.iter().filter(|name| **name != word);
-        let mut effects = Effects::default();
-        for known in types.chain([&word]).filter_map(|name| self.checks.get(name)) {
-            effects.extend(self.reached(known.effects, known.names.clone(), Reach::Calls));
-        }
-        effects
+    pub fn effects_of_computing(&self) -> Effects {
+        self.reached(self.computing.clone(), Reach::Calls).and(self.effects_of_hidden())
     }
 
     /// What the routines may do that a statement calls itself, whose strings are standard. What fires is not among it.
@@ -243,9 +228,8 @@ impl Code {
         if self.routines.is_empty() {
             return Effects::default();
         }
-        let Scan { mut words, .. } = Scan::of(text, Text::Statement);
-        words.retain(|word| word.is_called());
-        self.reached(Effects::default(), words, Reach::Calls)
+        let words = Known::of(text, Text::Statement).words;
+        self.reached_from(words.into_iter().filter(|word| word.is_called()).collect(), Reach::Calls)
     }
 
     /// Code ran that lets constraints be checked late.
@@ -256,14 +240,25 @@ impl Code {
     /// What new rows of the relation with this name may do where they leave columns to their defaults.
     #[must_use]
     pub fn effects_of_rows(&self, relation: &str) -> Effects {
-        if self.relations.is_empty() {
-            return Effects::default();
-        }
         let word = Word::name(relation);
-        let Some(known) = self.relations.get(&word) else { return Effects::default() };
-        // Its own triggers stay silent.
-        let names = known.names.iter().copied().filter(|name| *name != word);
-        self.reached(known.effects, names.collect(), Reach::Firing(&Links::default()))
+        let mut effects = match self.relations.get(&word).or_else(|| self.views.get(&word)).cloned() {
+            None => Effects::default(),
+            Some(mut known) => {
+                // Its own triggers stay silent.
+                known.words.retain(|name| *name != word);
+                self.reached(known, Reach::Firing(&Links::default()))
+            }
+        };
+        if self.cached {
+            effects.add(Effect::CachedSequence);
+        }
+        effects
+    }
+
+    /// Whether the script has made triggers or rules.
+    #[must_use]
+    pub fn has_firing(&self) -> bool {
+        !self.firing.is_empty()
     }
 
     /// Whether the script has made event triggers.
@@ -275,8 +270,7 @@ impl Code {
     /// What definitions may do because of event triggers.
     #[must_use]
     pub fn effects_of_events(&self) -> Effects {
-        let events = self.events.clone().unwrap_or_default();
-        self.reached(events.effects, events.names, Reach::Firing(&Links::default()))
+        self.reached(self.events.clone().unwrap_or_default(), Reach::Firing(&Links::default()))
     }
 
     /// Whether a constraint may be checked later than a statement ends.
@@ -285,9 +279,19 @@ impl Code {
         self.deferrable
     }
 
-    fn reached(&self, mut effects: Effects, mut open: Vec<Word>, reach: Reach<'_>) -> Effects {
+    fn reached_from(&self, words: Vec<Word>, reach: Reach<'_>) -> Effects {
+        self.reached(Known { words, ..Known::default() }, reach)
+    }
+
+    fn reached(&self, from: Known, reach: Reach<'_>) -> Effects {
+        let Known { mut effects, words: mut open, mut texts, mut text_words } = from;
         let mut seen = HashSet::new();
-        while let Some(word) = open.pop() {
+        loop {
+            if effects.has(Effect::Executes) {
+                effects.extend(std::mem::take(&mut texts));
+                open.append(&mut text_words);
+            }
+            let Some(word) = open.pop() else { return effects };
             if !seen.insert(word) {
                 continue;
             }
@@ -296,20 +300,21 @@ impl Code {
             if routine.is_some() {
                 effects.add(Effect::Calls);
             }
+            let view = self.views.get(&name).filter(|_| !matches!(reach, Reach::Calls));
             let (relation, firing) = match reach {
-                Reach::Calls => (None, None),
-                Reach::Relations => (self.relations.get(&name), None),
+                Reach::Calls | Reach::Views => (None, None),
                 Reach::Firing(links) => {
                     open.extend(links.of(name));
                     (self.relations.get(&name), self.firing.get(&name))
                 }
             };
-            for known in routine.into_iter().chain(relation).chain(firing) {
+            for known in routine.into_iter().chain(view).chain(relation).chain(firing) {
                 effects.extend(known.effects);
-                open.extend(&known.names);
+                open.extend(&known.words);
+                texts.extend(known.texts);
+                text_words.extend(&known.text_words);
             }
         }
-        effects
     }
 }
 
@@ -331,9 +336,9 @@ pub fn fires_event_triggers(kind: &Kind, text: &str) -> bool {
     fires && !(verb && c.words(&["EVENT", "TRIGGER"]))
 }
 
-fn add(all: &mut HashMap<Word, Known>, name: &str, effects: Effects, names: Vec<Word>) {
-    if !effects.is_empty() || !names.is_empty() {
-        all.entry(Word::name(name)).or_default().extend(Known { effects, names });
+fn add(all: &mut HashMap<Word, Known>, name: &str, known: Known) {
+    if !known.is_empty() {
+        all.entry(Word::name(name)).or_default().extend(known);
     }
 }
 

@@ -9,6 +9,7 @@ pub mod transform;
 pub mod verify;
 
 use std::io::Write;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::base::error::{self, Error};
@@ -41,20 +42,24 @@ pub async fn run(cli: Cli) -> u8 {
     }
 }
 
+/// A command while it runs. In a box, because the compiler computes the layout of what is not, in all its depth, for each caller.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
+
 async fn execute(cli: &Cli) -> Result<(), Error> {
-    match &cli.command {
+    let running: Running<'_> = match &cli.command {
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut cli::command(), "pg-bootstrap-sync", &mut script);
-            say(&String::from_utf8_lossy(&script))
+            return say(&String::from_utf8_lossy(&script));
         }
-        Some(Command::Load(args)) => load(args).await,
-        Some(Command::Verify(args)) => verify(args).await,
-        Some(Command::Inspect(args)) => inspect(args).await,
-        Some(Command::Transform(command)) => transform(command).await,
-        Some(Command::Ranges(args)) => ranges(args).await,
-        None => load(&cli.load).await,
-    }
+        Some(Command::Load(args)) => Box::pin(load(args)),
+        Some(Command::Verify(args)) => Box::pin(verify(args)),
+        Some(Command::Inspect(args)) => Box::pin(inspect(args)),
+        Some(Command::Transform(command)) => Box::pin(transform(command)),
+        Some(Command::Ranges(args)) => Box::pin(ranges(args)),
+        None => Box::pin(load(&cli.load)),
+    };
+    running.await
 }
 
 async fn load(args: &LoadArgs) -> Result<(), Error> {

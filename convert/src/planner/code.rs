@@ -1,7 +1,7 @@
 //! Statements that run code: what it may do that psql's session would keep, and this load would not.
 
 use dump::object::{self, Bookkeeping};
-use dump::{CopyHeader, Effect, Effects, Kind, LargeObject, Statement, Subject, Table};
+use dump::{CopyHeader, Effect, Effects, Kind, LargeObject, Statement, Table};
 
 use super::Planner;
 use super::refuse::changed_by_code;
@@ -88,11 +88,7 @@ impl Planner {
 
     /// Whether a materialized view is filled by code that writes rows elsewhere.
     fn fills_by_code(&self, kind: &Kind, text: &str) -> bool {
-        if *kind != Kind::MaterializedView && dump::verb(text) != "REFRESH" {
-            return false;
-        }
-        let Subject::Relation(view) = dump::subject(kind, text, true) else { return false };
-        self.schema.code().effects_of_refresh(&view.name).has(Effect::Rows)
+        fills(kind, text) && self.schema.code().effects_of_filling(text).has(Effect::Rows)
     }
 
     fn is_deferred(&self) -> bool {
@@ -114,10 +110,13 @@ impl Planner {
             self.refuse_nonstandard(effects, statement, standard)?;
         }
         self.refuse_called(statement, standard)?;
+        self.refuse_filling(statement)?;
         // Rows in a statement are checked as rows are, unless something fires that is to see them.
         let checked = match statement.kind {
             Kind::Change | Kind::Query | Kind::Code => true,
-            Kind::Insert => self.schema.has_firing() && !self.shape.silent_triggers,
+            Kind::Insert => {
+                !self.shape.silent_triggers && (self.schema.has_firing() || self.updates(statement))
+            }
             _ => false,
         };
         if checked && self.is_deferred() {
@@ -133,13 +132,40 @@ impl Planner {
         self.refuse_events(statement)
     }
 
+    /// Whether an INSERT changes rows that are there already, or others, where something may fire for that.
+    fn updates(&self, statement: &Statement) -> bool {
+        let updates = dump::has_words(&statement.text, &["DO", "UPDATE"])
+            || self.schema.effects(&statement.kind, &statement.text).has(Effect::Rows);
+        updates && self.schema.may_follow_changes()
+    }
+
+    /// Code that a materialized view is filled by is to do no more than give values and write rows.
+    fn refuse_filling(&self, statement: &Statement) -> Result<(), Error> {
+        if !fills(&statement.kind, &statement.text) {
+            return Ok(());
+        }
+        let effects = self.schema.code().effects_of_filling(&statement.text);
+        self.refuse_always(effects, statement)?;
+        // What is put together when it runs is known to nobody, and pg_dump's scripts may hold that: see the page's gaps.
+        let more =
+            effects.has_any(&NOT_IN_VALUES) || self.shape.transforms.is_some() && effects.has(Effect::Rows);
+        if !more || effects.has(Effect::Executes) {
+            return Ok(());
+        }
+        Err(self.unsupported(
+            &format!("{} with code that changes more", dump::verb(&statement.text)),
+            statement.place,
+            "call it by SELECT in a statement of its own",
+        ))
+    }
+
     /// Code that a statement runs which is to change nothing but a value or a definition.
     fn refuse_called(&self, statement: &Statement, standard: bool) -> Result<(), Error> {
         let runs = match &statement.kind {
             Kind::SequenceValue | Kind::LargeObject(LargeObject::Whole) | Kind::Index => true,
-            // A default runs for rows that come.
+            // Others call nothing, and a default runs for rows that come.
             Kind::Definition | Kind::Other => {
-                dump::verb(&statement.text).starts_with("ALTER")
+                ["ALTER TABLE", "ALTER DOMAIN"].contains(&dump::verb(&statement.text).as_str())
                     && !dump::has_words(&statement.text, &["SET", "DEFAULT"])
             }
             _ => false,
@@ -240,13 +266,14 @@ impl Planner {
         let complete = table.is_some_and(|table| {
             plan.columns.len() >= table.columns.iter().filter(|column| !column.generated).count()
         });
-        if complete {
-            let checks = self.schema.code().effects_of_checks(&self.schema.resolve(&header.table).name.name);
-            plan.sql_only |= checks.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
-            return Ok(());
+        let bears = session.bears_on_defaults(self.shape.no_owner);
+        if bears {
+            let computing = self.schema.code().effects_of_computing();
+            plan.sql_only |= computing.has(Effect::Reads);
+            plan.sql_only |= computing.has(Effect::Calls) && session.has_path_of_its_own();
         }
-        if table.is_some_and(|table| self.takes_cached(header, table)) {
-            plan.defaults.add(Effect::CachedSequence);
+        if complete {
+            return Ok(());
         }
         if let Some(what) = refused_of_defaults(plan.defaults) {
             let what = format!("rows of {} that leave columns to defaults: {what},", plan.table);
@@ -257,12 +284,11 @@ impl Planner {
     }
 }
 
-impl Planner {
-    /// Whether a column's own sequence, by the name that PostgreSQL gives it, got a cache.
-    fn takes_cached(&self, header: &CopyHeader, table: &Table) -> bool {
-        let name = &header.table.name;
-        let code = self.schema.code();
-        table.columns.iter().any(|column| code.is_cached(&format!("{name}_{}_seq", column.name)))
+/// Whether the statement fills a materialized view.
+fn fills(kind: &Kind, text: &str) -> bool {
+    match kind {
+        Kind::MaterializedView => !dump::has_words(text, &["WITH", "NO", "DATA"]),
+        _ => dump::verb(text) == "REFRESH",
     }
 }
 

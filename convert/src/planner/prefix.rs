@@ -21,7 +21,12 @@ impl Session {
             None if fires => "SET LOCAL session_replication_role = origin;\n".to_owned(),
             None => String::new(),
         };
-        prefix.push_str(&self.search_path_line());
+        // Code that runs finds nothing by a name without a schema, as in psql.
+        let runs = code || *kind == Kind::Insert || starts_with(text, "REFRESH");
+        match self.has_empty_path() {
+            true if runs => prefix.push_str(&line("search_path", "''")),
+            _ => prefix.push_str(&self.search_path_line()),
+        }
         let mut put = |name: &str, bears: bool| {
             if let Some(value) = self.get(name).filter(|_| bears) {
                 prefix.push_str(&line(name, &value.sql));
@@ -56,6 +61,11 @@ impl Session {
         names.iter().any(|name| !matches!(name.as_str(), "$user" | "public" | "pg_catalog"))
     }
 
+    /// Whether no name without a schema is found, but PostgreSQL's own.
+    pub(super) fn has_empty_path(&self) -> bool {
+        self.path_names().is_some_and(|names| names.is_empty())
+    }
+
     fn search_path_line(&self) -> String {
         let path = self.get("search_path").and_then(path_sql);
         path.map_or_else(String::new, |path| line("search_path", &path))
@@ -83,9 +93,9 @@ impl Session {
 /// Whether the setting changes how values of the table's columns are read.
 fn bears_on(name: &str, table: Option<&Table>) -> bool {
     let types: &[&str] = match name {
-        "datestyle" => &["date", "timestamp"],
+        "datestyle" => &["date", "timestamp", "tsrange", "tsmultirange", "tstz"],
         "intervalstyle" => &["interval"],
-        "timezone" | "timezone_abbreviations" => &["with time zone"],
+        "timezone" | "timezone_abbreviations" => &["with time zone", "tstz"],
         "lc_monetary" => &["money"],
         "array_nulls" => &["[]"],
         "xmloption" => &["xml"],

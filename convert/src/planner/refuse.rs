@@ -217,17 +217,20 @@ impl Planner {
     /// With transforms: rows of a partitioned table go to its partitions, which may be transformed in more columns. Rows of
     /// a table that others inherit from stay in it.
     pub(super) fn refuse_routed(&self, header: &CopyHeader, block: &Block) -> Result<(), Error> {
+        self.refuse_routes(&header.table, &block.plan.table, header.place)
+    }
+
+    /// The same for rows of the table `name`, which is spelled `table`.
+    pub(super) fn refuse_routes(&self, name: &QualifiedName, table: &str, place: Place) -> Result<(), Error> {
         let Some(transforms) = &self.shape.transforms else { return Ok(()) };
-        let (parents, table) = (&self.schema.keys().parents, &block.plan.table);
-        let mut open = vec![self.schema.resolve(&header.table).name];
+        let mut open = vec![self.schema.resolve(name).name];
         // A partition has one parent, so none comes twice.
         while let Some(parent) = open.pop() {
-            let routes = self.schema.is_partitioned(&parent);
-            for (child, _) in parents.iter().filter(|(_, above)| routes && *above == parent) {
+            for child in self.schema.routes(&parent) {
                 if transforms.config().transforms_beyond(&child.to_string(), table) {
                     return Err(self.unsupported(
                         &format!("rows of {table}, which may go to {child}, where more is transformed,"),
-                        header.place,
+                        place,
                         "give the table itself these transforms, too",
                     ));
                 }

@@ -250,8 +250,10 @@ fn refuse(setting: &Setting) -> Result<(), Refused> {
         return Err(Refused::ReadOnly);
     }
     let names = setting.value.as_ref().filter(|_| setting.name == "search_path").map(Value::names);
-    let temporary = |names: Vec<String>| {
-        names.split_last().is_some_and(|(_, first)| first.iter().any(|name| name == "pg_temp"))
+    let temporary = |names: Vec<String>| match names.split_last() {
+        Some((only, [])) => only == "pg_temp",
+        Some((_, first)) => first.iter().any(|name| name == "pg_temp"),
+        None => false,
     };
     if names.is_some_and(temporary) { Err(Refused::TemporaryPath) } else { Ok(()) }
 }
@@ -333,6 +335,7 @@ mod tests {
             ("SET default_transaction_read_only = on;", Some(Refused::ReadOnly)),
             ("SET default_transaction_read_only = off; BEGIN READ WRITE; COMMIT;", None),
             ("SET search_path = pg_temp, public;", Some(Refused::TemporaryPath)),
+            ("SET search_path = pg_temp;", Some(Refused::TemporaryPath)),
             ("SET search_path = public, pg_temp;", None),
         ] {
             assert_eq!(run(script).err(), refused, "{script}");

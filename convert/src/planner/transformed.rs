@@ -32,6 +32,7 @@ impl Planner {
         let kept = match subject {
             Subject::Relation(name) => {
                 let resolved = self.schema.resolve(&name);
+                self.refuse_routes(&name, &resolved.name.to_string(), statement.place)?;
                 let certainty = self.schema.certainty(&resolved.name);
                 resolved.certain
                     && !dump::writes_within(&statement.text, standard)

@@ -31,6 +31,8 @@ pub enum Effect {
     Deferrable,
     /// It calls a routine of the script.
     Calls,
+    /// It executes a text that is put together when it runs.
+    Executes,
 }
 
 /// A set of them.

@@ -29,6 +29,10 @@ impl Links {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn of(&self, name: Word) -> &[Word] {
         self.0.get(&name).map(Vec::as_slice).unwrap_or_default()
     }
@@ -49,12 +53,12 @@ fn rows_lead_on(name: &str, mut c: Cursor<'_>) -> Vec<(String, String)> {
             }
         } else if c.words(&["RENAME", "TO"]) {
             // It is found by either name.
-            let new = last(&mut c);
-            links.extend(new.clone().map(|new| (name.to_owned(), new)));
-            links.extend(new.map(|new| (new, name.to_owned())));
+            links.extend(last(&mut c).into_iter().flat_map(|new| both(name, &new)));
         } else if c.words(&["ATTACH", "PARTITION"]) {
-            links.extend(last(&mut c).map(|part| (name.to_owned(), part)));
-        } else if c.words(&["PARTITION", "OF"]) || c.word("INHERIT") {
+            links.extend(last(&mut c).into_iter().flat_map(|part| both(name, &part)));
+        } else if c.words(&["PARTITION", "OF"]) {
+            links.extend(last(&mut c).into_iter().flat_map(|parent| both(&parent, name)));
+        } else if c.word("INHERIT") {
             links.extend(last(&mut c).map(|parent| (parent, name.to_owned())));
         } else if c.word("INHERITS") && c.symbol(b'(') {
             while let Some(parent) = last(&mut c) {
@@ -66,6 +70,11 @@ fn rows_lead_on(name: &str, mut c: Cursor<'_>) -> Vec<(String, String)> {
         }
     }
     links
+}
+
+/// A partition has the triggers of its table, and what changes the table changes the partition.
+fn both(one: &str, other: &str) -> [(String, String); 2] {
+    [(one.to_owned(), other.to_owned()), (other.to_owned(), one.to_owned())]
 }
 
 fn last(c: &mut Cursor<'_>) -> Option<String> {
@@ -84,8 +93,8 @@ mod tests {
                 "ALTER TABLE ONLY s.t ADD FOREIGN KEY (a) REFERENCES p(a) ON DELETE NO ACTION ON UPDATE SET NULL;",
                 "p>t",
             ),
-            ("CREATE TABLE t PARTITION OF s.p FOR VALUES IN (1);", "p>t"),
-            ("ALTER TABLE ONLY t ATTACH PARTITION s.\"Q\" DEFAULT;", "t>Q"),
+            ("CREATE TABLE t PARTITION OF s.p FOR VALUES IN (1);", "p>t t>p"),
+            ("ALTER TABLE ONLY t ATTACH PARTITION s.\"Q\" DEFAULT;", "t>Q Q>t"),
             ("CREATE TABLE t (a int) INHERITS (s.p, q);", "p>t q>t"),
             ("ALTER TABLE t INHERIT p;", "p>t"),
             ("ALTER TABLE t NO INHERIT p;", "p>t"),

@@ -39,9 +39,11 @@ impl Word {
 pub(super) enum Text {
     /// A statement that defines something or writes rows: of its literals, only names of sequences count.
     Statement,
-    /// A statement that holds code in its literals.
-    Around,
-    /// Code.
+    /// A statement whose literals are code: `DO`, the definition of a routine.
+    Bodies,
+    /// A statement that calls something, which may execute its literals.
+    Calls,
+    /// Code. It may execute its literals.
     Code,
 }
 
@@ -50,6 +52,9 @@ const DEPTH: usize = 4;
 
 /// Words after which a statement begins, within code.
 const BEFORE_STATEMENTS: [&str; 7] = ["begin", "then", "else", "loop", "atomic", "declare", "exception"];
+/// Words before TRIGGER or RULE where one is made or switched.
+const BEFORE_TRIGGERS: [&str; 9] =
+    ["create", "replace", "constraint", "event", "enable", "disable", "always", "replica", "drop"];
 /// Words before the text of a message.
 const BEFORE_MESSAGES: [&str; 7] = ["notice", "warning", "info", "log", "debug", "raise", "exception"];
 /// Functions that reach for the server's files.
@@ -77,14 +82,32 @@ const READS: [&str; 7] = [
     "user",
 ];
 
-/// Reads texts.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
+/// What is known of a text, a routine or a relation: what it does itself, and what it names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
     pub(super) effects: Effects,
     pub(super) words: Vec<Word>,
+    /// The same of the literals in it, which are code only where something executes texts.
+    pub(super) texts: Effects,
+    pub(super) text_words: Vec<Word>,
 }
 
-/// Where a scan is in a text.
+/// What stands before a token.
+#[derive(Default)]
+struct Around {
+    /// The word before, in lower case, or the symbol.
+    before: String,
+    /// The last function that was called.
+    called: String,
+    /// The statement executes a text.
+    executes: bool,
+    /// Variables are declared: what begins there is no statement.
+    declares: bool,
+    /// The word UPDATE was there.
+    updates: bool,
+}
+
+/// Where a word stands.
 struct At<'a> {
     /// The word before, in lower case, or the symbol.
     before: &'a str,
@@ -94,22 +117,31 @@ struct At<'a> {
     called: bool,
 }
 
-impl Scan {
+impl Known {
     pub(super) fn of(text: &str, what: Text) -> Self {
-        let mut scan = Self::default();
-        scan.text(text, what, 0);
-        scan.words.sort_unstable();
-        scan.words.dedup();
-        scan
+        let mut known = Self::default();
+        known.text(text, what, 0);
+        for words in [&mut known.words, &mut known.text_words] {
+            words.sort_unstable();
+            words.dedup();
+        }
+        known
     }
 
-    pub(super) fn into_parts(self) -> (Effects, Vec<Word>) {
-        (self.effects, self.words)
+    pub(super) fn is_empty(&self) -> bool {
+        self.effects.is_empty() && self.words.is_empty()
+    }
+
+    pub(super) fn extend(&mut self, more: Self) {
+        self.effects.extend(more.effects);
+        self.words.extend(more.words);
+        self.texts.extend(more.texts);
+        self.text_words.extend(more.text_words);
     }
 
     fn text(&mut self, text: &str, what: Text, depth: usize) {
         let mut c = Cursor::new(text, true);
-        let (mut before, mut named) = (String::new(), String::new());
+        let mut around = Around::default();
         // The body of a routine may stand there without quotes.
         let mut code = what == Text::Code;
         while let Some(token) = c.peek() {
@@ -120,17 +152,25 @@ impl Scan {
                         continue;
                     };
                     let called = c.clone().symbol(b'(');
-                    let begins = before.is_empty()
-                        || before == ";"
-                        || BEFORE_STATEMENTS.contains(&before.as_str())
-                        || before == ">";
+                    let before = around.before.clone();
+                    around.declares = word == "declare" || around.declares && word != "begin";
+                    let begins = !around.declares
+                        && (before.is_empty()
+                            || before == ";"
+                            || BEFORE_STATEMENTS.contains(&before.as_str())
+                            || before == ">");
                     let at = At { before: &before, begins, called };
-                    if token.kind == TokenKind::Word {
+                    if token.kind == TokenKind::Word || called {
                         self.anywhere(&word, &at, &c);
-                        if code {
-                            self.in_code(&word, &at, &c);
-                        }
-                        code |= word == "atomic" && before == "begin";
+                    }
+                    if token.kind == TokenKind::Word && code {
+                        self.in_code(&word, &at, &c);
+                        around.executes |= executes(&at, &word, &c);
+                    }
+                    code |= word == "atomic" && before == "begin";
+                    around.updates |= word == "update";
+                    if around.updates && word == "pg_settings" {
+                        self.effects.add(Effect::Settings);
                     }
                     self.words.push(Word::name(&word));
                     // `row.f` calls f, too.
@@ -138,38 +178,46 @@ impl Scan {
                         self.words.push(Word::called(&word));
                     }
                     if called {
-                        named.clone_from(&word);
+                        around.called.clone_from(&word);
                     }
-                    before = word;
+                    around.before = word;
                 }
                 TokenKind::Str | TokenKind::EscapeStr | TokenKind::DollarStr => {
-                    self.literal(c.text(token), token.kind, (&before, &named), what, depth);
+                    self.literal(c.text(token), token.kind, &around, what, depth);
                     c.next();
-                    "'".clone_into(&mut before);
+                    "'".clone_into(&mut around.before);
                 }
                 _ => {
-                    c.text(token).clone_into(&mut before);
+                    let symbol = c.text(token);
+                    around.executes &= symbol != ";";
+                    symbol.clone_into(&mut around.before);
                     c.next();
                 }
             }
         }
     }
 
-    /// `around` are the word or symbol before the literal, and the last function that was called.
-    fn literal(&mut self, raw: &str, kind: TokenKind, around: (&str, &str), what: Text, depth: usize) {
-        let (before, called) = around;
+    fn literal(&mut self, raw: &str, kind: TokenKind, around: &Around, what: Text, depth: usize) {
+        let (before, called) = (around.before.as_str(), around.called.as_str());
         let sequence = before == "(" && matches!(called, "nextval" | "setval" | "currval");
-        if depth >= DEPTH || BEFORE_MESSAGES.contains(&before) {
+        if depth >= DEPTH || BEFORE_MESSAGES.contains(&before) && !around.executes {
             return;
         }
         let Some(inner) = literal_value(raw, kind) else { return };
-        // One word is no statement.
-        let what = if inner.trim().contains(char::is_whitespace) { what } else { Text::Statement };
         if sequence {
-            self.text(&inner, Text::Statement, depth + 1);
-        } else if what != Text::Statement || (before == "(" && called.starts_with(QUERY)) {
-            self.text(&inner, Text::Code, depth + 1);
+            return self.text(&inner, Text::Statement, depth + 1);
         }
+        if around.executes || what == Text::Bodies || (before == "(" && called.starts_with(QUERY)) {
+            return self.text(&inner, Text::Code, depth + 1);
+        }
+        // One word is no statement.
+        if what == Text::Statement || !inner.trim().contains(char::is_whitespace) {
+            return;
+        }
+        let mut text = Self::default();
+        text.text(&inner, Text::Code, depth + 1);
+        self.texts.extend(text.effects.and(text.texts));
+        self.text_words.extend(text.words.into_iter().chain(text.text_words));
     }
 
     /// Words that say something wherever they stand.
@@ -178,10 +226,8 @@ impl Scan {
             let local = ends_with_true(rest.clone());
             self.effects.add(if local { Effect::LocalSettings } else { Effect::Settings });
         }
-        if word == "pg_settings" && at.before == "update" {
-            self.effects.add(Effect::Settings);
-        }
         if word.starts_with(QUERY) && at.called && !begins_with_words(after_parenthesis(rest)) {
+            self.effects.add(Effect::Executes);
             self.effects.add(Effect::Definitions);
             self.effects.add(Effect::Rows);
         }
@@ -209,25 +255,22 @@ impl Scan {
         match word {
             "set" if at.begins && (next("CONSTRAINTS") || next("TRANSACTION")) => {}
             "set" if at.begins && next("LOCAL") => self.effects.add(Effect::LocalSettings),
-            "set" | "reset" | "discard" if at.begins => self.effects.add(Effect::Settings),
+            "set" | "reset" | "discard" if at.begins && !is_variable(rest) => {
+                self.effects.add(Effect::Settings);
+            }
             "commit" | "rollback" if at.begins => self.effects.add(Effect::Transaction),
             "temp" | "temporary"
-                if matches!(at.before, "create" | "local" | "global" | "replace" | "into") =>
+                if matches!(at.before, "create" | "local" | "global" | "replace")
+                    || at.before == "into" && !is_variable(rest) && !next("FROM") =>
             {
                 self.effects.add(Effect::Temporary);
             }
-            "trigger" | "rule" if !matches!(at.before, "" | "returns" | "each") => {
-                self.effects.add(Effect::Firing);
-            }
+            "trigger" | "rule" if BEFORE_TRIGGERS.contains(&at.before) => self.effects.add(Effect::Firing),
             "create" | "alter" | "drop" => self.effects.add(Effect::Definitions),
             "deferrable" | "deferred" if at.before != "not" => self.effects.add(Effect::Deferrable),
             "schema" if matches!(at.before, "create" | "foreign") => self.effects.add(Effect::Schemas),
-            "execute"
-                if at.before != "grant"
-                    && !next("FUNCTION")
-                    && !next("PROCEDURE")
-                    && !begins_with_words(rest.clone()) =>
-            {
+            "execute" if executes(at, word, rest) && !begins_with_words(rest.clone()) => {
+                self.effects.add(Effect::Executes);
                 self.effects.add(Effect::Definitions);
                 self.effects.add(Effect::Schemas);
                 self.effects.add(Effect::Rows);
@@ -240,6 +283,17 @@ impl Scan {
             _ => {}
         }
     }
+}
+
+/// Whether the word executes a text.
+fn executes(at: &At<'_>, word: &str, rest: &Cursor<'_>) -> bool {
+    word == "execute" && at.before != "grant" && !rest.at_word("FUNCTION") && !rest.at_word("PROCEDURE")
+}
+
+/// Whether the word before is a variable: a symbol stands behind it that stands behind no key word.
+fn is_variable(rest: &Cursor<'_>) -> bool {
+    let mut rest = rest.clone();
+    [b';', b',', b':', b'=', b'.'].iter().any(|symbol| rest.symbol(*symbol))
 }
 
 /// Whether the text to execute is a literal, or a format of one, that says what it does: it is read like any other.
@@ -262,7 +316,7 @@ fn more_than_one(number: &str) -> bool {
 
 /// Whether the last argument of the call whose parenthesis is ahead is `true`.
 fn ends_with_true(mut c: Cursor<'_>) -> bool {
-    let (mut depth, mut last) = (0_u32, false);
+    let (mut depth, mut last, mut not) = (0_u32, false, false);
     while c.peek().is_some() {
         if c.symbol(b'(') {
             depth += 1;
@@ -272,7 +326,8 @@ fn ends_with_true(mut c: Cursor<'_>) -> bool {
                 return last;
             }
         } else {
-            last = c.at_word("TRUE");
+            last = c.at_word("TRUE") && !not;
+            not = c.at_word("NOT");
             c.next();
         }
     }

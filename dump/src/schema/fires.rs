@@ -22,7 +22,7 @@ impl Schema {
             // A partition has the triggers of its table.
             let mut at = table;
             while let Some((_, parent)) = self.keys.parents.iter().find(|(child, _)| child == at) {
-                if !self.is_partitioned(parent) {
+                if !self.may_route(parent) {
                     break;
                 }
                 if let Some(name) = self.own(parent) {
@@ -45,11 +45,27 @@ impl Schema {
     }
 
     fn of_partitions(&self, table: &QualifiedName) -> Option<&str> {
-        if !self.is_partitioned(table) {
-            return None;
+        self.routes(table).find_map(|partition| self.own(partition).or_else(|| self.of_partitions(partition)))
+    }
+
+    /// The partitions that rows of the table may go to.
+    pub fn routes(&self, table: &QualifiedName) -> impl Iterator<Item = &QualifiedName> {
+        self.heirs.get(table).filter(|_| self.may_route(table)).into_iter().flatten()
+    }
+
+    /// A table of which not all is known may have partitions.
+    fn may_route(&self, table: &QualifiedName) -> bool {
+        match self.relations.get(table) {
+            Some(Relation::Unknown) => true,
+            None => self.hazy,
+            _ => self.is_partitioned(table),
         }
-        let partitions = self.heirs.get(table)?;
-        partitions.iter().find_map(|partition| self.own(partition).or_else(|| self.of_partitions(partition)))
+    }
+
+    /// Whether something may follow when rows change: a trigger or rule of any kind, or a foreign key's action.
+    #[must_use]
+    pub fn may_follow_changes(&self) -> bool {
+        self.has_firing() || self.code.has_firing() || !self.links.is_empty()
     }
 
     /// Whether rows of the table are those of its partitions.
@@ -65,6 +81,11 @@ impl Schema {
             self.hidden_firing |= self.hazy && !self.is_table(&table);
             self.fires.entry(table).or_default().insert(name);
             return Learned::Around;
+        }
+        if let Some(table) = new_view(text) {
+            let table = self.qualify(&table);
+            self.relations.insert(table, Relation::Other);
+            return Learned::Changed;
         }
         if let Some((name, table)) = dropped(text) {
             let table = self.qualify(&table);
@@ -143,6 +164,17 @@ fn new_rule(text: &str) -> Option<(String, QualifiedName)> {
         return None;
     }
     Some((rule(&name), QualifiedName::from_parts(c.parts()?)?))
+}
+
+/// The table that a rule on SELECT turns into a view.
+fn new_view(text: &str) -> Option<QualifiedName> {
+    let c = &mut Cursor::new(text, true);
+    c.word("CREATE");
+    c.words(&["OR", "REPLACE"]);
+    c.word("RULE").then_some(())?;
+    c.part()?;
+    c.words(&["AS", "ON", "SELECT", "TO"]).then_some(())?;
+    QualifiedName::from_parts(c.parts()?)
 }
 
 fn dropped(text: &str) -> Option<(String, QualifiedName)> {

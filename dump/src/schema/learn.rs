@@ -296,6 +296,10 @@ impl Schema {
         }
         let mut learned = Learned::Nothing;
         for action in actions {
+            // Those of its partitions fire on.
+            if only && matches!(action, Action::Silence(_)) && self.is_partitioned(&resolved.name) {
+                continue;
+            }
             match self.switch(&resolved.name, &action) {
                 Some(Learned::Around) if learned == Learned::Nothing => learned = Learned::Around,
                 Some(_) => {}
@@ -310,11 +314,13 @@ impl Schema {
     fn act(&mut self, name: &QualifiedName, only: bool, action: &Action) -> bool {
         if !self.is_table(name) {
             // What fires for a table that is not known fires for its partitions.
-            if let Action::Attach(child) = action
-                && self.hidden_firing
-            {
-                self.unknown(&self.qualify(child));
-                return true;
+            if let Action::Attach(child) = action {
+                let child = self.qualify(child);
+                self.heir(name, &child);
+                if self.hidden_firing {
+                    self.unknown(&child);
+                    return true;
+                }
             }
             return false;
         }
