@@ -161,7 +161,12 @@ impl Code {
         for (known, new) in all {
             new.into_iter().for_each(|(name, new)| known.entry(name).or_default().extend(new));
         }
-        self.computing.extend(new.computing);
+        if !new.computing.is_empty() {
+            // Many tables, and few routines among them.
+            self.computing.extend(new.computing);
+            self.computing.words.sort_unstable();
+            self.computing.words.dedup();
+        }
         if let Some(events) = new.events {
             self.events.get_or_insert_default().extend(events);
         }
@@ -193,12 +198,13 @@ impl Code {
             Kind::Code | Kind::Query => Text::Calls,
             _ => Text::Statement,
         };
-        let mut effects = self.reached(Known::of(text, what), Reach::Firing(links));
-        effects.extend(self.effects_of_hidden());
-        if self.cached && *kind == Kind::Insert {
-            effects.add(Effect::CachedSequence);
-        }
-        effects
+        self.reached(Known::of(text, what), Reach::Firing(links)).and(self.effects_of_hidden())
+    }
+
+    /// Whether a sequence got a cache after it was made. Whose it is, nobody follows.
+    #[must_use]
+    pub fn has_late_cache(&self) -> bool {
+        self.cached
     }
 
     /// What operators and casts may do, which any expression may use. That they are calls says nothing of a statement.
@@ -241,18 +247,11 @@ impl Code {
     #[must_use]
     pub fn effects_of_rows(&self, relation: &str) -> Effects {
         let word = Word::name(relation);
-        let mut effects = match self.relations.get(&word).or_else(|| self.views.get(&word)).cloned() {
-            None => Effects::default(),
-            Some(mut known) => {
-                // Its own triggers stay silent.
-                known.words.retain(|name| *name != word);
-                self.reached(known, Reach::Firing(&Links::default()))
-            }
-        };
-        if self.cached {
-            effects.add(Effect::CachedSequence);
-        }
-        effects
+        let known = self.relations.get(&word).or_else(|| self.views.get(&word)).cloned();
+        let Some(mut known) = known else { return Effects::default() };
+        // Its own triggers stay silent.
+        known.words.retain(|name| *name != word);
+        self.reached(known, Reach::Firing(&Links::default()))
     }
 
     /// Whether the script has made triggers or rules.

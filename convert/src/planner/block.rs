@@ -57,7 +57,7 @@ impl Planner {
                     block.transformed = transforms.plan(&block.plan, known)?.map(Arc::new);
                     self.refuse_unknown_column(header)?;
                     self.refuse_untransformable(header, &block)?;
-                    self.refuse_routed(header, &block)?;
+                    self.refuse_routed(&header.table, header.place)?;
                 }
                 Ok(Current::Loading(Arc::new(block)))
             }

@@ -49,9 +49,6 @@ const NOT_IN_VALUES: [Effect; 2] = [Effect::Definitions, Effect::Firing];
 /// What an event trigger may do that shows afterwards.
 const BEYOND: [Effect; 3] = [Effect::Definitions, Effect::Firing, Effect::Rows];
 
-/// What makes a value depend on the session.
-const ASKS: [Effect; 2] = [Effect::Reads, Effect::Calls];
-
 impl Planner {
     /// Whether the statement is about Kasho's own bookkeeping, which is left out.
     pub(super) fn is_bookkeeping(&self, statement: &Statement, standard: bool) -> Result<bool, Error> {
@@ -104,7 +101,11 @@ impl Planner {
             self.point.late_definitions |= self.point.post_data;
             let text = if standard { None } else { Some(dump::standard_strings(&statement.text)) };
             let text = text.as_deref().unwrap_or(&statement.text);
-            let effects = self.schema.effects(&statement.kind, text);
+            let mut effects = self.schema.effects(&statement.kind, text);
+            if statement.kind == Kind::Insert && self.schema.code().has_late_cache() {
+                // It may leave columns to their defaults.
+                effects.add(Effect::CachedSequence);
+            }
             self.refuse_always(effects, statement)?;
             self.refuse_in_values(effects, statement, made)?;
             self.refuse_nonstandard(effects, statement, standard)?;
@@ -112,14 +113,14 @@ impl Planner {
         self.refuse_called(statement, standard)?;
         self.refuse_filling(statement)?;
         // Rows in a statement are checked as rows are, unless something fires that is to see them.
-        let checked = match statement.kind {
+        let checked = || match statement.kind {
             Kind::Change | Kind::Query | Kind::Code => true,
             Kind::Insert => {
                 !self.shape.silent_triggers && (self.schema.has_firing() || self.updates(statement))
             }
             _ => false,
         };
-        if checked && self.is_deferred() {
+        if self.is_deferred() && checked() {
             return Err(self.unsupported(
                 &format!(
                     "{} in a transaction, where constraints are deferrable,",
@@ -275,11 +276,14 @@ impl Planner {
         if complete {
             return Ok(());
         }
+        if self.schema.code().has_late_cache() {
+            plan.defaults.add(Effect::CachedSequence);
+        }
         if let Some(what) = refused_of_defaults(plan.defaults) {
             let what = format!("rows of {} that leave columns to defaults: {what},", plan.table);
             return Err(self.unsupported(&what, header.place, "name all columns, as pg_dump does"));
         }
-        plan.sql_only |= plan.defaults.has_any(&ASKS) && session.bears_on_defaults(self.shape.no_owner);
+        plan.sql_only |= bears && plan.defaults.has_any(&[Effect::Reads, Effect::Calls]);
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// Whether no name without a schema is found, but PostgreSQL's own.
-    pub(super) fn has_empty_path(&self) -> bool {
+    fn has_empty_path(&self) -> bool {
         self.path_names().is_some_and(|names| names.is_empty())
     }
 

@@ -216,28 +216,18 @@ impl Planner {
 
     /// With transforms: rows of a partitioned table go to its partitions, which may be transformed in more columns. Rows of
     /// a table that others inherit from stay in it.
-    pub(super) fn refuse_routed(&self, header: &CopyHeader, block: &Block) -> Result<(), Error> {
-        self.refuse_routes(&header.table, &block.plan.table, header.place)
-    }
-
-    /// The same for rows of the table `name`, which is spelled `table`.
-    pub(super) fn refuse_routes(&self, name: &QualifiedName, table: &str, place: Place) -> Result<(), Error> {
+    pub(super) fn refuse_routed(&self, name: &QualifiedName, place: Place) -> Result<(), Error> {
         let Some(transforms) = &self.shape.transforms else { return Ok(()) };
-        let mut open = vec![self.schema.resolve(name).name];
-        // A partition has one parent, so none comes twice.
-        while let Some(parent) = open.pop() {
-            for child in self.schema.routes(&parent) {
-                if transforms.config().transforms_beyond(&child.to_string(), table) {
-                    return Err(self.unsupported(
-                        &format!("rows of {table}, which may go to {child}, where more is transformed,"),
-                        place,
-                        "give the table itself these transforms, too",
-                    ));
-                }
-                open.push(child.clone());
-            }
-        }
-        Ok(())
+        let name = self.schema.resolve(name).name;
+        let table = name.to_string();
+        let beyond =
+            |child: &QualifiedName| transforms.config().transforms_beyond(&child.to_string(), &table);
+        let Some(child) = self.schema.routes(&name).into_iter().find(beyond) else { return Ok(()) };
+        Err(self.unsupported(
+            &format!("rows of {table}, which may go to {child}, where more is transformed,"),
+            place,
+            "give the table itself these transforms, too",
+        ))
     }
 
     /// With transforms: which table rows go to, and what it is, must be certain.

@@ -31,8 +31,8 @@ impl Planner {
         let subject = dump::subject(&statement.kind, &statement.text, standard);
         let kept = match subject {
             Subject::Relation(name) => {
+                self.refuse_routed(&name, statement.place)?;
                 let resolved = self.schema.resolve(&name);
-                self.refuse_routes(&name, &resolved.name.to_string(), statement.place)?;
                 let certainty = self.schema.certainty(&resolved.name);
                 resolved.certain
                     && !dump::writes_within(&statement.text, standard)

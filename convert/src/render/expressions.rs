@@ -35,6 +35,10 @@ pub(super) fn refused(row: &str, plan: &TablePlan) -> Option<FaultReason> {
     let mut effects = plan.code.effects(&Kind::Insert, row, &Links::default());
     if dump::has_word(row, "DEFAULT") {
         effects = effects.and(plan.defaults);
+        // Of a generated column it takes nothing.
+        if plan.generated.is_empty() && plan.code.has_late_cache() {
+            effects.add(Effect::CachedSequence);
+        }
     }
     refused_of_defaults(effects).map(|what| FaultReason::Code { what })
 }

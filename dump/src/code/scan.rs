@@ -153,21 +153,22 @@ impl Known {
                     };
                     let called = c.clone().symbol(b'(');
                     let before = around.before.clone();
-                    around.declares = word == "declare" || around.declares && word != "begin";
+                    let plain = token.kind == TokenKind::Word;
+                    around.declares = plain && word == "declare" || around.declares && word != "begin";
                     let begins = !around.declares
                         && (before.is_empty()
                             || before == ";"
                             || BEFORE_STATEMENTS.contains(&before.as_str())
                             || before == ">");
                     let at = At { before: &before, begins, called };
-                    if token.kind == TokenKind::Word || called {
+                    if plain || called {
                         self.anywhere(&word, &at, &c);
                     }
-                    if token.kind == TokenKind::Word && code {
+                    if plain && code {
                         self.in_code(&word, &at, &c);
                         around.executes |= executes(&at, &word, &c);
                     }
-                    code |= word == "atomic" && before == "begin";
+                    code |= plain && word == "atomic" && before == "begin";
                     around.updates |= word == "update";
                     if around.updates && word == "pg_settings" {
                         self.effects.add(Effect::Settings);

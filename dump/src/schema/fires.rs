@@ -1,5 +1,7 @@
 //! Triggers and rules that new rows fire.
 
+use std::collections::HashSet;
+
 use super::learn::Action;
 use super::{Learned, Relation, Schema};
 use crate::name::{Cursor, QualifiedName};
@@ -20,9 +22,9 @@ impl Schema {
         }
         self.own(table).or_else(|| self.of_partitions(table)).or_else(|| {
             // A partition has the triggers of its table.
-            let mut at = table;
+            let (mut at, mut seen) = (table, HashSet::from([table]));
             while let Some((_, parent)) = self.keys.parents.iter().find(|(child, _)| child == at) {
-                if !self.may_route(parent) {
+                if !self.may_route(parent) || !seen.insert(parent) {
                     break;
                 }
                 if let Some(name) = self.own(parent) {
@@ -45,12 +47,13 @@ impl Schema {
     }
 
     fn of_partitions(&self, table: &QualifiedName) -> Option<&str> {
-        self.routes(table).find_map(|partition| self.own(partition).or_else(|| self.of_partitions(partition)))
+        self.routes(table).iter().find_map(|partition| self.own(partition))
     }
 
-    /// The partitions that rows of the table may go to.
-    pub fn routes(&self, table: &QualifiedName) -> impl Iterator<Item = &QualifiedName> {
-        self.heirs.get(table).filter(|_| self.may_route(table)).into_iter().flatten()
+    /// The partitions that rows of the table may go to, and their partitions.
+    #[must_use]
+    pub fn routes(&self, table: &QualifiedName) -> Vec<QualifiedName> {
+        self.below(table, |parent| self.may_route(parent))
     }
 
     /// A table of which not all is known may have partitions.
@@ -76,13 +79,14 @@ impl Schema {
 
     /// `CREATE TRIGGER`, `CREATE RULE`, and their end.
     pub(super) fn observe_firing(&mut self, text: &str) -> Learned {
-        if let Some((name, table)) = new_trigger(text).or_else(|| new_rule(text)) {
+        if let Some((name, table)) = new_trigger(text).or_else(|| new_rule(text, "INSERT")) {
             let table = self.qualify(&table);
             self.hidden_firing |= self.hazy && !self.is_table(&table);
             self.fires.entry(table).or_default().insert(name);
             return Learned::Around;
         }
-        if let Some(table) = new_view(text) {
+        // It turns the table into a view.
+        if let Some((_, table)) = new_rule(text, "SELECT") {
             let table = self.qualify(&table);
             self.relations.insert(table, Relation::Other);
             return Learned::Changed;
@@ -152,7 +156,8 @@ fn new_trigger(text: &str) -> Option<(String, QualifiedName)> {
     inserts.then(|| (trigger(&name), table))
 }
 
-fn new_rule(text: &str) -> Option<(String, QualifiedName)> {
+/// A rule for the event: its name and its table.
+fn new_rule(text: &str, event: &str) -> Option<(String, QualifiedName)> {
     let c = &mut Cursor::new(text, true);
     c.word("CREATE");
     c.words(&["OR", "REPLACE"]);
@@ -160,21 +165,10 @@ fn new_rule(text: &str) -> Option<(String, QualifiedName)> {
         return None;
     }
     let name = c.part()?;
-    if !c.words(&["AS", "ON", "INSERT", "TO"]) {
+    if !c.words(&["AS", "ON", event, "TO"]) {
         return None;
     }
     Some((rule(&name), QualifiedName::from_parts(c.parts()?)?))
-}
-
-/// The table that a rule on SELECT turns into a view.
-fn new_view(text: &str) -> Option<QualifiedName> {
-    let c = &mut Cursor::new(text, true);
-    c.word("CREATE");
-    c.words(&["OR", "REPLACE"]);
-    c.word("RULE").then_some(())?;
-    c.part()?;
-    c.words(&["AS", "ON", "SELECT", "TO"]).then_some(())?;
-    QualifiedName::from_parts(c.parts()?)
 }
 
 fn dropped(text: &str) -> Option<(String, QualifiedName)> {

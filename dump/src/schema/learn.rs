@@ -1,5 +1,7 @@
 //! What definitions change of what is known.
 
+use std::collections::HashSet;
+
 use super::keys::Demand;
 use super::types::{builtin, element, printed};
 use super::{Column, ColumnDefinition, Domain, Learned, Moved, Relation, Schema, Table, TypeClass, TypeName};
@@ -335,6 +337,20 @@ impl Schema {
     }
 
     fn change(&mut self, name: &QualifiedName, only: bool, action: &Action) {
+        self.change_one(name, action);
+        if only {
+            return;
+        }
+        for heir in self.below(name, |_| true) {
+            match action {
+                // Whether it keeps a column of its own is not followed.
+                Action::Drop(_) => self.unknown(&heir),
+                _ => self.change_one(&heir, action),
+            }
+        }
+    }
+
+    fn change_one(&mut self, name: &QualifiedName, action: &Action) {
         let definition = match action {
             Action::Add { column, .. } => Some(self.column(column)),
             Action::Retype(column, type_name) => Some(self.column(&ColumnDefinition {
@@ -362,24 +378,33 @@ impl Schema {
         if !understood {
             self.unknown(name);
         }
-        if only {
-            return;
-        }
-        for heir in self.heirs.get(name).cloned().unwrap_or_default() {
-            match action {
-                // Whether it keeps a column of its own is not followed.
-                Action::Drop(_) => self.unknown(&heir),
-                _ => self.change(&heir, false, action),
-            }
-        }
     }
 
     /// The table is there, and its columns are not known; nor are those of its heirs.
     fn unknown(&mut self, name: &QualifiedName) {
-        self.relations.insert(name.clone(), Relation::Unknown);
-        for heir in self.heirs.get(name).cloned().unwrap_or_default() {
-            self.unknown(&heir);
+        for heir in self.below(name, |_| true) {
+            self.relations.insert(heir, Relation::Unknown);
         }
+        self.relations.insert(name.clone(), Relation::Unknown);
+    }
+
+    /// The partitions and heirs of a table, and theirs, each once: a script may make a circle of them, which PostgreSQL refuses.
+    /// `through` says whose heirs count.
+    pub(super) fn below(
+        &self,
+        table: &QualifiedName,
+        through: impl Fn(&QualifiedName) -> bool,
+    ) -> Vec<QualifiedName> {
+        let (mut found, mut open) = (Vec::new(), vec![table]);
+        let mut seen = HashSet::from([table]);
+        while let Some(parent) = open.pop() {
+            let heirs = self.heirs.get(parent).filter(|_| through(parent)).into_iter().flatten();
+            for heir in heirs.filter(|heir| seen.insert(heir)) {
+                found.push(heir.clone());
+                open.push(heir);
+            }
+        }
+        found
     }
 
     fn heir(&mut self, parent: &QualifiedName, child: &QualifiedName) {

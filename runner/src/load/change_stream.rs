@@ -201,7 +201,7 @@ impl ChangeStream {
                 Answer::Again(status) => status,
             };
             let why = describe(&status);
-            if backoff.elapsed() > self.retry {
+            if backoff.is_over(self.retry) {
                 let waited = backoff.elapsed().as_secs();
                 return Err(Error::ChangeStreamAway { action, address: self.address.clone(), waited, why });
             }

@@ -174,7 +174,7 @@ impl Fetcher {
             Trouble::Fatal(failure) => return Err(failure),
         };
         let backoff = failing.get_or_insert_default();
-        if backoff.elapsed() > self.retry {
+        if backoff.is_over(self.retry) {
             return Err(Failure::Away { waited: backoff.elapsed().as_secs(), why });
         }
         let most = self.retry.as_secs();

@@ -183,7 +183,7 @@ impl RedisSink {
             _ => (self.target.retry, "Redis cannot be reached"),
         };
         let waited = failing.elapsed();
-        if waited > allowed {
+        if failing.is_over(allowed) {
             return Err(match error.kind() {
                 ErrorKind::OutOfMemory => Error::Full { waited: waited.as_secs() },
                 _ => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
@@ -236,7 +236,7 @@ impl RedisSink {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     let error = passing(error, &self.target, "verify the contents of Redis")?;
-                    if backoff.elapsed() > self.target.retry {
+                    if backoff.is_over(self.target.retry) {
                         return Err(redis("verify the contents of Redis".to_owned(), error));
                     }
                     self.stop.sleep(backoff.pause()).await?;

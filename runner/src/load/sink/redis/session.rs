@@ -206,7 +206,7 @@ impl Run<'_> {
             let full = *error.kind() == ErrorKind::OutOfMemory;
             let allowed = if full { self.target.full } else { self.target.retry };
             let waited = backoff.elapsed().as_secs();
-            if backoff.elapsed() > allowed {
+            if backoff.is_over(allowed) {
                 return Err(if full {
                     Error::Full { waited }
                 } else {
