@@ -62,7 +62,9 @@ fn a_forged_status_of_a_run_is_repaired_at_the_next_event() {
         let pod = namespace.pod(name);
         pod.run();
         namespace.expect(name, "Running", "Running");
-        spoil(&namespace, name, forgery, || drop(pod.condition("Ready", "True", "", "")));
+        spoil(&namespace, name, forgery, || {
+            pod.condition("Ready", "True", "", "");
+        });
         assert_eq!(namespace.pods(name).len(), 1);
         pod.end(0);
         namespace.expect(name, "Succeeded", "Succeeded");
