@@ -22,6 +22,8 @@ pub enum Reason {
     Queued,
     /// The run is suspended by `spec.suspend`.
     Suspended,
+    /// Somebody else, such as Kueue, has suspended the Job.
+    JobSuspended,
     /// The Job of an earlier run, or of an earlier spec, is being deleted.
     Replacing,
     /// The Job exists, but its pod is not running yet.
@@ -34,7 +36,13 @@ pub enum Reason {
     VolumeMissing,
     /// A Secret, a ConfigMap, or a key in one of them does not exist.
     ConfigMissing,
-    /// A quota, or an admission rule of the cluster, refuses the Job or its pod.
+    /// The sandbox of the pod, or its network, cannot be set up on its node.
+    SandboxFailed,
+    /// The container cannot be started: the image does not fit, or an init container fails.
+    ContainerStartFailed,
+    /// The node of the pod does not answer, or was lost with the pod.
+    NodeLost,
+    /// A quota, a policy, a webhook or a missing permission refuses the Job, its pod or another request.
     Forbidden,
     /// The pod is running.
     Running,
@@ -88,16 +96,20 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 38] = [
         Self::Accepted,
         Self::Queued,
         Self::Suspended,
+        Self::JobSuspended,
         Self::Replacing,
         Self::PodStarting,
         Self::Unschedulable,
         Self::ImagePullFailed,
         Self::VolumeMissing,
         Self::ConfigMissing,
+        Self::SandboxFailed,
+        Self::ContainerStartFailed,
+        Self::NodeLost,
         Self::Forbidden,
         Self::Running,
         Self::Retrying,
@@ -132,12 +144,16 @@ impl Reason {
             Self::Accepted => "Accepted",
             Self::Queued => "Queued",
             Self::Suspended => "Suspended",
+            Self::JobSuspended => "JobSuspended",
             Self::Replacing => "Replacing",
             Self::PodStarting => "PodStarting",
             Self::Unschedulable => "Unschedulable",
             Self::ImagePullFailed => "ImagePullFailed",
             Self::VolumeMissing => "VolumeMissing",
             Self::ConfigMissing => "ConfigMissing",
+            Self::SandboxFailed => "SandboxFailed",
+            Self::ContainerStartFailed => "ContainerStartFailed",
+            Self::NodeLost => "NodeLost",
             Self::Forbidden => "Forbidden",
             Self::Running => "Running",
             Self::Retrying => "Retrying",

@@ -46,6 +46,10 @@ pub struct RunArgs {
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_MAX_RUNS_PER_REDIS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub max_runs_per_redis: u32,
 
+    /// After how many seconds at most an object is looked at again although nothing has happened.
+    #[arg(long, env = "PGBOOTSTRAP_OPERATOR_RESYNC_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400), value_name = "NUMBER")]
+    pub resync_seconds: u64,
+
     /// Address that serves /metrics, /healthz and /readyz.
     #[arg(
         long,

@@ -37,8 +37,8 @@ pub struct Scope {
     pub jobs: Store<Job>,
     /// Their pods, without their specs.
     pub pods: Store<Pod>,
-    /// Events about volumes that cannot be mounted.
-    pub mounts: Store<Event>,
+    /// Events that warn about these pods.
+    pub warnings: Store<Event>,
     /// Events about pods that a Job could not create.
     pub refusals: Store<Event>,
 }
@@ -51,6 +51,8 @@ pub struct Context {
     pub settings: Settings,
     /// How many runs may be active.
     pub limits: Limits,
+    /// When an object is looked at again although nothing has happened.
+    pub resync: Duration,
     /// All watches.
     pub scopes: Vec<Scope>,
     /// Writes events.
@@ -74,6 +76,7 @@ impl Context {
         client: Client,
         settings: Settings,
         limits: Limits,
+        resync: Duration,
         scopes: Vec<Scope>,
         recorder: Recorder,
         admin: Arc<Admin>,
@@ -82,6 +85,7 @@ impl Context {
             client,
             settings,
             limits,
+            resync,
             scopes,
             recorder,
             admin,
@@ -175,15 +179,16 @@ impl Context {
     /// The objects that run, and those that want to run.
     fn claims(&self) -> (Vec<Claim>, Vec<Claim>) {
         let mut running = Vec::new();
-        let mut owners = std::collections::HashSet::new();
-        for scope in &self.scopes {
-            for job in scope.jobs.state().iter().filter(|job| plan::takes_a_place(job)) {
-                owners.extend(job.owner_references().iter().map(|owner| owner.uid.clone()));
+        let mut jobs: HashMap<String, Vec<Arc<Job>>> = HashMap::new();
+        for job in self.scopes.iter().flat_map(|scope| scope.jobs.state()) {
+            for owner in job.owner_references() {
+                jobs.entry(owner.uid.clone()).or_default().push(Arc::clone(&job));
             }
         }
         let mut waiting = Vec::new();
         for object in self.objects() {
-            let runs = object.metadata.uid.as_ref().is_some_and(|uid| owners.contains(uid));
+            let its = object.metadata.uid.as_ref().and_then(|uid| jobs.get(uid));
+            let runs = its.is_some_and(|its| its.iter().any(|job| plan::takes_a_place(job, &object)));
             if !runs && !wants_to_run(&object) {
                 continue;
             }

@@ -2,12 +2,14 @@
 
 pub mod apply;
 pub mod build;
+pub mod causes;
 pub mod dereference;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod plan;
 pub mod pods;
 pub mod status;
+pub mod suspended;
 pub mod validate;
 pub mod watch;
 
@@ -15,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crds::ReplicaBootstrap;
+use crds::v1alpha1::Phase;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -24,8 +27,9 @@ use kube::{Resource, ResourceExt};
 
 use crate::context::{Context, Scope, claim};
 use crate::error::{Error, pause};
-use crate::events;
 use crate::queue::Answer;
+use crate::refusal::{self, Refusal};
+use crate::{events, names};
 use apply::Made;
 use plan::{Observed, Obsolete, Step};
 use status::{Situation, Work};
@@ -35,8 +39,8 @@ use validate::{Validated, has_ended, validate};
 const LAG_PAUSE: Duration = Duration::from_secs(1);
 /// When to look again for a change that no watch shows: whether a foreign Job is gone.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(60);
-/// When to retry after a refusal.
-const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause before a refused request is repeated.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
 /// When a queued object asks again, in case it missed the notification about a free place.
 const QUEUE_PAUSE: Duration = Duration::from_secs(60);
 
@@ -60,10 +64,10 @@ pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>)
     let result = act(&object, &around).await;
     let error = result.as_ref().err().map(Error::reason);
     around.context.admin.metrics.reconciled(began.elapsed(), error);
-    if let (Ok(_), Some(uid)) = (&result, &object.metadata.uid) {
-        around.context.succeeded(uid);
-    }
-    result
+    let action = result?;
+    // Somebody else may have written the status, which starts no reconcile.
+    let is_settled = action == Action::await_change() && object.metadata.deletion_timestamp.is_none();
+    Ok(if is_settled { Action::requeue(around.context.resync) } else { action })
 }
 
 /// When to retry after an error.
@@ -81,9 +85,10 @@ pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Sur
 
 async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
+        around.context.succeeded(object.metadata.uid.as_deref().unwrap_or_default());
         return Ok(Action::await_change());
     }
-    if has_ended(object) {
+    if has_ended(object) && !is_untrue(object, around).await? {
         return keep_ended(object, around).await;
     }
     let Some(object) = &welcome(object, around).await? else { return Ok(Action::await_change()) };
@@ -93,15 +98,18 @@ async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action,
     };
     let observed = dereference::observe(&valid, &around.scope);
     let wanted = build::job(&valid, &around.context.settings);
-    if observed.job.as_ref().is_some_and(|job| !plan::is_suspended(job)) {
+    if observed.job.as_ref().is_some_and(|job| plan::takes_a_place(job, object)) {
         around.context.return_place(&valid.uid);
     }
     let one = One { object, valid: &valid, wanted: &wanted, around };
     let step = plan::next(&valid, &observed, &wanted);
-    if status::has_other_data(object) && plan::makes_or_ends(step, &observed) {
+    if status::has_other_data(object, observed.job.as_ref()) && plan::makes_or_ends(step, &observed) {
         return one.report(&Situation::Invalid(status::other_data_text(object))).await;
     }
-    one.take(step, &observed).await
+    match one.take(step, &observed).await {
+        Err(error) => one.refused(error, step, &observed).await,
+        done => done,
+    }
 }
 
 /// One object on its way through the stages.
@@ -113,19 +121,19 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    /// Takes the step that the plan says.
+    /// Takes the step that the plan says, and reports what it has led to.
     async fn take(&self, step: Step, observed: &Observed) -> Result<Action, Error> {
         match step {
             Step::Replace(obsolete) => self.replace(observed, obsolete).await,
-            Step::AwaitStray => {
-                let name = plan::stray(observed).map(ResourceExt::name_any).unwrap_or_default();
-                let text = format!(
-                    "the pod {name} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
-                );
-                self.report(&Situation::Replacing(text)).await
+            Step::Conflict => {
+                // It does not block others, and looks again in case no event shows that the Job is gone.
+                self.around.context.stand_back(&self.valid.uid);
+                let text = observed.foreign.as_ref().map(apply::left_behind).unwrap_or_default();
+                self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE))
             }
+            Step::AwaitStray => self.report(&Situation::Replacing(plan::stray_text(observed))).await,
             // A pod that is still writing its checkpoint means that the run is not suspended yet.
-            Step::Hold if observed.job.as_ref().is_some_and(plan::takes_a_place) => {
+            Step::Hold if observed.job.as_ref().is_some_and(plan::is_active) => {
                 self.watch(observed, observed.job.as_ref()).await
             }
             Step::Hold => {
@@ -137,7 +145,12 @@ impl One<'_> {
             Step::Suspend => self.suspend(observed).await,
             Step::Create => self.create().await,
             Step::Resume => self.resume(observed).await,
-            Step::Watch => self.watch(observed, observed.job.as_ref()).await,
+            Step::Watch => {
+                if let Some(job) = observed.job.as_ref().filter(|job| plan::is_resumed_by_other(job)) {
+                    apply::unmark(&self.around.context.client, job).await?;
+                }
+                self.watch(observed, observed.job.as_ref()).await
+            }
         }
     }
 
@@ -197,7 +210,7 @@ impl One<'_> {
                 self.watch(&Observed::default(), Some(&job)).await
             }
             Ok(Some(Made::Ours(job))) => self.watch(&Observed::default(), Some(&job)).await,
-            Err(error) => self.refused(error).await,
+            Err(error) => Err(error),
         }
     }
 
@@ -265,20 +278,23 @@ impl One<'_> {
         }
     }
 
-    /// A refusal that an administrator may lift is not an error of the operator.
-    async fn refused(&self, error: Error) -> Result<Action, Error> {
-        // For some seconds an API server does not accept an object of a new definition as an owner.
-        if error.is_code(403) && error.to_string().contains("no matches for kind") {
-            return Err(error);
+    /// A refusal that somebody may lift is not an error of the operator: it is reported, and the step is repeated
+    /// with growing pauses.
+    async fn refused(&self, error: Error, step: Step, observed: &Observed) -> Result<Action, Error> {
+        let context = &self.around.context;
+        match error.status().and_then(refusal::of) {
+            Some(Refusal::Denied) => {
+                context.stand_back(&self.valid.uid);
+                let runs = observed.job.as_ref().is_some_and(plan::is_active);
+                let phase = if runs { Phase::Running } else { Phase::Pending };
+                self.report(&Situation::Refused(phase, error.to_string())).await?;
+                Ok(Action::requeue(pause(context.failed(&self.valid.uid)).min(REFUSAL_PAUSE)))
+            }
+            Some(Refusal::Malformed) if step == Step::Create => {
+                self.report(&Situation::Invalid(error.to_string())).await
+            }
+            _ => Err(error),
         }
-        if error.is_code(403) {
-            let situation = Situation::Refused(error.to_string());
-            return self.report(&situation).await.map(|_| Action::requeue(REFUSAL_PAUSE));
-        }
-        if error.is_code(422) || error.is_code(400) {
-            return self.report(&Situation::Invalid(error.to_string())).await;
-        }
-        Err(error)
     }
 
     /// Reports the state of the Job.
@@ -291,15 +307,21 @@ impl One<'_> {
             .filter(|pod| pod.owner_references().iter().any(|owner| owner.uid == uid))
             .collect();
         let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
-        let mounts = dereference::events_of(&self.around.scope.mounts, &uids);
+        let warnings = dereference::events_of(&self.around.scope.warnings, &uids);
         let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
-        if !refusals.is_empty() && plan::outcome(job).is_none() {
+        let has_no_pod = pods.iter().all(|pod| pods::has_ended(pod));
+        if !refusals.is_empty() && has_no_pod && plan::outcome(job).is_none() {
             // The ServiceAccount or its role may have been deleted. The Job continues when they exist again.
             apply::grant(&self.around.context.client, self.valid, &build::access(self.valid)).await?;
         }
-        let edited = plan::outcome(job).is_none() && plan::differs(job, self.wanted);
-        let work =
-            Work { job, pods, mounts: mounts.iter().collect(), refusals: refusals.iter().collect(), edited };
+        let edited = plan::outcome(job).is_none() && plan::is_edited(job, self.wanted);
+        let work = Work {
+            job,
+            pods,
+            warnings: warnings.iter().collect(),
+            refusals: refusals.iter().collect(),
+            edited,
+        };
         let done = self.report(&Situation::Working(work)).await?;
         // The end that was just written does not trigger a reconcile.
         let stays = self.object.spec.ttl_seconds_after_finished.filter(|_| plan::outcome(job).is_some());
@@ -334,11 +356,12 @@ async fn keep_ended(object: &ReplicaBootstrap, around: &Surroundings) -> Result<
     if let Some(uid) = &object.metadata.uid {
         around.context.return_place(uid);
     }
+    let job = run_job(object, &around.scope);
     report(object, around, &Situation::Ended).await?;
-    if status::has_other_data(object) {
+    if status::has_other_data(object, job.as_deref()) {
         publish(object, around, vec![events::other_data(status::other_data_text(object))]).await;
     }
-    let Some(job) = ended_job(object, &around.scope) else { return Ok(Action::await_change()) };
+    let Some(job) = job else { return Ok(Action::await_change()) };
     match left_to_live(object, Timestamp::now()) {
         None => Ok(Action::await_change()),
         Some(left) if left.is_zero() => {
@@ -349,11 +372,21 @@ async fn keep_ended(object: &ReplicaBootstrap, around: &Surroundings) -> Result<
     }
 }
 
-/// The Job of the run that has ended.
-fn ended_job(object: &ReplicaBootstrap, scope: &Scope) -> Option<Arc<Job>> {
-    let known = object.status.as_ref()?.job.as_ref()?;
-    let job = scope.jobs.get(&ObjectRef::<Job>::new(&known.name).within(&object.namespace()?))?;
-    (job.metadata.uid.as_deref() == Some(&known.uid)).then_some(job)
+/// The Job of the object's run, if it is still there.
+fn run_job(object: &ReplicaBootstrap, scope: &Scope) -> Option<Arc<Job>> {
+    let name = names::job(object.metadata.name.as_deref()?, &object.spec.run.id);
+    let job = scope.jobs.get(&ObjectRef::<Job>::new(&name).within(&object.namespace()?))?;
+    dereference::is_owned(job.as_ref(), object.metadata.uid.as_deref()?).then_some(job)
+}
+
+/// Whether the status says that the run has ended, and the run's Job says something else: somebody else has written
+/// the status. A watch that lags behind is no proof, so the API server is asked.
+async fn is_untrue(object: &ReplicaBootstrap, around: &Surroundings) -> Result<bool, Error> {
+    let Some(job) = run_job(object, &around.scope).filter(|job| !status::agrees(object, job)) else {
+        return Ok(false);
+    };
+    let now = apply::read_job(&around.context.client, &job).await?;
+    Ok(now.is_some_and(|now| !status::agrees(object, &now)))
 }
 
 /// How long the Job of a run that has ended stays; `None` for no limit.
@@ -372,6 +405,11 @@ async fn report(
 ) -> Result<Action, Error> {
     let old = status::of_operator(object);
     let new = status::compute(object, situation, &now());
+    // Anything else means that the requests before it went through.
+    let is_refused = matches!(situation, Situation::Refused(..));
+    if let Some(uid) = object.metadata.uid.as_deref().filter(|_| !is_refused) {
+        around.context.succeeded(uid);
+    }
     if new == old {
         return Ok(Action::await_change());
     }

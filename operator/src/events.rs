@@ -18,11 +18,14 @@ pub const RESUMED: &str = "Resumed";
 pub const POD_FAILED: &str = "PodFailed";
 
 /// Reasons of `Ready` that need attention.
-const WARNINGS: [&str; 9] = [
+const WARNINGS: [&str; 12] = [
     "Unschedulable",
     "ImagePullFailed",
     "VolumeMissing",
     "ConfigMissing",
+    "SandboxFailed",
+    "ContainerStartFailed",
+    "NodeLost",
     "Forbidden",
     "JobConflict",
     "InvalidSpec",
@@ -83,6 +86,7 @@ mod tests {
     use super::*;
     use crate::controller::fixtures::{at, object};
     use crate::controller::status::{Situation, compute, first};
+    use crds::v1alpha1::Phase;
 
     #[test]
     fn an_event_comes_with_each_new_reason_and_once() {
@@ -90,7 +94,7 @@ mod tests {
         let new = first(&object, &at(0));
         let queued = compute(&object, &Situation::Queued(2, "x".into()), &at(0));
         let nearer = compute(&object, &Situation::Queued(1, "x".into()), &at(0));
-        let refused = compute(&object, &Situation::Refused("quota".into()), &at(0));
+        let refused = compute(&object, &Situation::Refused(Phase::Pending, "quota".into()), &at(0));
         assert_eq!(of_change(&new, &queued)[0].reason, "Queued");
         assert!(of_change(&queued, &nearer).is_empty());
         let events = of_change(&queued, &refused);

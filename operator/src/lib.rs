@@ -1,7 +1,7 @@
 //! The operator of `ReplicaBootstrap`: one Job for each run, and a status that reports its state.
 //!
 //! ```text
-//! watches: objects, Jobs, pods, two kinds of events
+//! watches: objects, Jobs, pods, events about both
 //!     │
 //!     ▼
 //! validate ─▶ dereference ─▶ build ─▶ plan ─▶ (queue) ─▶ apply ─▶ status ─▶ events
@@ -19,13 +19,16 @@
 //! controller::dereference, events     what exists for an object; what people are told
 //! context                             what all reconciles share
 //! controller::status                  the operator's part of the status
+//! controller::suspended               who else has suspended a Job
 //! controller::plan                    the next step for an object
 //! controller::pods                    the state of pods
+//! controller::causes                  what Kubernetes' words about a pod mean
 //! controller::build                   the Job and what belongs to it
 //! queue                               which runs may start, and which wait
 //! controller::validate                whether an object can be carried out
 //! admin, leader, telemetry            health and metrics over HTTP; the lease; logs and spans
 //! cli, error, exit, metrics, names    the command line; errors; exit codes of the runner; what is counted; names
+//! refusal                             whose refusal an answer of the API server is
 //! ```
 //!
 //! Guarantees: at most one runner of an object at a time; an outcome is in the status before its Job is deleted; a
@@ -46,5 +49,6 @@ pub mod leader;
 pub mod metrics;
 pub mod names;
 pub mod queue;
+pub mod refusal;
 pub mod run;
 pub mod telemetry;

@@ -1,6 +1,7 @@
 //! Names, labels and annotations of the objects that the operator creates.
 
 use crds::v1alpha1::RowForm;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The longest name of a Job: its pods have it as a label.
@@ -20,11 +21,19 @@ pub const LABEL_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap";
 pub const LABEL_RUN: &str = "bootstrap.kasho.io/run";
 /// Annotation: the object's full name.
 pub const ANNOTATION_OBJECT: &str = "bootstrap.kasho.io/replica-bootstrap-name";
-/// Annotation of a Job: a hash of the spec that it was created from, to notice later changes.
+/// Annotation of a Job: a hash of the Job as it was created, without the suspension. It changes with the spec, and with
+/// the operator and its options.
 pub const ANNOTATION_TEMPLATE: &str = "bootstrap.kasho.io/template-hash";
-
+/// Annotation of a Job: a hash of the object's fields that it was created from, as in [`spec_hash`].
+pub const ANNOTATION_SPEC: &str = "bootstrap.kasho.io/spec-hash";
 /// Annotation of a Job: a hash of the fields that shape the data of its run, as in [`data_hash`].
 pub const ANNOTATION_DATA: &str = "bootstrap.kasho.io/data-hash";
+
+/// Annotation of a Job: whether the operator has suspended it. If the Job is suspended and this is `false`, somebody
+/// else has done it. Jobs of earlier operators have no such annotation.
+pub const ANNOTATION_SUSPENDED: &str = "bootstrap.kasho.io/suspended";
+/// Label by which Kueue puts a Job into a queue.
+pub const LABEL_QUEUE: &str = "kueue.x-k8s.io/queue-name";
 
 /// A hash of the fields that may not change after a run has begun. It distinguishes runs that load something else, or
 /// to another place.
@@ -47,6 +56,34 @@ pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
         bytes.extend(serde_json::to_vec(transform).unwrap_or_default());
     }
     hash(&bytes)
+}
+
+/// A hash of the fields that a Job is created from. It distinguishes specs that somebody has changed.
+///
+/// Fields with no value, or with the value false, do not count, so that a field of a newer definition changes no hash
+/// unless it is used. A newer field with another default must be left out here while it has that default.
+#[must_use]
+pub fn spec_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
+    let mut value = serde_json::to_value(spec).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        // The Job has the run in its name. The other two do not reach it.
+        fields.retain(|name, _| !["run", "suspend", "ttlSecondsAfterFinished"].contains(&name.as_str()));
+    }
+    used(&mut value);
+    hash(&serde_json::to_vec(&value).unwrap_or_default())
+}
+
+/// Removes the fields without a value. Returns whether anything is left.
+fn used(value: &mut Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Object(fields) => {
+            fields.retain(|_, value| used(value));
+            !fields.is_empty()
+        }
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    }
 }
 
 /// The Job of a run.
@@ -175,6 +212,35 @@ mod tests {
         assert_eq!(hashes.len(), 9);
         // Of what earlier operators wrote into Jobs and objects.
         assert_eq!(data_hash(&plain), "7ad0e371eef9757f");
+    }
+
+    #[test]
+    fn a_spec_is_another_when_somebody_has_changed_it() {
+        let plain = crate::controller::fixtures::object().spec;
+        let hash_of = |change: fn(&mut crds::ReplicaBootstrapSpec)| {
+            let mut spec = plain.clone();
+            change(&mut spec);
+            spec_hash(&spec)
+        };
+        let unchanged: [fn(&mut crds::ReplicaBootstrapSpec); 4] = [
+            |spec| spec.suspend = true,
+            |spec| spec.ttl_seconds_after_finished = Some(1),
+            |spec| spec.run.id = "2".to_owned(),
+            |spec| spec.runner = Some(crds::v1alpha1::RunnerSpec::default()),
+        ];
+        for change in unchanged {
+            assert_eq!(hash_of(change), spec_hash(&plain));
+        }
+        let changed: [fn(&mut crds::ReplicaBootstrapSpec); 3] = [
+            |spec| spec.max_rate = Some(0),
+            |spec| spec.backoff_limit = 0,
+            |spec| spec.runner = serde_json::from_str(r#"{"jobLabels": {"a": "b"}}"#).unwrap(),
+        ];
+        for change in changed {
+            assert_ne!(hash_of(change), spec_hash(&plain));
+        }
+        // Of what earlier operators wrote into Jobs.
+        assert_eq!(spec_hash(&plain), "e9aec9f90581945d");
     }
 
     #[test]

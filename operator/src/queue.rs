@@ -173,7 +173,7 @@ pub fn ask(me: &str, mut running: Vec<Claim>, mut waiting: Vec<Claim>, limits: L
 /// The reason why a run has to wait.
 fn obstacle(one: &Claim, running: &[Claim], limits: Limits) -> Option<String> {
     if running.iter().any(|other| other.target == one.target) {
-        return Some("another run is writing to the same set in Redis".to_owned());
+        return Some("another run has the same set in Redis".to_owned());
     }
     let beside = running.iter().filter(|other| other.target.server == one.target.server).count();
     if beside >= limits.per_redis {

@@ -106,6 +106,7 @@ fn context(
             total: args.max_concurrent_runs.and_then(|most| usize::try_from(most).ok()),
             per_redis: usize::try_from(args.max_runs_per_redis).unwrap_or(usize::MAX),
         },
+        Duration::from_secs(args.resync_seconds),
         watches.iter().map(|watches| watches.scope.clone()).collect(),
         Recorder::new(client, reporter),
         admin,

@@ -23,6 +23,7 @@ use crate::show::{log, metrics, status, telemetry, terminal};
 use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand};
 use convert::form::RowForm;
 use load::Outcome;
+use source::object::Listener;
 
 /// Executes the command line and returns the exit code.
 pub async fn run(cli: Cli) -> u8 {
@@ -64,8 +65,13 @@ async fn execute(cli: &Cli) -> Result<(), Error> {
 async fn load(args: &LoadArgs) -> Result<(), Error> {
     telemetry::init(args.display.log_format, args.display.quiet);
     let stop = Stop::on_signals()?;
-    let (config, status) = (config::load(args)?, config::status(args)?);
+    let (mut config, status) = (config::load(args)?, config::status(args)?);
     let (progress, shown) = show_progress(args).await?;
+    let told = Arc::clone(&progress);
+    config.location.listen(Listener::new(move |away| match away {
+        Some(why) => told.waiting(why.to_owned()),
+        None => told.going_on(),
+    }));
     if config.shape.rows == RowForm::Packed {
         tracing::info!("{}", summary::PACKED);
     }

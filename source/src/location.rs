@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::archive;
 use crate::error::Error;
 use crate::identity::Identity;
-use crate::object::{self, Access, Object};
+use crate::object::{self, Access, Listener, Object};
 use crate::open::{OpenError, Source, failed};
 
 /// Where a dump is read from.
@@ -79,6 +79,13 @@ impl Location {
             return Ok(Self::File(path));
         }
         Ok(Self::Pipe(Pipe::new(PipeFrom::Path(path))))
+    }
+
+    /// Has somebody told while the dump's service cannot be reached. A file has none.
+    pub fn listen(&mut self, listener: Listener) {
+        if let Self::Object(object) = self {
+            object.listen(listener);
+        }
     }
 
     /// The name in messages.

@@ -12,8 +12,10 @@
 //!   byte that arrived.
 //! - Memory: three ranges of `MOST` bytes at most.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
@@ -54,7 +56,50 @@ pub struct Access {
     pub ca_file: Option<PathBuf>,
     /// How long to retry.
     pub retry: Duration,
+    /// Who is told while the service cannot be reached.
+    pub listener: Listener,
 }
+
+type Tell = dyn Fn(Option<&str>) + Send + Sync;
+
+/// Is told why the service cannot be read and that this is retried, and then, with `None`, that it can be read again.
+/// Two ways to reach S3 are the same whoever listens.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<Tell>>);
+
+impl Listener {
+    /// One that calls this, from the thread that reads.
+    pub fn new(tell: impl Fn(Option<&str>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    fn is_away(&self, what: &str) {
+        match &self.0 {
+            Some(tell) => tell(Some(what)),
+            None => tracing::warn!("{what}"),
+        }
+    }
+
+    fn is_back(&self) {
+        if let Some(tell) = &self.0 {
+            tell(None);
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener").field(&self.0.is_some()).finish()
+    }
+}
+
+impl PartialEq for Listener {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Listener {}
 
 impl Object {
     /// An object by its URI; `None` for any other text. A URI that ends with `/` names a [prefix](Object::is_prefix).
@@ -88,6 +133,11 @@ impl Object {
     #[must_use]
     pub fn below(&self, name: &str) -> Self {
         Self { key: format!("{}{name}", self.key), ..self.clone() }
+    }
+
+    /// Has somebody told when the service cannot be reached.
+    pub(crate) fn listen(&mut self, listener: Listener) {
+        self.access.listener = listener;
     }
 
     /// `s3://bucket/key`.

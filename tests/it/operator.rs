@@ -7,10 +7,13 @@ mod jobs;
 mod life;
 mod operators;
 mod pods;
+mod policies;
 mod queue;
 mod real;
+mod repair;
 mod rights;
 mod rules;
+mod suspended;
 mod traces;
 mod watched;
 

@@ -84,7 +84,12 @@ impl Namespace {
     pub fn path(&self, kind: &str, name: &str) -> String {
         let (group, plural) = place(kind);
         let all = match kind {
-            "Namespace" | "Node" => format!("{group}/{plural}"),
+            "Namespace"
+            | "Node"
+            | "ValidatingAdmissionPolicy"
+            | "ValidatingAdmissionPolicyBinding"
+            | "ValidatingWebhookConfiguration"
+            | "MutatingWebhookConfiguration" => format!("{group}/{plural}"),
             _ => format!("{group}/namespaces/{}/{plural}", self.name),
         };
         if name.is_empty() { all } else { format!("{all}/{name}") }
@@ -226,6 +231,9 @@ fn place(kind: &str) -> (&'static str, &'static str) {
         "Event" => ("/apis/events.k8s.io/v1", "events"),
         "Job" => ("/apis/batch/v1", "jobs"),
         "Lease" => ("/apis/coordination.k8s.io/v1", "leases"),
+        "MutatingWebhookConfiguration" => {
+            ("/apis/admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations")
+        }
         "Namespace" => ("/api/v1", "namespaces"),
         "Node" => ("/api/v1", "nodes"),
         "PersistentVolumeClaim" => ("/api/v1", "persistentvolumeclaims"),
@@ -236,6 +244,15 @@ fn place(kind: &str) -> (&'static str, &'static str) {
         "RoleBinding" => ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
         "Secret" => ("/api/v1", "secrets"),
         "ServiceAccount" => ("/api/v1", "serviceaccounts"),
+        "ValidatingAdmissionPolicy" => {
+            ("/apis/admissionregistration.k8s.io/v1", "validatingadmissionpolicies")
+        }
+        "ValidatingAdmissionPolicyBinding" => {
+            ("/apis/admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings")
+        }
+        "ValidatingWebhookConfiguration" => {
+            ("/apis/admissionregistration.k8s.io/v1", "validatingwebhookconfigurations")
+        }
         other => panic!("where is a {other}?"),
     }
 }

@@ -15,6 +15,7 @@ mod s3;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod webhook;
 
 pub use change_stream::{Stream, StreamState};
 pub use kubernetes::{KubernetesServer, program};
@@ -22,6 +23,7 @@ pub use postgres::{Database, PostgresOptions, PostgresServer, Restore, RestoreEr
 pub use redis::{Data, RedisOptions, RedisServer};
 pub use s3::{ACCESS_KEY, Asked, S3Server, SECRET_KEY};
 pub use tls::Certificates;
+pub use webhook::Webhook;
 
 use std::net::TcpListener;
 use std::process::Command;

@@ -52,6 +52,12 @@ pub struct RunnerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account_name: Option<String>,
+    /// Additional labels for the Job, such as `kueue.x-k8s.io/queue-name`. The operator's own labels take precedence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_labels: Option<BTreeMap<String, String>>,
+    /// Additional annotations for the Job. The operator's own annotations take precedence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_annotations: Option<BTreeMap<String, String>>,
     /// Additional labels for the pod. The operator's own labels take precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_labels: Option<BTreeMap<String, String>>,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::build::Access;
-use super::dereference::is_owned;
+use super::dereference::{is_owned, object_of};
 use super::validate::Validated;
 use crate::error::Error;
 use crate::names;
@@ -54,9 +54,25 @@ fn is_already_there(error: &Error) -> bool {
     error.status().is_some_and(|status| status.code == 409 && status.reason == "AlreadyExists")
 }
 
+/// Whose a Job is that is in the way, and what to do.
+#[must_use]
+pub fn left_behind(job: &Job) -> String {
+    let (name, owner) = (job.name_any(), owner_of(job));
+    match object_of(job) {
+        Some(object) if owner == NOBODY => format!(
+            "the Job {name} belongs to nobody: an object {object} was deleted with --cascade=orphan. To end it, with the checkpoint staying in Redis, or when it has ended: kubectl delete job {name}; kubectl delete serviceaccount,role,rolebinding {}",
+            names::access(object)
+        ),
+        _ => format!("the Job {name} belongs to {owner}: delete or rename it, or choose another run.id"),
+    }
+}
+
+/// The owner of what has none.
+const NOBODY: &str = "nobody";
+
 fn owner_of<K: Resource>(thing: &K) -> String {
     let owner = thing.owner_references().iter().find(|owner| owner.controller == Some(true));
-    owner.map_or_else(|| "nobody".to_owned(), |owner| format!("{} {}", owner.kind, owner.name))
+    owner.map_or_else(|| NOBODY.to_owned(), |owner| format!("{} {}", owner.kind, owner.name))
 }
 
 /// Creates or repairs the objects that let the runner write its status. If one of them is not ours, returns its
@@ -97,7 +113,7 @@ where
     Ok(None)
 }
 
-/// Suspends or resumes the Job.
+/// Suspends or resumes the Job, and marks that it was the operator.
 ///
 /// # Errors
 /// Errors of the API server; a conflict if the Job is not the one in the store.
@@ -105,8 +121,25 @@ pub async fn suspend(client: &Client, job: &Job, suspend: bool) -> Result<Job, E
     let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
     let api: Api<Job> = Api::namespaced(client.clone(), &namespace);
     let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
-    let patch = json!({"metadata": {"uid": job.uid()}, "spec": {"suspend": suspend}});
+    let mark = json!({names::ANNOTATION_SUSPENDED: suspend.to_string()});
+    let patch = json!({"metadata": {"uid": job.uid(), "annotations": mark}, "spec": {"suspend": suspend}});
     api.patch(&name, &params, &Patch::Merge(patch)).await.map_err(Error::api(format!("patch Job {name}")))
+}
+
+/// Removes the mark that the operator has suspended the Job, after somebody else has resumed it.
+///
+/// # Errors
+/// Errors of the API server; a conflict if the Job is not the one in the store.
+pub async fn unmark(client: &Client, job: &Job) -> Result<(), Error> {
+    let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
+    let api: Api<Job> = Api::namespaced(client.clone(), &namespace);
+    let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
+    let mark = json!({names::ANNOTATION_SUSPENDED: "false"});
+    let patch = json!({"metadata": {"uid": job.uid(), "annotations": mark}});
+    api.patch(&name, &params, &Patch::Merge(patch))
+        .await
+        .map(|_| ())
+        .map_err(Error::api(format!("patch Job {name}")))
 }
 
 /// Deletes the given Job, and no later one of the same name. With foreground deletion it stays visible until its pods
@@ -139,6 +172,17 @@ pub async fn others(client: &Client, object: &Validated, wanted: &Job) -> Result
     let all =
         api.list_metadata(&ListParams::default().labels(&label)).await.map_err(Error::api("list Jobs"))?;
     Ok(all.iter().any(|job| is_owned(job, &object.uid) && job.metadata.name != wanted.metadata.name))
+}
+
+/// The current state of a Job, if it is still the same Job.
+///
+/// # Errors
+/// Errors of the API server.
+pub async fn read_job(client: &Client, job: &Job) -> Result<Option<Job>, Error> {
+    let (name, namespace) = (job.name_any(), job.namespace().unwrap_or_default());
+    let api: Api<Job> = Api::namespaced(client.clone(), &namespace);
+    let there = api.get_opt(&name).await.map_err(Error::api(format!("get Job {name}")))?;
+    Ok(there.filter(|there| there.metadata.uid == job.metadata.uid))
 }
 
 /// The current state of the object, if it is still the same object.

@@ -55,17 +55,26 @@ pub fn job(object: &Validated, settings: &Settings) -> Job {
         template,
         ..JobSpec::default()
     };
+    let runner = spec.runner.clone().unwrap_or_default();
+    let (mut labels, mut annotations) =
+        (runner.job_labels.unwrap_or_default(), runner.job_annotations.unwrap_or_default());
     // The suspension is not part of the hash: it is the only field of a Job that changes.
-    let hash = names::hash(&serde_json::to_vec(&built).unwrap_or_default());
+    let mut hashed = serde_json::to_vec(&built).unwrap_or_default();
+    for given in [&labels, &annotations].into_iter().filter(|given| !given.is_empty()) {
+        hashed.extend(serde_json::to_vec(given).unwrap_or_default());
+    }
     built.suspend = Some(spec.suspend);
-    let mut metadata = metadata(object, object.job_name());
-    let annotations = [
-        (names::ANNOTATION_TEMPLATE, hash),
+    let own = [
+        (names::ANNOTATION_TEMPLATE, names::hash(&hashed)),
+        (names::ANNOTATION_SPEC, names::spec_hash(spec)),
         (names::ANNOTATION_DATA, names::data_hash(spec)),
         (names::ANNOTATION_OBJECT, object.name.clone()),
+        (names::ANNOTATION_SUSPENDED, spec.suspend.to_string()),
     ];
-    metadata.annotations =
-        Some(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
+    annotations.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    let mut metadata = metadata(object, object.job_name());
+    labels.extend(metadata.labels.take().unwrap_or_default());
+    (metadata.labels, metadata.annotations) = (Some(labels), Some(annotations));
     Job { metadata, spec: Some(built), status: None }
 }
 

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
-use super::plan::Observed;
+use super::plan::{self, Observed};
 use super::validate::Validated;
 use crate::context::Scope;
 use crate::names;
@@ -17,6 +17,9 @@ pub fn observe(object: &Validated, scope: &Scope) -> Observed {
     let name = object.job_name();
     for job in scope.jobs.state() {
         if !is_owned(job.as_ref(), &object.uid) {
+            if plan::is_in_the_way(&job, object) {
+                observed.foreign = Some(job.as_ref().clone());
+            }
             continue;
         }
         if job.name_any() == name {
@@ -30,7 +33,9 @@ pub fn observe(object: &Validated, scope: &Scope) -> Observed {
         .pods
         .state()
         .into_iter()
-        .filter(|pod| pod.metadata.namespace.as_deref() == namespace && object_of(pod) == Some(&object.name))
+        .filter(|pod| {
+            pod.metadata.namespace.as_deref() == namespace && object_of(pod.as_ref()) == Some(&object.name)
+        })
         .map(|pod| pod.as_ref().clone())
         .collect();
     observed
@@ -49,10 +54,16 @@ pub fn is_owned<K: Resource>(thing: &K, uid: &str) -> bool {
     thing.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true))
 }
 
-/// The name of the ReplicaBootstrap of a pod.
+/// The name of the ReplicaBootstrap of a pod or a Job, also if that has been left behind.
 #[must_use]
-pub fn object_of(pod: &Pod) -> Option<&String> {
-    pod.annotations().get(names::ANNOTATION_OBJECT)
+pub fn object_of<K: Resource>(thing: &K) -> Option<&String> {
+    thing.annotations().get(names::ANNOTATION_OBJECT)
+}
+
+/// The ReplicaBootstrap of a pod or a Job.
+#[must_use]
+pub fn reference_of<K: Resource>(thing: &K) -> Option<ObjectRef<crds::ReplicaBootstrap>> {
+    Some(ObjectRef::new(object_of(thing)?).within(&thing.namespace()?))
 }
 
 /// The ReplicaBootstrap of an event about one of its pods or Jobs.
@@ -62,12 +73,7 @@ pub fn object_of_event(event: &Event, scope: &Scope) -> Option<ObjectRef<crds::R
     let (name, namespace) = (about.name.as_deref()?, about.namespace.as_deref()?);
     let object = match about.kind.as_deref()? {
         "Pod" => object_of(scope.pods.get(&ObjectRef::<Pod>::new(name).within(namespace))?.as_ref()).cloned(),
-        "Job" => scope
-            .jobs
-            .get(&ObjectRef::<Job>::new(name).within(namespace))?
-            .annotations()
-            .get(names::ANNOTATION_OBJECT)
-            .cloned(),
+        "Job" => object_of(scope.jobs.get(&ObjectRef::<Job>::new(name).within(namespace))?.as_ref()).cloned(),
         _ => None,
     };
     Some(ObjectRef::new(&object?).within(namespace))

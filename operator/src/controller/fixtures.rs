@@ -42,7 +42,9 @@ pub(crate) fn full() -> ReplicaBootstrap {
             "backoffLimit": 2, "activeDeadlineSeconds": 3600, "ttlSecondsAfterFinished": 60,
             "runner": {"image": "other:2", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "pull"}],
                 "resources": {"limits": {"memory": "1Gi"}}, "nodeSelector": {"disk": "fast"}, "tolerations": [{"key": "k", "operator": "Exists"}],
-                "priorityClassName": "low", "serviceAccountName": "cloud", "podLabels": {"team": "a", "app.kubernetes.io/name": "x"},
+                "priorityClassName": "low", "serviceAccountName": "cloud",
+                "jobLabels": {"kueue.x-k8s.io/queue-name": "dumps", "app.kubernetes.io/managed-by": "x"},
+                "jobAnnotations": {"note": "c", "bootstrap.kasho.io/replica-bootstrap-name": "x"}, "podLabels": {"team": "a", "app.kubernetes.io/name": "x"},
                 "podAnnotations": {"note": "b"}, "env": [{"name": "HTTPS_PROXY", "value": "http://p"},
                 {"name": "X", "valueFrom": {"secretKeyRef": {"name": "n", "key": "k"}}}], "logFormat": "text"}
         }

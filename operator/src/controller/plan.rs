@@ -1,5 +1,6 @@
 //! Pure: the next step for an object, from its current state.
 
+use crds::ReplicaBootstrap;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -15,6 +16,8 @@ pub struct Observed {
     pub job: Option<Job>,
     /// Jobs of earlier runs that are ours.
     pub earlier: Vec<Job>,
+    /// A Job that is not ours, and with which the run's Job cannot be created.
+    pub foreign: Option<Job>,
     /// Pods of the object, of any Job.
     pub pods: Vec<Pod>,
 }
@@ -24,7 +27,9 @@ pub struct Observed {
 pub enum Step {
     /// These Jobs must be deleted first.
     Replace(Obsolete),
-    /// A pod is running without a Job of ours: only wait.
+    /// A Job of somebody else is in the way: only report it.
+    Conflict,
+    /// The Job or a pod of a deleted object or Job is still there: only wait.
     AwaitStray,
     /// Create the Job, when the queue allows it.
     Create,
@@ -53,6 +58,11 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     if !observed.earlier.is_empty() {
         return Step::Replace(Obsolete::Earlier);
     }
+    match observed.foreign.as_ref().filter(|_| observed.job.is_none()) {
+        Some(job) if is_leftover(job, object) => return Step::AwaitStray,
+        Some(_) => return Step::Conflict,
+        None => {}
+    }
     if stray(observed).is_some() {
         return Step::AwaitStray;
     }
@@ -64,12 +74,32 @@ pub fn next(object: &Validated, observed: &Observed, wanted: &Job) -> Step {
     }
     match (outcome(job).is_some(), is_suspended(job), object.spec.suspend) {
         (true, _, _) | (false, false, false) => Step::Watch,
+        // Somebody else has resumed what the operator holds, and would do so again. A Job that is gone stays held.
+        (false, false, true) if is_resumed_by_other(job) => Step::Replace(Obsolete::Own),
         (false, false, true) => Step::Suspend,
         (false, true, true) => Step::Hold,
         // A Job's template cannot be changed, but a suspended Job can be replaced without loss.
+        (false, true, false) if is_held_by_other(job) && !is_edited(job, wanted) => Step::Watch,
         (false, true, false) if differs(job, wanted) => Step::Replace(Obsolete::Own),
         (false, true, false) => Step::Resume,
     }
+}
+
+/// Whether a Job that is not the object's own keeps its run from beginning: it has the name of the run's Job, or it
+/// belongs to nobody and its pod writes for an object of this name.
+#[must_use]
+pub fn is_in_the_way(job: &Job, object: &Validated) -> bool {
+    if job.namespace().as_ref() != Some(&object.namespace) {
+        return false;
+    }
+    let of_this_name = annotation(job, names::ANNOTATION_OBJECT) == Some(&object.name);
+    job.name_any() == object.job_name() || (of_this_name && outcome(job).is_none())
+}
+
+/// Whether the Job belongs to a deleted object of this name. The garbage collector deletes it.
+#[must_use]
+pub fn is_leftover(job: &Job, object: &Validated) -> bool {
+    job.owner_references().iter().any(|owner| owner.kind == crds::KIND && owner.name == object.name)
 }
 
 /// Whether the step starts or resumes the run, or reports its end.
@@ -78,7 +108,9 @@ pub fn makes_or_ends(step: Step, observed: &Observed) -> bool {
     match step {
         Step::Create | Step::Resume | Step::Replace(Obsolete::Own) => true,
         Step::Watch => observed.job.as_ref().is_some_and(|job| outcome(job).is_some()),
-        Step::Replace(Obsolete::Earlier) | Step::AwaitStray | Step::Suspend | Step::Hold => false,
+        Step::Replace(Obsolete::Earlier) | Step::Conflict | Step::AwaitStray | Step::Suspend | Step::Hold => {
+            false
+        }
     }
 }
 
@@ -93,17 +125,57 @@ pub fn stray(observed: &Observed) -> Option<&Pod> {
     observed.pods.iter().find(|pod| !pods::has_ended(pod) && !known(pod))
 }
 
-/// Whether the Job was created from another spec than the current one.
+/// What the run waits for, if the Job or a pod of a deleted object or Job is still there.
+#[must_use]
+pub fn stray_text(observed: &Observed) -> String {
+    if let Some(job) = &observed.foreign {
+        return format!("the Job {} of a deleted object of this name is being deleted", job.name_any());
+    }
+    let pod = stray(observed).map(ResourceExt::name_any).unwrap_or_default();
+    format!(
+        "the pod {pod} of a deleted Job is still running: the run waits until it ends; deleting the pod ends it"
+    )
+}
+
+/// Whether the Job is not as it would be created now: the spec has changed, or the operator.
 #[must_use]
 pub fn differs(job: &Job, wanted: &Job) -> bool {
-    let hash = |job: &Job| job.annotations().get(names::ANNOTATION_TEMPLATE).cloned();
-    hash(job) != hash(wanted)
+    annotation(job, names::ANNOTATION_TEMPLATE) != annotation(wanted, names::ANNOTATION_TEMPLATE)
+}
+
+/// Whether the Job was created from another spec than the current one. Jobs of earlier operators do not tell.
+#[must_use]
+pub fn is_edited(job: &Job, wanted: &Job) -> bool {
+    let hash = annotation(job, names::ANNOTATION_SPEC);
+    hash.is_some() && hash != annotation(wanted, names::ANNOTATION_SPEC)
+}
+
+fn annotation<'a>(job: &'a Job, name: &str) -> Option<&'a String> {
+    job.annotations().get(name)
 }
 
 /// Whether the Job is suspended.
 #[must_use]
 pub fn is_suspended(job: &Job) -> bool {
     job.spec.as_ref().and_then(|spec| spec.suspend) == Some(true)
+}
+
+/// Whether the operator has suspended the Job, by its own mark. `None` if an earlier operator made the Job.
+#[must_use]
+pub fn is_marked(job: &Job) -> Option<bool> {
+    annotation(job, names::ANNOTATION_SUSPENDED).map(|mark| mark == "true")
+}
+
+/// Whether the Job is suspended, and not by the operator.
+#[must_use]
+pub fn is_held_by_other(job: &Job) -> bool {
+    is_suspended(job) && is_marked(job) == Some(false)
+}
+
+/// Whether somebody else has resumed the Job after the operator had suspended it.
+#[must_use]
+pub fn is_resumed_by_other(job: &Job) -> bool {
+    !is_suspended(job) && is_marked(job) == Some(true)
 }
 
 /// The end of a Job.
@@ -129,12 +201,19 @@ pub fn outcome(job: &Job) -> Option<Outcome> {
     })
 }
 
-/// Whether the Job counts as an active run: it may have a pod now or soon.
+/// Whether the Job may have a pod now or soon.
 #[must_use]
-pub fn takes_a_place(job: &Job) -> bool {
+pub fn is_active(job: &Job) -> bool {
     let active = job.status.as_ref().and_then(|status| status.active).unwrap_or(0) > 0
         || job.status.as_ref().and_then(|status| status.terminating).unwrap_or(0) > 0;
     outcome(job).is_none() && (active || !is_suspended(job))
+}
+
+/// Whether the Job counts as an active run. If somebody else holds it, it does: who resumes it does not ask for a
+/// place.
+#[must_use]
+pub fn takes_a_place(job: &Job, object: &ReplicaBootstrap) -> bool {
+    is_active(job) || (outcome(job).is_none() && is_held_by_other(job) && !object.spec.suspend)
 }
 
 #[cfg(test)]
@@ -142,7 +221,6 @@ mod tests {
     use super::*;
     use crate::controller::build;
     use crate::controller::fixtures::{at, object, pod, settings, stored_job, validated};
-    use crds::ReplicaBootstrap;
     use serde_json::json;
 
     fn step(object: &ReplicaBootstrap, observed: &Observed) -> Step {
@@ -153,6 +231,7 @@ mod tests {
     fn with_job(status: serde_json::Value, suspended: bool) -> Observed {
         let mut job = stored_job(&object(), status);
         job.spec.as_mut().unwrap().suspend = Some(suspended);
+        job.annotations_mut().insert(names::ANNOTATION_SUSPENDED.to_owned(), suspended.to_string());
         Observed { job: Some(job), ..Observed::default() }
     }
 
@@ -208,9 +287,41 @@ mod tests {
 
     #[test]
     fn a_stopped_job_gives_its_place_free_when_its_pod_is_gone() {
-        assert!(takes_a_place(with_job(json!({}), false).job.as_ref().unwrap()));
-        assert!(takes_a_place(with_job(json!({"active": 1}), true).job.as_ref().unwrap()));
-        assert!(takes_a_place(with_job(json!({"terminating": 1}), true).job.as_ref().unwrap()));
-        assert!(!takes_a_place(with_job(json!({}), true).job.as_ref().unwrap()));
+        let takes = |observed: Observed| takes_a_place(observed.job.as_ref().unwrap(), &object());
+        assert!(takes(with_job(json!({}), false)));
+        assert!(takes(with_job(json!({"active": 1}), true)));
+        assert!(takes(with_job(json!({"terminating": 1}), true)));
+        assert!(!takes(with_job(json!({}), true)));
+    }
+
+    /// Suspended, by the operator's mark, and as the object wants it.
+    #[test]
+    fn only_what_the_operator_has_suspended_is_resumed() {
+        let table = [
+            (true, Some("true"), false, Step::Resume),
+            // An earlier operator made the Job.
+            (true, None, false, Step::Resume),
+            (true, Some("false"), false, Step::Watch),
+            (true, Some("true"), true, Step::Hold),
+            (true, Some("false"), true, Step::Hold),
+            (false, Some("false"), true, Step::Suspend),
+            (false, None, true, Step::Suspend),
+            // Somebody resumes it against the operator.
+            (false, Some("true"), true, Step::Replace(Obsolete::Own)),
+            (false, Some("true"), false, Step::Watch),
+        ];
+        for (suspended, mark, wants, wanted) in table {
+            let mut observed = with_job(json!({}), suspended);
+            let annotations = observed.job.as_mut().unwrap().annotations_mut();
+            annotations.remove(names::ANNOTATION_SUSPENDED);
+            annotations.extend(mark.map(|mark| (names::ANNOTATION_SUSPENDED.to_owned(), mark.to_owned())));
+            let mut object = object();
+            object.spec.suspend = wants;
+            assert_eq!(step(&object, &observed), wanted, "{suspended} {mark:?} {wants}");
+            let held = mark == Some("false") && suspended;
+            let job = observed.job.as_ref().unwrap();
+            assert_eq!(is_held_by_other(job), held);
+            assert_eq!(takes_a_place(job, &object), !suspended || (held && !wants));
+        }
     }
 }

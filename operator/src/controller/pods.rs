@@ -1,11 +1,13 @@
-//! Pure: the state of pods, from their status and their events.
+//! Pure: the state of pods, from their conditions, the states of their containers, and events.
 
 use crds::conditions::Reason;
-use crds::v1alpha1::LastError;
-use k8s_openapi::api::core::v1::{ContainerStatus, Event, Pod};
+use crds::v1alpha1::{LastError, Phase};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Event, Pod};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::build::CONTAINER;
+use super::causes::{self, Cause, Place, cause};
 use crate::exit;
 
 /// The longest message that goes into the status, in bytes.
@@ -14,12 +16,16 @@ const LONGEST: usize = 800;
 /// The state of a pod that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doing {
-    /// Its container is running.
+    /// The runner is running.
     Running,
-    /// It is being stopped.
-    Stopping,
-    /// It waits.
-    Waiting(Reason, String),
+    /// Anything else: the phase of the run, the reason and its message.
+    Other(Phase, Reason, String),
+}
+
+impl Doing {
+    fn waiting((reason, text): (Reason, String)) -> Self {
+        Self::Other(Phase::Pending, reason, clip(&text))
+    }
 }
 
 /// Whether the pod has ended.
@@ -37,8 +43,7 @@ pub fn has_failed(pod: &Pod) -> bool {
 /// Whether the newest pod has ended in a way that also ends its Job: with success, or with a fatal code.
 #[must_use]
 pub fn is_decided(pods: &[&Pod]) -> bool {
-    let newest = pods.iter().max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
-    newest.is_some_and(|pod| match phase(pod) {
+    newest(pods, |_| true).is_some_and(|pod| match phase(pod) {
         "Succeeded" => true,
         "Failed" => {
             disruption(pod).is_none()
@@ -48,139 +53,237 @@ pub fn is_decided(pods: &[&Pod]) -> bool {
     })
 }
 
-/// The state of the newest pod that has not ended; `None` if all have.
+/// The newest of the pods for which this is true.
+fn newest<'a>(pods: &[&'a Pod], wanted: impl Fn(&Pod) -> bool) -> Option<&'a Pod> {
+    pods.iter().copied().filter(|pod| wanted(pod)).max_by_key(|pod| created(pod))
+}
+
+fn created(pod: &Pod) -> Option<Timestamp> {
+    pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+/// The state of the newest pod that has not ended; `None` if all have. `warnings` are events about pods.
 #[must_use]
-pub fn doing(pods: &[&Pod], mounts: &[&Event]) -> Option<Doing> {
-    let newest = pods
-        .iter()
-        .filter(|pod| !has_ended(pod))
-        .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
-    if newest.metadata.deletion_timestamp.is_some() {
-        return Some(Doing::Stopping);
+pub fn doing(pods: &[&Pod], warnings: &[&Event]) -> Option<Doing> {
+    let pod = newest(pods, |pod| !has_ended(pod))?;
+    if is_lost(pod) {
+        return Some(Doing::Other(Phase::Running, Reason::NodeLost, lost(pod)));
     }
-    if phase(newest) == "Running" {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Some(stopping(pod));
+    }
+    let state = runner(pod).and_then(|container| container.state.as_ref());
+    let Some(state) = state.filter(|state| **state != ContainerState::default()) else {
+        let runs = phase(pod) == "Running";
+        return Some(if runs { Doing::Running } else { Doing::waiting(starting(pod, warnings)) });
+    };
+    if state.running.is_some() {
         return Some(Doing::Running);
     }
-    let (reason, message) = waiting(newest, mounts);
-    Some(Doing::Waiting(reason, message))
-}
-
-/// Why a pod is not running: its condition, its container's state, or an event about its volumes.
-fn waiting(pod: &Pod, mounts: &[&Event]) -> (Reason, String) {
-    if let Some(message) = unscheduled(pod) {
-        let volume = message.contains("persistentvolumeclaim") || message.contains("PersistentVolumeClaim");
-        let reason = if volume { Reason::VolumeMissing } else { Reason::Unschedulable };
-        return (reason, clip(&format!("no node can run the pod: {message}")));
+    if let Some(ended) = &state.terminated {
+        return Some(outlived(pod, ended));
     }
-    let state = container(pod).and_then(|container| container.state.as_ref()?.waiting.as_ref());
-    let word = state.and_then(|state| state.reason.as_deref()).unwrap_or_default();
-    let more = state.and_then(|state| state.message.as_deref()).unwrap_or_default();
-    let reason = match word {
-        "ErrImagePull"
-        | "ImagePullBackOff"
-        | "InvalidImageName"
-        | "ErrImageNeverPull"
-        | "RegistryUnavailable"
-        | "ImageInspectError" => Reason::ImagePullFailed,
-        "CreateContainerConfigError" => Reason::ConfigMissing,
-        "" | "ContainerCreating" | "PodInitializing" => return mounting(pod, mounts),
-        _ => Reason::PodStarting,
+    Some(Doing::waiting(waiting(pod, state, warnings)))
+}
+
+/// Whether the node of a running pod does not answer. Then the node controller, and no kubelet, says that the pod is not
+/// ready: without a reason, and its containers stay ready.
+fn is_lost(pod: &Pod) -> bool {
+    let unready =
+        condition(pod, "Ready").is_some_and(|(status, word, _)| status == "False" && word.is_empty());
+    let containers_ready = condition(pod, "ContainersReady").is_none_or(|(status, ..)| status == "True");
+    phase(pod) == "Unknown" || (phase(pod) == "Running" && unready && containers_ready)
+}
+
+fn lost(pod: &Pod) -> String {
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or("of the pod");
+    format!(
+        "the node {node} does not answer, and its pod may still write, so no other pod is started. The run goes on when the node is back. If it is lost for good: kubectl delete node {node}, or give it the taint node.kubernetes.io/out-of-service=nodeshutdown:NoExecute; then another pod resumes from the checkpoint"
+    )
+}
+
+/// The pod is being deleted.
+fn stopping(pod: &Pod) -> Doing {
+    let why = disruption(pod).map(|(word, message)| format!(" ({})", causes::text(word, message, "")));
+    let text = format!("the pod is being stopped{}; another one will be started", why.unwrap_or_default());
+    Doing::Other(Phase::Running, Reason::Retrying, clip(&text))
+}
+
+/// The runner has ended, and other containers have not.
+fn outlived(pod: &Pod, ended: &ContainerStateTerminated) -> Doing {
+    let all = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let running = |one: &&ContainerStatus| one.state.as_ref().is_some_and(|state| state.running.is_some());
+    let names: Vec<_> = all.filter(running).map(|one| one.name.as_str()).collect();
+    let text = match names.as_slice() {
+        [] => format!("the runner has ended with exit code {}; its pod will end soon", ended.exit_code),
+        names => format!(
+            "the runner has ended with exit code {}; the Job ends when these containers of the pod have ended: {}",
+            ended.exit_code,
+            names.join(", ")
+        ),
     };
-    (reason, clip(&format!("{word}: {more}")))
+    Doing::Other(Phase::Running, Reason::Running, clip(&text))
 }
 
-fn unscheduled(pod: &Pod) -> Option<&str> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let condition = conditions.iter().find(|one| {
-        one.type_ == "PodScheduled" && one.status == "False" && one.reason.as_deref() == Some("Unschedulable")
-    })?;
-    condition.message.as_deref()
+/// Why the runner's container waits.
+fn waiting(pod: &Pod, state: &ContainerState, warnings: &[&Event]) -> (Reason, String) {
+    let waiting = state.waiting.as_ref();
+    let word = waiting.and_then(|waiting| waiting.reason.as_deref()).unwrap_or_default();
+    let message = waiting.and_then(|waiting| waiting.message.as_deref()).unwrap_or_default();
+    if is_ordinary(word) {
+        return starting(pod, warnings);
+    }
+    told(Place::Waiting, word, message, Reason::PodStarting)
 }
 
-/// Only events show that a volume cannot be mounted.
-fn mounting(pod: &Pod, mounts: &[&Event]) -> (Reason, String) {
+/// A state that every container has before its start.
+fn is_ordinary(word: &str) -> bool {
+    matches!(word, "" | "ContainerCreating" | "PodInitializing")
+}
+
+/// A cause of the table, or the words themselves with the given reason.
+fn told(place: Place, word: &str, message: &str, otherwise: Reason) -> (Reason, String) {
+    let cause = cause(place, word, message).unwrap_or(Cause { reason: otherwise, advice: "" });
+    (cause.reason, causes::text(word, message, cause.advice))
+}
+
+/// Why no container was started yet: the scheduler, an init container, or what an event reports.
+fn starting(pod: &Pod, warnings: &[&Event]) -> (Reason, String) {
+    if let Some(("False", word, message)) = condition(pod, "PodScheduled") {
+        let (reason, text) = told(Place::Scheduling, word, message, Reason::Unschedulable);
+        let text = text.strip_prefix("Unschedulable: ").unwrap_or(&text);
+        return (reason, format!("no node can run the pod: {text}"));
+    }
+    if let Some(told) = initialising(pod) {
+        return told;
+    }
+    // With volumes, sandbox and network there, what was reported before is over.
+    let is_prepared = matches!(condition(pod, "PodReadyToStartContainers"), Some(("True", ..)));
     let uid = pod.metadata.uid.as_deref();
-    let event = mounts
+    let event = warnings
         .iter()
-        .filter(|event| event.involved_object.uid.as_deref() == uid)
+        .filter(|event| event.involved_object.uid.as_deref() == uid && !is_prepared)
+        .filter(|event| event.reason.as_deref().is_none_or(causes::tells))
         .max_by_key(|event| seen(event));
     let Some(event) = event else {
         return (Reason::PodStarting, "the pod is being started".to_owned());
     };
-    let message = event.message.as_deref().unwrap_or_default();
-    let config = message.contains("configmap") || message.contains("secret");
-    let reason = if config { Reason::ConfigMissing } else { Reason::VolumeMissing };
-    (reason, clip(message))
+    let word = event.reason.as_deref().unwrap_or_default();
+    told(Place::Event, word, event.message.as_deref().unwrap_or_default(), Reason::PodStarting)
 }
 
-fn seen(event: &Event) -> Option<k8s_openapi::jiff::Timestamp> {
+/// Why an init container, such as a sidecar that somebody else has added, holds the runner up.
+fn initialising(pod: &Pod) -> Option<(Reason, String)> {
+    let all = pod.status.as_ref()?.init_container_statuses.as_ref()?;
+    all.iter().find_map(|one| {
+        let state = one.state.as_ref()?;
+        let (reason, text) = if let Some(ended) = &state.terminated {
+            let message = ended.message.as_deref().unwrap_or_default();
+            let failed =
+                (ended.exit_code != 0).then(|| format!("has ended with exit code {}", ended.exit_code))?;
+            (Reason::ContainerStartFailed, causes::text(&failed, message.trim(), ""))
+        } else {
+            let waiting = state.waiting.as_ref()?;
+            let word = waiting.reason.as_deref().filter(|word| !is_ordinary(word))?;
+            let message = waiting.message.as_deref().unwrap_or_default();
+            let (reason, text) = told(Place::Waiting, word, message, Reason::PodStarting);
+            (reason, format!("waits: {text}"))
+        };
+        Some((reason, format!("the init container {} {text}", one.name)))
+    })
+}
+
+fn seen(event: &Event) -> Option<Timestamp> {
     event.last_timestamp.as_ref().map(|time| time.0).or_else(|| event.event_time.as_ref().map(|time| time.0))
 }
 
-/// Why the Job has no pod: the newest refusal.
+/// Why the Job has no pod: the newest refusal since its last pod.
 #[must_use]
-pub fn refusal(job: Option<&str>, refusals: &[&Event]) -> Option<String> {
+pub fn refusal(job: Option<&str>, pods: &[&Pod], refusals: &[&Event]) -> Option<String> {
+    let last = pods.iter().filter_map(|pod| created(pod)).max();
     let event = refusals
         .iter()
         .filter(|event| event.involved_object.uid.as_deref() == job)
         .max_by_key(|event| seen(event))?;
-    Some(clip(event.message.as_deref().unwrap_or_default()))
+    let is_over = last.is_some_and(|last| seen(event).is_some_and(|seen| seen <= last));
+    (!is_over).then(|| clip(event.message.as_deref().unwrap_or_default()))
 }
 
 /// Why the last failed pod has failed.
 #[must_use]
 pub fn last_failure(pods: &[&Pod]) -> Option<LastError> {
-    let newest = pods
-        .iter()
-        .filter(|pod| phase(pod) == "Failed")
-        .max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
-    Some(failure(newest))
+    newest(pods, has_failed).map(failure)
 }
 
 fn failure(pod: &Pod) -> LastError {
-    let name = Some(pod.name_any());
-    let ended = container(pod).and_then(|container| container.state.as_ref()?.terminated.as_ref());
-    if let Some(message) = disruption(pod) {
-        return LastError {
-            reason: Reason::Killed.as_str().to_owned(),
-            message: clip(&format!("the pod was evicted: {message}")),
-            exit_code: ended.map(|ended| ended.exit_code),
-            pod: name,
-        };
-    }
-    let Some(ended) = ended else {
-        let status = pod.status.as_ref();
-        let words =
-            [status.and_then(|one| one.reason.as_deref()), status.and_then(|one| one.message.as_deref())];
-        let words: Vec<_> = words.into_iter().flatten().collect();
-        return LastError {
-            reason: Reason::Killed.as_str().to_owned(),
-            message: clip(&format!("the pod failed: {}", words.join(": "))),
-            exit_code: None,
-            pod: name,
-        };
+    let ended = runner(pod).and_then(ended);
+    let (reason, message) = if let Some((word, message)) = disruption(pod) {
+        let words = if message.is_empty() { word } else { message };
+        let reason = cause(Place::Disruption, word, message).map_or(Reason::Killed, |cause| cause.reason);
+        (reason, format!("the pod was evicted: {words}"))
+    } else if let Some(ended) = ended {
+        of_code(ended)
+    } else {
+        of_pod(pod)
     };
-    let (mut reason, mut meaning) = exit::meaning(ended.exit_code);
-    if ended.reason.as_deref() == Some("OOMKilled") {
-        (reason, meaning) = (
-            Reason::OutOfMemory,
-            "the container exceeded its memory limit: raise spec.runner.resources.limits.memory",
-        );
-    }
-    let own = ended.message.as_deref().and_then(own_words).map(|words| format!(": {words}"));
     LastError {
         reason: reason.as_str().to_owned(),
-        message: clip(&format!("exit code {}: {meaning}{}", ended.exit_code, own.unwrap_or_default())),
-        exit_code: Some(ended.exit_code),
-        pod: name,
+        message: clip(&message),
+        exit_code: ended.map(|ended| ended.exit_code),
+        pod: Some(pod.name_any()),
     }
 }
 
-/// The condition that says that something else ended the pod.
-fn disruption(pod: &Pod) -> Option<&str> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let condition = conditions.iter().find(|one| one.type_ == "DisruptionTarget" && one.status == "True")?;
-    Some(condition.message.as_deref().or(condition.reason.as_deref()).unwrap_or("the node was drained"))
+/// The runner has ended with an exit code.
+fn of_code(ended: &ContainerStateTerminated) -> (Reason, String) {
+    let log = ended.message.as_deref().unwrap_or_default();
+    let word = ended.reason.as_deref().unwrap_or_default();
+    let (mut reason, mut meaning) = exit::meaning(ended.exit_code);
+    let known = cause(Place::Ended, word, log);
+    if let Some(cause) = known {
+        reason = cause.reason;
+        meaning = if cause.advice.is_empty() {
+            "the node was lost, and the end of the pod with it"
+        } else {
+            cause.advice
+        };
+    }
+    // A container that could not be started has no log: the message is the kubelet's.
+    let quoted = (reason == Reason::ContainerStartFailed).then(|| log.trim().to_owned());
+    let own = own_words(log).or(quoted).map(|words| format!(": {words}"));
+    (reason, format!("exit code {}: {meaning}{}", ended.exit_code, own.unwrap_or_default()))
+}
+
+/// The runner has never run, or nobody knows how it has ended.
+fn of_pod(pod: &Pod) -> (Reason, String) {
+    let status = pod.status.as_ref();
+    let word = status.and_then(|status| status.reason.as_deref()).unwrap_or_default();
+    let message = status.and_then(|status| status.message.as_deref()).unwrap_or_default();
+    if word.is_empty() && message.is_empty() {
+        if let Some((reason, text)) = initialising(pod) {
+            return (reason, text);
+        }
+        return (Reason::Killed, "the pod failed, and nothing says why".to_owned());
+    }
+    let (reason, text) = told(Place::Pod, word, message, Reason::Killed);
+    (reason, format!("the pod failed: {text}"))
+}
+
+/// Reason and message of the condition that says that something else ended the pod.
+fn disruption(pod: &Pod) -> Option<(&str, &str)> {
+    match condition(pod, "DisruptionTarget")? {
+        ("True", "", "") => Some(("the node was drained", "")),
+        ("True", word, message) => Some((word, message)),
+        _ => None,
+    }
+}
+
+/// Status, reason and message of a condition.
+fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let all = pod.status.as_ref()?.conditions.as_ref()?;
+    let one = all.iter().find(|one| one.type_ == kind)?;
+    let or_empty = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
+    Some((one.status.as_str(), or_empty(&one.reason), or_empty(&one.message)))
 }
 
 /// The runner's last error in its JSON log, which the kubelet keeps as the termination message.
@@ -192,8 +295,12 @@ fn own_words(log: &str) -> Option<String> {
     })
 }
 
-fn container(pod: &Pod) -> Option<&ContainerStatus> {
+fn runner(pod: &Pod) -> Option<&ContainerStatus> {
     pod.status.as_ref()?.container_statuses.as_ref()?.iter().find(|container| container.name == CONTAINER)
+}
+
+fn ended(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    container.state.as_ref()?.terminated.as_ref()
 }
 
 fn phase(pod: &Pod) -> &str {
@@ -212,118 +319,4 @@ pub fn clip(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::controller::fixtures::pod;
-    use serde_json::json;
-
-    fn waits(state: serde_json::Value) -> serde_json::Value {
-        json!({"phase": "Pending", "containerStatuses": [{"name": "runner", "ready": false, "restartCount": 0, "image": "", "imageID": "",
-            "state": {"waiting": state}}]})
-    }
-
-    fn ended(state: serde_json::Value) -> serde_json::Value {
-        json!({"phase": "Failed", "containerStatuses": [{"name": "runner", "ready": false, "restartCount": 0, "image": "", "imageID": "",
-            "state": {"terminated": state}}]})
-    }
-
-    fn event(uid: &str, message: &str) -> Event {
-        serde_json::from_value(json!({"metadata": {}, "involvedObject": {"uid": uid}, "message": message}))
-            .unwrap()
-    }
-
-    #[test]
-    fn a_waiting_pod_says_why() {
-        let unscheduled = |message: &str| json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]});
-        let table = [
-            (
-                unscheduled("0/1 nodes are available: 1 Insufficient memory."),
-                Reason::Unschedulable,
-                "Insufficient memory",
-            ),
-            (unscheduled("persistentvolumeclaim \"dumps\" not found"), Reason::VolumeMissing, "\"dumps\""),
-            (
-                waits(json!({"reason": "ImagePullBackOff", "message": "Back-off pulling image \"r:1\""})),
-                Reason::ImagePullFailed,
-                "r:1",
-            ),
-            (
-                waits(
-                    json!({"reason": "CreateContainerConfigError", "message": "secret \"redis\" not found"}),
-                ),
-                Reason::ConfigMissing,
-                "\"redis\"",
-            ),
-            (waits(json!({"reason": "ContainerCreating"})), Reason::PodStarting, "started"),
-            (
-                waits(json!({"reason": "CreateContainerError", "message": "no such file"})),
-                Reason::PodStarting,
-                "no such file",
-            ),
-            (json!({}), Reason::PodStarting, "started"),
-        ];
-        for (status, wanted, words) in table {
-            let pod = pod("p", status.clone());
-            let Some(Doing::Waiting(reason, message)) = doing(&[&pod], &[]) else { panic!("{status}") };
-            assert_eq!(reason, wanted, "{status}");
-            assert!(message.contains(words), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_volume_that_cannot_be_mounted_shows_in_events() {
-        let pod = pod("p", waits(json!({"reason": "ContainerCreating"})));
-        let other = event("q", "configmap \"no\" not found");
-        let table = [
-            (
-                "MountVolume.SetUp failed for volume \"ca\" : configmap \"cas\" not found",
-                Reason::ConfigMissing,
-            ),
-            ("MountVolume.MountDevice failed for volume \"pv\"", Reason::VolumeMissing),
-        ];
-        for (message, wanted) in table {
-            let own = event("p", message);
-            let wanted = Doing::Waiting(wanted, message.to_owned());
-            assert_eq!(doing(&[&pod], &[&other, &own]), Some(wanted));
-        }
-    }
-
-    #[test]
-    fn running_stopping_and_nothing() {
-        let running = pod("p", json!({"phase": "Running"}));
-        assert_eq!(doing(&[&running], &[]), Some(Doing::Running));
-        let mut stopping = running;
-        stopping.metadata.deletion_timestamp = Some(crate::controller::fixtures::at(0));
-        assert_eq!(doing(&[&stopping], &[]), Some(Doing::Stopping));
-        assert_eq!(doing(&[&pod("p", ended(json!({"exitCode": 3})))], &[]), None);
-    }
-
-    #[test]
-    fn a_failed_pod_says_why_in_the_runners_words() {
-        let log = "{\"level\":\"INFO\",\"message\":\"x\"}\n{\"level\":\"ERROR\",\"message\":\"shop.sql: the dump is cut off\",\"exit_code\":3}\n";
-        let error = last_failure(&[&pod("p", ended(json!({"exitCode": 3, "message": log})))]).unwrap();
-        assert_eq!((error.reason.as_str(), error.exit_code), ("DumpBroken", Some(3)));
-        assert!(error.message.ends_with("shop.sql: the dump is cut off"), "{}", error.message);
-    }
-
-    #[test]
-    fn kills_and_evictions_are_told_apart() {
-        let oom = pod("p", ended(json!({"exitCode": 137, "reason": "OOMKilled"})));
-        assert_eq!(last_failure(&[&oom]).unwrap().reason, "OutOfMemory");
-        let mut status = ended(json!({"exitCode": 143}));
-        status["conditions"] =
-            json!([{"type": "DisruptionTarget", "status": "True", "message": "Eviction API: evicting"}]);
-        let error = last_failure(&[&pod("p", status)]).unwrap();
-        assert_eq!(error.reason, "Killed");
-        assert!(error.message.contains("Eviction API"), "{}", error.message);
-        let lost = pod("p", json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}));
-        assert!(last_failure(&[&lost]).unwrap().message.contains("low on memory"));
-    }
-
-    #[test]
-    fn a_long_message_is_cut_at_a_character() {
-        let text = "ä".repeat(1000);
-        let short = clip(&text);
-        assert!(short.len() <= LONGEST + 3 && short.ends_with('…'));
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 
 use super::plan::{self, Outcome};
 use super::pods::{self, Doing};
+use super::suspended;
 use crate::names;
 
 /// The state of an object, or the result of a step.
@@ -19,8 +20,8 @@ pub enum Situation<'a> {
     Invalid(String),
     /// A Job of the same name belongs to another owner.
     Conflict(String),
-    /// The API server refuses an object, and may accept it later.
-    Refused(String),
+    /// The API server refuses a request, and may accept it later. In this phase the run waits for that.
+    Refused(Phase, String),
     /// The set contains a complete run.
     Beside(String),
     /// Other runs are first: the place in the queue, from one on, and the reason.
@@ -42,8 +43,8 @@ pub struct Work<'a> {
     pub job: &'a Job,
     /// Its pods.
     pub pods: Vec<&'a Pod>,
-    /// Events about volumes of pods.
-    pub mounts: Vec<&'a Event>,
+    /// Events that warn about pods.
+    pub warnings: Vec<&'a Event>,
     /// Events about pods that could not be created.
     pub refusals: Vec<&'a Event>,
     /// Whether the Job was created from another spec than the current one.
@@ -62,22 +63,19 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     let mut status = carry_over(object, &old);
     let said = match situation {
         Situation::Ended => return keep_end(object, old),
-        Situation::Working(work) => working(&mut status, work, waits(object), now),
+        Situation::Working(work) => working(&mut status, work, object, now),
         Situation::Held(job) => {
             if let Some(job) = job {
                 refer(&mut status, job);
             }
-            (
-                Phase::Suspended,
-                Verdict::Held,
-                Reason::Suspended,
-                "set suspend to false to continue".to_owned(),
-            )
+            let other = job.and_then(suspended::by_other).map(|what| format!("; {what}")).unwrap_or_default();
+            let text = format!("set suspend to false to continue{other}");
+            (Phase::Suspended, Verdict::Held, Reason::Suspended, text)
         }
         Situation::Invalid(why) => (Phase::Pending, Verdict::Stalled, Reason::InvalidSpec, why.clone()),
         Situation::Beside(why) => (Phase::Pending, Verdict::Stalled, Reason::RangeDoesNotFit, why.clone()),
         Situation::Conflict(why) => (Phase::Pending, Verdict::Stalled, Reason::JobConflict, why.clone()),
-        Situation::Refused(why) => (Phase::Pending, Verdict::InProgress, Reason::Forbidden, why.clone()),
+        Situation::Refused(phase, why) => (*phase, Verdict::InProgress, Reason::Forbidden, why.clone()),
         Situation::Queued(place, why) => {
             (Phase::Queued, Verdict::InProgress, Reason::Queued, format!("place {place} in the queue: {why}"))
         }
@@ -132,13 +130,41 @@ pub fn is_stalled(object: &ReplicaBootstrap) -> bool {
 }
 
 /// Whether the spec differs from the one that its run began with. The definition refuses such a change, but only from
-/// one change to the next: by way of another run.id it is possible.
+/// one change to the next: by way of another run.id it is possible. The run's Job knows better than the status, which
+/// somebody else can write.
 #[must_use]
-pub fn has_other_data(object: &ReplicaBootstrap) -> bool {
-    object.status.as_ref().is_some_and(|status| {
-        status.run_id.as_deref() == Some(object.spec.run.id.as_str())
-            && status.data_hash.as_ref().is_some_and(|hash| *hash != names::data_hash(&object.spec))
-    })
+pub fn has_other_data(object: &ReplicaBootstrap, job: Option<&Job>) -> bool {
+    let status = object.status.as_ref().filter(|status| status.run_id.as_ref() == Some(&object.spec.run.id));
+    let hash = job.and_then(begun_with).or_else(|| status?.data_hash.as_ref());
+    hash.is_some_and(|hash| *hash != names::data_hash(&object.spec))
+}
+
+/// A hash of the data with which the Job has begun, if it has.
+fn begun_with(job: &Job) -> Option<&String> {
+    job.status.as_ref()?.start_time.as_ref()?;
+    job.annotations().get(names::ANNOTATION_DATA)
+}
+
+/// Whether an end in the status is that of the Job: phase, conditions and data.
+#[must_use]
+pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
+    let Some(status) = &object.status else { return false };
+    if begun_with(job).is_some_and(|hash| status.data_hash.as_ref() != Some(hash)) {
+        return false;
+    }
+    let is = |type_: &str| {
+        status.conditions.iter().flatten().any(|one| one.type_ == type_ && one.status == "True")
+    };
+    let conditions = (is(api::READY), is(api::RECONCILING), is(api::STALLED));
+    match plan::outcome(job) {
+        Some(Outcome::Complete) => {
+            status.phase == Some(Phase::Succeeded) && conditions == (true, false, false)
+        }
+        Some(Outcome::Failed(..)) => {
+            status.phase == Some(Phase::Failed) && conditions == (false, false, true)
+        }
+        None => false,
+    }
 }
 
 /// The message for that case.
@@ -158,7 +184,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
         observed_generation: object.metadata.generation,
         run_id: run,
         ..if same {
-            ReplicaBootstrapStatus { phase: None, conditions: None, ..old.clone() }
+            ReplicaBootstrapStatus { phase: None, conditions: None, completion_time: None, ..old.clone() }
         } else {
             ReplicaBootstrapStatus::default()
         }
@@ -168,7 +194,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
 /// An end stays as it is. Only the observed generation is updated, unless the spec names something else: it is not
 /// the end of that.
 fn keep_end(object: &ReplicaBootstrap, mut old: ReplicaBootstrapStatus) -> ReplicaBootstrapStatus {
-    if has_other_data(object) {
+    if has_other_data(object, None) {
         return old;
     }
     old.observed_generation = object.metadata.generation;
@@ -189,7 +215,13 @@ pub fn waits(object: &ReplicaBootstrap) -> Option<&str> {
     run.error.as_deref()?.strip_prefix("waiting: ")
 }
 
-fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, now: &Time) -> Said {
+fn working(
+    status: &mut ReplicaBootstrapStatus,
+    work: &Work<'_>,
+    object: &ReplicaBootstrap,
+    now: &Time,
+) -> Said {
+    let before = object.status.as_ref().and_then(|status| status.completion_time.clone());
     let counts = work.job.status.clone().unwrap_or_default();
     refer(status, work.job);
     let pods = [counts.active, counts.succeeded, counts.failed].into_iter().flatten().sum::<i32>();
@@ -197,22 +229,22 @@ fn working(status: &mut ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&
     if status.start_time.is_none() {
         status.start_time.clone_from(&counts.start_time);
     }
-    if status.data_hash.is_none() && status.start_time.is_some() {
-        status.data_hash = work.job.annotations().get(names::ANNOTATION_DATA).cloned();
+    if let Some(hash) = begun_with(work.job) {
+        status.data_hash = Some(hash.clone());
     }
     if let Some(error) = pods::last_failure(&work.pods) {
         status.last_error = Some(error);
     }
     match plan::outcome(work.job) {
         Some(outcome) => {
-            let ended = counts.completion_time.clone().or_else(|| transition(work.job));
+            let ended = counts.completion_time.clone().or_else(|| transition(work.job)).or(before);
             status.completion_time = Some(ended.unwrap_or_else(|| now.clone()));
             ended_so(status, outcome)
         }
         None => {
             let seen = work.pods.iter().filter(|pod| pods::has_failed(pod)).count();
             let failed = counts.failed.unwrap_or(0).max(i32::try_from(seen).unwrap_or(i32::MAX));
-            going_on(status, work, waits, failed)
+            going_on(status, work, waits(object), failed)
         }
     }
 }
@@ -273,10 +305,9 @@ fn exit_code_in(message: &str) -> Option<i32> {
 }
 
 fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str>, failed: i32) -> Said {
-    let doing = pods::doing(&work.pods, &work.mounts);
+    let doing = pods::doing(&work.pods, &work.warnings);
     if plan::is_suspended(work.job) {
-        let text = "the runner writes its checkpoint and stops".to_owned();
-        return (Phase::Running, Verdict::InProgress, Reason::Suspended, text);
+        return suspended(work.job);
     }
     let (phase, reason, text) = match doing {
         Some(Doing::Running) => {
@@ -286,16 +317,11 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
             );
             (Phase::Running, Reason::Running, text)
         }
-        Some(Doing::Stopping) => (
-            Phase::Running,
-            Reason::Retrying,
-            "the pod is being stopped; another one will be started".to_owned(),
-        ),
-        Some(Doing::Waiting(reason, text)) => (Phase::Pending, reason, text),
+        Some(Doing::Other(phase, reason, text)) => (phase, reason, text),
         None if pods::is_decided(&work.pods) => {
             (Phase::Running, Reason::Running, "the pod has ended; the Job will end soon".to_owned())
         }
-        None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.refusals) {
+        None => match pods::refusal(work.job.metadata.uid.as_deref(), &work.pods, &work.refusals) {
             Some(text) => (Phase::Pending, Reason::Forbidden, text),
             None if failed > 0 => (Phase::Pending, Reason::Retrying, retry(status, failed)),
             None => (
@@ -311,6 +337,23 @@ fn going_on(status: &ReplicaBootstrapStatus, work: &Work<'_>, waits: Option<&str
         ""
     };
     (phase, Verdict::InProgress, reason, format!("{text}{edited}"))
+}
+
+/// The Job is suspended, but the object is not, or a pod is still there.
+fn suspended(job: &Job) -> Said {
+    let stops = "the runner writes its checkpoint and stops";
+    let (phase, reason, text) = match suspended::by_other(job) {
+        Some(who) if plan::is_active(job) => {
+            (Phase::Running, Reason::JobSuspended, format!("{who}; {stops}"))
+        }
+        Some(who) => (
+            Phase::Pending,
+            Reason::JobSuspended,
+            format!("{who}: the run continues when the Job is resumed, which the operator leaves to them"),
+        ),
+        None => (Phase::Running, Reason::Suspended, stops.to_owned()),
+    };
+    (phase, Verdict::InProgress, reason, text)
 }
 
 fn retry(status: &ReplicaBootstrapStatus, failed: i32) -> String {

@@ -10,7 +10,7 @@ use futures_util::future::ready;
 use futures_util::{Stream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{Event, Pod, PodSpec};
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::controller::{Config, Controller};
@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::watch::Receiver;
 
-use super::{Surroundings, after_error, dereference, reconcile, status};
+use super::{Surroundings, after_error, dereference, pods, reconcile, status, suspended};
 use crate::admin::Admin;
 use crate::context::{Context, Scope};
 use crate::names;
@@ -38,7 +38,7 @@ pub struct Watches {
     objects: Touched<ReplicaBootstrap>,
     jobs: Touched<Job>,
     pods: Touched<Pod>,
-    mounts: Touched<Event>,
+    warnings: Touched<Event>,
     refusals: Touched<Event>,
 }
 
@@ -51,27 +51,36 @@ impl Watches {
         let fields = |fields: &str| watcher::Config::default().fields(fields);
         let events = watcher(place.api(), watcher::Config::default());
         let (objects, all_objects) =
-            place.follow("replicabootstraps", events.filter_map(|event| ready(readable(event))), |_| {});
+            place.follow("replicabootstraps", events.filter_map(|event| ready(readable(event))), bare);
         let (jobs, all_jobs) = place.watch("jobs", made.clone(), |job: &mut Job| {
+            suspended::keep_managers(job);
             if let Some(spec) = &mut job.spec {
                 spec.template.spec = None;
                 spec.template.metadata = None;
             }
         });
-        let (pods, all_pods) = place.watch("pods", made, |pod: &mut Pod| pod.spec = None);
-        let (mounts, all_mounts) =
-            place.watch("events of pods", fields("involvedObject.kind=Pod,reason=FailedMount"), |_| {});
+        let (pods, all_pods) = place.watch("pods", made, |pod: &mut Pod| {
+            bare(pod);
+            let node_name = pod.spec.take().and_then(|spec| spec.node_name);
+            pod.spec = Some(PodSpec { node_name, ..PodSpec::default() });
+        });
+        let warnings = fields("involvedObject.kind=Pod,type=Warning");
+        let (warnings, all_warnings) = place.follow(
+            "events of pods",
+            of_pods(watcher(place.api(), warnings), (all_jobs.clone(), all_pods.clone())),
+            trim,
+        );
         let (refusals, all_refusals) =
-            place.watch("events of jobs", fields("involvedObject.kind=Job,reason=FailedCreate"), |_| {});
+            place.watch("events of jobs", fields("involvedObject.kind=Job,reason=FailedCreate"), trim);
         let scope = Scope {
             namespace: namespace.map(str::to_owned),
             objects: all_objects,
             jobs: all_jobs,
             pods: all_pods,
-            mounts: all_mounts,
+            warnings: all_warnings,
             refusals: all_refusals,
         };
-        Self { scope, objects, jobs, pods, mounts, refusals }
+        Self { scope, objects, jobs, pods, warnings, refusals }
     }
 
     /// Reconciles until `stop` is true, and then until running reconciles have ended.
@@ -79,7 +88,7 @@ impl Watches {
         let scope = self.scope.clone();
         // A change of the runner's part of the status needs no reconcile.
         let objects = self.objects.predicate_filter(wakes, kube::runtime::PredicateConfig::default());
-        let (of_mounts, of_refusals) = (scope.clone(), scope.clone());
+        let (of_warnings, of_refusals) = (scope.clone(), scope.clone());
         let freed = Arc::clone(&context);
         let jobs = self
             .jobs
@@ -87,12 +96,10 @@ impl Watches {
         let around = Arc::new(Surroundings { context: Arc::clone(&context), scope: scope.clone() });
         Controller::for_stream(objects, scope.objects.clone())
             .with_config(Config::default().concurrency(CONCURRENCY))
-            .owns_stream(jobs)
-            .watches_stream(self.pods, |pod| {
-                let name = dereference::object_of(&pod).cloned();
-                name.map(|name| ObjectRef::new(&name).within(&pod.namespace().unwrap_or_default()))
-            })
-            .watches_stream(self.mounts, move |event| dereference::object_of_event(&event, &of_mounts))
+            // By their annotation, which a Job also has that was left behind without an owner.
+            .watches_stream(jobs, |job| dereference::reference_of(&job))
+            .watches_stream(self.pods, |pod| dereference::reference_of(&pod))
+            .watches_stream(self.warnings, move |event| dereference::object_of_event(&event, &of_warnings))
             .watches_stream(self.refusals, move |event| dereference::object_of_event(&event, &of_refusals))
             .reconcile_on(queued(&context, scope))
             .graceful_shutdown_on(stopped(stop))
@@ -183,6 +190,50 @@ fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<Repli
     .flatten()
 }
 
+/// The events about pods of the given Jobs. A cluster has many more warnings, which would take memory for nothing. They
+/// are listed when Jobs and pods are known. An event may come before its pod, but not before its Job.
+fn of_pods(
+    events: impl Stream<Item = Result<watcher::Event<Event>, watcher::Error>> + Send + 'static,
+    (jobs, pods): (Store<Job>, Store<Pod>),
+) -> impl Stream<Item = Result<watcher::Event<Event>, watcher::Error>> + Send + 'static {
+    let listed = (jobs.clone(), pods.clone());
+    let concerns = move |event: &Event| {
+        let about = &event.involved_object;
+        let (Some(name), Some(namespace)) = (&about.name, &about.namespace) else { return false };
+        // The name of a pod is that of its Job, unless that is too long, and a random end.
+        let job = name.rsplit_once('-').map_or(name.as_str(), |(job, _)| job);
+        jobs.get(&ObjectRef::<Job>::new(job).within(namespace)).is_some()
+            || pods.get(&ObjectRef::<Pod>::new(name).within(namespace)).is_some()
+    };
+    let kept = events.filter(move |event| {
+        ready(match event {
+            Ok(watcher::Event::InitApply(event) | watcher::Event::Apply(event)) => concerns(event),
+            _ => true,
+        })
+    });
+    // If a store is gone, so is the controller.
+    let listed = async move {
+        let _ = listed.0.wait_until_ready().await;
+        let _ = listed.1.wait_until_ready().await;
+    };
+    futures_util::stream::once(listed).map(|()| None).chain(kept.map(Some)).filter_map(ready)
+}
+
+/// Removes what nothing reads from an event.
+fn trim(event: &mut Event) {
+    bare(event);
+    event.metadata.labels = None;
+    event.metadata.annotations = None;
+    event.source = None;
+    event.related = None;
+    event.message = event.message.as_deref().map(pods::clip);
+}
+
+/// Removes what nothing reads: who has set which field.
+fn bare<K: Resource>(thing: &mut K) {
+    thing.managed_fields_mut().clear();
+}
+
 /// Ends when `stop` is true.
 pub async fn stopped(mut stop: Receiver<bool>) {
     // If the sender is gone, that also stops.
@@ -252,10 +303,7 @@ impl Place<'_> {
         after.health.expect_list();
         let mut first = true;
         let stream = events
-            .modify(move |thing| {
-                thing.managed_fields_mut().clear();
-                trim(thing);
-            })
+            .modify(trim)
             .default_backoff()
             .inspect(move |event| match event {
                 // The first list has only begun: its contents are not known yet.

@@ -12,7 +12,7 @@ use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
 use source::Location;
-use source::object::Access;
+use source::object::{Access, Listener};
 
 mod files;
 mod kasho;
@@ -147,6 +147,7 @@ fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
         path_style: options.s3_path_style,
         ca_file: options.s3_ca_file.clone(),
         retry: duration("--retry-timeout", &args.redis.retry_timeout)?,
+        listener: Listener::default(),
     })
 }
 

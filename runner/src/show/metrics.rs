@@ -48,7 +48,11 @@ impl Collector for RunMetrics {
         gauge("changes", "Changes in Redis", details.changes)?;
         gauge("rejected_rows", "Rows set aside", details.rejected)?;
         gauge("next_sequence", "The next sequence number", details.next)?;
-        gauge("waiting", "1 while nothing moves because Redis cannot be reached or is full", waiting)?;
+        gauge(
+            "waiting",
+            "1 while nothing moves because the dump, Redis or the change stream cannot be reached, or Redis is full",
+            waiting,
+        )?;
         gauge("redis_used_memory_bytes", "Memory that Redis uses", memory.used)?;
         gauge("redis_max_memory_bytes", "Redis' maxmemory, 0 if unlimited", memory.max)?;
         let retries = ConstCounter::new(progress.retries());
@@ -92,7 +96,7 @@ pg_bootstrap_rejected_rows 0
 # HELP pg_bootstrap_next_sequence The next sequence number
 # TYPE pg_bootstrap_next_sequence gauge
 pg_bootstrap_next_sequence 0
-# HELP pg_bootstrap_waiting 1 while nothing moves because Redis cannot be reached or is full
+# HELP pg_bootstrap_waiting 1 while nothing moves because the dump, Redis or the change stream cannot be reached, or Redis is full
 # TYPE pg_bootstrap_waiting gauge
 pg_bootstrap_waiting 0
 # HELP pg_bootstrap_redis_used_memory_bytes Memory that Redis uses

@@ -11,7 +11,7 @@ use object_store::{Attribute, Certificate, ClientOptions, GetOptions, GetRange, 
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::{Trouble, judge};
-use super::{Access, Failure, LEAST, MOST, Object, Order, Version};
+use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Version};
 use crate::retry::Backoff;
 
 /// If the service sends nothing for this long, the request is repeated.
@@ -61,6 +61,7 @@ struct Fetcher {
     path: Path,
     uri: String,
     retry: Duration,
+    listener: Listener,
     version: Version,
 }
 
@@ -69,7 +70,8 @@ impl Fetcher {
         let path = Path::parse(&object.key).map_err(|error| Failure::Refused(error.to_string()))?;
         let store = store(object)?;
         let none = Version { size: 0, etag: String::new() };
-        let mut fetcher = Self { store, path, uri: object.uri(), retry: object.access.retry, version: none };
+        let Access { retry, listener, .. } = object.access.clone();
+        let mut fetcher = Self { store, path, uri: object.uri(), retry, listener, version: none };
         fetcher.version = fetcher.look().await?;
         Ok(fetcher)
     }
@@ -81,6 +83,7 @@ impl Fetcher {
             let options = GetOptions { head: true, ..GetOptions::default() };
             match self.store.get_opts(&self.path, options).await {
                 Ok(found) => {
+                    self.succeeded(&mut failing);
                     let none = "the service gives no ETag, so a change of the object could not be noticed";
                     let etag = found.meta.e_tag.ok_or_else(|| Failure::Refused(none.to_owned()))?;
                     return Ok(Version { size: found.meta.size, etag });
@@ -114,7 +117,7 @@ impl Fetcher {
             let before = bytes.len();
             let result = self.get(range.start + before as u64..range.end, &mut bytes).await;
             if bytes.len() > before {
-                failing = None;
+                self.succeeded(&mut failing);
             }
             let trouble = match result {
                 Ok(()) if bytes.len() >= length => break,
@@ -183,9 +186,17 @@ impl Fetcher {
         if backoff.is_over(self.retry) {
             return Err(Failure::Away { waited: backoff.elapsed().as_secs(), why });
         }
-        tracing::warn!(error = why, "reading {} failed, retrying", self.uri);
+        let most = self.retry.as_secs();
+        self.listener.is_away(&format!("read {}: {why}; retrying for up to {most} s", self.uri));
         tokio::time::sleep(backoff.pause()).await;
         Ok(())
+    }
+
+    /// Ends a row of failures.
+    fn succeeded(&self, failing: &mut Option<Backoff>) {
+        if failing.take().is_some() {
+            self.listener.is_back();
+        }
     }
 }
 

@@ -19,6 +19,8 @@ use pg_bootstrap_tests::servers::{Data, KubernetesServer, RedisOptions, RedisSer
 use pg_bootstrap_tests::zset::Snapshot;
 use serde_json::{Value, json};
 
+use super::policies::{allow, deny, until_denied};
+use super::suspended::set_suspend;
 use super::{edit, wait, with};
 
 /// So slow that the acts end before the loads do.
@@ -45,6 +47,10 @@ enum Act {
     EmptyRedis,
     /// A spec that says something else, which counts when the run is held and goes on.
     EditAndHold,
+    /// Somebody else suspends the Job and resumes it, as Kueue does when it preempts.
+    HoldJob,
+    /// The Job is deleted while a policy lets no other one in.
+    DenyJob,
     /// Another run, from the checkpoint.
     NextRun,
     /// Another run, from the start.
@@ -64,6 +70,8 @@ fn acts(rng: &mut Rng) -> Vec<Act> {
         (Act::RestartRedis, times(1, 4)),
         (Act::EmptyRedis, times(1, 2)),
         (Act::EditAndHold, times(1, 3)),
+        (Act::HoldJob, times(1, 3)),
+        (Act::DenyJob, times(1, 3)),
         (Act::NextRun, times(0, 2)),
         (Act::StartAgain, times(0, 1)),
     ];
@@ -280,9 +288,34 @@ impl Stage {
                 let again = json!({"suspend": false, "maxRate": RATE + 1 + rng.below(20)});
                 edit(&self.places[load.place].namespace, &load.name, &again);
             }
+            Act::HoldJob => return self.hold_job(at, rng),
+            Act::DenyJob => {
+                deny(namespace, ("CREATE", "batch", "jobs"), &json!({"message": "not now"}));
+                until_denied(namespace);
+                namespace.delete("Job", &format!("{name}-{}", load.run));
+                load.replaced += 1;
+                std::thread::sleep(Duration::from_millis(rng.below(3000)));
+                allow(namespace);
+            }
             Act::KillOperator | Act::FreezeApi | Act::StopApi => panic!("{act:?} is done to all"),
         }
         true
+    }
+
+    /// Whoever dies meanwhile, nobody but the other resumes the Job. Whether it was held at all.
+    fn hold_job(&mut self, at: usize, rng: &mut Rng) -> bool {
+        let job = format!("{}-{}", self.loads[at].name, self.loads[at].run);
+        if !set_suspend(&self.place(at).namespace, "kueue", &job, true) {
+            return false;
+        }
+        wait("the runner stops", || {
+            self.check();
+            self.place(at).kubelet.running(&self.loads[at].name) == 0
+        });
+        self.kill_operator(rng);
+        std::thread::sleep(Duration::from_millis(rng.below(3000)));
+        assert_eq!(self.place(at).kubelet.running(&self.loads[at].name), 0, "{job} is held and runs");
+        set_suspend(&self.place(at).namespace, "kueue", &job, false)
     }
 
     /// Waits until the load is in one of these phases.

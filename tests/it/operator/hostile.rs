@@ -1,7 +1,7 @@
 //! Things that people, other programs and old versions may do to objects, and that must not affect other objects.
 
 use pg_bootstrap_tests::cluster::{Kubelet, Namespace, Operator, kstatus, replica_bootstrap};
-use pg_bootstrap_tests::servers::free_port;
+use pg_bootstrap_tests::servers::{ACCESS_KEY, RedisServer, S3Server, SECRET_KEY, free_port};
 use serde_json::{Value, json};
 
 use super::{alone, edit, job, provide, wait, with};
@@ -245,4 +245,31 @@ fn what_the_runner_waits_for_is_said() {
     });
     assert_eq!(kstatus(&namespace.get("ReplicaBootstrap", "shop")), "InProgress");
     namespace.delete("ReplicaBootstrap", "shop");
+}
+
+/// A dump in S3 that cannot be read is waited for as well, and then it is read.
+#[test]
+fn a_store_that_is_away_is_said() {
+    let (namespace, redis) = (Namespace::new("store"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let _kubelet = Kubelet::start(&namespace);
+    let store = S3Server::start();
+    store.put("dumps", "shop.sql", b"CREATE TABLE public.t (a integer);\n");
+    store.refuse(u64::MAX);
+    namespace.create(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3"},
+        "stringData": {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}}));
+    let endpoint = format!("http://127.0.0.1:{}", store.port());
+    let s3 = json!({"bucket": "dumps", "key": "shop.sql", "region": "eu-central-1", "endpoint": endpoint,
+        "forcePathStyle": true, "credentialsSecretRef": {"name": "s3"}});
+    let mut object = replica_bootstrap("shop", &redis.url());
+    object["spec"]["source"] = json!({ "s3": s3 });
+    namespace.create(&object);
+    namespace.until("shop", "it says that it waits for S3", |object| {
+        let message = object["status"]["conditions"][0]["message"].as_str().unwrap_or_default();
+        message.contains("the runner waits: read s3://dumps/shop.sql: ") && message.contains("503")
+    });
+    assert_eq!(namespace.look("shop")["status"]["phase"], "Running");
+    store.refuse(0);
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!(done["status"]["attempts"], 1);
 }

@@ -1,6 +1,10 @@
 //! One object from its creation to its end, by a script.
 
+use std::collections::HashMap;
+use std::process::Command;
+
 use pg_bootstrap_tests::cluster::{Namespace, Operator, kstatus};
+use pg_bootstrap_tests::servers::program;
 use serde_json::{Value, json};
 
 use super::{alone, at_once, edit, job, wait, with};
@@ -138,6 +142,50 @@ fn a_suspended_job_that_nobody_edited_goes_on() {
     assert_eq!(done["status"]["job"]["uid"], uid);
 }
 
+/// What `kubectl get` prints about an object: its cells, by their columns.
+fn printed(namespace: &Namespace, name: &str, more: &[&str]) -> HashMap<String, String> {
+    let mut kubectl = Command::new(program("kubectl"));
+    kubectl.arg("--kubeconfig").arg(namespace.server().kubeconfig());
+    kubectl.args(["get", "rboot", name, "--namespace", namespace.name()]).args(more);
+    let said = kubectl.output().unwrap();
+    let table = String::from_utf8_lossy(&said.stdout).into_owned();
+    let (head, row) = table.trim_end().split_once('\n').unwrap_or_else(|| panic!("{said:?}"));
+    // A column begins where its name does; cells may be empty.
+    let starts: Vec<_> = head.split_whitespace().map(|column| (column, head.find(column).unwrap())).collect();
+    let ends = starts.iter().skip(1).map(|(_, start)| *start).chain([row.len()]);
+    let cell = |start: usize, end: usize| row.get(start..end).unwrap_or_default().trim().to_owned();
+    starts.iter().zip(ends).map(|((column, start), end)| ((*column).to_owned(), cell(*start, end))).collect()
+}
+
+/// Many faults have one phase. Whoever lists the objects sees them apart.
+#[test]
+fn a_list_tells_the_reason() {
+    let namespace = Namespace::new("columns");
+    let _operator = Operator::start(&namespace);
+    let bad = json!({"runner": {"resources": {"limits": {"memory": "abc"}}}, "run": {"id": "first"}});
+    namespace.create(&with(alone("invalid"), &bad));
+    namespace.expect("invalid", "Pending", "InvalidSpec");
+    namespace.create(&alone("pulling"));
+    namespace.pod("pulling").wait("ErrImagePull", "manifest unknown");
+    namespace.expect("pulling", "Pending", "ImagePullFailed");
+    namespace.create(&alone("done"));
+    namespace.pod("done").end(0);
+    namespace.expect("done", "Succeeded", "Succeeded");
+    let table = [
+        ("invalid", "Pending", "InvalidSpec", "first", ""),
+        ("pulling", "Pending", "ImagePullFailed", "1", "1"),
+        ("done", "Succeeded", "Succeeded", "1", "1"),
+    ];
+    for (name, phase, reason, run, attempts) in table {
+        let short = printed(&namespace, name, &[]);
+        assert_eq!((short["PHASE"].as_str(), short["REASON"].as_str()), (phase, reason), "{short:?}");
+        assert!(!short.contains_key("RUN") && !short.contains_key("ATTEMPTS"), "{short:?}");
+        let wide = printed(&namespace, name, &["--output", "wide"]);
+        assert_eq!(wide["REASON"], reason, "{wide:?}");
+        assert_eq!((wide["RUN"].as_str(), wide["ATTEMPTS"].as_str()), (run, attempts), "{wide:?}");
+    }
+}
+
 /// A moment to delete an object at, and how it gets there.
 type Moment = (&'static str, fn(&Namespace, &str));
 
@@ -213,19 +261,25 @@ fn an_object_is_deleted_and_its_job_is_left() {
         thing.as_ref().is_some_and(|thing| thing["metadata"]["ownerReferences"].is_null())
     };
     assert!(belongings(&namespace, "shop").iter().all(left), "{:?}", belongings(&namespace, "shop"));
-    // The run goes on by itself, and one of the same name does not come into its way.
-    namespace.create(&alone("shop"));
-    namespace.expect("shop", "Pending", "Replacing");
+    // The run goes on by itself, and one of the same name does not come into its way, whatever its run.
+    namespace.create(&with(alone("shop"), &json!({"run": {"id": "2"}})));
+    let told = namespace.expect("shop", "Pending", "JobConflict");
+    let message = told["status"]["conditions"][0]["message"].as_str().unwrap();
+    for words in ["shop-1 belongs to nobody", "--cascade=orphan", "kubectl delete job shop-1", "shop-runner"]
+    {
+        assert!(message.contains(words), "{message}");
+    }
+    edit(&namespace, "shop", &json!({"run": {"id": "1"}}));
+    namespace.expect("shop", "Pending", "JobConflict");
     namespace.pod("shop").end(0);
     namespace.expect("shop", "Pending", "JobConflict");
     wait("the run ends by itself", || job(&namespace, "shop", "1").unwrap()["status"]["succeeded"] == 1);
     let job = job(&namespace, "shop", "1").unwrap();
     assert_eq!((&job["metadata"]["uid"], &job["metadata"]["ownerReferences"]), (&kept, &Value::Null));
-    for (kind, end) in BELONGINGS {
+    // The deletion of the Job has it look at once.
+    for (kind, end) in BELONGINGS.iter().rev() {
         namespace.delete(kind, &format!("shop{end}"));
     }
-    // Any edit has it look at once.
-    edit(&namespace, "shop", &json!({"maxRate": 1}));
     namespace.pod("shop").end(0);
     namespace.expect("shop", "Succeeded", "Succeeded");
 }

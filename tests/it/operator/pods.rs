@@ -97,7 +97,7 @@ type Wait = (&'static str, for<'a, 'b> fn(&'a Pod<'b>) -> &'a Pod<'b>, &'static 
 fn a_pod_that_does_not_run_says_why() {
     let namespace = Namespace::new("waiting");
     let _operator = Operator::start(&namespace);
-    let table: [Wait; 11] = [
+    let table: [Wait; 19] = [
         (
             "pulling",
             |pod| pod.wait("ErrImagePull", "manifest unknown"),
@@ -149,6 +149,51 @@ fn a_pod_that_does_not_run_says_why() {
             "VolumeMissing",
             "\"pv\"",
         ),
+        (
+            "attach",
+            |pod| pod.warn("FailedAttachVolume", "Multi-Attach error for volume \"pv\""),
+            "VolumeMissing",
+            "still attached to another node",
+        ),
+        (
+            "sandbox",
+            |pod| pod.warn("FailedCreatePodSandBox", "plugin type=\"calico\" failed (add)"),
+            "SandboxFailed",
+            "calico",
+        ),
+        ("network", |pod| pod.warn("NetworkNotReady", "network is not ready"), "SandboxFailed", "not ready"),
+        (
+            "new",
+            |pod| pod.warn("SomethingNew", "no such thing"),
+            "PodStarting",
+            "SomethingNew: no such thing",
+        ),
+        (
+            "entrypoint",
+            |pod| pod.wait("CreateContainerError", "no command specified"),
+            "ContainerStartFailed",
+            "spec.runner.image",
+        ),
+        (
+            "platform",
+            |pod| pod.wait("ErrImagePull", "no match for platform in manifest"),
+            "ImagePullFailed",
+            "architecture",
+        ),
+        (
+            "gate",
+            |pod| pod.condition("PodScheduled", "False", "SchedulingGated", "it is gated"),
+            "Unschedulable",
+            "it is gated",
+        ),
+        (
+            "mesh",
+            |pod| {
+                pod.init("mesh", &json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}}))
+            },
+            "ContainerStartFailed",
+            "the init container mesh waits",
+        ),
     ];
     at_once(&table, |&(name, happens, reason, words)| {
         namespace.create(&alone(name));
@@ -158,6 +203,7 @@ fn a_pod_that_does_not_run_says_why() {
         let message = waiting["status"]["conditions"][0]["message"].as_str().unwrap();
         assert!(message.contains(words), "{message}");
         // It is picked up by itself.
+        pod.init("mesh", &json!({"terminated": {"exitCode": 0}}));
         pod.condition("PodScheduled", "True", "", "").run();
         namespace.expect(name, "Running", "Running");
         pod.end(0);
@@ -230,4 +276,64 @@ fn a_run_ends_at_its_deadline() {
     assert_ne!(namespace.look("shop")["status"]["phase"], "Failed");
     pod.end(143).remove();
     namespace.expect("shop", "Failed", "DeadlineExceeded");
+}
+
+/// The node controller marks the pod, deletes it after five minutes, and nobody can end it.
+#[test]
+fn a_lost_node_is_told_with_the_way_out() {
+    let namespace = Namespace::new("lost");
+    let _operator = Operator::start(&namespace);
+    namespace.create(&alone("shop"));
+    let pod = namespace.pod("shop");
+    pod.bind().run();
+    pod.condition("Ready", "True", "", "");
+    namespace.expect("shop", "Running", "Running");
+    pod.condition("Ready", "False", "", "");
+    let lost = namespace.expect("shop", "Running", "NodeLost");
+    let message = lost["status"]["conditions"][0]["message"].as_str().unwrap();
+    let node = pod.get().unwrap()["spec"]["nodeName"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains(&format!("kubectl delete node {node}")) && message.contains("out-of-service"),
+        "{message}"
+    );
+    // It was away for a moment only.
+    pod.condition("Ready", "True", "", "");
+    namespace.expect("shop", "Running", "Running");
+    pod.condition("Ready", "False", "", "").delete();
+    namespace.expect("shop", "Running", "NodeLost");
+    assert_eq!(namespace.pods("shop").len(), 1);
+    pod.remove();
+    namespace.pod("shop").run().end(0);
+    namespace.expect("shop", "Succeeded", "Succeeded");
+}
+
+/// The container of a service mesh goes on when the runner has ended.
+#[test]
+fn who_keeps_a_pod_alive_is_told() {
+    let namespace = Namespace::new("beside");
+    let _operator = Operator::start(&namespace);
+    namespace.create(&alone("shop"));
+    let state = |name: &str, state: Value| json!({"name": name, "ready": false, "restartCount": 0, "image": "i", "imageID": "", "state": state});
+    let mesh = state("mesh", json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
+    let ended = state("runner", json!({"terminated": {"exitCode": 0}}));
+    namespace.pod("shop").say(&json!({"phase": "Running", "containerStatuses": [ended, mesh]}));
+    namespace.until("shop", "waiting for the other container", |object| {
+        let message = object["status"]["conditions"][0]["message"].as_str().unwrap_or_default();
+        message.contains("has ended with exit code 0") && message.contains("have ended: mesh")
+    });
+    namespace.pod("shop").end(0);
+    namespace.expect("shop", "Succeeded", "Succeeded");
+}
+
+#[test]
+fn an_image_of_something_else_is_told() {
+    let namespace = Namespace::new("image");
+    let _operator = Operator::start(&namespace);
+    namespace.create(&with(alone("shop"), &json!({"backoffLimit": 0})));
+    let words = "exec: \"pg-bootstrap-sync\": executable file not found in $PATH";
+    namespace.pod("shop").end_with(128, "StartError", words);
+    let failed = namespace.expect("shop", "Failed", "BackoffLimitExceeded");
+    assert_eq!(last_error(&failed), (Some("ContainerStartFailed"), Some(128)));
+    let message = failed["status"]["lastError"]["message"].as_str().unwrap();
+    assert!(message.contains("spec.runner.image") && message.contains(words), "{message}");
 }

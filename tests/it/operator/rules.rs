@@ -106,7 +106,7 @@ fn bases() -> [Value; 3] {
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
         "runner": {
             "image": "i", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "n"}], "logFormat": "text",
-            "priorityClassName": "p", "serviceAccountName": "s", "podLabels": {"a": "b"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"a": "b"},
+            "priorityClassName": "p", "serviceAccountName": "s", "jobLabels": {"a": "b"}, "jobAnnotations": {"a": "b"}, "podLabels": {"a": "b"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"a": "b"},
             "env": [{"name": "A", "value": "v"}],
         },
     });

@@ -22,6 +22,7 @@ const ACCOUNT: &str = "operator-pg-bootstrap-operator";
 #[derive(Debug)]
 pub struct Operator {
     namespace: String,
+    image: &'static str,
     args: Vec<String>,
     env: Vec<(String, String)>,
     kubeconfig: PathBuf,
@@ -47,6 +48,7 @@ impl Operator {
         namespace.server().write_kubeconfig(&kubeconfig, &token, namespace.name());
         let mut operator = Self {
             namespace: namespace.name().to_owned(),
+            image: "runner:test",
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             env: env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
             kubeconfig,
@@ -68,7 +70,7 @@ impl Operator {
     pub fn start_again(&mut self) {
         assert!(self.running.is_none(), "it runs");
         let mut runner = Runner::of(pg_bootstrap_operator())
-            .args(["run", "--runner-image", "runner:test", "--admin-addr", "127.0.0.1:0"])
+            .args(["run", "--runner-image", self.image, "--admin-addr", "127.0.0.1:0"])
             .args(["--watch-namespaces", &self.namespace, "--leader-election-id", ACCOUNT])
             .args(&self.args)
             .env("KUBECONFIG", &self.kubeconfig);
@@ -84,6 +86,11 @@ impl Operator {
     /// With other arguments after the next start.
     pub fn set_args(&mut self, args: &[&str]) {
         self.args = args.iter().map(|&arg| arg.to_owned()).collect();
+    }
+
+    /// With another image of the runner after the next start.
+    pub fn set_image(&mut self, image: &'static str) {
+        self.image = image;
     }
 
     /// `kill -9`.

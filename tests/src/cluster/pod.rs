@@ -110,15 +110,27 @@ impl Pod<'_> {
         self
     }
 
+    /// An init container is in this state.
+    pub fn init(&self, name: &str, state: &Value) -> &Self {
+        let status = json!({"name": name, "ready": false, "restartCount": 0, "image": "i", "imageID": "", "state": state});
+        self.say(&json!({"initContainerStatuses": [status]}));
+        self
+    }
+
     /// The kubelet cannot mount a volume, and reports it only by an event.
     pub fn fail_mount(&self, message: &str) -> &Self {
+        self.warn("FailedMount", message)
+    }
+
+    /// An event of the kubelet, or of a controller, that warns.
+    pub fn warn(&self, reason: &str, message: &str) -> &Self {
         let pod = self.get().expect("a pod");
         let namespace = self.namespace.name();
         // Events of the kubelet are of the older form.
         let event = json!({
-            "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": "mount-", "namespace": namespace},
+            "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": "warning-", "namespace": namespace},
             "involvedObject": {"apiVersion": "v1", "kind": "Pod", "name": self.name, "namespace": namespace, "uid": pod["metadata"]["uid"]},
-            "reason": "FailedMount", "message": message, "type": "Warning", "source": {"component": "kubelet"},
+            "reason": reason, "message": message, "type": "Warning", "source": {"component": "kubelet"},
             "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:00:00Z", "count": 1,
         });
         let path = format!("/api/v1/namespaces/{namespace}/events");

@@ -117,6 +117,11 @@ fn secrets_come_by_reference_and_the_operators_labels_win() {
     let labels = job.spec.as_ref().unwrap().template.metadata.as_ref().unwrap().labels.as_ref().unwrap();
     assert_eq!(labels["team"], "a");
     assert_eq!(labels[names::LABEL_NAME], names::APP);
+    let (labels, annotations) = (job.metadata.labels.unwrap(), job.metadata.annotations.unwrap());
+    assert_eq!(labels[names::LABEL_QUEUE], "dumps");
+    assert_eq!(labels[names::LABEL_MANAGED_BY], crds::OPERATOR_MANAGER);
+    assert_eq!(annotations["note"], "c");
+    assert_eq!(annotations[names::ANNOTATION_OBJECT], "eu");
 }
 
 #[test]
@@ -130,6 +135,11 @@ fn the_hash_follows_the_template_and_not_the_suspension() {
     assert_eq!(hash(|_| {}), hash(|object| object.spec.suspend = true));
     assert_ne!(hash(|_| {}), hash(|object| object.spec.max_rate = Some(1)));
     assert_ne!(hash(|_| {}), hash(|object| object.spec.backoff_limit = 0));
+    let queued = |object: &mut crds::ReplicaBootstrap| {
+        object.spec.runner =
+            serde_json::from_str(r#"{"jobLabels": {"kueue.x-k8s.io/queue-name": "a"}}"#).unwrap();
+    };
+    assert_ne!(hash(|object| object.spec.runner = Some(crds::v1alpha1::RunnerSpec::default())), hash(queued));
 }
 
 #[test]

@@ -6,7 +6,7 @@ fn work<'a>(job: &'a Job, pods: &'a [Pod]) -> Situation<'a> {
     Situation::Working(Work {
         job,
         pods: pods.iter().collect(),
-        mounts: vec![],
+        warnings: vec![],
         refusals: vec![],
         edited: false,
     })
@@ -66,7 +66,7 @@ fn each_situation_has_its_phase_and_conditions() {
     let table = [
         (Situation::Invalid("x".into()), Phase::Pending, stalled("InvalidSpec")),
         (Situation::Conflict("x".into()), Phase::Pending, stalled("JobConflict")),
-        (Situation::Refused("x".into()), Phase::Pending, going("Forbidden")),
+        (Situation::Refused(Phase::Pending, "x".into()), Phase::Pending, going("Forbidden")),
         (Situation::Queued(2, "x".into()), Phase::Queued, going("Queued")),
         (Situation::Replacing("x".into()), Phase::Pending, going("Replacing")),
         (Situation::Held(None), Phase::Suspended, vec![("Ready", "False", "Suspended")]),
@@ -189,7 +189,7 @@ fn a_refused_pod_is_told_in_the_refusals_words() {
         json!({"metadata": {}, "involvedObject": {"uid": "job-1"}, "message": "pods \"eu-1-x\" is forbidden: exceeded quota: q"}),
     )
     .unwrap();
-    let work = Work { job: &job, pods: vec![], mounts: vec![], refusals: vec![&refusal], edited: true };
+    let work = Work { job: &job, pods: vec![], warnings: vec![], refusals: vec![&refusal], edited: true };
     let status = compute(&object(), &Situation::Working(work), &at(0));
     let (reason, message) = said(&status).unwrap();
     assert_eq!(reason, "Forbidden");
@@ -200,7 +200,84 @@ fn a_refused_pod_is_told_in_the_refusals_words() {
 fn a_suspended_job_whose_pod_still_runs_is_no_rest() {
     let mut job = stored_job(&object(), json!({"active": 1}));
     job.spec.as_mut().unwrap().suspend = Some(true);
+    job.annotations_mut().insert(names::ANNOTATION_SUSPENDED.to_owned(), "true".to_owned());
     let status = compute(&object(), &work(&job, &[pod("p", json!({"phase": "Running"}))]), &at(0));
     assert_eq!(told(&status).0, Phase::Running);
     assert_eq!(said(&status).unwrap().0, "Suspended");
+}
+
+#[test]
+fn a_job_that_somebody_else_has_suspended_waits_for_them() {
+    let mut object = object();
+    let held = |status| {
+        let mut job = stored_job(&crate::controller::fixtures::object(), status);
+        job.spec.as_mut().unwrap().suspend = Some(true);
+        job
+    };
+    let (waits, stops) = (held(json!({})), held(json!({"active": 1})));
+    let running = pod("p", json!({"phase": "Running"}));
+    let table = [
+        (work(&waits, &[]), Phase::Pending, "the run continues when the Job is resumed"),
+        (work(&stops, std::slice::from_ref(&running)), Phase::Running, "writes its checkpoint and stops"),
+    ];
+    for (situation, phase, words) in table {
+        let status = compute(&object, &situation, &at(0));
+        assert_eq!(told(&status).0, phase);
+        let (reason, message) = said(&status).unwrap();
+        assert!(reason == "JobSuspended" && message.contains(words), "{reason}: {message}");
+    }
+    object.spec.suspend = true;
+    let status = compute(&object, &Situation::Held(Some(&waits)), &at(0));
+    assert_eq!(told(&status), (Phase::Suspended, vec![("Ready", "False", "Suspended")]));
+    assert!(said(&status).unwrap().1.contains("has suspended the Job eu-1"));
+}
+
+/// Phase and conditions, each true or not, of an end that somebody may have written.
+#[test]
+fn an_end_that_is_not_the_jobs_is_noticed() {
+    let done = stored_job(&object(), json!({"conditions": [{"type": "Complete", "status": "True"}]}));
+    let failed = job_failed("DeadlineExceeded", "");
+    let running = stored_job(&object(), json!({"active": 1}));
+    let said = |job: &Job| ReplicaBootstrap {
+        status: Some(compute(&object(), &work(job, &[]), &at(0))),
+        ..object()
+    };
+    for (number, job) in [&done, &failed].into_iter().enumerate() {
+        let object = said(job);
+        assert!(agrees(&object, job), "{number}");
+        assert!(!agrees(&object, if number == 0 { &failed } else { &done }), "{number}");
+        assert!(!agrees(&object, &running), "{number}");
+        let mut bare = object.clone();
+        bare.status.as_mut().unwrap().conditions = None;
+        assert!(!agrees(&bare, job), "{number}");
+    }
+    assert!(!agrees(&object(), &done));
+}
+
+#[test]
+fn a_forged_status_becomes_that_of_the_job() {
+    let began = json!({"active": 1, "startTime": "2026-01-01T00:00:00Z"});
+    let running = stored_job(&object(), began.clone());
+    let pods = [pod("p", json!({"phase": "Running"}))];
+    let true_one = compute(&object(), &work(&running, &pods), &at(0));
+    let mut object = object();
+    let mut forged = ReplicaBootstrapStatus {
+        phase: Some(Phase::Succeeded),
+        completion_time: Some(at(5)),
+        data_hash: Some("forged".to_owned()),
+        ..true_one.clone()
+    };
+    forged.conditions.as_mut().unwrap()[0].status = "True".to_owned();
+    object.status = Some(forged);
+    assert!(has_other_data(&object, None) && !has_other_data(&object, Some(&running)));
+    let mut repaired = compute(&object, &work(&running, &pods), &at(0));
+    assert_eq!(repaired, true_one);
+    // Emptied after the end.
+    let mut began = began;
+    began["conditions"] = json!([{"type": "Complete", "status": "True"}]);
+    began["completionTime"] = json!("2026-01-01T01:00:00Z");
+    let done = stored_job(&object, began);
+    repaired = compute(&object, &work(&done, &[]), &at(0));
+    object.status = None;
+    assert_eq!(compute(&object, &work(&done, &[]), &at(0)), repaired);
 }
