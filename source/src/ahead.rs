@@ -74,17 +74,31 @@ fn run(mut reader: Box<dyn Read + Send>, give: &SyncSender<io::Result<Piece>>, b
     loop {
         let mut buffer = buffers.try_recv().unwrap_or_default();
         buffer.resize(PIECE, 0);
-        let next = match reader.read(&mut buffer) {
-            Ok(length) => Ok(Piece { buffer, length }),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => Err(error),
-        };
-        let last = next.as_ref().map_or(true, |piece| piece.length == 0);
-        // Nobody reads any more.
-        if give.send(next).is_err() || last {
+        let (length, error) = fill(&mut reader, &mut buffer);
+        // An empty piece is the end; before an error there is none.
+        let sent = if length > 0 || error.is_none() { give.send(Ok(Piece { buffer, length })) } else { Ok(()) };
+        let last = length == 0 || error.is_some();
+        let sent = sent.and_then(|()| error.map_or(Ok(()), |error| give.send(Err(error))));
+        // If it was not sent, nobody reads any more.
+        if sent.is_err() || last {
             return;
         }
     }
+}
+
+/// Fills at least half of the buffer, if there are so many bytes: an unpacker gives few at a time, and each piece costs
+/// two changes of the thread.
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) {
+    let mut length = 0;
+    while length < buffer.len() / 2 {
+        match reader.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (length, Some(error)),
+        }
+    }
+    (length, None)
 }
 
 impl Read for Ahead {

@@ -189,7 +189,7 @@ struct Order {
 /// # Errors
 /// [`Failure::Internal`] if the system cannot start a thread.
 pub fn total(prefix: &Object) -> Result<Option<u64>, Failure> {
-    let internal = |error: &dyn std::fmt::Display| Failure::internal(error);
+    let internal = |error: &dyn fmt::Display| Failure::internal(error);
     // Of its own, since the caller's thread may belong to a runtime.
     let counting = std::thread::scope(|scope| {
         let body = || tokio::runtime::Builder::new_current_thread().enable_all().build();
