@@ -96,7 +96,7 @@ pub fn cause(place: Place, word: &str, message: &str) -> Option<Cause> {
     TABLE
         .iter()
         .find(|(at, known, part, ..)| *at == place && *known == word && message.contains(part))
-        .map(|(.., reason, advice)| Cause { reason: *reason, advice: *advice })
+        .map(|(.., reason, advice)| Cause { reason: *reason, advice })
 }
 
 /// Whether an event with this reason can tell why a pod does not start.
