@@ -122,7 +122,7 @@ mod tests {
     fn every_row_is_reached() {
         for (number, (place, word, part, reason, advice)) in TABLE.iter().enumerate() {
             let found = cause(*place, word, &format!("some {part} words"));
-            assert_eq!(found, Some(Cause { reason: *reason, advice: *advice }), "row {number}");
+            assert_eq!(found, Some(Cause { reason: *reason, advice }), "row {number}");
             assert_eq!(*part, part.to_lowercase(), "row {number}");
         }
     }
