@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
+use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -27,7 +27,7 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 /// [`Error::Config`] and [`Error::Listen`] before anything is done; [`Error::LeaseLost`], after which the process
 /// must end at once.
 pub async fn run(args: RunArgs) -> Result<(), Error> {
-    let client = Client::try_default().await.map_err(|error| Error::Config(error.to_string()))?;
+    let client = connect().await.map_err(Error::Config)?;
     let admin = Arc::new(Admin::default());
     let bound = admin::serve(args.admin_addr, Arc::clone(&admin)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), admin = %bound, "the operator starts");
@@ -54,6 +54,14 @@ pub async fn run(args: RunArgs) -> Result<(), Error> {
         lease.release().await;
     }
     lost
+}
+
+/// A client that reports each answer at once. kube would repeat requests that got 429, 503 or 504 for minutes, and a
+/// webhook may deny with such a code. Whoever asks here has pauses of their own.
+async fn connect() -> Result<Client, String> {
+    let mut config = Config::infer().await.map_err(|error| error.to_string())?;
+    config.default_retry = false;
+    Client::try_from(config).map_err(|error| error.to_string())
 }
 
 /// Watches and reconciles until it is stopped.

@@ -7,10 +7,11 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams, P
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::build::Access;
 use super::dereference::{is_owned, object_of};
+use super::status::of_operator;
 use super::validate::Validated;
 use crate::error::Error;
 use crate::names;
@@ -226,11 +227,12 @@ pub async fn status(
             "status": status,
         });
         match api.patch_status(&name, &params, &Patch::Apply(patch)).await {
-            Ok(there) => return Ok(there.resource_version()),
+            Ok(there) => match cleared(&api, &there, status).await {
+                Ok(there) => return Ok(there.resource_version()),
+                Err(error) => tolerate(error, attempts).map_err(failed)?,
+            },
             Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
-            // The runner writes to the same object.
-            Err(kube::Error::Api(answer)) if answer.code == 409 && attempts < STATUS_ATTEMPTS => {}
-            Err(error) => return Err(failed(error)),
+            Err(error) => tolerate(error, attempts).map_err(failed)?,
         }
         attempts += 1;
         let there = api.get_metadata_opt(&name).await.map_err(failed)?;
@@ -239,6 +241,41 @@ pub async fn status(
         };
         version = there.resource_version();
     }
+}
+
+/// A conflict is not an error at first: the runner writes to the same object.
+fn tolerate(error: kube::Error, attempts: u32) -> Result<(), kube::Error> {
+    match error {
+        kube::Error::Api(answer) if answer.code == 409 && attempts < STATUS_ATTEMPTS => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Removes what somebody else has added to the operator's part of the status: an apply leaves it there.
+async fn cleared(
+    api: &Api<ReplicaBootstrap>,
+    there: &ReplicaBootstrap,
+    wanted: &ReplicaBootstrapStatus,
+) -> Result<ReplicaBootstrap, kube::Error> {
+    let found = serde_json::to_value(of_operator(there)).unwrap_or_default();
+    let Some(patch) = excess(&found, &serde_json::to_value(wanted).unwrap_or_default()) else {
+        return Ok(there.clone());
+    };
+    let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
+    let patch = json!({"metadata": {"resourceVersion": there.resource_version()}, "status": patch});
+    api.patch_status(&there.name_any(), &params, &Patch::Merge(patch)).await
+}
+
+/// The merge patch that removes from `found` what is not wanted; `None` if nothing is left over.
+fn excess(found: &Value, wanted: &Value) -> Option<Value> {
+    let (Value::Object(fields), Value::Object(_)) = (found, wanted) else {
+        return (found != wanted).then(|| wanted.clone());
+    };
+    let patch: serde_json::Map<String, Value> = fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), excess(value, &wanted[name])?)))
+        .collect();
+    (!patch.is_empty()).then_some(Value::Object(patch))
 }
 
 /// Removes the report of an earlier run's runner, if the object still has the given UID.
@@ -261,12 +298,10 @@ pub async fn forget_run(client: &Client, object: &ReplicaBootstrap) -> Result<()
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use http::{Method, Request, Response};
-    use kube::client::Body;
-    use serde_json::Value;
-
     use super::*;
     use crate::controller::fixtures::object;
+    use http::{Method, Request, Response};
+    use kube::client::Body;
 
     /// An API server with one object, of this UID and version, that refuses a status with another version as the real
     /// one does. The versions that were tried are noted.
@@ -306,6 +341,17 @@ mod tests {
         let version = status(&client, &object, &ReplicaBootstrapStatus::default()).await.unwrap();
         let tried = tried.lock().unwrap().clone();
         (version, tried)
+    }
+
+    #[test]
+    fn what_somebody_else_has_added_is_left_over() {
+        let found = json!({"phase": "Running", "attempts": 1, "lastError": {"reason": "r", "pod": "p"}, "conditions": [1, 2]});
+        assert_eq!(excess(&found, &found), None);
+        let wanted = json!({"phase": "Running", "lastError": {"reason": "r"}, "conditions": [1]});
+        let patch = json!({"attempts": null, "lastError": {"pod": null}, "conditions": [1]});
+        assert_eq!(excess(&found, &wanted), Some(patch));
+        // What is missing is not left over.
+        assert_eq!(excess(&json!({}), &wanted), None);
     }
 
     #[tokio::test]

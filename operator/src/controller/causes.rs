@@ -96,7 +96,7 @@ pub fn cause(place: Place, word: &str, message: &str) -> Option<Cause> {
     TABLE
         .iter()
         .find(|(at, known, part, ..)| *at == place && *known == word && message.contains(part))
-        .map(|(.., reason, advice)| Cause { reason: *reason, advice: *advice })
+        .map(|(.., reason, advice)| Cause { reason: *reason, advice })
 }
 
 /// Whether an event with this reason can tell why a pod does not start.
@@ -122,7 +122,7 @@ mod tests {
     fn every_row_is_reached() {
         for (number, (place, word, part, reason, advice)) in TABLE.iter().enumerate() {
             let found = cause(*place, word, &format!("some {part} words"));
-            assert_eq!(found, Some(Cause { reason: *reason, advice: *advice }), "row {number}");
+            assert_eq!(found, Some(Cause { reason: *reason, advice }), "row {number}");
             assert_eq!(*part, part.to_lowercase(), "row {number}");
         }
     }

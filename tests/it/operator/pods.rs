@@ -199,9 +199,11 @@ fn a_pod_that_does_not_run_says_why() {
         namespace.create(&alone(name));
         let pod = namespace.pod(name);
         happens(&pod);
-        let waiting = namespace.expect(name, "Pending", reason);
-        let message = waiting["status"]["conditions"][0]["message"].as_str().unwrap();
-        assert!(message.contains(words), "{message}");
+        namespace.until(name, words, |object| {
+            let message = object["status"]["conditions"][0]["message"].as_str();
+            message.is_some_and(|message| message.contains(words))
+        });
+        namespace.expect(name, "Pending", reason);
         // It is picked up by itself.
         pod.init("mesh", &json!({"terminated": {"exitCode": 0}}));
         pod.condition("PodScheduled", "True", "", "").run();
@@ -302,9 +304,13 @@ fn a_lost_node_is_told_with_the_way_out() {
     pod.condition("Ready", "False", "", "").delete();
     namespace.expect("shop", "Running", "NodeLost");
     assert_eq!(namespace.pods("shop").len(), 1);
+    // What the garbage collector of pods does when the node is deleted, or marked as out of service.
+    pod.say(&json!({"phase": "Failed", "conditions": [
+        {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC", "message": "PodGC: node no longer exists"}]}));
     pod.remove();
     namespace.pod("shop").run().end(0);
-    namespace.expect("shop", "Succeeded", "Succeeded");
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!(done["status"]["lastError"]["reason"], "NodeLost", "{done}");
 }
 
 /// The container of a service mesh goes on when the runner has ended.
