@@ -76,7 +76,8 @@ fn run(mut reader: Box<dyn Read + Send>, give: &SyncSender<io::Result<Piece>>, b
         buffer.resize(PIECE, 0);
         let (length, error) = fill(&mut reader, &mut buffer);
         // An empty piece is the end; before an error there is none.
-        let sent = if length > 0 || error.is_none() { give.send(Ok(Piece { buffer, length })) } else { Ok(()) };
+        let sent =
+            if length > 0 || error.is_none() { give.send(Ok(Piece { buffer, length })) } else { Ok(()) };
         let last = length == 0 || error.is_some();
         let sent = sent.and_then(|()| error.map_or(Ok(()), |error| give.send(Err(error))));
         // If it was not sent, nobody reads any more.
