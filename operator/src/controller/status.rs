@@ -156,15 +156,13 @@ pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
         status.conditions.iter().flatten().any(|one| one.type_ == type_ && one.status == "True")
     };
     let conditions = (is(api::READY), is(api::RECONCILING), is(api::STALLED));
-    match plan::outcome(job) {
-        Some(Outcome::Complete) => {
-            status.phase == Some(Phase::Succeeded) && conditions == (true, false, false)
-        }
-        Some(Outcome::Failed(..)) => {
-            status.phase == Some(Phase::Failed) && conditions == (false, false, true)
-        }
-        None => false,
-    }
+    let Some(outcome) = plan::outcome(job) else { return false };
+    let expected =
+        if matches!(outcome, Outcome::Complete) { (true, false, false) } else { (false, false, true) };
+    let (phase, _, reason, text) = ended_so(&mut status.clone(), outcome);
+    status.phase == Some(phase)
+        && conditions == expected
+        && said(status) == Some((reason.as_str(), &pods::clip(&text)))
 }
 
 /// The message for that case.
