@@ -197,9 +197,7 @@ fn until_forbidden(namespace: &Namespace, what: &str) {
     probe["roleRef"] = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"});
     let (method, path, body) = match what {
         "UPDATE" => ("PATCH", namespace.path("Job", "shop-1"), json!({"metadata": {"labels": {"a": "b"}}})),
-        "DELETE" => {
-            ("DELETE", namespace.path("Job", "shop-1"), json!({"apiVersion": "v1", "kind": "DeleteOptions"}))
-        }
+        "DELETE" => ("DELETE", namespace.path("Job", "shop-1"), json!({"dryRun": ["All"]})),
         _ => ("POST", namespace.path(probe["kind"].as_str().unwrap(), ""), probe),
     };
     let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
