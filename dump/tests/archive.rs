@@ -1,4 +1,5 @@
 //! Archives that are made here, byte by byte: whatever they hold, they give a text or an error with its place.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
