@@ -13,8 +13,8 @@
 //! ```text
 //! location                            the name of a dump as typed
 //! open                                an open dump: reading, skipping, its identity at an offset
-//! object, trail                       S3: ranges, tried again; the hash of a pipe's bytes
 //! archive                             an archive of pg_dump, as the script that it stands for
+//! object, trail                       S3: ranges, tried again; the hash of a pipe's bytes
 //! identity                            which dump it is
 //! decompress, error, restrict, retry  gzip, zstd, lz4; errors; bytes that do not count for a pipe's identity; backoff
 //! ahead, counted                      bytes unpacked ahead, by a thread; bytes that were read, counted
