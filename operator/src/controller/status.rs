@@ -145,7 +145,7 @@ fn begun_with(job: &Job) -> Option<&String> {
     job.annotations().get(names::ANNOTATION_DATA)
 }
 
-/// Whether an end in the status is that of the Job: phase, conditions and data.
+/// Whether an end in the status is that of the Job: phase, conditions with their reason, and data.
 #[must_use]
 pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
     let Some(status) = &object.status else { return false };
@@ -156,15 +156,11 @@ pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
         status.conditions.iter().flatten().any(|one| one.type_ == type_ && one.status == "True")
     };
     let conditions = (is(api::READY), is(api::RECONCILING), is(api::STALLED));
-    match plan::outcome(job) {
-        Some(Outcome::Complete) => {
-            status.phase == Some(Phase::Succeeded) && conditions == (true, false, false)
-        }
-        Some(Outcome::Failed(..)) => {
-            status.phase == Some(Phase::Failed) && conditions == (false, false, true)
-        }
-        None => false,
-    }
+    let Some(outcome) = plan::outcome(job) else { return false };
+    let (phase, _, reason, _) = ended_so(&mut status.clone(), outcome);
+    let wanted = (phase == Phase::Succeeded, false, phase == Phase::Failed);
+    let is_told = said(status).is_some_and(|(told, _)| told == reason.as_str());
+    status.phase == Some(phase) && conditions == wanted && is_told
 }
 
 /// The message for that case.

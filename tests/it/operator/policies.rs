@@ -198,7 +198,7 @@ fn until_forbidden(namespace: &Namespace, what: &str) {
     let (method, path, body) = match what {
         "UPDATE" => ("PATCH", namespace.path("Job", "shop-1"), json!({"metadata": {"labels": {"a": "b"}}})),
         "DELETE" => {
-            ("DELETE", namespace.path("Job", "shop-1"), json!({"apiVersion": "v1", "kind": "DeleteOptions"}))
+            ("DELETE", namespace.path("Job", "shop-1"), json!({"dryRun": ["All"]}))
         }
         _ => ("POST", namespace.path(probe["kind"].as_str().unwrap(), ""), probe),
     };
