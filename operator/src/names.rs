@@ -112,13 +112,6 @@ pub fn redis_run(namespace: &str, object: &str) -> String {
     shorten(&format!("{namespace}.{object}"), LONGEST_RUN)
 }
 
-/// The token of a run that starts from the beginning: a second pod of the same run resumes it instead of starting
-/// over.
-#[must_use]
-pub fn restart_token(uid: &str, run: &str) -> String {
-    format!("{uid}.{run}")
-}
-
 /// The value of [`LABEL_OBJECT`].
 #[must_use]
 pub fn label_value(object: &str) -> String {

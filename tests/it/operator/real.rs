@@ -114,6 +114,48 @@ fn rows_that_are_set_aside_are_on_a_claim() {
     }
 }
 
+/// A backup has no status, and another UID when it is restored.
+#[test]
+fn a_restored_object_does_not_run_again() {
+    const DELETED: &str = "deleted the entries of an earlier attempt of this run";
+    let (namespace, redis) = (Namespace::new("restored"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(3000);
+    let _input = provide(&kubelet, &bytes);
+    let from = |from: &str| json!({"run": {"id": "1", "from": from}});
+    let restore = |backup: &Value| {
+        let earlier = kubelet.starts("shop");
+        namespace.delete("ReplicaBootstrap", "shop");
+        wait("the Job goes with its object", || job(&namespace, "shop", "1").is_none());
+        namespace.create(backup);
+        wait("the runner looks", || kubelet.starts("shop") > earlier);
+    };
+    for (first, begin) in [("Checkpoint", None), ("Start", Some(DELETED))] {
+        // In the middle, with what it has loaded.
+        let backup = with(slow("shop", &redis, 2000), &from(first));
+        namespace.create(&backup);
+        let begun = || kubelet.log("shop").matches(DELETED).count() == begin.iter().count();
+        wait("the runner begins", || kubelet.running("shop") == 1 && begun());
+        reaches(&namespace, &redis, "shop", 300);
+        edit(&namespace, "shop", &json!({"suspend": true}));
+        namespace.expect("shop", "Suspended", "Suspended");
+        let so_far = reached(&namespace, &redis, "shop");
+        restore(&backup);
+        assert!(reached(&namespace, &redis, "shop") >= so_far);
+        namespace.expect("shop", "Succeeded", "Succeeded");
+        // At its end.
+        let loaded = snapshot(&redis);
+        restore(&backup);
+        namespace.expect("shop", "Succeeded", "Succeeded");
+        assert_eq!(snapshot(&redis), loaded);
+        let log = kubelet.log("shop");
+        assert_eq!(log.matches(DELETED).count(), begin.iter().count(), "{log}");
+        namespace.delete("ReplicaBootstrap", "shop");
+        wait("the Job goes with its object", || job(&namespace, "shop", "1").is_none());
+    }
+}
+
 #[test]
 fn transformed_rows_arrive_in_redis() {
     let (namespace, redis) = (Namespace::new("transform"), RedisServer::start());

@@ -135,9 +135,8 @@ fn run(object: &Validated, all: &mut Vec<String>) {
     add(all, "status-resource", Some(format!("{}/{}", object.namespace, object.name)));
     add(all, "status-run-id", Some(object.run()));
     add(all, "status-uid", Some(&object.uid));
-    if object.spec.run.from == RunFrom::Start {
-        add(all, "restart-once", Some(names::restart_token(&object.uid, object.run())));
-    }
+    // Not by the object's UID: an object that was restored from a backup, or into another cluster, has another one.
+    add(all, "restart-once", (object.spec.run.from == RunFrom::Start).then(|| object.run()));
     let format = match object.spec.runner.as_ref().and_then(|runner| runner.log_format) {
         Some(LogFormat::Text) => "text",
         Some(LogFormat::Json) | None => "json",

@@ -71,7 +71,7 @@ fn every_field_reaches_the_arguments() {
         "--status-resource=shop/eu",
         "--status-run-id=again",
         "--status-uid=u-1",
-        "--restart-once=u-1.again",
+        "--restart-once=again",
         "--log-format=text",
         "--progress=never",
         "--metrics-addr=0.0.0.0:9187",
