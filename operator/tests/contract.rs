@@ -92,12 +92,12 @@ fn every_field() {
 /// The options of docs/operator.md that have no field, each with its reason.
 fn without_a_field() -> BTreeSet<&'static str> {
     let page = include_str!("../../docs/operator.md");
-    let (_, part) = page.split_once("## Options of the runner without a field").expect("the part");
+    let (_, part) = page.split_once("## Options of the runner without a field").unwrap();
     let rows = part.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let rows = rows.take_while(|line| line.starts_with('|'));
     rows.flat_map(|row| {
         let (_, cells) = row.split_once("| ").unwrap();
-        let (options, reason) = cells.split_once(" | ").unwrap();
+        let (reason, options) = cells.split_once(" | ").unwrap();
         assert!(reason.len() > 20, "no reason: {row}");
         options.split('`').filter_map(|word| word.strip_prefix("--"))
     })

@@ -294,6 +294,9 @@ fn the_policies_of_the_examples_restrict_objects_and_the_operator() {
     only_jobs_of_objects(&namespace);
 }
 
+/// A change to a good Job, and words of the refusal.
+type Wrong = (fn(&mut Value), &'static str);
+
 /// The operator's token creates no other Job.
 fn only_jobs_of_objects(namespace: &Namespace) {
     let token = namespace.token(Operator::account(), None);
@@ -308,7 +311,7 @@ fn only_jobs_of_objects(namespace: &Namespace) {
         namespace.server().call_as(&token, "POST", &path, "application/json", &made.to_string())
     };
     assert_eq!(make(|_| {}).0, 201, "{:?}", make(|_| {}));
-    let table: [(fn(&mut Value), &str); 5] = [
+    let table: [Wrong; 5] = [
         (|job| job["metadata"]["ownerReferences"] = Value::Null, "Jobs of ReplicaBootstraps alone"),
         (
             |job| job["spec"]["template"]["spec"]["serviceAccountName"] = json!("default"),
