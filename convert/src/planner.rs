@@ -197,7 +197,8 @@ impl Planner {
     #[must_use]
     pub fn undefined(&self) -> Option<transform::Table> {
         let Current::Loading(block) = &self.current else { return None };
-        let defined = self.schema.tables().any(|(name, _)| name.to_string() == block.plan.table);
+        let name = dump::QualifiedName::spelled(&block.plan.table);
+        let defined = name.is_some_and(|name| self.schema.table(&name).is_some());
         (!defined).then(|| table_of_block(&block.plan, None))
     }
 

@@ -25,8 +25,8 @@ impl Samples {
         let Self { tables, copy } = self;
         let plan = &block.plan;
         let (inspector, seen) = tables.entry(plan.table.clone()).or_insert_with(|| {
-            let found = schema.tables().find(|(name, _)| QualifiedName::to_string(name) == plan.table);
-            (Inspector::new(&table_of_block(plan, found.map(|(_, table)| table))), 0)
+            let known = QualifiedName::spelled(&plan.table).and_then(|name| schema.table(&name));
+            (Inspector::new(&table_of_block(plan, known)), 0)
         });
         if *seen >= ROWS {
             return;

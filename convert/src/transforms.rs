@@ -10,6 +10,7 @@
 //!   does each table have its turn when it comes, by a configuration that was resolved before.
 //! - Results depend on the configuration, the key, the table and the row alone.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use super::tables::{Found, table_of_block};
 pub struct Transforms {
     config: transform::Config,
     key: transform::Key,
+    names: Arc<HashSet<String>>,
     /// Only to learn what a load will do: literals that values are looked for in.
     rehearsal: Option<Arc<Definitions>>,
 }
@@ -48,7 +50,9 @@ impl Transforms {
     /// Of a configuration and its key.
     #[must_use]
     pub fn new(config: transform::Config, key: transform::Key) -> Self {
-        Self { config, key, rehearsal: None }
+        let transformed = config.tables().filter(|table| config.transforms(table));
+        let names = Arc::new(transformed.filter_map(dump::last_part).collect());
+        Self { config, key, names, rehearsal: None }
     }
 
     /// The same for a look at what a load will do: password hashes are only counted, and values are looked for in these
@@ -84,9 +88,8 @@ impl Transforms {
 
     /// The tables that the configuration transforms, without their schemas.
     #[must_use]
-    pub fn table_names(&self) -> Arc<[String]> {
-        let transformed = self.config.tables().filter(|table| self.touches(table));
-        transformed.filter_map(dump::last_part).collect()
+    pub fn table_names(&self) -> Arc<HashSet<String>> {
+        Arc::clone(&self.names)
     }
 
     /// Whether any column of the table is transformed.
@@ -118,7 +121,7 @@ impl Transforms {
     pub fn resolve(&self, found: &Found) -> Result<(Self, Vec<transform::Problem>), Error> {
         let checked = Draft::from(self.config.clone()).check(&found.tables, &found.keys, &self.key);
         let (config, warnings) = checked.complete().map_err(refused)?;
-        Ok((Self { config, key: self.key.clone(), rehearsal: None }, warnings))
+        Ok((Self::new(config, self.key.clone()), warnings))
     }
 }
 

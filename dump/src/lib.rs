@@ -20,7 +20,7 @@
 //! Each floor knows only those below it.
 //!
 //! ```text
-//! plain, schema                     bytes to events; what the statements define
+//! archive, plain, schema            archives as scripts; bytes to events; what the statements define
 //! code, window                      what code of a script may do; the bytes that are not consumed yet
 //! copy, subject                     blocks of COPY; the tables and schemas that a statement is about
 //! insert, kind                      blocks of INSERT; what a statement is for
@@ -70,6 +70,7 @@
 //! # }
 //! ```
 
+pub mod archive;
 mod code;
 pub mod copy;
 pub mod detect;

@@ -22,6 +22,12 @@ impl QualifiedName {
         Self { schema: Some(schema.to_owned()), name: name.to_owned() }
     }
 
+    /// From a name as SQL spells it.
+    #[must_use]
+    pub fn spelled(text: &str) -> Option<Self> {
+        Self::from_parts(Cursor::new(text, true).parts()?)
+    }
+
     /// From the parts between the dots; a database's name in front of three is dropped.
     #[must_use]
     pub fn from_parts(mut parts: Vec<String>) -> Option<Self> {

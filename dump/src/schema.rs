@@ -164,7 +164,7 @@ enum Relation {
 pub struct Schema {
     relations: HashMap<QualifiedName, Relation>,
     /// Tables that inherit from a table, or are its partitions.
-    heirs: HashMap<QualifiedName, Vec<QualifiedName>>,
+    heirs: HashMap<QualifiedName, BTreeSet<QualifiedName>>,
     composites: HashMap<QualifiedName, Table>,
     domains: HashMap<QualifiedName, Domain>,
     enums: HashMap<QualifiedName, Vec<String>>,

@@ -1,5 +1,7 @@
 //! What a statement is about, for a choice of tables, schemas and sections.
 
+use std::collections::HashSet;
+
 use crate::kind::{self, Kind, LargeObject};
 use crate::name::{Cursor, QualifiedName};
 
@@ -353,7 +355,7 @@ pub fn renames(text: &str, standard: bool) -> bool {
 
 /// Whether the text names one of these, in any place where a name may stand. They have no schemas.
 #[must_use]
-pub fn mentions(text: &str, names: &[String], standard: bool) -> bool {
+pub fn mentions(text: &str, names: &HashSet<String>, standard: bool) -> bool {
     Cursor::new(text, standard).any(|c| c.part().is_some_and(|part| names.contains(&part)))
 }
 

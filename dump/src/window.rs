@@ -19,6 +19,8 @@ pub(crate) struct Window {
 const SLACK: usize = 16 * 1024;
 /// The size of an ordinary buffer.
 pub(crate) const BUFFER: usize = SLAB_BYTES + SLACK;
+/// So few bytes get a buffer of their own size: there may be many such slabs at once.
+const SMALL: usize = BUFFER / 4;
 /// At most this many buffers wait to be used again.
 const KEPT: usize = 64;
 
@@ -85,9 +87,14 @@ impl Window {
         self.filled = (self.filled + count).min(self.buffer.len());
     }
 
-    /// Takes the first `count` bytes out, as a buffer and the range in it. Copies the smaller part.
+    /// Takes the first `count` bytes out, as a buffer and the range in it. Copies the smaller part, or what is small.
     pub(crate) fn take(&mut self, count: usize) -> (Vec<u8>, usize, usize) {
         let end = self.start + count;
+        if count <= SMALL {
+            let taken = self.buffer[self.start..end].to_vec();
+            self.start = end;
+            return (taken, 0, count);
+        }
         let tail = self.filled - end;
         let mut other = self.fresh();
         if count <= tail || other.len() < tail {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use dump::archive::ArchiveError;
+
 /// Why a dump cannot be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -21,6 +23,15 @@ pub enum Error {
         offset: u64,
         /// The message of the decompressor.
         reason: String,
+    },
+    /// The dump is an archive that cannot be read.
+    #[error("{name}: {error}")]
+    Archive {
+        /// The dump.
+        name: String,
+        /// What about it.
+        #[source]
+        error: ArchiveError,
     },
     /// A compression that is not supported.
     #[error(

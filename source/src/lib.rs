@@ -1,9 +1,9 @@
 //! Where the bytes of a dump come from, and which dump it is.
 //!
 //! ```text
-//! Location: file, s3://, pipe ─▶ open ─▶ decompress ─▶ bytes      Identity: which dump it is, compared on resume
-//!                                 ▲                       │
-//!              object: ranges, tried again              trail: a pipe's bytes, hashed as they come
+//! Location: file, s3://, pipe ─▶ open ─▶ decompress ─▶ archive ─▶ bytes     Identity: which dump it is, compared
+//!           directory             ▲                                 │       on resume
+//!              object: ranges, tried again                        trail: a pipe's bytes, hashed as they come
 //! ```
 //!
 //! # Floors
@@ -14,8 +14,10 @@
 //! location                            the name of a dump as typed
 //! open                                an open dump: reading, skipping, its identity at an offset
 //! object, trail                       S3: ranges, tried again; the hash of a pipe's bytes
+//! archive                             an archive of pg_dump, as the script that it stands for
 //! identity                            which dump it is
 //! decompress, error, restrict, retry  gzip, zstd, lz4; errors; bytes that do not count for a pipe's identity; backoff
+//! ahead, counted                      bytes unpacked ahead, by a thread; bytes that were read, counted
 //! ```
 //!
 //! # Guarantees
@@ -24,6 +26,9 @@
 //! - A stream that is cut off, or a file that is written to while it is read, is an error.
 //! - Messages contain no secrets.
 
+mod ahead;
+mod archive;
+mod counted;
 pub mod decompress;
 pub mod error;
 pub mod identity;

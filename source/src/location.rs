@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::archive;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::object::{self, Access, Listener, Object};
@@ -15,7 +16,9 @@ use crate::open::{OpenError, Source, failed};
 pub enum Location {
     /// A file, which can be read again.
     File(PathBuf),
-    /// An object in S3, which can be read again.
+    /// A folder with an archive in the directory format, which can be read again.
+    Folder(PathBuf),
+    /// An object in S3, or a prefix of those of an archive in the directory format. It can be read again.
     Object(Object),
     /// Standard input, or anything else that can be read only once.
     Pipe(Pipe),
@@ -48,10 +51,11 @@ pub enum PipeFrom {
 }
 
 impl Location {
-    /// Parses the name that the user gave: a path, `s3://bucket/key`, or `-`. This sends no request to S3.
+    /// Parses the name that the user gave: a path, `s3://bucket/key`, `s3://bucket/folder/`, or `-`. This sends no request to S3.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory, and for an invalid URI.
+    /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory without an archive, and for
+    /// an invalid URI.
     pub fn parse(name: &str, s3: &Access) -> Result<Self, Error> {
         if name == "-" {
             return Ok(Self::Pipe(Pipe::new(PipeFrom::Stdin)));
@@ -62,8 +66,13 @@ impl Location {
         let path = PathBuf::from(name);
         let metadata = path.metadata().map_err(|error| usage(&path, &error))?;
         if metadata.is_dir() {
-            let advice = "a directory archive (pg_dump --format=directory) cannot be read yet";
-            return Err(Error::Usage(format!("--dump-file {name} is a directory; {advice}")));
+            let contents = archive::contents(&path);
+            if contents.is_file() {
+                File::open(&contents).map_err(|error| usage(&contents, &error))?;
+                return Ok(Self::Folder(path));
+            }
+            let advice = "pg_dump --format=directory did not write it";
+            return Err(Error::Usage(format!("--dump-file {name} is a directory without toc.dat: {advice}")));
         }
         if metadata.is_file() {
             File::open(&path).map_err(|error| usage(&path, &error))?;
@@ -83,7 +92,7 @@ impl Location {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) | Self::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
+            Self::File(path) | Self::Folder(path) | Self::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
                 path.display().to_string()
             }
             Self::Object(object) => object.uri(),
@@ -94,7 +103,7 @@ impl Location {
     /// Whether it can be read again from the start.
     #[must_use]
     pub fn is_rereadable(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Object(_))
+        matches!(self, Self::File(_) | Self::Folder(_) | Self::Object(_))
     }
 
     /// The identity of the dump, if it is known before the dump is read. Blocks.
@@ -103,7 +112,8 @@ impl Location {
     /// As [`Location::open`].
     pub fn identity(&self) -> Result<Option<Identity>, Error> {
         match self {
-            Self::File(_) => Ok(self.open()?.identity),
+            Self::File(_) | Self::Folder(_) => Ok(self.open()?.identity),
+            Self::Object(prefix) if prefix.is_prefix() => Ok(self.open()?.identity),
             Self::Object(object) => {
                 let (_, identity) =
                     object::open(object).map_err(|failure| failure.into_error("open", &self.name()))?;
@@ -120,19 +130,20 @@ impl Location {
                 let file = File::open(path).map_err(io("open"))?;
                 Source::file(file).map_err(io("read"))?.decompressed()
             }
+            Self::Folder(path) => Source::folder(path).map_err(io("read")),
+            Self::Object(prefix) if prefix.is_prefix() => Source::objects(prefix).map_err(OpenError::Object),
             Self::Object(object) => {
                 let (reader, identity) = object::open(object).map_err(OpenError::Object)?;
                 Source::object(reader, identity).decompressed()
             }
             Self::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
                 let file = File::open(path).map_err(io("open"))?;
-                Source::pipe(Box::new(file)).decompressed()
+                Source::pipe(file).decompressed()
             }
-            Self::Pipe(Pipe { from: PipeFrom::Stdin, .. }) => {
-                Source::pipe(Box::new(io::stdin())).decompressed()
-            }
+            Self::Pipe(Pipe { from: PipeFrom::Stdin, .. }) => Source::pipe(io::stdin()).decompressed(),
         }
     }
+
     /// Opens the source to look at its start. A pipe must be [put back](Location::put_back) afterwards.
     ///
     /// # Errors

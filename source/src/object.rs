@@ -16,6 +16,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -101,7 +102,7 @@ impl PartialEq for Listener {
 impl Eq for Listener {}
 
 impl Object {
-    /// An object by its URI; `None` for any other text.
+    /// An object by its URI; `None` for any other text. A URI that ends with `/` names a [prefix](Object::is_prefix).
     ///
     /// # Errors
     /// [`Error::Usage`] for a URI without bucket or key, and for an endpoint that is not a URL.
@@ -112,7 +113,7 @@ impl Object {
         if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
             return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
         }
-        if let Err(why) = check_key(key) {
+        if let Err(why) = check_key(key.strip_suffix('/').unwrap_or(key)) {
             return Err(Error::Usage(format!("--dump-file {name} cannot be requested: {why}")));
         }
         if let Some(endpoint) = &access.endpoint {
@@ -120,6 +121,18 @@ impl Object {
         }
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
         Ok(Some(Self { bucket, key, access: access.clone() }))
+    }
+
+    /// Whether it stands for the objects below its key, as a folder does.
+    #[must_use]
+    pub fn is_prefix(&self) -> bool {
+        self.key.ends_with('/')
+    }
+
+    /// The object of this name below a prefix.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        Self { key: format!("{}{name}", self.key), ..self.clone() }
     }
 
     /// Has somebody told when the service cannot be reached.
@@ -136,9 +149,9 @@ impl Object {
 
 /// Keys that the client would change before it requests them.
 fn check_key(key: &str) -> Result<(), String> {
-    if key.starts_with('/') || key.ends_with('/') {
+    if key.is_empty() || key.starts_with('/') || key.ends_with('/') {
         return Err(
-            "this program cannot address a key that begins or ends with /: copy the object to another key"
+            "this program cannot address a key that begins with /, or ends with several: copy the object to another key"
                 .to_owned(),
         );
     }
@@ -168,6 +181,28 @@ struct Version {
 struct Order {
     from: u64,
     give: mpsc::Sender<Result<Bytes, Failure>>,
+}
+
+/// How many bytes the objects below a prefix have in all; `None` if the service does not list them. Blocks, so it must
+/// not run on a task of a runtime.
+///
+/// # Errors
+/// [`Failure::Internal`] if the system cannot start a thread.
+pub fn total(prefix: &Object) -> Result<Option<u64>, Failure> {
+    let internal = |error: &dyn fmt::Display| Failure::internal(error);
+    // Of its own, since the caller's thread may belong to a runtime.
+    let counting = std::thread::scope(|scope| {
+        let body = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let body = move || body().map(|runtime| runtime.block_on(fetch::total(prefix)));
+        std::thread::Builder::new()
+            .name("objects".to_owned())
+            .spawn_scoped(scope, body)
+            .map(ScopedJoinHandle::join)
+    });
+    counting
+        .map_err(|error| internal(&error))?
+        .map_err(|_| internal(&"the thread that lists objects panicked"))?
+        .map_err(|error| internal(&error))
 }
 
 /// Reads the object's metadata and prepares to read the object. Blocks, so it must not run on a task of a runtime.
@@ -265,15 +300,19 @@ mod tests {
         assert_eq!((object.bucket.as_str(), object.key.as_str()), ("my-bucket", "a/b c.sql.gz"));
         assert_eq!(object.uri(), "s3://my-bucket/a/b c.sql.gz");
         assert_eq!(parse("a/file").unwrap(), None);
+        let prefix = parse("s3://my-bucket/dumps/shop/").unwrap().unwrap();
+        assert!(prefix.is_prefix() && !object.is_prefix());
+        assert_eq!(prefix.below("toc.dat").uri(), "s3://my-bucket/dumps/shop/toc.dat");
         for wrong in [
             "s3://",
             "s3://bucket",
             "s3://bucket/",
+            "s3://bucket//",
             "s3:///key",
             "s3://user@host/key",
             "s3://b/a//b",
             "s3://b//a",
-            "s3://b/a/",
+            "s3://b/a//",
             "s3://b/a/../b",
             "s3://b/./a",
         ] {

@@ -4,16 +4,20 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::UNIX_EPOCH;
 
+use dump::archive::{CONTENTS, Format};
 use twox_hash::XxHash3_64;
 
+use crate::ahead::Ahead;
+use crate::archive;
+use crate::counted::{Counted, mtime, read_up_to};
 use crate::decompress::{self, Compression};
 use crate::error::Error;
 use crate::identity::{HEAD, Identity, check_source, hex};
-use crate::object::{self, Failure};
+use crate::object::{self, Failure, Object};
 use crate::trail::Trail;
 
 /// An error of reading. The details of an object's reader are inside.
@@ -31,14 +35,17 @@ pub(crate) enum OpenError {
     Compression(&'static str),
 }
 
+const PLAIN: &str = "plain";
+
 /// An open dump: its decompressed bytes, one after the other.
 pub struct Source {
     reader: Box<dyn Read + Send>,
     compression: Compression,
-    /// The source itself, if it is not compressed: then its offsets are those of the dump.
+    format: &'static str,
+    /// The source itself, if it is a script that is not compressed: then its offsets are those of the dump.
     seekable: Option<Seekable>,
-    /// The file, to check at its end that nobody wrote to it meanwhile.
-    watched: Option<File>,
+    /// What is read, to check at its end that nobody wrote to it meanwhile.
+    watched: Option<Watched>,
     size: Option<u64>,
     raw: Arc<AtomicU64>,
     offset: u64,
@@ -53,6 +60,21 @@ pub struct Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").field("offset", &self.offset).finish_non_exhaustive()
+    }
+}
+
+/// A file or folder that nobody may write to while it is read.
+enum Watched {
+    File(File),
+    Folder(PathBuf),
+}
+
+impl Watched {
+    fn size_and_mtime(&self) -> io::Result<(u64, u64)> {
+        match self {
+            Self::File(file) => size_and_mtime(file),
+            Self::Folder(path) => archive::size_and_mtime(path),
+        }
     }
 }
 
@@ -101,7 +123,28 @@ impl Source {
         let seekable = Seekable::File(file.try_clone()?);
         let identity = Identity::File { size, mtime, head };
         let source = Self::rereadable(Box::new(file), seekable, identity);
-        Ok(Self { watched: Some(watched), ..source })
+        Ok(Self { watched: Some(Watched::File(watched)), ..source })
+    }
+
+    /// An archive in the directory format.
+    pub(crate) fn folder(path: &Path) -> io::Result<Self> {
+        let (size, mtime) = archive::size_and_mtime(path)?;
+        let head = hex(XxHash3_64::oneshot(&archive::head(path, HEAD)?));
+        let identity = Identity::File { size, mtime, head };
+        let raw = Arc::new(AtomicU64::new(0));
+        let reader = Box::new(Ahead::new(archive::script_of_directory(path, &raw)));
+        let watched = Some(Watched::Folder(path.to_owned()));
+        Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
+    }
+
+    /// An archive in the directory format whose files are objects below a prefix. Its table of contents, which is
+    /// another one in each dump, identifies it.
+    pub(crate) fn objects(prefix: &Object) -> Result<Self, Failure> {
+        let (_, identity) = object::open(&prefix.below(CONTENTS))?;
+        let raw = Arc::new(AtomicU64::new(0));
+        let reader = Box::new(Ahead::new(archive::script_of_objects(prefix, &raw)));
+        let size = object::total(prefix)?;
+        Ok(Self { reader, format: "directory", raw, size, ..Self::of(io::empty(), Some(identity)) })
     }
 
     pub(crate) fn object(reader: object::ObjectReader, identity: Identity) -> Self {
@@ -110,57 +153,57 @@ impl Source {
     }
 
     fn rereadable(inner: Box<dyn Read + Send>, seekable: Seekable, identity: Identity) -> Self {
+        Self { seekable: Some(seekable), ..Self::of(inner, Some(identity)) }
+    }
+
+    pub(crate) fn pipe(inner: impl Read + Send + 'static) -> Self {
+        Self { trail: Some(Trail::default()), ..Self::of(inner, None) }
+    }
+
+    fn of(inner: impl Read + Send + 'static, identity: Option<Identity>) -> Self {
         let raw = Arc::new(AtomicU64::new(0));
         Self {
-            reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
+            reader: Box::new(Counted::new(Box::new(inner), Arc::clone(&raw))),
             compression: Compression::None,
-            seekable: Some(seekable),
+            format: PLAIN,
+            seekable: None,
             watched: None,
-            size: identity.size(),
+            size: identity.as_ref().and_then(Identity::size),
             raw,
             offset: 0,
-            identity: Some(identity),
+            identity,
             trail: None,
             kept: None,
             ahead: VecDeque::new(),
         }
     }
 
-    pub(crate) fn pipe(inner: Box<dyn Read + Send>) -> Self {
-        let raw = Arc::new(AtomicU64::new(0));
-        Self {
-            reader: Box::new(Counted { inner, count: Arc::clone(&raw) }),
-            compression: Compression::None,
-            seekable: None,
-            watched: None,
-            size: None,
-            raw,
-            offset: 0,
-            identity: None,
-            trail: Some(Trail::default()),
-            kept: None,
-            ahead: VecDeque::new(),
-        }
-    }
-
+    /// Undoes the compression, and reads an archive as the script that it stands for.
     pub(crate) fn decompressed(mut self) -> Result<Self, OpenError> {
         let mut first = [0; decompress::ENOUGH];
         let length =
             read_up_to(&mut self.reader, &mut first).map_err(|error| OpenError::Io("read", error))?;
-        let compression = Compression::detect(&first[..length]).map_err(OpenError::Compression)?;
-        let input: Box<dyn Read + Send> = match (compression, &mut self.seekable) {
-            (Compression::None, Some(seekable)) => {
-                seekable.seek(0).map_err(|error| OpenError::Io("seek in", error))?;
-                self.raw.store(0, Ordering::Relaxed);
-                self.reader
-            }
-            _ => {
-                self.seekable = None;
-                Box::new(io::Cursor::new(first[..length].to_vec()).chain(self.reader))
-            }
+        let first = &first[..length];
+        self.compression = Compression::detect(first).map_err(OpenError::Compression)?;
+        if let (Compression::None, false, Some(seekable)) =
+            (self.compression, Format::may_be(first), &mut self.seekable)
+        {
+            seekable.seek(0).map_err(|error| OpenError::Io("seek in", error))?;
+            self.raw.store(0, Ordering::Relaxed);
+            return Ok(self);
+        }
+        self.seekable = None;
+        let input = Box::new(io::Cursor::new(first.to_vec()).chain(self.reader));
+        let reader = self.compression.reader(input).map_err(|error| OpenError::Io("decompress", error))?;
+        // What cannot be decompressed is said by the first read.
+        let (archive, reader) =
+            archive::recognise(reader).unwrap_or_else(|error| (None, archive::fails(error)));
+        self.format = archive.map_or(PLAIN, Format::name);
+        self.reader = match archive {
+            Some(format) => Box::new(Ahead::new(archive::script(format, reader))),
+            None if self.compression == Compression::None => reader,
+            None => Box::new(Ahead::new(reader)),
         };
-        self.compression = compression;
-        self.reader = compression.reader(input).map_err(|error| OpenError::Io("decompress", error))?;
         Ok(self)
     }
 
@@ -226,14 +269,15 @@ impl Source {
 
     /// Whether the file is another one than when it was opened. Then the bytes that were read may be from both.
     fn was_changed(&self) -> io::Result<bool> {
-        let (Some(file), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity) else {
+        let (Some(watched), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity)
+        else {
             return Ok(false);
         };
-        Ok(size_and_mtime(file)? != (*size, *mtime))
+        Ok(watched.size_and_mtime()? != (*size, *mtime))
     }
 
-    /// Continues at `offset` of the decompressed dump, which must be ahead. Seeks if the dump is not compressed,
-    /// otherwise reads up to there.
+    /// Continues at `offset` of the decompressed dump, which must be ahead. Seeks if the dump is a script that is not
+    /// compressed, otherwise reads up to there.
     ///
     /// # Errors
     /// As [`Source::read`]; an end before `offset` is [`io::ErrorKind::UnexpectedEof`].
@@ -290,10 +334,22 @@ impl Source {
         self.size
     }
 
-    /// The compression of the dump.
+    /// The compression of the dump as a whole.
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.compression
+    }
+
+    /// `plain` for a script; `custom`, `tar` or `directory` for an archive.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        self.format
+    }
+
+    /// Whether the bytes that are read are those that are stored.
+    #[must_use]
+    pub fn is_as_stored(&self) -> bool {
+        self.compression == Compression::None && self.format == PLAIN
     }
 
     /// The dump's identity for a checkpoint at `offset`, up to which the dump was already read.
@@ -320,6 +376,10 @@ impl Source {
                 "{name} was written to while it was read, so what was loaded may be from two dumps: wait until the file is complete, then use --restart to delete what was loaded and start over"
             ));
         }
+        let error = match archive::error_of(error) {
+            Ok(error) => return Error::Archive { name: name.to_owned(), error },
+            Err(error) => error,
+        };
         let error = match error.downcast::<Failure>() {
             Ok(failure) => return failure.into_error("read", name),
             Err(error) => error,
@@ -346,37 +406,10 @@ struct Changed;
 
 fn size_and_mtime(file: &File) -> io::Result<(u64, u64)> {
     let metadata = file.metadata()?;
-    let mtime = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |age| age.as_nanos() as u64);
-    Ok((metadata.len(), mtime))
+    Ok((metadata.len(), mtime(&metadata)?))
 }
 
 /// The bytes of a pipe differ from those of a checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[error("the bytes are not those of the checkpoint")]
 struct OtherPipe;
-
-struct Counted {
-    inner: Box<dyn Read + Send>,
-    count: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.count.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
-    }
-}
-
-fn read_up_to(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}

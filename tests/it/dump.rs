@@ -1,6 +1,7 @@
 //! The dump: what can be read, from where, and what is refused. A run with the repaired dump gives the same set as an
 //! undisturbed one.
 
+mod archives;
 mod broken;
 mod encodings;
 mod files;

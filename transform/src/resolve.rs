@@ -1,7 +1,7 @@
 //! Resolves a configuration by the constraints of the schema: unique columns stay unique, and foreign keys follow the
 //! columns that they reference.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use crate::config::{Config, Rule, Transform, Unique};
 use crate::error::{Fault, Place};
 use crate::sql::SqlType;
 use crate::suit;
-use crate::table::{Column, Table};
+use crate::table::{ByName, Column, Table};
 
 /// A primary key, a unique constraint or a unique index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,13 +80,43 @@ pub struct Keys {
     pub expressions: Vec<KeyExpression>,
 }
 
+/// Constraints, found by their tables.
+pub(crate) struct ByTable<'a> {
+    pub(crate) unique: HashMap<&'a str, Vec<&'a UniqueKey>>,
+    pub(crate) foreign: HashMap<&'a str, Vec<&'a ForeignKey>>,
+    pub(crate) fixed: HashMap<&'a str, Vec<&'a FixedColumn>>,
+    pub(crate) expressions: HashMap<&'a str, Vec<&'a KeyExpression>>,
+}
+
+impl<'a> ByTable<'a> {
+    pub(crate) fn new(keys: &'a Keys) -> Self {
+        Self {
+            unique: grouped(keys.unique.iter().map(|key| (key.table.as_str(), key))),
+            foreign: grouped(keys.foreign.iter().map(|key| (key.table.as_str(), key))),
+            fixed: grouped(keys.fixed.iter().map(|fixed| (fixed.table.as_str(), fixed))),
+            expressions: grouped(keys.expressions.iter().map(|key| (key.table.as_str(), key))),
+        }
+    }
+}
+
+/// What the map has of the table.
+pub(crate) fn of<'m, T>(map: &'m HashMap<&str, Vec<T>>, table: &str) -> &'m [T] {
+    map.get(table).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn grouped<'a, T>(pairs: impl Iterator<Item = (&'a str, T)>) -> HashMap<&'a str, Vec<T>> {
+    let mut map: HashMap<&str, Vec<T>> = HashMap::new();
+    pairs.for_each(|(table, one)| map.entry(table).or_default().push(one));
+    map
+}
+
 /// Gives partitions the rules of their parent, unless they have an entry of their own; makes every rule of a column in
 /// a unique key one that keeps different values different; gives the columns of foreign keys the rule of what they
 /// refer to. Also every rule that cannot be brought together with the schema; it stays as it was.
 pub(crate) fn resolve(config: &Config, tables: &[Table], keys: &Keys) -> (Config, Vec<Fault>) {
     let mut resolver = Resolver {
         config: config.clone(),
-        tables,
+        tables: ByName::new(tables),
         inherited: BTreeSet::new(),
         unclear: BTreeSet::new(),
         faults: Vec::new(),
@@ -145,7 +175,7 @@ pub fn is_schema_hash(text: &str) -> bool {
 
 struct Resolver<'a> {
     config: Config,
-    tables: &'a [Table],
+    tables: ByName<'a>,
     /// Tables that have rules from their parent.
     inherited: BTreeSet<String>,
     /// Columns of which nobody can tell yet what becomes of them.
@@ -167,7 +197,7 @@ impl Resolver<'_> {
     }
 
     fn column(&self, table: &str, column: &str) -> Option<&Column> {
-        let table = self.tables.iter().find(|t| t.name == table)?;
+        let table = self.tables.get(table)?;
         table.columns.iter().find(|c| c.name == column)
     }
 
@@ -260,14 +290,14 @@ impl Resolver<'_> {
     }
 
     fn unique(&mut self, keys: &Keys) {
+        let expressions = ByTable::new(keys).expressions;
         for key in &keys.unique {
             for column in &key.columns {
                 let Some(rule) = self.changing(&key.table, column) else { continue };
                 if rule.unique != Unique::No {
                     continue;
                 }
-                let under = |one: &&KeyExpression| one.table == key.table && one.column == *column;
-                let under = keys.expressions.iter().filter(under);
+                let under = of(&expressions, &key.table).iter().filter(|one| one.column == *column);
                 let fold_case: Vec<_> = under.map(|one| one.folds_case).collect();
                 let sql = self.sql(&key.table, column);
                 let mut faults = suit::can_be_unique(rule, &sql);
@@ -370,29 +400,32 @@ fn is_of_value_alone(rule: &Rule) -> bool {
 /// What a table's keys demand, they demand of its partitions too.
 fn with_children(keys: &Keys) -> Keys {
     let mut all = keys.clone();
-    for ChildTable { table: child, parent: ancestor } in descendants(keys) {
-        let unique = keys.unique.iter().filter(|key| key.table == ancestor);
-        all.unique.extend(unique.map(|key| UniqueKey { table: child.clone(), ..key.clone() }));
-        let foreign = keys.foreign.iter().filter(|key| key.table == ancestor);
-        all.foreign.extend(foreign.map(|key| ForeignKey { table: child.clone(), ..key.clone() }));
-        let fixed = keys.fixed.iter().filter(|fixed| fixed.table == ancestor);
-        all.fixed.extend(fixed.map(|fixed| FixedColumn { table: child.clone(), ..fixed.clone() }));
-        let expressions = keys.expressions.iter().filter(|key| key.table == ancestor);
-        all.expressions.extend(expressions.map(|key| KeyExpression { table: child.clone(), ..key.clone() }));
+    let demands = ByTable::new(keys);
+    for (child, ancestor) in descendants(keys) {
+        let table = || child.to_owned();
+        let unique = of(&demands.unique, ancestor).iter();
+        all.unique.extend(unique.map(|key| UniqueKey { table: table(), ..(*key).clone() }));
+        let foreign = of(&demands.foreign, ancestor).iter();
+        all.foreign.extend(foreign.map(|key| ForeignKey { table: table(), ..(*key).clone() }));
+        let fixed = of(&demands.fixed, ancestor).iter();
+        all.fixed.extend(fixed.map(|fixed| FixedColumn { table: table(), ..(*fixed).clone() }));
+        let expressions = of(&demands.expressions, ancestor).iter();
+        all.expressions.extend(expressions.map(|key| KeyExpression { table: table(), ..(*key).clone() }));
     }
     all
 }
 
 /// Each child, once with each of its ancestors.
-fn descendants(keys: &Keys) -> Vec<ChildTable> {
-    let mut all = keys.children.clone();
+fn descendants(keys: &Keys) -> Vec<(&str, &str)> {
+    let children = || keys.children.iter().map(|child| (child.table.as_str(), child.parent.as_str()));
+    let parents = grouped(children());
+    let mut all: Vec<_> = children().collect();
+    let mut seen: HashSet<_> = children().collect();
     let mut at = 0;
-    while at < all.len() {
-        let ChildTable { table, parent: ancestor } = all[at].clone();
-        for above in keys.children.iter().filter(|child| child.table == ancestor) {
-            let further = ChildTable { table: table.clone(), parent: above.parent.clone() };
-            if !all.contains(&further) {
-                all.push(further);
+    while let Some(&(child, ancestor)) = all.get(at) {
+        for parent in of(&parents, ancestor) {
+            if seen.insert((child, parent)) {
+                all.push((child, parent));
             }
         }
         at += 1;

@@ -1,9 +1,11 @@
 //! A first configuration for the columns that look personal.
 
+use std::collections::HashMap;
+
 use crate::config::write::scalar;
 use crate::config::{Config, Rule, Transform, Unique};
 use crate::detect::{Finding, Sort};
-use crate::resolve::{FixedColumn, Keys};
+use crate::resolve::{ByTable, Keys, of};
 use crate::sql::{SqlKind, SqlType};
 use crate::suit;
 use crate::table::{Column, Table};
@@ -27,12 +29,10 @@ pub fn undecided<'a>(config: &Config, findings: &'a [Finding]) -> Vec<&'a Findin
 pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
     let mut out = HEAD.to_owned();
     let mut any = false;
+    let (findings, keys) = (by_table(findings), ByTable::new(keys));
     for table in tables {
-        let of_table: Vec<&Finding> = findings.iter().filter(|finding| finding.table == table.name).collect();
-        if of_table.is_empty() {
-            continue;
-        }
-        let lines: Vec<String> = of_table.iter().filter_map(|finding| line(table, finding, keys)).collect();
+        let Some(of_table) = findings.get(table.name.as_str()) else { continue };
+        let lines: Vec<String> = of_table.iter().filter_map(|finding| line(table, finding, &keys)).collect();
         // A table that has only comments would be a null in YAML.
         let empty = if lines.iter().all(|line| line.trim_start().starts_with('#')) { " {}" } else { "" };
         out.push_str(&format!("  {}:{empty}\n", scalar(&table.name)));
@@ -45,21 +45,27 @@ pub fn suggest(tables: &[Table], findings: &[Finding], keys: &Keys) -> String {
     out
 }
 
-fn line(table: &Table, finding: &Finding, keys: &Keys) -> Option<String> {
+fn by_table(findings: &[Finding]) -> HashMap<&str, Vec<&Finding>> {
+    let mut map: HashMap<&str, Vec<&Finding>> = HashMap::new();
+    findings.iter().for_each(|finding| map.entry(&finding.table).or_default().push(finding));
+    map
+}
+
+fn line(table: &Table, finding: &Finding, keys: &ByTable<'_>) -> Option<String> {
     let column = &table.columns[table.position(&finding.column)?];
     let has = |columns: &[String]| columns.contains(&column.name);
     let name = scalar(&column.name);
-    if keys.foreign.iter().any(|key| key.table == table.name && has(&key.columns)) {
+    if of(&keys.foreign, &table.name).iter().any(|key| has(&key.columns)) {
         return Some(format!(
             "    # {name}: gets the transform of the column that its foreign key references; {}\n",
             finding.reason
         ));
     }
-    let is_fixed = |fixed: &&FixedColumn| fixed.table == table.name && fixed.column == column.name;
-    if let Some(FixedColumn { why, .. }) = keys.fixed.iter().find(is_fixed) {
+    if let Some(fixed) = of(&keys.fixed, &table.name).iter().find(|fixed| fixed.column == column.name) {
+        let why = &fixed.why;
         return Some(format!("    # {name}: cannot be transformed, {why}; {}\n", finding.reason));
     }
-    let unique = keys.unique.iter().any(|key| key.table == table.name && has(&key.columns));
+    let unique = of(&keys.unique, &table.name).iter().any(|key| has(&key.columns));
     Some(match rule(finding, column, unique) {
         Some(rule) => format!("    {name}: {rule} # {}\n", finding.reason),
         None => format!("    # {name}: no transform suits {}; {}\n", type_of(column), finding.reason),

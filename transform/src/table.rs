@@ -1,5 +1,7 @@
 //! A table, as defined in the dump.
 
+use std::collections::HashMap;
+
 /// A column of a [`Table`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Column {
@@ -40,6 +42,20 @@ impl Table {
     #[must_use]
     pub fn position(&self, column: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == column)
+    }
+}
+
+/// Tables, found by their names.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ByName<'a>(HashMap<&'a str, &'a Table>);
+
+impl<'a> ByName<'a> {
+    pub(crate) fn new(tables: &'a [Table]) -> Self {
+        Self(tables.iter().map(|table| (table.name.as_str(), table)).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&'a Table> {
+        self.0.get(name).copied()
     }
 }
 

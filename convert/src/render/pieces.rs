@@ -279,14 +279,15 @@ impl<F: FnMut(&[u8])> Cutter<F> {
             if self.literal.len() + 4 > PIECE {
                 self.cut();
             }
-            let run = memchr(b'\'', text).unwrap_or(text.len());
-            if run == 0 {
+            // No further than this piece goes: the rest is looked at when its turn comes.
+            let room = text.len().min(PIECE - self.literal.len());
+            let mut take = memchr(b'\'', &text[..room]).unwrap_or(room);
+            if take == 0 {
                 self.literal.extend_from_slice(b"''");
                 text = &text[1..];
                 continue;
             }
-            let mut take = run.min(PIECE - self.literal.len());
-            while take < run && text[take] & 0xc0 == 0x80 {
+            while text.get(take).is_some_and(|byte| byte & 0xc0 == 0x80) {
                 take -= 1;
             }
             self.literal.extend_from_slice(&text[..take]);

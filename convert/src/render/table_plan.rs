@@ -1,5 +1,6 @@
 //! What the rows of one block become.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use dump::{Code, CopyColumns, CopyHeader, Effects, Encoding, Schema, TypeClass, quote_name};
@@ -45,7 +46,7 @@ pub struct TablePlan {
     /// What the table's defaults may do.
     pub defaults: Effects,
     /// Tables with transforms, without their schemas: no expression of a row may read them.
-    pub masked: Arc<[String]>,
+    pub masked: Arc<HashSet<String>>,
 }
 
 impl TablePlan {

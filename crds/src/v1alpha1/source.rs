@@ -35,7 +35,7 @@ pub struct PersistentVolumeClaimSource {
     /// The claim, in this object's namespace.
     #[schemars(length(min = 1, max = 253))]
     pub claim_name: String,
-    /// The file's path in the volume, like `dumps/shop.sql.zst`.
+    /// The path in the volume of a file, like `dumps/shop.sql.zst`, or of the directory of an archive.
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("path is relative to the volume's root: it must not begin with / or contain .."))]
     #[schemars(length(min = 1, max = 1024))]
     pub path: String,
@@ -48,8 +48,9 @@ pub struct S3Source {
     /// The bucket.
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
     pub bucket: String,
-    /// The object's key.
-    #[x_kube(validation = Rule::new("self.split('/').all(part, part != '' && part != '.' && part != '..')").message("key must not begin or end with /, and must not contain //, or . or .. as a part: the runner cannot address such an object"))]
+    /// The object's key. One that ends with `/` means the objects below it, which are an archive in the directory
+    /// format.
+    #[x_kube(validation = Rule::new("(self.endsWith('/') ? self.substring(0, size(self) - 1) : self).split('/').all(part, part != '' && part != '.' && part != '..')").message("key must not begin with /, and must not contain //, or . or .. as a part: the runner cannot address such an object"))]
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
     /// The region, like `eu-central-1`.

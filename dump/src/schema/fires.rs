@@ -20,20 +20,8 @@ impl Schema {
             // Rows go to the tables that it shows.
             return self.own(table).or_else(|| self.fires.values().flatten().next().map(String::as_str));
         }
-        self.own(table).or_else(|| self.of_partitions(table)).or_else(|| {
-            // A partition has the triggers of its table.
-            let (mut at, mut seen) = (table, HashSet::from([table]));
-            while let Some((_, parent)) = self.keys.parents.iter().find(|(child, _)| child == at) {
-                if !self.may_route(parent) || !seen.insert(parent) {
-                    break;
-                }
-                if let Some(name) = self.own(parent) {
-                    return Some(name);
-                }
-                at = parent;
-            }
-            None
-        })
+        // A partition has the triggers of its table.
+        self.own(table).or_else(|| self.of_partitions(table)).or_else(|| self.of_parents(table))
     }
 
     /// Whether rows of some table may fire something.
@@ -48,6 +36,19 @@ impl Schema {
 
     fn of_partitions(&self, table: &QualifiedName) -> Option<&str> {
         self.routes(table).iter().find_map(|partition| self.own(partition))
+    }
+
+    fn of_parents(&self, table: &QualifiedName) -> Option<&str> {
+        let (mut at, mut seen) = (table, HashSet::from([table]));
+        loop {
+            at = self.keys.parents_of(at).next().filter(|parent| self.may_route(parent))?;
+            if !seen.insert(at) {
+                return None;
+            }
+            if let Some(name) = self.own(at) {
+                return Some(name);
+            }
+        }
     }
 
     /// The partitions that rows of the table may go to, and their partitions.

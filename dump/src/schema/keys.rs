@@ -55,8 +55,10 @@ pub struct Keys {
     pub unique: Vec<Unique>,
     /// Columns whose values are those of others.
     pub foreign: Vec<Foreign>,
-    /// Partitions and inheriting tables, each with its parent.
+    /// Partitions and inheriting tables, each with its parent, in the order of the dump.
     pub parents: Vec<(QualifiedName, QualifiedName)>,
+    /// The same, to find the parents of a table.
+    above: HashMap<QualifiedName, Vec<QualifiedName>>,
     /// Columns that must stay.
     pub fixed: Vec<Fixed>,
     /// Columns of expressions whose results differ.
@@ -114,6 +116,11 @@ impl Keys {
         }
     }
 
+    /// The tables that this one is a partition of, or inherits from.
+    pub fn parents_of(&self, table: &QualifiedName) -> impl Iterator<Item = &QualifiedName> {
+        self.above.get(table).into_iter().flatten()
+    }
+
     pub(super) fn learn(&mut self, table: &QualifiedName, demand: Demand) {
         let table = table.clone();
         match demand {
@@ -157,6 +164,10 @@ impl Keys {
             change(child);
             change(parent);
         }
+        self.above.values_mut().flatten().for_each(change);
+        if let Some(parents) = self.above.remove(old) {
+            self.above.insert(new.clone(), parents);
+        }
         if let Some(primary) = self.primary.remove(old) {
             self.primary.insert(new.clone(), primary);
         }
@@ -193,18 +204,24 @@ impl Keys {
         self.expressions.retain(|one| one.table != *table);
         self.foreign.retain(|key| key.table != *table && key.to_table != *table);
         self.parents.retain(|(child, parent)| child != table && parent != table);
+        self.above.remove(table);
+        self.above.values_mut().for_each(|parents| parents.retain(|parent| parent != table));
         self.primary.remove(table);
     }
 
     /// The table is no part of the other any more.
     pub(super) fn part(&mut self, child: &QualifiedName, parent: &QualifiedName) {
         self.parents.retain(|(one, other)| one != child || other != parent);
+        if let Some(parents) = self.above.get_mut(child) {
+            parents.retain(|other| other != parent);
+        }
     }
 
     fn parent(&mut self, child: QualifiedName, parent: QualifiedName) {
-        let pair = (child, parent);
-        if !self.parents.contains(&pair) {
-            self.parents.push(pair);
+        let parents = self.above.entry(child.clone()).or_default();
+        if !parents.contains(&parent) {
+            parents.push(parent.clone());
+            self.parents.push((child, parent));
         }
     }
 }

@@ -246,7 +246,7 @@ impl Schema {
                 table
             });
             let parent = self.qualify(parent);
-            self.heirs.entry(parent).or_default().push(name.clone());
+            self.heirs.entry(parent).or_default().insert(name.clone());
         }
         let defined: Vec<_> = columns.iter().map(|column| self.column(column)).collect();
         let unsure = like || there || (if_not_exists && self.hazy);
@@ -408,15 +408,12 @@ impl Schema {
     }
 
     fn heir(&mut self, parent: &QualifiedName, child: &QualifiedName) {
-        let heirs = self.heirs.entry(parent.clone()).or_default();
-        if !heirs.contains(child) {
-            heirs.push(child.clone());
-        }
+        self.heirs.entry(parent.clone()).or_default().insert(child.clone());
     }
 
     fn no_heir(&mut self, parent: &QualifiedName, child: &QualifiedName) {
         if let Some(heirs) = self.heirs.get_mut(parent) {
-            heirs.retain(|heir| heir != child);
+            heirs.remove(child);
         }
         self.keys.part(child, parent);
     }

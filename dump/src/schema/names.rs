@@ -40,8 +40,10 @@ impl Schema {
         self.relations.insert(new.clone(), relation);
         move_key(&mut self.heirs, old, new);
         move_key(&mut self.fires, old, new);
-        for heir in self.heirs.values_mut().flatten().filter(|heir| *heir == old) {
-            heir.clone_from(new);
+        for heirs in self.heirs.values_mut() {
+            if heirs.remove(old) {
+                heirs.insert(new.clone());
+            }
         }
         self.keys.rename(old, new);
         self.moved.push(Moved::Table(old.clone(), new.clone()));
@@ -119,7 +121,7 @@ impl Schema {
         self.keys.remove(name);
         self.moved.push(Moved::TableGone(name.clone()));
         for heirs in self.heirs.values_mut() {
-            heirs.retain(|heir| heir != name);
+            heirs.remove(name);
         }
         for heir in self.heirs.remove(name).unwrap_or_default() {
             self.remove(&heir);

@@ -1,15 +1,24 @@
--- Removes up to 1,000 entries in a range of scores: only those of bootstraps, and only while the lease is ours.
+-- Removes entries in a range of scores: only those of bootstraps, and only while the lease is ours.
+-- Ends after 1,000 entries or a MiB of them, so that other clients do not wait for long.
 -- A log position may have the same score as a bootstrap's sequence. Such an entry is not ours and is not removed.
 -- KEYS: the set, the run. ARGV: our token, first and last score, how many entries to skip.
 if redis.call('HGET', KEYS[2], 'token') ~= ARGV[1] then return {-1, 0} end
-local page = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], ARGV[3], 'LIMIT', ARGV[4], 1000)
-local ours, kept = {}, 0
-for _, member in ipairs(page) do
-  if string.find(string.sub(member, 1, 64), '"position":"0/BOOTSTRAP', 1, true) then
-    ours[#ours + 1] = member
-  else
-    kept = kept + 1
+local skip, removed, kept = tonumber(ARGV[4]), 0, 0
+local room, count = 1048576, 1
+repeat
+  local page = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], ARGV[3], 'LIMIT', skip + kept, count)
+  local ours, bytes = {}, 0
+  for _, member in ipairs(page) do
+    bytes = bytes + #member
+    if string.find(string.sub(member, 1, 64), '"position":"0/BOOTSTRAP', 1, true) then
+      ours[#ours + 1] = member
+    else
+      kept = kept + 1
+    end
   end
-end
-if #ours > 0 then redis.call('ZREM', KEYS[1], unpack(ours)) end
-return {#ours, kept}
+  if #ours > 0 then redis.call('ZREM', KEYS[1], unpack(ours)) end
+  removed, room = removed + #ours, room - bytes
+  -- The next ones are probably as large. Few at a time, in case they are not.
+  count = math.max(1, math.min(16, math.floor(room * #page / math.max(bytes, 1))))
+until #page == 0 or room <= 0 or removed + kept >= 1000
+return {removed, kept}

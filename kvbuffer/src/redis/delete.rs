@@ -8,7 +8,7 @@ const ACTION: &str = "delete the run's range";
 const SCRIPT: &str = include_str!("delete.lua");
 
 impl Buffer {
-    /// Deletes the bootstrap entries of `first..=last`, a thousand at a time, and returns how many there were.
+    /// Deletes the bootstrap entries of `first..=last`, a thousand or a MiB at a time, and returns how many there were.
     ///
     /// The run must hold the lease with this token, which is checked again for every chunk. Entries that are not of a
     /// bootstrap stay, whatever their score. If the call was stopped half-way, the same call continues.

@@ -11,6 +11,10 @@ use crate::error::{Cause, Error, ErrorKind};
 use crate::position::{Position, Score};
 
 const ACTION: &str = "read the buffer";
+/// A page ends after so many bytes, whatever its limit: other clients wait while Redis writes a reply.
+const PAGE: usize = 1 << 20;
+/// So many entries are read first, to learn how large they are.
+const FIRST: usize = 4;
 
 /// One member of the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +39,8 @@ impl Entry {
 impl Buffer {
     /// The entries after `after`, or from the start, in the order of their scores and then of their bytes.
     ///
-    /// At least `limit` entries if there are as many. There are more if the last ones share their score, because a
-    /// page never ends between two such entries: so the next page begins after the score of the last entry.
+    /// About `limit` entries, or fewer if they are large; none only if there are none. A page never ends between two entries
+    /// of one score: so the next page begins after the score of the last entry.
     ///
     /// # Errors
     ///
@@ -59,8 +63,8 @@ impl Buffer {
         self.page(&from, "+inf", limit).await
     }
 
-    /// The entries of a range of scores, and those less than one below it, which no position has: at least `limit` of
-    /// them if there are as many (see [`Buffer::read_after`]).
+    /// The entries of a range of scores, and those less than one below it, which no position has: a page of them (see
+    /// [`Buffer::read_after`]).
     ///
     /// # Errors
     ///
@@ -121,18 +125,40 @@ impl Buffer {
     }
 
     async fn page(&self, from: &str, to: &str, limit: usize) -> Result<Vec<Entry>, Error> {
-        let mut page = self.entries(&self.range("ZRANGEBYSCORE", from, to, limit)).await?;
-        if page.len() < limit {
-            return Ok(page);
-        }
-        // A full page may have cut through the entries of one score: all of these are read again.
-        if let Some(border) = page.last().map(|entry| entry.score) {
-            page.retain(|entry| entry.score < border);
-            let mut command = redis::cmd("ZRANGEBYSCORE");
-            command.arg(self.keys().set()).arg(border.get()).arg(border.get()).arg("WITHSCORES");
-            page.extend(self.entries(&command).await?);
+        let mut page: Vec<Entry> = Vec::new();
+        let (mut bytes, mut count) = (0, FIRST.min(limit));
+        // In steps, each as large as the entries so far let expect.
+        while page.len() < limit && bytes < PAGE {
+            let last = page.last().map(|entry| entry.score);
+            let start = last.map_or_else(|| from.to_owned(), |last| format!("({last}"));
+            let mut step = self.entries(&self.range("ZRANGEBYSCORE", &start, to, count)).await?;
+            let cut = step.len() >= count;
+            if cut {
+                self.complete(&mut step).await?;
+            }
+            bytes += step.iter().map(|entry| entry.member.len()).sum::<usize>();
+            page.extend(step);
+            if !cut {
+                break;
+            }
+            let fit = PAGE.saturating_sub(bytes) * page.len() / bytes.max(1);
+            count = limit.saturating_sub(page.len()).min(fit).max(1);
         }
         Ok(page)
+    }
+
+    /// The entries may end in the midst of those of one score: then all of these are read again.
+    async fn complete(&self, entries: &mut Vec<Entry>) -> Result<(), Error> {
+        let Some(border) = entries.last().map(|entry| entry.score) else { return Ok(()) };
+        let before = entries.partition_point(|entry| entry.score < border);
+        if self.count(border..=border).await? == (entries.len() - before) as u64 {
+            return Ok(());
+        }
+        entries.truncate(before);
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command.arg(self.keys().set()).arg(border.get()).arg(border.get()).arg("WITHSCORES");
+        entries.extend(self.entries(&command).await?);
+        Ok(())
     }
 
     fn range(&self, command: &str, from: &str, to: &str, limit: usize) -> Cmd {

@@ -39,6 +39,26 @@ async fn pages_never_end_between_entries_of_one_score() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_entries_is_short() {
+    let server = RedisServer::start();
+    let buffer = server.buffer().await;
+    for number in 0..20_i64 {
+        let add = "return redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2] .. string.rep('x', 300000))";
+        let (score, start) = ((number / 2).to_string(), format!("{number:02}"));
+        server.cli(&["EVAL", add, "1", "kasho:changes", &score, &start]);
+    }
+    let (mut seen, mut after) = (0, None);
+    loop {
+        let page = buffer.read_after_score(after, 1000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.score);
+        seen += page.len();
+        assert!(page.len() <= 6 && page.len() % 2 == 0, "{} entries", page.len());
+    }
+    assert_eq!(seen, 20);
+}
+
+#[tokio::test]
 async fn positions_bound_pages() {
     let server = RedisServer::start();
     let buffer = server.buffer().await;

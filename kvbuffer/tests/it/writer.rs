@@ -311,6 +311,38 @@ async fn own_ranges_are_deleted_and_nothing_else() {
     assert_eq!(server.cli(&["ZSCORE", "kasho:changes", wal]), "-999500");
 }
 
+/// How often a script was called.
+fn evals(server: &RedisServer) -> u64 {
+    let stats = server.cli(&["INFO", "commandstats"]);
+    let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_eval:calls="));
+    line.and_then(|line| line.split(',').next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Others wait while a script runs: so it takes few entries of those that are large.
+#[tokio::test]
+async fn large_entries_are_deleted_a_few_at_a_time() {
+    let server = RedisServer::start();
+    let buffer = server.buffer().await;
+    let acquired = acquire(&buffer, "r1").await;
+    let mut writer = Writer::new(buffer.clone(), "r1", &acquired.token, seq(1), 4);
+    for number in 1..=60 {
+        // Small ones first: what comes behind them is not expected.
+        let filler = "x".repeat(if number <= 40 { 10 } else { 400_000 });
+        let mut bytes = member(number);
+        bytes.splice(bytes.len() - 3..bytes.len() - 3, filler.bytes());
+        let mut batch = Batch::new(buffer.keys());
+        batch.push(seq(number), &bytes);
+        writer.send(batch, vec![], seq(number + 1), number + 1).await.unwrap();
+        writer.next_ack().await.unwrap().unwrap();
+    }
+    let before = evals(&server);
+    let deleted = buffer.delete_own_range("r1", &acquired.token, seq(1), seq(60)).await.unwrap();
+    assert_eq!((deleted, buffer.total().await.unwrap()), (60, 0));
+    // The small ones with up to 16 large ones, then three at a time, and a call that finds none.
+    let calls = evals(&server) - before;
+    assert!((4..=9).contains(&calls), "{calls} calls");
+}
+
 /// How fast batches of 1,000 members of 240 bytes are written, beside `redis-cli --pipe` with the same members.
 /// `cargo test --release -p kvbuffer --test it -- --ignored --nocapture throughput`
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

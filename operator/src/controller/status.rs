@@ -145,7 +145,7 @@ fn begun_with(job: &Job) -> Option<&String> {
     job.annotations().get(names::ANNOTATION_DATA)
 }
 
-/// Whether an end in the status is that of the Job: phase, conditions with their reason, and data.
+/// Whether an end in the status is that of the Job: phase, conditions and data.
 #[must_use]
 pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
     let Some(status) = &object.status else { return false };
@@ -157,10 +157,12 @@ pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
     };
     let conditions = (is(api::READY), is(api::RECONCILING), is(api::STALLED));
     let Some(outcome) = plan::outcome(job) else { return false };
-    let (phase, _, reason, _) = ended_so(&mut status.clone(), outcome);
-    let wanted = (phase == Phase::Succeeded, false, phase == Phase::Failed);
-    let is_told = said(status).is_some_and(|(told, _)| told == reason.as_str());
-    status.phase == Some(phase) && conditions == wanted && is_told
+    let expected =
+        if matches!(outcome, Outcome::Complete) { (true, false, false) } else { (false, false, true) };
+    let (phase, _, reason, text) = ended_so(&mut status.clone(), outcome);
+    status.phase == Some(phase)
+        && conditions == expected
+        && said(status) == Some((reason.as_str(), &pods::clip(&text)))
 }
 
 /// The message for that case.

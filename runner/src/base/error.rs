@@ -141,7 +141,8 @@ impl Error {
             },
             Self::Source(error) => match error {
                 source::error::Error::Usage(_) => 2,
-                source::error::Error::Compression { .. }
+                source::error::Error::Archive { .. }
+                | source::error::Error::Compression { .. }
                 | source::error::Error::UnknownCompression { .. } => 3,
                 source::error::Error::OtherDump(_) => 5,
                 source::error::Error::Read { .. } => 10,

@@ -28,9 +28,10 @@ fn flag() -> BoolishValueParser {
 
 /// Loads a PostgreSQL dump into the Kasho change buffer in Redis.
 ///
-/// Reads a plain dump (pg_dump 13 to 18; plain or compressed by gzip, zstd or lz4), turns every statement and row
-/// into a change, and writes the changes to Redis in order. To resume an interrupted run, run the same command
-/// again: it continues at the next row. Without a command it loads, like `load`.
+/// Reads a dump (pg_dump 13 to 18: a script, plain or compressed by gzip, zstd or lz4, or an archive in the custom,
+/// directory or tar format), turns every statement and row into a change, and writes the changes to Redis in order.
+/// To resume an interrupted run, run the same command again: it continues at the next row. Without a command it
+/// loads, like `load`.
 #[derive(Debug, Parser)]
 #[command(
     name = "pg-bootstrap-sync",
@@ -84,7 +85,7 @@ pub enum Command {
 /// Options of a load, in the order of the help page.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump to load: a path, s3://bucket/key, or - for standard input.
+    /// The dump to load: a path, s3://bucket/key, s3://bucket/folder/ or - for standard input.
     #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
     pub dump: Option<String>,
 

@@ -78,7 +78,7 @@ pub async fn inspect(
     let mut pipeline = Pipeline::start(config.task(config.first.unwrap_or(Sequence::FIRST)))?;
     let report = Report::new(format, config.shape.rows);
     let mut counts =
-        Counts { report, progress, before: None, tables: BTreeMap::new(), transformed: Vec::new() };
+        Counts { report, progress, before: None, tables: BTreeMap::new(), rows: 0, transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
     pipeline.end(stop).await?;
     if stop.requested().is_some() {
@@ -115,6 +115,7 @@ fn format(location: &Location) -> Result<Format, Error> {
         line.map(|version| version.trim().to_owned())
     };
     Ok(Format {
+        kind: source.format().to_owned(),
         size: source.size(),
         compression: source.compression().name().to_owned(),
         server: said("-- Dumped from database version "),
@@ -128,6 +129,8 @@ struct Counts<'a> {
     /// The table and the start of the previous slab; the next point marks its end.
     before: Option<(Arc<str>, u64)>,
     tables: BTreeMap<Arc<str>, Table>,
+    /// Rows of all tables.
+    rows: u64,
     /// The channels of the blocks' rows, each with its table.
     transformed: Vec<(Arc<str>, Arc<Transformed>)>,
 }
@@ -203,6 +206,7 @@ impl Counts<'_> {
             table.columns.clone_from(&block.plan.columns);
         }
         table.rows += count - rejects.len() as u64;
+        self.rows += count - rejects.len() as u64;
         table.rejected += rejects.len() as u64;
         let room = Report::FAULTS.saturating_sub(self.report.faults.len());
         let before = table.rows + table.rejected - count;
@@ -264,9 +268,8 @@ impl Counts<'_> {
         self.report.bytes = mark.scan.offset;
         self.report.skipped.clone_from(&counters.skipped);
         self.report.not_understood = counters.not_understood;
-        let rows = self.tables.values().map(|table| table.rows).sum();
         let table = self.before.as_ref().map(|(name, _)| &**name);
-        self.progress.looked_at(mark.raw.unwrap_or(mark.scan.offset), rows, self.report.changes, table);
+        self.progress.looked_at(mark.raw.unwrap_or(mark.scan.offset), self.rows, self.report.changes, table);
     }
 
     fn finish(mut self) -> Report {

@@ -35,7 +35,6 @@ use convert::error::{DumpError, Error as ConvertError};
 use convert::planner::{Limit, LimitKind};
 pub use look::look;
 use source::Identity;
-use source::decompress::Compression;
 
 mod look;
 
@@ -299,9 +298,9 @@ async fn fits(config: &Config, task: &Task, resumed: bool, stop: &Stop) -> Resul
     let location = task.location.clone();
     let looking = move |_: &AtomicBool| {
         let source = location.open()?;
-        Ok((source.size(), source.compression()))
+        Ok(source.size().filter(|_| source.is_as_stored()))
     };
-    let (Some(size), Compression::None) = aside(looking, stop).await? else { return Ok(()) };
+    let Some(size) = aside(looking, stop).await? else { return Ok(()) };
     // A row or a statement takes at least two bytes (an empty row takes one).
     let most = i64::try_from(size).unwrap_or(i64::MAX);
     if task.first.score().get().saturating_add(most) < limit.score {

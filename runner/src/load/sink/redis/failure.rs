@@ -13,19 +13,24 @@ pub(super) fn passing(
 ) -> Result<kvbuffer::Error, Error> {
     Err(match error.kind() {
         kind if kind.is_retryable() => return Ok(error),
-        ErrorKind::CheckpointConflict { expected, found } => Error::Lost(match found {
-            Some(found) => format!(
-                "the run was at sequence {expected}, but Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
-            ),
-            None => format!(
-                "the run was at sequence {expected}, but Redis does not have it (it was flushed, or restarted without its data)"
-            ),
-        }),
+        ErrorKind::CheckpointConflict { expected, found } => lost(*expected, *found),
         ErrorKind::LeaseLost => Error::Busy(format!("run {:?} was taken over", target.run)),
         ErrorKind::ForeignEntry { first, last, expected, found } => Error::Verification(format!(
             "sequences {first} to {last} hold {found} entries in Redis, but {expected} were written; something else writes into this range"
         )),
         _ => redis(action.to_owned(), error),
+    })
+}
+
+/// Redis has less of the run than was acknowledged.
+pub(super) fn lost(expected: u64, found: Option<u64>) -> Error {
+    Error::Lost(match found {
+        Some(found) => format!(
+            "the run was at sequence {expected}, but Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
+        ),
+        None => format!(
+            "the run was at sequence {expected}, but Redis does not have it (it was flushed, or restarted without its data)"
+        ),
     })
 }
 

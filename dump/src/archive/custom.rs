@@ -1,0 +1,161 @@
+//! The data of a custom archive: a block for each entry, in the order of the table of contents.
+
+use std::io::{self, BufRead, Read};
+
+use super::contents::Entry;
+use super::error::{ArchiveError, Within};
+use super::input::Input;
+use super::store::{Store, has_objects, out_of_turn};
+use super::unpack::{Method, Unpacked};
+
+const TABLE: u8 = 1;
+const OBJECTS: u8 = 3;
+
+/// A custom archive, behind its table of contents.
+pub(super) struct Custom {
+    state: State,
+    method: Method,
+}
+
+enum State {
+    /// Between two streams of data.
+    Between(Input),
+    /// In the data of a table or of a large object.
+    Within(Unpacked<Chunks>),
+    /// After an error.
+    Lost,
+}
+
+impl Custom {
+    pub(super) fn new(input: Input, method: Method) -> Self {
+        Self { state: State::Between(input), method }
+    }
+
+    fn between(&mut self) -> io::Result<&mut Input> {
+        match &mut self.state {
+            State::Between(input) => Ok(input),
+            _ => Err(out_of_turn()),
+        }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        let State::Between(input) = std::mem::replace(&mut self.state, State::Lost) else {
+            return Err(out_of_turn());
+        };
+        self.state = State::Within(Unpacked::new(self.method, Chunks::new(input))?);
+        Ok(())
+    }
+}
+
+impl Store for Custom {
+    fn open(&mut self, entry: &Entry) -> io::Result<()> {
+        let input = self.between()?;
+        input.within = Within::Data(entry.name());
+        if input.is_at_end()? {
+            let what = format!("the file ends before them, at byte {}", input.offset());
+            return Err(ArchiveError::NoData { entry: entry.name(), what }.into());
+        }
+        let kind = input.byte()?;
+        let id = input.int()?;
+        if kind != if has_objects(entry) { OBJECTS } else { TABLE } {
+            return Err(input.damaged("a block of data is of a kind that does not fit"));
+        }
+        if id != entry.id {
+            return Err(input.damaged(format!("a block of data of entry {id} stands in their place")));
+        }
+        if has_objects(entry) { Ok(()) } else { self.begin() }
+    }
+
+    fn next_object(&mut self) -> io::Result<Option<u32>> {
+        // pg_dump writes the OID as a number with a sign.
+        let oid = self.between()?.int()?.cast_unsigned();
+        if oid == 0 {
+            return Ok(None);
+        }
+        self.begin()?;
+        Ok(Some(oid))
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let State::Within(unpacked) = &mut self.state else { return Err(out_of_turn()) };
+        let count = match unpacked.read(buffer) {
+            Ok(count) => count,
+            Err(error) => return Err(unpacked.get_ref().input.placed(error)),
+        };
+        if count > 0 || buffer.is_empty() {
+            return Ok(count);
+        }
+        if let State::Within(unpacked) = std::mem::replace(&mut self.state, State::Lost) {
+            self.state = State::Between(unpacked.into_inner().ended()?);
+        }
+        Ok(0)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let input = self.between()?;
+        input.within = Within::End;
+        if input.is_at_end()? { Ok(()) } else { Err(input.damaged("more bytes follow")) }
+    }
+}
+
+/// The chunks of one stream: each with its length before it, the last one followed by a length of 0.
+struct Chunks {
+    input: Input,
+    ended: bool,
+}
+
+impl Chunks {
+    fn new(mut input: Input) -> Self {
+        input.stop_after(0);
+        Self { input, ended: false }
+    }
+
+    fn next_chunk(&mut self) -> io::Result<()> {
+        self.input.go_on();
+        match self.input.count()? {
+            0 => self.ended = true,
+            length => self.input.stop_after(length as u64),
+        }
+        Ok(())
+    }
+
+    /// What follows the stream, which must have been read to its end.
+    fn ended(mut self) -> io::Result<Input> {
+        if self.fill_buf()?.is_empty() {
+            Ok(self.input)
+        } else {
+            Err(self.input.damaged("bytes follow the end of the compressed stream"))
+        }
+    }
+}
+
+impl BufRead for Chunks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while !self.ended && self.input.is_at_end()? {
+            self.next_chunk()?;
+        }
+        if self.ended { Ok(&[]) } else { self.input.fill_buf() }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+    }
+}
+
+impl Read for Chunks {
+    /// Takes as many chunks as have arrived: an uncompressed archive has one for each row.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let piece = self.fill_buf()?;
+            let count = piece.len().min(buffer.len() - filled);
+            buffer[filled..filled + count].copy_from_slice(&piece[..count]);
+            self.consume(count);
+            filled += count;
+            if self.ended || !self.input.has_more_at_hand() {
+                break;
+            }
+        }
+        Ok(filled)
+    }
+}
