@@ -11,6 +11,9 @@ use crate::v1alpha1::{ReplicaBootstrap, UNSEEN};
 /// this definition too large.
 const OF_KUBERNETES: [&str; 4] = ["affinity", "resources", "tolerations", "topologySpreadConstraints"];
 
+/// A text without the character that ends a string in C.
+const NO_NUL: &str = r"^[^\x00]*$";
+
 /// The formats that an API server knows. It warns about others and does not enforce them.
 const FORMATS: [&str; 4] = ["int32", "int64", "double", "date-time"];
 
@@ -21,6 +24,12 @@ pub fn crd() -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
             tidy(schema, false);
+            schema
+                .properties
+                .iter_mut()
+                .flatten()
+                .filter(|(name, _)| *name == "spec")
+                .for_each(|(_, spec)| printable(spec));
             unseen(schema);
         }
     }
@@ -66,6 +75,20 @@ fn tidy(schema: &mut JSONSchemaProps, foreign: bool) {
             below.description = None;
         }
     });
+}
+
+/// No argument, variable or path can hold a NUL: texts that have no pattern yet must not contain one.
+fn printable(schema: &mut JSONSchemaProps) {
+    for (name, property) in schema.properties.iter_mut().flatten() {
+        if !OF_KUBERNETES.contains(&name.as_str()) {
+            printable(property);
+        }
+    }
+    each_below(schema, &mut printable);
+    let is_free = schema.type_.as_deref() == Some("string") && schema.enum_.is_none();
+    if is_free && schema.pattern.is_none() {
+        schema.pattern = Some(NO_NUL.to_owned());
+    }
 }
 
 /// The schema of a list's items, or of a map's values.
@@ -118,7 +141,7 @@ mod tests {
         }
         let mut seen = 0;
         walk(&schema(), &mut seen);
-        assert_eq!(seen, 13);
+        assert_eq!(seen, 15);
     }
 
     #[test]

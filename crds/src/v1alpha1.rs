@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "KubeSchema puts a public copy of a type into a function")]
 
+mod errors;
 mod pod;
 mod source;
 mod status;
@@ -14,6 +15,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use errors::{ErrorsSpec, OnError};
 pub use pod::{EnvVar, EnvVarSource, ImagePullPolicy, LogFormat, RunnerSpec};
 pub use source::{
     CaBundle, KeyReference, PersistentVolumeClaimSource, RedisSpec, S3Source, SecretReference, SourceSpec,
@@ -27,6 +29,10 @@ pub use tables::{Section, TablesSpec};
 const FROZEN: &str = "!has(oldSelf.status) || !has(oldSelf.status.startTime) || self.spec.run.id != oldSelf.spec.run.id || \
 (self.spec.source == oldSelf.spec.source && self.spec.redis == oldSelf.spec.redis && self.spec.run.from == oldSelf.spec.run.from && \
 self.spec.rows == oldSelf.spec.rows && self.spec.silentTriggers == oldSelf.spec.silentTriggers && \
+self.spec.noOwner == oldSelf.spec.noOwner && self.spec.noPrivileges == oldSelf.spec.noPrivileges && \
+self.spec.keepKashoObjects == oldSelf.spec.keepKashoObjects && \
+has(self.spec.errors) == has(oldSelf.spec.errors) && \
+(!has(self.spec.errors) || self.spec.errors == oldSelf.spec.errors) && \
 has(self.spec.tables) == has(oldSelf.spec.tables) && \
 (!has(self.spec.tables) || self.spec.tables == oldSelf.spec.tables) && \
 has(self.spec.transform) == has(oldSelf.spec.transform) && \
@@ -53,7 +59,7 @@ has(self.spec.sequence) == has(oldSelf.spec.sequence) && \
     doc = "Loads a PostgreSQL dump into the Kasho change buffer in Redis, from which Kasho fills an empty replica. Each `spec.run.id` is one run, in one Job.",
     selectable = ".spec.run.id",
     selectable = ".status.phase",
-    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
+    validation = Rule::new(FROZEN).message("source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, noOwner, noPrivileges, keepKashoObjects, transform, errors and run.from are fixed once the run has begun: give run.id a new value in the same change to begin another run"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase", description = "Phase of the run"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why Ready has its status: docs/operator.md"),
     printcolumn(name = "Progress", type_ = "integer", json_path = ".status.run.progress.percent", description = "Percent of the dump that is durable in Redis"),
@@ -105,10 +111,26 @@ pub struct ReplicaBootstrapSpec {
     #[serde(default)]
     pub silent_triggers: bool,
 
+    /// Leave out `ALTER … OWNER TO`, as pg_restore does.
+    #[serde(default)]
+    pub no_owner: bool,
+
+    /// Leave out `GRANT`, `REVOKE` and `ALTER DEFAULT PRIVILEGES`, as pg_restore does.
+    #[serde(default)]
+    pub no_privileges: bool,
+
+    /// Also load objects named `kasho_*`, which Kasho uses for its own bookkeeping.
+    #[serde(default)]
+    pub keep_kasho_objects: bool,
+
     /// How values are transformed before they are written, so that Redis never contains an original. By default values
     /// are loaded unchanged. Do not change the contents of the ConfigMap or the key while the run goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<TransformSpec>,
+
+    /// What becomes of rows that cannot be loaded. By default the first one ends the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<ErrorsSpec>,
 
     /// How many changes one Redis transaction writes, together with its checkpoint. The runner's default is 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +141,23 @@ pub struct ReplicaBootstrapSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub max_rate: Option<i64>,
+
+    /// How many threads convert rows. By default one for each processor that the pod may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: Option<i32>,
+
+    /// How long the runner retries when Redis, S3 or the change stream cannot be reached, like `30m`, before its pod
+    /// ends and counts against `backoffLimit`. The runner's default is `10m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = source::DURATION))]
+    pub retry_timeout: Option<String>,
+
+    /// How long the runner waits when Redis is full, like `2h`, before its pod ends and counts against `backoffLimit`.
+    /// The runner's default is `1h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = source::DURATION))]
+    pub full_timeout: Option<String>,
 
     /// The change stream to notify when the bootstrap starts and when it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]

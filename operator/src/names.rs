@@ -46,14 +46,21 @@ pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
     if spec.rows != RowForm::default() {
         bytes.extend(serde_json::to_vec(&spec.rows).unwrap_or_default());
     }
-    if spec.silent_triggers {
-        bytes.extend(b"silentTriggers");
-    }
+    let flags = [
+        ("silentTriggers", spec.silent_triggers),
+        ("noOwner", spec.no_owner),
+        ("noPrivileges", spec.no_privileges),
+        ("keepKashoObjects", spec.keep_kasho_objects),
+    ];
+    bytes.extend(flags.iter().filter(|(_, used)| *used).flat_map(|(name, _)| name.bytes()));
     if let Some(tables) = &spec.tables {
         bytes.extend(serde_json::to_vec(tables).unwrap_or_default());
     }
     if let Some(transform) = &spec.transform {
         bytes.extend(serde_json::to_vec(transform).unwrap_or_default());
+    }
+    if let Some(errors) = &spec.errors {
+        bytes.extend(serde_json::to_vec(errors).unwrap_or_default());
     }
     hash(&bytes)
 }
@@ -103,13 +110,6 @@ pub fn access(object: &str) -> String {
 #[must_use]
 pub fn redis_run(namespace: &str, object: &str) -> String {
     shorten(&format!("{namespace}.{object}"), LONGEST_RUN)
-}
-
-/// The token of a run that starts from the beginning: a second pod of the same run resumes it instead of starting
-/// over.
-#[must_use]
-pub fn restart_token(uid: &str, run: &str) -> String {
-    format!("{uid}.{run}")
 }
 
 /// The value of [`LABEL_OBJECT`].
@@ -193,13 +193,18 @@ mod tests {
     #[test]
     fn whatever_shapes_the_data_is_in_its_hash() {
         let plain = crate::controller::fixtures::object().spec;
-        let changes: [fn(&mut crds::ReplicaBootstrapSpec); 8] = [
+        let changes: [fn(&mut crds::ReplicaBootstrapSpec); 13] = [
             |spec| spec.source.persistent_volume_claim = None,
             |spec| spec.snapshot_lsn = None,
             |spec| spec.redis.key = Some("other".to_owned()),
             |spec| spec.run.from = crds::v1alpha1::RunFrom::Start,
             |spec| spec.rows = RowForm::Packed,
             |spec| spec.silent_triggers = true,
+            |spec| spec.no_owner = true,
+            |spec| spec.no_privileges = true,
+            |spec| spec.keep_kasho_objects = true,
+            |spec| spec.errors = serde_json::from_str("{}").ok(),
+            |spec| spec.redis.allow_eviction = true,
             |spec| spec.sequence = serde_json::from_str("{}").ok(),
             |spec| spec.tables = serde_json::from_str("{}").ok(),
         ];
@@ -209,7 +214,7 @@ mod tests {
             change(&mut spec);
             hashes.insert(data_hash(&spec));
         }
-        assert_eq!(hashes.len(), 9);
+        assert_eq!(hashes.len(), 14);
         // Of what earlier operators wrote into Jobs and objects.
         assert_eq!(data_hash(&plain), "7ad0e371eef9757f");
     }

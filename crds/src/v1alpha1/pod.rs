@@ -19,7 +19,7 @@ use super::{KeyReference, SecretReference};
 pub struct RunnerSpec {
     /// The image; by default the one that the operator is configured with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512), regex(pattern = r"^\S+$"))]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^[^\s\x00]+$"))]
     pub image: Option<String>,
     /// When the image is pulled.
     #[serde(default, skip_serializing_if = "Option::is_none")]

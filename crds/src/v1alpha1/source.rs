@@ -6,6 +6,9 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// A time span in the form that the runner takes.
+pub(super) const DURATION: &str = r"^[0-9]{1,9}(\.[0-9]+)?(ms|s|m|h|d)?$";
+
 /// Where the dump is: on a volume, or in S3. Exactly one of the two must be set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
@@ -13,7 +16,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SourceSpec {
-    /// A file on a volume.
+    /// A file on a volume. The volume is mounted read-only, unless the same claim has the reject file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim: Option<PersistentVolumeClaimSource>,
     /// An object in S3, or in a compatible service.
@@ -25,7 +28,7 @@ pub struct SourceSpec {
     pub database: Option<String>,
 }
 
-/// A file on a volume. The volume is mounted read-only.
+/// A file on a volume.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PersistentVolumeClaimSource {
@@ -56,7 +59,7 @@ pub struct S3Source {
     pub region: Option<String>,
     /// URL of an S3 service other than AWS, like `https://minio.storage:9000`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512), regex(pattern = r"^https?://[^@/ ]+(/[^@ ]*)?$"))]
+    #[schemars(length(max = 512), regex(pattern = r"^https?://[^@/\s\x00]+(/[^@\s\x00]*)?$"))]
     pub endpoint: Option<String>,
     /// Put the bucket into the path of the URL instead of its host. Many services other than AWS need this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,10 +82,10 @@ pub struct S3Source {
 pub struct RedisSpec {
     /// The URL, without a password, like `redis://redis:6379`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("!self.matches('://[^@]*:[^@]*@') && !self.matches('[?&]pass(word)?=')").message("url contains a password, which everybody who may read this object would see: put the URL into a Secret and name it in urlSecretRef"))]
+    #[x_kube(validation = Rule::new("!self.matches('(?is)://.*:.*@|[?&](pass|[^=&]*%)')").message("url contains a password, which everybody who may read this object would see: put the URL into a Secret and name it in urlSecretRef"))]
     #[schemars(
         length(max = 1024),
-        regex(pattern = r"^(redis|rediss|redis\+unix|redis-sentinel|redis-cluster)://[^ ]+$")
+        regex(pattern = r"^(rediss?|redis\+unix|rediss?-sentinel|rediss?-cluster)://[^\s\x00]+$")
     )]
     pub url: Option<String>,
     /// The key of a Secret that contains the URL, with its password.
@@ -91,6 +94,10 @@ pub struct RedisSpec {
     /// Certificates (PEM) to trust for Redis instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
+    /// A Secret with the client's certificate and private key (PEM), as `tls.crt` and `tls.key`, if Redis asks for one.
+    /// Secrets of type `kubernetes.io/tls` have this form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate_secret_ref: Option<SecretReference>,
     /// The key of the sorted set. The runner's default is `kasho:changes`, which Kasho's services read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
@@ -98,12 +105,15 @@ pub struct RedisSpec {
     /// Time after which Redis drops the set (TTL), like `24h`. Every write renews it, and so does a run that waits. The
     /// runner's default is `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = r"^[0-9]{1,9}(\.[0-9]+)?(ms|s|m|h|d)?$"))]
+    #[schemars(length(max = 32), regex(pattern = DURATION))]
     pub ttl: Option<String>,
     /// Pause while Redis uses more memory than this: a size, like `8GiB`, or a share of its maxmemory, like `90%`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = r"^[0-9]+(\.[0-9]+)?(%|B|KiB|MiB|GiB|TiB)?$"))]
     pub memory_high_water: Option<String>,
+    /// Accept a Redis whose maxmemory-policy may drop the set silently. By default such a Redis is refused.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub allow_eviction: bool,
 }
 
 /// Certificates to trust.

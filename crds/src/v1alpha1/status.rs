@@ -30,8 +30,7 @@ pub struct ReplicaBootstrapStatus {
     /// `spec.run.id` of the run that the operator's part of the status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
-    /// A hash of the fields that the run began with: `source`, `snapshotLSN`, `redis`, `sequence`, `tables`, `rows`,
-    /// `transform` and `run.from`.
+    /// A hash of the fields that the run began with, which cannot change within a run: docs/operator.md.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_hash: Option<String>,
     /// The run's Job.

@@ -3,6 +3,7 @@
 mod arguments;
 mod paths;
 mod pod;
+mod volumes;
 
 use std::collections::BTreeMap;
 

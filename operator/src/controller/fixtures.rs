@@ -25,7 +25,18 @@ pub(crate) fn object() -> ReplicaBootstrap {
 
 /// One that uses every field.
 pub(crate) fn full() -> ReplicaBootstrap {
-    serde_json::from_value(json!({
+    let mut object = most();
+    let rest = json!({
+        "noOwner": true, "noPrivileges": true, "keepKashoObjects": true,
+        "errors": {"onError": "Skip", "maxErrors": 7, "rejectFile": {"claimName": "rejects", "path": "eu.jsonl"}},
+        "workers": 3, "retryTimeout": "30m", "fullTimeout": "2h",
+    });
+    object["spec"].as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    serde_json::from_value(object).unwrap()
+}
+
+fn most() -> serde_json::Value {
+    json!({
         "apiVersion": "bootstrap.kasho.io/v1alpha1", "kind": "ReplicaBootstrap",
         "metadata": {"namespace": "shop", "name": "eu", "uid": "u-1", "generation": 3},
         "spec": {
@@ -33,7 +44,8 @@ pub(crate) fn full() -> ReplicaBootstrap {
                 "forcePathStyle": true, "credentialsSecretRef": {"name": "s3"}, "caBundle": {"configMapRef": {"name": "cas", "key": "s3.pem"}}}},
             "snapshotLSN": "16/B374D848",
             "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis.pem"}},
-                "key": "set", "ttl": "48h", "memoryHighWater": "90%"},
+                "clientCertificateSecretRef": {"name": "client"},
+                "key": "set", "ttl": "48h", "memoryHighWater": "90%", "allowEviction": true},
             "sequence": {"first": 5, "gap": 10, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "silentTriggers": true,
             "tables": {"include": ["public.*"], "exclude": ["public.\"Log.s\"", "$x"], "includeSchemas": ["pub*"], "excludeSchemas": ["pg_*"], "sections": ["PreData", "Data"]},
             "transform": {"configMapRef": {"name": "transforms", "key": "t.yml"}, "keySecretRef": {"name": "transforms", "key": "key"}, "requireDecision": true}, "batchSize": 500, "maxRate": 1000,
@@ -48,8 +60,7 @@ pub(crate) fn full() -> ReplicaBootstrap {
                 "podAnnotations": {"note": "b"}, "env": [{"name": "HTTPS_PROXY", "value": "http://p"},
                 {"name": "X", "valueFrom": {"secretKeyRef": {"name": "n", "key": "k"}}}], "logFormat": "text"}
         }
-    }))
-    .unwrap()
+    })
 }
 
 /// What validation makes of it.

@@ -169,7 +169,7 @@ pub fn agrees(object: &ReplicaBootstrap, job: &Job) -> bool {
 #[must_use]
 pub fn other_data_text(object: &ReplicaBootstrap) -> String {
     format!(
-        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, transform or run.from are not what run {} began with: undo the change, or give run.id a new value",
+        "source, snapshotLSN, redis, sequence, tables, rows, silentTriggers, noOwner, noPrivileges, keepKashoObjects, transform, errors or run.from are not what run {} began with: undo the change, or give run.id a new value",
         object.spec.run.id
     )
 }

@@ -2,7 +2,7 @@
 //!
 //! The definition's rules have refused most errors. Objects that an older definition accepted are refused here.
 
-use crds::v1alpha1::{PersistentVolumeClaimSource, Phase, RedisSpec, S3Source};
+use crds::v1alpha1::{OnError, PersistentVolumeClaimSource, Phase, RedisSpec, S3Source};
 use crds::{ReplicaBootstrap, ReplicaBootstrapSpec};
 use kube::ResourceExt;
 
@@ -56,6 +56,12 @@ pub enum Invalid {
     /// The path would lead out of the volume.
     #[error("spec.source.persistentVolumeClaim.path must be relative and must not contain ..")]
     Path,
+    /// A row that is set aside needs a file, and nothing else does.
+    #[error("spec.errors.rejectFile must be set if onError is Skip, and only then")]
+    Rejects,
+    /// The path would lead out of the volume.
+    #[error("spec.errors.rejectFile.path must be relative and must not contain ..")]
+    RejectPath,
     /// Everybody who can read the object would see the password.
     #[error(
         "spec.redis.url contains a password: put the URL into a Secret and name it in spec.redis.urlSecretRef"
@@ -83,6 +89,14 @@ pub fn validate(object: &ReplicaBootstrap) -> Result<Validated, Invalid> {
         (None, Some(s3)) => Source::S3(s3.clone()),
         _ => return Err(Invalid::Source),
     };
+    if let Some(errors) = &spec.errors {
+        if (errors.on_error == OnError::Skip) != errors.reject_file.is_some() {
+            return Err(Invalid::Rejects);
+        }
+        if errors.reject_file.as_ref().is_some_and(|file| leads_out(&file.path)) {
+            return Err(Invalid::RejectPath);
+        }
+    }
     let stream_starts = spec.change_stream.as_ref().is_some_and(|stream| stream.start);
     if stream_starts && spec.snapshot_lsn.is_none() {
         return Err(Invalid::StartWithoutLsn);
@@ -103,11 +117,15 @@ fn address(redis: &RedisSpec) -> Result<Address, Invalid> {
     }
 }
 
+/// Wherever the runner would find one: before an `@`, or as a parameter, whose name may be written with escapes. The
+/// parser of URLs leaves out tabs and line ends.
 fn holds_password(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let url = url.replace(['\t', '\n', '\r'], "");
+    let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     let user = rest.rsplit_once('@').map(|(user, _)| user);
+    let mut parameters = rest.split(['?', '&']).skip(1).filter_map(|one| one.split('=').next());
     user.is_some_and(|user| user.contains(':'))
-        || ["?pass=", "&pass=", "?password=", "&password="].iter().any(|word| url.contains(word))
+        || parameters.any(|name| name.to_ascii_lowercase().starts_with("pass") || name.contains('%'))
 }
 
 impl Validated {
@@ -143,7 +161,7 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named() {
-        let table: [Case; 9] = [
+        let table: [Case; 12] = [
             (|o| o.metadata.uid = None, Invalid::Nameless),
             (|o| o.spec.source.persistent_volume_claim = None, Invalid::Source),
             (
@@ -161,6 +179,23 @@ mod tests {
             (|o| o.spec.redis.url = None, Invalid::Redis),
             (|o| o.spec.redis.url = Some("redis://:geheim@r".into()), Invalid::Password),
             (|o| o.spec.redis.url = Some("redis+unix:///s?db=1&pass=geheim".into()), Invalid::Password),
+            (|o| o.spec.errors = serde_json::from_str(r#"{"onError":"Skip"}"#).ok(), Invalid::Rejects),
+            (
+                |o| {
+                    o.spec.errors =
+                        serde_json::from_str(r#"{"rejectFile":{"claimName":"c","path":"p"}}"#).ok();
+                },
+                Invalid::Rejects,
+            ),
+            (
+                |o| {
+                    o.spec.errors = serde_json::from_str(
+                        r#"{"onError":"Skip","rejectFile":{"claimName":"c","path":"../p"}}"#,
+                    )
+                    .ok();
+                },
+                Invalid::RejectPath,
+            ),
             (
                 |o| {
                     o.spec.snapshot_lsn = None;
@@ -178,10 +213,24 @@ mod tests {
     }
 
     #[test]
-    fn a_user_without_a_password_passes() {
+    fn a_password_is_found_in_every_spelling() {
         let mut object = object();
-        object.spec.redis.url = Some("redis://user@host:6379".into());
-        assert!(validate(&object).is_ok());
+        for url in [
+            "redis://:geheim@r",
+            "redis://a@b:geheim@r:6379",
+            "rediss-sentinel://u:geheim@a:1,b:2/main",
+            "redis+unix:///s?PASS=geheim",
+            "redis+unix:///s?db=1&p%61ss=geheim",
+            "redis+unix:///s?pa\nss=geheim",
+            "redis://r/0?password=geheim",
+        ] {
+            object.spec.redis.url = Some(url.into());
+            assert_eq!(validate(&object), Err(Invalid::Password), "{url}");
+        }
+        for url in ["redis://user@host:6379", "redis+unix:///s?db=1", "redis-cluster://a:1,b:2?db=0"] {
+            object.spec.redis.url = Some(url.into());
+            assert!(validate(&object).is_ok(), "{url}");
+        }
     }
 
     #[test]

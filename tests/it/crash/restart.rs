@@ -43,6 +43,20 @@ fn the_first_run_is_begun_with_its_token_too() {
     assert!(again.stdout.starts_with(b"done already"));
 }
 
+/// Earlier operators put the UID of their object before the token, which another object of the same name does not have.
+#[test]
+fn a_token_after_a_uid_is_the_same_token() {
+    let (redis, input) = (RedisServer::start(), Input::of(&dump(50)));
+    let earlier = "0b2e5a36-1c7f-4d0e-9f3a-5d6c7b8a9e0f.a";
+    expect(once(runner(&redis, &input.file), earlier).run(LIMIT), 0, &[]);
+    let again = expect(once(runner(&redis, &input.file), "a").run(LIMIT), 0, &[]);
+    assert!(again.stdout.starts_with(b"done already") && !again.stderr.contains(DELETED));
+    expect(once(runner(&redis, &input.file), "b").run(LIMIT), 0, &[DELETED]);
+    // What is before the dot is no UID.
+    expect(once(runner(&redis, &input.file), "c.d").run(LIMIT), 0, &[DELETED]);
+    expect(once(runner(&redis, &input.file), "d").run(LIMIT), 0, &[DELETED]);
+}
+
 /// Killed again and again, at moments before, in and after the deletion: it restarts until that is done, then goes
 /// on, and the old run's entries are gone.
 #[test]

@@ -221,3 +221,120 @@ fn what_the_schema_refuses_is_wrong_in_the_spec() {
         assert!(message(&invalid).contains(words), "{}", message(&invalid));
     }
 }
+
+/// The policies of examples/kubernetes/policies.yaml, for this namespace and its operator.
+fn restrict(namespace: &Namespace) {
+    let own = format!("-{}", namespace.name());
+    let text = include_str!("../../../examples/kubernetes/policies.yaml")
+        .replace(":kasho:", &format!(":{}:", namespace.name()))
+        .replace("name: pg-bootstrap-objects", &format!("name: pg-bootstrap-objects{own}"))
+        .replace("policyName: pg-bootstrap-objects", &format!("policyName: pg-bootstrap-objects{own}"))
+        .replace("name: pg-bootstrap-operator-jobs", &format!("name: pg-bootstrap-operator-jobs{own}"))
+        .replace(
+            "policyName: pg-bootstrap-operator-jobs",
+            &format!("policyName: pg-bootstrap-operator-jobs{own}"),
+        );
+    let all = namespace.parse(text.as_bytes());
+    assert_eq!(all.len(), 4);
+    for mut one in all {
+        if one["kind"] == "ValidatingAdmissionPolicyBinding" {
+            one["spec"]["matchResources"] = json!({ "namespaceSelector": only(namespace) });
+        }
+        namespace.create(&one);
+    }
+}
+
+/// The example as it is, but for names.
+#[test]
+fn the_policies_of_the_examples_restrict_objects_and_the_operator() {
+    let namespace = Namespace::new("example");
+    let image = "registry.example.com/kasho/runner:1";
+    let mut operator = Operator::start(&namespace);
+    operator.stop();
+    operator.set_image(image);
+    restrict(&namespace);
+    let foreign = with(alone("refused"), &json!({"runner": {"image": "elsewhere/runner:1"}}));
+    let refused = |object: &Value, words: &str| {
+        let refusal = namespace.try_create(object).err();
+        refusal.is_some_and(|refusal| refusal.status == 403 && refusal.message.contains(words))
+    };
+    wait("the policy is in force", || {
+        let is_refused = refused(&foreign, "registry.example.com/kasho/");
+        if !is_refused {
+            namespace.delete("ReplicaBootstrap", "refused");
+        }
+        is_refused
+    });
+    let secret = json!({"name": "admin", "key": "k"});
+    let s3 = json!({"bucket": "b", "key": "k", "credentialsSecretRef": {"name": "admin"}});
+    let map = json!({"name": "t", "key": "k"});
+    let table = [
+        json!({"redis": {"urlSecretRef": secret}}),
+        json!({"redis": {"url": "rediss://r", "clientCertificateSecretRef": {"name": "admin"}}}),
+        json!({"source": {"s3": s3}}),
+        json!({"transform": {"configMapRef": map, "keySecretRef": secret}}),
+        json!({"runner": {"imagePullSecrets": [{"name": "admin"}]}}),
+        json!({"runner": {"env": [{"name": "A", "value": "v"}, {"name": "X", "valueFrom": {"secretKeyRef": secret}}]}}),
+    ];
+    for spec in table {
+        let object = with(alone("refused"), &spec);
+        assert!(refused(&object, "the names of Secrets must begin with pg-bootstrap-"), "taken: {object}");
+    }
+    let account = with(alone("refused"), &json!({"runner": {"serviceAccountName": "admin"}}));
+    assert!(refused(&account, "serviceAccountName is not allowed"));
+    let allowed = json!({"runner": {"image": image, "env": [{"name": "X", "valueFrom": {"configMapKeyRef": secret}}]},
+        "transform": {"configMapRef": map, "keySecretRef": {"name": "pg-bootstrap-key", "key": "k"}}});
+    namespace.create(&with(alone("allowed"), &allowed));
+    namespace.create(&alone("plain"));
+    operator.start_again();
+    for name in ["allowed", "plain"] {
+        namespace.pod(name).run().end(0);
+        namespace.expect(name, "Succeeded", "Succeeded");
+    }
+    only_jobs_of_objects(&namespace);
+}
+
+/// A change to a good Job, and words of the refusal.
+type Wrong = (fn(&mut Value), &'static str);
+
+/// The operator's token creates no other Job.
+fn only_jobs_of_objects(namespace: &Namespace) {
+    let token = namespace.token(Operator::account(), None);
+    let mut good = job(namespace, "plain", "1").unwrap();
+    good["metadata"] = json!({"name": "made", "ownerReferences": good["metadata"]["ownerReferences"]});
+    good["spec"]["selector"] = Value::Null;
+    good["spec"]["template"]["metadata"] = Value::Null;
+    let make = |change: fn(&mut Value)| {
+        let mut made = good.clone();
+        change(&mut made);
+        let path = format!("{}?dryRun=All", namespace.path("Job", ""));
+        namespace.server().call_as(&token, "POST", &path, "application/json", &made.to_string())
+    };
+    assert_eq!(make(|_| {}).0, 201, "{:?}", make(|_| {}));
+    let table: [Wrong; 5] = [
+        (|job| job["metadata"]["ownerReferences"] = Value::Null, "Jobs of ReplicaBootstraps alone"),
+        (
+            |job| job["spec"]["template"]["spec"]["serviceAccountName"] = json!("default"),
+            "with an account of its own",
+        ),
+        (
+            |job| job["spec"]["template"]["spec"]["containers"][0]["image"] = json!("elsewhere"),
+            "images of registry.example.com/kasho/ alone",
+        ),
+        (
+            |job| job["spec"]["template"]["spec"]["initContainers"] = json!([{"name": "i", "image": "i"}]),
+            "images of registry.example.com/kasho/ alone",
+        ),
+        (
+            |job| {
+                job["spec"]["template"]["spec"]["volumes"][0] =
+                    json!({"name": "tmp", "hostPath": {"path": "/"}})
+            },
+            "may not mount folders of a node",
+        ),
+    ];
+    for (change, words) in table {
+        let (status, reply) = make(change);
+        assert!(status == 403 && reply.contains(words), "{words}: {status}: {reply}");
+    }
+}

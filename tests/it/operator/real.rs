@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{edit, job, provide, slow, wait, with};
 use crate::harness::{
-    CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_hidden, runner, snapshot, undisturbed,
+    CELL, COPY, Input, LIMIT, SECRET, changes, dump, dump_of, expect, expect_hidden, runner, snapshot,
+    undisturbed,
 };
 use crate::transforms::all_of;
 
@@ -87,6 +88,72 @@ fn chosen_tables_arrive_in_redis() {
     let none = json!({"tables": {"include": ["public.misspelt"]}, "run": {"id": "2", "from": "Start"}});
     edit(&namespace, "shop", &none);
     namespace.expect("shop", "Failed", "UsageError");
+}
+
+/// The rows that cannot be loaded are on the claim of the dump, or on another one.
+#[test]
+fn rows_that_are_set_aside_are_on_a_claim() {
+    let (namespace, redis) = (Namespace::new("rejects"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump_of(&[COPY, "1\ta\nno tab\n3\tc\nnor here\n\\.\n"].concat().into_bytes());
+    let input = provide(&kubelet, &bytes);
+    let other = Input::of(&[]);
+    kubelet.claim("rejects", other.folder.path());
+    let skip = |claim: &str, most: u64| json!({"onError": "Skip", "maxErrors": most, "rejectFile": {"claimName": claim, "path": "bad.jsonl"}});
+    namespace.create(&with(replica_bootstrap("shop", &redis.url()), &json!({"errors": skip("dumps", 1)})));
+    let failed = namespace.expect("shop", "Failed", "TooManyRejectedRows");
+    assert_eq!(failed["status"]["lastError"]["exitCode"], 6);
+    // More may be set aside, on another claim: from the start.
+    edit(&namespace, "shop", &json!({"errors": skip("rejects", 2), "run": {"id": "2", "from": "Start"}}));
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!(done["status"]["run"]["rejected"], 2);
+    for (file, wanted) in [(input.path("bad.jsonl"), 2), (other.path("bad.jsonl"), 2)] {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.lines().count(), wanted, "{text}");
+    }
+}
+
+/// A backup has no status, and another UID when it is restored.
+#[test]
+fn a_restored_object_does_not_run_again() {
+    const DELETED: &str = "deleted the entries of an earlier attempt of this run";
+    let (namespace, redis) = (Namespace::new("restored"), RedisServer::start());
+    let _operator = Operator::start(&namespace);
+    let kubelet = Kubelet::start(&namespace);
+    let bytes = dump(3000);
+    let _input = provide(&kubelet, &bytes);
+    let from = |from: &str| json!({"run": {"id": "1", "from": from}});
+    let restore = |backup: &Value| {
+        let earlier = kubelet.starts("shop");
+        namespace.delete("ReplicaBootstrap", "shop");
+        wait("the Job goes with its object", || job(&namespace, "shop", "1").is_none());
+        namespace.create(backup);
+        wait("the runner looks", || kubelet.starts("shop") > earlier);
+    };
+    for (first, begin) in [("Checkpoint", None), ("Start", Some(DELETED))] {
+        // In the middle, with what it has loaded.
+        let backup = with(slow("shop", &redis, 2000), &from(first));
+        namespace.create(&backup);
+        let begun = || kubelet.log("shop").matches(DELETED).count() == begin.iter().count();
+        wait("the runner begins", || kubelet.running("shop") == 1 && begun());
+        reaches(&namespace, &redis, "shop", 300);
+        edit(&namespace, "shop", &json!({"suspend": true}));
+        namespace.expect("shop", "Suspended", "Suspended");
+        let so_far = reached(&namespace, &redis, "shop");
+        restore(&backup);
+        assert!(reached(&namespace, &redis, "shop") >= so_far);
+        namespace.expect("shop", "Succeeded", "Succeeded");
+        // At its end.
+        let loaded = snapshot(&redis);
+        restore(&backup);
+        namespace.expect("shop", "Succeeded", "Succeeded");
+        assert_eq!(snapshot(&redis), loaded);
+        let log = kubelet.log("shop");
+        assert_eq!(log.matches(DELETED).count(), begin.iter().count(), "{log}");
+        namespace.delete("ReplicaBootstrap", "shop");
+        wait("the Job goes with its object", || job(&namespace, "shop", "1").is_none());
+    }
 }
 
 #[test]

@@ -12,53 +12,60 @@ use super::{edit, with};
 const FOREIGN: [&str; 4] =
     ["runner.resources", "runner.affinity", "runner.tolerations", "runner.topologySpreadConstraints"];
 
+/// The pattern of a text that has no other.
+const NO_NUL: &str = "^[^\\x00]*$";
+
 /// Words that say a limit in a schema, apart from rules.
 const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 53] = [
+const EXPECTED: [(&str, &str); 58] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
     ("batchSize", "maximum minimum"),
     ("changeStream", "required=address"),
-    ("changeStream.address", "maxLength minLength"),
-    ("changeStream.snapshotName", "maxLength minLength"),
+    ("changeStream.address", "maxLength minLength pattern"),
+    ("changeStream.snapshotName", "maxLength minLength pattern"),
+    ("errors.maxErrors", "minimum"),
+    ("errors.onError", "enum"),
+    ("fullTimeout", "maxLength pattern"),
     ("maxRate", "minimum"),
     ("redis.caBundle", "required=configMapRef"),
     ("redis.caBundle.configMapRef", "required=key,name"),
     ("redis.caBundle.configMapRef.key", "maxLength minLength pattern"),
-    ("redis.caBundle.configMapRef.name", "maxLength minLength"),
-    ("redis.key", "maxLength minLength"),
+    ("redis.caBundle.configMapRef.name", "maxLength minLength pattern"),
+    ("redis.key", "maxLength minLength pattern"),
     ("redis.memoryHighWater", "maxLength pattern"),
     ("redis.ttl", "maxLength pattern"),
     ("redis.url", "maxLength pattern"),
     ("redis.urlSecretRef", "required=key,name"),
     ("redis.urlSecretRef.key", "maxLength minLength pattern"),
-    ("redis.urlSecretRef.name", "maxLength minLength"),
+    ("redis.urlSecretRef.name", "maxLength minLength pattern"),
+    ("retryTimeout", "maxLength pattern"),
     ("rows", "enum"),
     ("run.from", "enum"),
-    ("run.id", "maxLength minLength"),
+    ("run.id", "maxLength minLength pattern"),
     ("runner.env", "maxItems"),
     ("runner.env[]", "required=name"),
     ("runner.env[].name", "maxLength minLength pattern"),
-    ("runner.env[].value", "maxLength"),
+    ("runner.env[].value", "maxLength pattern"),
     ("runner.image", "maxLength minLength pattern"),
     ("runner.imagePullPolicy", "enum"),
     ("runner.imagePullSecrets", "maxItems"),
     ("runner.logFormat", "enum"),
-    ("runner.priorityClassName", "maxLength minLength"),
-    ("runner.serviceAccountName", "maxLength minLength"),
+    ("runner.priorityClassName", "maxLength minLength pattern"),
+    ("runner.serviceAccountName", "maxLength minLength pattern"),
     ("sequence.first", "minimum"),
     ("sequence.gap", "minimum"),
     ("snapshotLSN", "maxLength pattern"),
-    ("source.database", "maxLength minLength"),
-    ("source.persistentVolumeClaim.claimName", "maxLength minLength"),
-    ("source.persistentVolumeClaim.path", "maxLength minLength"),
+    ("source.database", "maxLength minLength pattern"),
+    ("source.persistentVolumeClaim.claimName", "maxLength minLength pattern"),
+    ("source.persistentVolumeClaim.path", "maxLength minLength pattern"),
     ("source.s3.bucket", "maxLength minLength pattern"),
     ("source.s3.endpoint", "maxLength pattern"),
-    ("source.s3.region", "maxLength minLength"),
+    ("source.s3.region", "maxLength minLength pattern"),
     ("tables.exclude", "maxItems"),
     ("tables.excludeSchemas", "maxItems"),
     ("tables.excludeSchemas[]", "maxLength minLength pattern"),
@@ -71,6 +78,7 @@ const EXPECTED: [(&str, &str); 53] = [
     ("tables.sections[]", "enum"),
     ("transform", "required=configMapRef"),
     ("ttlSecondsAfterFinished", "maximum minimum"),
+    ("workers", "maximum minimum"),
 ];
 
 fn schema(namespace: &Namespace) -> Value {
@@ -103,14 +111,19 @@ fn bases() -> [Value; 3] {
         "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
         "sequence": {"first": 1, "gap": 0, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "silentTriggers": true, "tables": {"include": ["a"], "exclude": ["a"], "includeSchemas": ["a"], "excludeSchemas": ["a"], "sections": ["Data"]}, "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
-        "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference}},
+        "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference},
+            "clientCertificateSecretRef": {"name": "n"}, "allowEviction": true},
         "runner": {
             "image": "i", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "n"}], "logFormat": "text",
             "priorityClassName": "p", "serviceAccountName": "s", "jobLabels": {"a": "b"}, "jobAnnotations": {"a": "b"}, "podLabels": {"a": "b"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"a": "b"},
             "env": [{"name": "A", "value": "v"}],
         },
     });
-    let claim = with(replica_bootstrap("x", "redis://r:6379"), &common);
+    let more = json!({
+        "noOwner": true, "noPrivileges": true, "keepKashoObjects": true, "workers": 1, "retryTimeout": "1m", "fullTimeout": "1m",
+        "errors": {"onError": "Skip", "maxErrors": 0, "rejectFile": {"claimName": "c", "path": "p"}},
+    });
+    let claim = with(with(replica_bootstrap("x", "redis://r:6379"), &common), &more);
     let s3 = json!({
         "bucket": "b", "key": "k", "region": "r", "endpoint": "https://e:1", "forcePathStyle": true,
         "credentialsSecretRef": {"name": "n"}, "caBundle": {"configMapRef": reference},
@@ -146,7 +159,8 @@ fn breaches(limit: &str, node: &Value) -> Vec<(Value, String)> {
     let bound = &node[limit];
     let long = |length: u64| "a".repeat(usize::try_from(length).unwrap() + 1);
     match limit {
-        "pattern" => vec![(json!(" ?\""), "should match".to_owned())],
+        "pattern" if bound == NO_NUL => vec![(json!("a\0b"), "should match".to_owned())],
+        "pattern" => [" ?\"", "a\0b"].map(|text| (json!(text), "should match".to_owned())).to_vec(),
         "minLength" => vec![(json!(""), "at least 1 chars long".to_owned())],
         "maxLength" => vec![(json!(long(bound.as_u64().unwrap())), format!("may not be more than {bound}"))],
         "minimum" => vec![(
@@ -230,8 +244,11 @@ fn every_limit_of_every_field_is_one() {
             || path.starts_with("source.s3.caBundle")
             || path.starts_with("transform.")
             || path.starts_with("source.s3.credentials")
+            || path.starts_with("redis.clientCertificateSecretRef")
+            || path.starts_with("errors.rejectFile.")
             || path.starts_with("runner.imagePullSecrets[]")
-            || ["source.s3.key", "source.s3", "source.persistentVolumeClaim"].contains(&path.as_str())
+            || ["source.s3.key", "source.s3", "source.persistentVolumeClaim", "errors.rejectFile"]
+                .contains(&path.as_str())
     };
     found.retain(|path, _| !repeated(path));
     let found: Vec<_> = found.iter().map(|(path, words)| (path.as_str(), words.as_str())).collect();
@@ -272,6 +289,22 @@ fn cases() -> Vec<Case> {
         ("url contains a password", "redis", url("rediss://user:geheim@r:6379")),
         ("url contains a password", "redis", url("redis+unix:///s?db=1&pass=geheim")),
         ("url contains a password", "redis", url("redis+unix:///s?password=geheim")),
+        ("url contains a password", "redis", url("redis+unix:///s?db=1&p%61ss=geheim")),
+        ("url contains a password", "redis", url("redis+unix:///s?Pass=geheim")),
+        ("url contains a password", "redis", url("redis://a@b:geheim@r:6379")),
+        ("url contains a password", "redis", url("rediss-sentinel://u:geheim@a:1,b:2/main")),
+        ("should match", "redis", url("redis+unix:///s?pa\nss=geheim")),
+        ("rejectFile must be set if onError is Skip", "errors", json!({"onError": "Skip"})),
+        (
+            "rejectFile must be set if onError is Skip",
+            "errors",
+            json!({"rejectFile": {"claimName": "c", "path": "p"}}),
+        ),
+        (
+            "path is relative to the volume's root",
+            "errors",
+            json!({"onError": "Skip", "rejectFile": {"claimName": "c", "path": "../p"}}),
+        ),
         ("run.id consists of lower-case letters", "run", json!({"id": "Again"})),
         ("run.id consists of lower-case letters", "run", json!({"id": "-a"})),
         ("run.id consists of lower-case letters", "run", json!({"id": "a-"})),
@@ -309,6 +342,13 @@ fn cases() -> Vec<Case> {
 #[test]
 fn every_rule_refuses_with_its_message() {
     let namespace = Namespace::new("rules");
+    for (number, address) in
+        ["rediss-sentinel://u@a:1,b:2/main", "rediss-cluster://a:1,b:2", "redis-cluster://a:1?db=0"]
+            .into_iter()
+            .enumerate()
+    {
+        namespace.create(&replica_bootstrap(&format!("good-{number}"), address));
+    }
     let schema = schema(&namespace);
     let mut all = Vec::new();
     nodes("", &schema["properties"]["spec"], &mut all);
@@ -317,7 +357,7 @@ fn every_rule_refuses_with_its_message() {
         all.iter().flat_map(|(_, node)| node["x-kubernetes-validations"].as_array().into_iter().flatten());
     let mut untried: Vec<String> =
         rules.map(|rule| rule["message"].as_str().expect("a message").to_owned()).collect();
-    assert_eq!(untried.len(), 13);
+    assert_eq!(untried.len(), 15);
     for (words, field, value) in cases() {
         let object = with(replica_bootstrap("refused", "redis://r:6379"), &json!({ field: value }));
         expect_refused(&namespace, &object, words);
@@ -351,11 +391,15 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"sequence": {"allowLiveEntries": true}}),
         json!({"rows": "Packed"}),
         json!({"silentTriggers": true}),
+        json!({"noOwner": true}),
+        json!({"noPrivileges": true}),
+        json!({"keepKashoObjects": true}),
+        json!({"errors": {"maxErrors": 1}}),
         json!({"tables": {"exclude": ["public.log"]}}),
         json!({"transform": {"configMapRef": {"name": "n", "key": "k"}, "insecureUnkeyed": true}}),
         json!({"run": {"from": "Start"}}),
     ];
-    let free = json!({"maxRate": 5, "batchSize": 5, "suspend": true, "backoffLimit": 0, "ttlSecondsAfterFinished": 1,
+    let free = json!({"maxRate": 5, "batchSize": 5, "suspend": true, "workers": 2, "retryTimeout": "1m", "fullTimeout": "1m", "backoffLimit": 0, "ttlSecondsAfterFinished": 1,
         "activeDeadlineSeconds": 5, "runner": {"image": "i"}, "changeStream": {"address": "a:1", "start": false}});
     for (number, change) in changes.iter().enumerate() {
         // Before the run has begun, also when the object has a status already.

@@ -147,6 +147,26 @@ impl Operator {
     }
 }
 
+impl Namespace {
+    /// The objects of a text in YAML, as kubectl reads it.
+    pub fn parse(&self, yaml: &[u8]) -> Vec<Value> {
+        let folder = tempfile::tempdir().expect("make a folder");
+        let file = folder.path().join("objects.yaml");
+        std::fs::write(&file, yaml).expect("write the objects");
+        let mut kubectl = Command::new(program("kubectl"));
+        kubectl.arg("--kubeconfig").arg(self.server().kubeconfig());
+        kubectl.args(["create", "--dry-run=client", "--validate=false", "--output", "json", "--filename"]);
+        let read = kubectl.arg(&file).output().expect("run kubectl");
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        // One object after the other, or one list of them.
+        serde_json::Deserializer::from_slice(&read.stdout)
+            .into_iter::<Value>()
+            .map(|one| one.expect("JSON of kubectl"))
+            .flat_map(|one| one["items"].as_array().cloned().unwrap_or_else(|| vec![one]))
+            .collect()
+    }
+}
+
 /// Gives the operator's account what the chart gives it, for this namespace alone.
 fn grant(namespace: &Namespace) {
     if namespace.try_get("ServiceAccount", ACCOUNT).is_some() {
@@ -169,20 +189,7 @@ fn manifests(namespace: &Namespace) -> &'static [Value] {
         helm.args(["--show-only", "templates/rbac.yaml", "--show-only", "templates/serviceaccount.yaml"]);
         let rendered = helm.output().expect("run helm");
         assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
-        let folder = tempfile::tempdir().expect("make a folder");
-        let file = folder.path().join("rendered.yaml");
-        std::fs::write(&file, &rendered.stdout).expect("write what helm renders");
-        let mut kubectl = Command::new(program("kubectl"));
-        kubectl.arg("--kubeconfig").arg(namespace.server().kubeconfig());
-        kubectl.args(["create", "--dry-run=client", "--validate=false", "--output", "json", "--filename"]);
-        let read = kubectl.arg(&file).output().expect("run kubectl");
-        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-        // One object after the other, or one list of them.
-        let all: Vec<Value> = serde_json::Deserializer::from_slice(&read.stdout)
-            .into_iter::<Value>()
-            .map(|one| one.expect("JSON of kubectl"))
-            .flat_map(|one| one["items"].as_array().cloned().unwrap_or_else(|| vec![one]))
-            .collect();
+        let all = namespace.parse(&rendered.stdout);
         assert_eq!(all.len(), 5, "{}", json!(all));
         all
     })

@@ -1,8 +1,11 @@
 //! The runner's command line. It never contains secrets.
 
-use crds::v1alpha1::{LogFormat, RowForm, RunFrom, Section};
+use crds::v1alpha1::{LogFormat, OnError, RowForm, RunFrom, Section};
 
-use super::paths::{DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, S3_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE};
+use super::paths::{
+    DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, REDIS_CERT_FILE, REDIS_KEY_FILE, REJECT_MOUNT, S3_CA_FILE,
+    TRANSFORM_FILE, TRANSFORM_KEY_FILE,
+};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 
@@ -15,11 +18,17 @@ pub fn arguments(object: &Validated) -> Vec<String> {
     redis(object, &mut all);
     tables(object, &mut all);
     rows(object, &mut all);
+    errors(object, &mut all);
     speed(object, &mut all);
     run(object, &mut all);
     change_stream(object, &mut all);
     // The kubelet would replace $(NAME) with variables, among them Secrets, and $$ with $.
     all.iter().map(|argument| argument.replace('$', "$$")).collect()
+}
+
+/// Adds the flags that are wanted.
+fn add_flags<const N: usize>(all: &mut Vec<String>, flags: [(&str, bool); N]) {
+    all.extend(flags.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| format!("--{name}")));
 }
 
 /// Adds `--name=value` if there is a value.
@@ -34,9 +43,7 @@ fn source(object: &Validated, all: &mut Vec<String>) {
             add(all, "dump-file", Some(format!("s3://{}/{}", s3.bucket, s3.key)));
             add(all, "s3-region", s3.region.as_ref());
             add(all, "s3-endpoint", s3.endpoint.as_ref());
-            if s3.force_path_style == Some(true) {
-                all.push("--s3-path-style".to_owned());
-            }
+            add_flags(all, [("s3-path-style", s3.force_path_style == Some(true))]);
             add(all, "s3-ca-file", s3.ca_bundle.as_ref().map(|_| S3_CA_FILE));
         }
     }
@@ -49,9 +56,13 @@ fn redis(object: &Validated, all: &mut Vec<String>) {
         add(all, "kv-url", Some(url));
     }
     add(all, "kv-ca-file", redis.ca_bundle.as_ref().map(|_| REDIS_CA_FILE));
+    let certificate = redis.client_certificate_secret_ref.as_ref();
+    add(all, "kv-cert-file", certificate.map(|_| REDIS_CERT_FILE));
+    add(all, "kv-key-file", certificate.map(|_| REDIS_KEY_FILE));
     add(all, "kv-key", redis.key.as_ref());
     add(all, "ttl", redis.ttl.as_ref());
     add(all, "memory-high-water", redis.memory_high_water.as_ref());
+    add_flags(all, [("allow-eviction", redis.allow_eviction)]);
 }
 
 fn tables(object: &Validated, all: &mut Vec<String>) {
@@ -79,17 +90,26 @@ fn tables(object: &Validated, all: &mut Vec<String>) {
 fn rows(object: &Validated, all: &mut Vec<String>) {
     let packed = object.spec.rows == RowForm::Packed;
     add(all, "rows", packed.then_some("packed"));
-    if object.spec.silent_triggers {
-        all.push("--silent-triggers".to_owned());
-    }
+    let flags = [
+        ("silent-triggers", object.spec.silent_triggers),
+        ("no-owner", object.spec.no_owner),
+        ("no-privileges", object.spec.no_privileges),
+        ("keep-kasho-objects", object.spec.keep_kasho_objects),
+    ];
+    add_flags(all, flags);
     let Some(transform) = &object.spec.transform else { return };
     add(all, "transform-config", Some(TRANSFORM_FILE));
     add(all, "transform-key-file", transform.key_secret_ref.as_ref().map(|_| TRANSFORM_KEY_FILE));
-    let flags = [
-        ("--insecure-unkeyed", transform.insecure_unkeyed),
-        ("--require-decision", transform.require_decision),
-    ];
-    all.extend(flags.iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| (*flag).to_owned()));
+    let flags =
+        [("insecure-unkeyed", transform.insecure_unkeyed), ("require-decision", transform.require_decision)];
+    add_flags(all, flags);
+}
+
+fn errors(object: &Validated, all: &mut Vec<String>) {
+    let Some(errors) = &object.spec.errors else { return };
+    add(all, "on-error", (errors.on_error == OnError::Skip).then_some("skip"));
+    add(all, "max-errors", errors.max_errors);
+    add(all, "reject-file", errors.reject_file.as_ref().map(|file| format!("{REJECT_MOUNT}/{}", file.path)));
 }
 
 fn speed(object: &Validated, all: &mut Vec<String>) {
@@ -98,13 +118,16 @@ fn speed(object: &Validated, all: &mut Vec<String>) {
     add(all, "sequence-gap", spec.sequence.as_ref().and_then(|sequence| sequence.gap));
     if let Some(sequence) = &spec.sequence {
         let flags = [
-            ("--beside-other-runs", sequence.beside_other_runs),
-            ("--allow-live-entries", sequence.allow_live_entries),
+            ("beside-other-runs", sequence.beside_other_runs),
+            ("allow-live-entries", sequence.allow_live_entries),
         ];
-        all.extend(flags.iter().filter(|(_, wanted)| *wanted).map(|(flag, _)| (*flag).to_owned()));
+        add_flags(all, flags);
     }
     add(all, "batch-size", spec.batch_size);
+    add(all, "workers", spec.workers);
     add(all, "max-rate", spec.max_rate);
+    add(all, "retry-timeout", spec.retry_timeout.as_ref());
+    add(all, "full-timeout", spec.full_timeout.as_ref());
 }
 
 fn run(object: &Validated, all: &mut Vec<String>) {
@@ -112,9 +135,8 @@ fn run(object: &Validated, all: &mut Vec<String>) {
     add(all, "status-resource", Some(format!("{}/{}", object.namespace, object.name)));
     add(all, "status-run-id", Some(object.run()));
     add(all, "status-uid", Some(&object.uid));
-    if object.spec.run.from == RunFrom::Start {
-        add(all, "restart-once", Some(names::restart_token(&object.uid, object.run())));
-    }
+    // Not by the object's UID: an object that was restored from a backup, or into another cluster, has another one.
+    add(all, "restart-once", (object.spec.run.from == RunFrom::Start).then(|| object.run()));
     let format = match object.spec.runner.as_ref().and_then(|runner| runner.log_format) {
         Some(LogFormat::Text) => "text",
         Some(LogFormat::Json) | None => "json",
@@ -127,11 +149,6 @@ fn run(object: &Validated, all: &mut Vec<String>) {
 fn change_stream(object: &Validated, all: &mut Vec<String>) {
     let Some(stream) = &object.spec.change_stream else { return };
     add(all, "change-stream", Some(&stream.address));
-    if stream.start {
-        all.push("--start-bootstrap".to_owned());
-        add(all, "snapshot-name", stream.snapshot_name.as_ref());
-    }
-    if stream.complete {
-        all.push("--complete-bootstrap".to_owned());
-    }
+    add_flags(all, [("start-bootstrap", stream.start), ("complete-bootstrap", stream.complete)]);
+    add(all, "snapshot-name", stream.snapshot_name.as_ref().filter(|_| stream.start));
 }

@@ -8,6 +8,14 @@ pub(super) const METRICS_PORT: i32 = 9187;
 pub(super) const REDIS_CA_MOUNT: &str = "/etc/pg-bootstrap/redis-ca";
 /// The certificates for Redis.
 pub(super) const REDIS_CA_FILE: &str = "/etc/pg-bootstrap/redis-ca/ca.crt";
+/// The folder of the client's certificate for Redis.
+pub(super) const REDIS_CLIENT_MOUNT: &str = "/etc/pg-bootstrap/redis-client";
+/// The client's certificate for Redis.
+pub(super) const REDIS_CERT_FILE: &str = "/etc/pg-bootstrap/redis-client/tls.crt";
+/// Its private key.
+pub(super) const REDIS_KEY_FILE: &str = "/etc/pg-bootstrap/redis-client/tls.key";
+/// The mount of the volume with the reject file.
+pub(super) const REJECT_MOUNT: &str = "/rejects";
 /// The folder of the certificates for S3.
 pub(super) const S3_CA_MOUNT: &str = "/etc/pg-bootstrap/s3-ca";
 /// The certificates for S3.

@@ -1,17 +1,15 @@
 //! The runner's pod. It meets the Pod Security standard `restricted`.
 
-use crds::v1alpha1::{CaBundle, EnvVar as Given, ImagePullPolicy, KeyReference, RunnerSpec};
+use crds::v1alpha1::{EnvVar as Given, ImagePullPolicy, KeyReference, RunnerSpec};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapKeySelector, ConfigMapVolumeSource, Container, ContainerPort,
-    EmptyDirVolumeSource, EnvVar, EnvVarSource, KeyToPath, LocalObjectReference,
-    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile,
-    SecretKeySelector, SecretVolumeSource, SecurityContext, Volume, VolumeMount,
+    Capabilities, ConfigMapKeySelector, Container, ContainerPort, EnvVar, EnvVarSource, LocalObjectReference,
+    PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile, SecretKeySelector, SecurityContext,
+    VolumeMount,
 };
 use kube::api::ObjectMeta;
 
-use super::paths::{
-    DUMP_MOUNT, METRICS_PORT, REDIS_CA_MOUNT, S3_CA_MOUNT, TRANSFORM_KEY_MOUNT, TRANSFORM_MOUNT,
-};
+use super::paths::METRICS_PORT;
+use super::volumes::volumes;
 use super::{Settings, arguments};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
@@ -170,89 +168,5 @@ fn given(variable: &Given) -> EnvVar {
             config_map_key_ref: from.config_map_key_ref.as_ref().map(map),
             ..EnvVarSource::default()
         }),
-    }
-}
-
-/// Volumes and their mounts. The dump's volume itself is read-only too, so that nothing changes its owner.
-fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
-    let mut volumes = vec![Volume {
-        name: "tmp".to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource::default()),
-        ..Volume::default()
-    }];
-    let mut mounts = vec![mount("tmp", "/tmp", false)];
-    match &object.source {
-        Source::Volume(claim) => {
-            volumes.push(Volume {
-                name: "dump".to_owned(),
-                persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                    claim_name: claim.claim_name.clone(),
-                    read_only: Some(true),
-                }),
-                ..Volume::default()
-            });
-            mounts.push(mount("dump", DUMP_MOUNT, true));
-        }
-        Source::S3(s3) => {
-            if let Some(bundle) = &s3.ca_bundle {
-                volumes.push(certificates("s3-ca", bundle));
-                mounts.push(mount("s3-ca", S3_CA_MOUNT, true));
-            }
-        }
-    }
-    if let Some(bundle) = &object.spec.redis.ca_bundle {
-        volumes.push(certificates("redis-ca", bundle));
-        mounts.push(mount("redis-ca", REDIS_CA_MOUNT, true));
-    }
-    if let Some(transform) = &object.spec.transform {
-        volumes.push(file_of("transform", &transform.config_map_ref, "transforms.yml"));
-        mounts.push(mount("transform", TRANSFORM_MOUNT, true));
-        if let Some(key) = &transform.key_secret_ref {
-            volumes.push(secret("transform-key", key, "key"));
-            mounts.push(mount("transform-key", TRANSFORM_KEY_MOUNT, true));
-        }
-    }
-    (volumes, mounts)
-}
-
-/// One key of a Secret as a file of this name.
-fn secret(name: &str, from: &KeyReference, file: &str) -> Volume {
-    let item = KeyToPath { key: from.key.clone(), path: file.to_owned(), mode: None };
-    Volume {
-        name: name.to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(from.name.clone()),
-            items: Some(vec![item]),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
-}
-
-fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
-    VolumeMount {
-        name: name.to_owned(),
-        mount_path: path.to_owned(),
-        read_only: read_only.then_some(true),
-        ..VolumeMount::default()
-    }
-}
-
-/// One key of a ConfigMap as the file `ca.crt`.
-fn certificates(name: &str, bundle: &CaBundle) -> Volume {
-    file_of(name, &bundle.config_map_ref, "ca.crt")
-}
-
-/// One key of a ConfigMap as a file of this name.
-fn file_of(name: &str, from: &KeyReference, file: &str) -> Volume {
-    let item = KeyToPath { key: from.key.clone(), path: file.to_owned(), mode: None };
-    Volume {
-        name: name.to_owned(),
-        config_map: Some(ConfigMapVolumeSource {
-            name: from.name.clone(),
-            items: Some(vec![item]),
-            ..ConfigMapVolumeSource::default()
-        }),
-        ..Volume::default()
     }
 }

@@ -138,8 +138,9 @@ impl Run<'_> {
     /// Whether to delete the existing entries: always, or because the run was not begun with the token.
     fn restarts(&self, acquired: &Acquired) -> bool {
         let resume = &self.config.resume;
-        let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_ref());
-        resume.restart || (resume.restart_once.is_some() && resume.restart_once.as_ref() != begun_with)
+        let begun_with = acquired.previous.as_ref().and_then(|previous| previous.begun_with.as_deref());
+        let is_new = |token: &String| !begun_with.is_some_and(|stored| is_same(stored, token));
+        resume.restart || resume.restart_once.as_ref().is_some_and(is_new)
     }
 
     /// Deletes or keeps the existing entries.
@@ -429,6 +430,13 @@ impl Run<'_> {
         let find = async |buffer: &Buffer| Ranges::new(buffer.clone()).last_own(first, known).await;
         self.retry(buffer, "find the end of the range", find).await
     }
+}
+
+/// Whether the stored token is this one. Earlier operators put the UID of their object and a dot before it.
+fn is_same(stored: &str, token: &str) -> bool {
+    let is_uid =
+        |text: &str| text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    stored == token || stored.split_once('.').is_some_and(|(uid, rest)| is_uid(uid) && rest == token)
 }
 
 /// Asks for the lease once. A lease that another process holds is an answer, not a failure.

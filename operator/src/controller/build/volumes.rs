@@ -1,0 +1,128 @@
+//! The volumes of the runner's pod, and where they are mounted.
+
+use crds::v1alpha1::{CaBundle, KeyReference, PersistentVolumeClaimSource};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaimVolumeSource,
+    SecretVolumeSource, Volume, VolumeMount,
+};
+
+use super::paths::{
+    DUMP_MOUNT, REDIS_CA_MOUNT, REDIS_CLIENT_MOUNT, REJECT_MOUNT, S3_CA_MOUNT, TRANSFORM_KEY_MOUNT,
+    TRANSFORM_MOUNT,
+};
+use crate::controller::validate::{Source, Validated};
+
+/// Volumes and their mounts.
+pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let mut all = Volumes::default();
+    let scratch = Volume { empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() };
+    all.add("tmp", scratch, "/tmp", false);
+    let rejects = object.spec.errors.as_ref().and_then(|errors| errors.reject_file.as_ref());
+    match &object.source {
+        Source::Volume(dump) => all.dump(dump, rejects),
+        Source::S3(s3) => {
+            all.certificates("s3-ca", s3.ca_bundle.as_ref(), S3_CA_MOUNT);
+            all.rejects(rejects);
+        }
+    }
+    let redis = &object.spec.redis;
+    all.certificates("redis-ca", redis.ca_bundle.as_ref(), REDIS_CA_MOUNT);
+    if let Some(secret) = &redis.client_certificate_secret_ref {
+        let items = ["tls.crt", "tls.key"].map(|key| item(key, key)).to_vec();
+        all.add("redis-client", of_secret(&secret.name, items), REDIS_CLIENT_MOUNT, true);
+    }
+    if let Some(transform) = &object.spec.transform {
+        let map = of_config_map(&transform.config_map_ref, "transforms.yml");
+        all.add("transform", map, TRANSFORM_MOUNT, true);
+        if let Some(key) = &transform.key_secret_ref {
+            let secret = of_secret(&key.name, vec![item(&key.key, "key")]);
+            all.add("transform-key", secret, TRANSFORM_KEY_MOUNT, true);
+        }
+    }
+    (all.volumes, all.mounts)
+}
+
+#[derive(Default)]
+struct Volumes {
+    volumes: Vec<Volume>,
+    mounts: Vec<VolumeMount>,
+}
+
+impl Volumes {
+    fn add(&mut self, name: &str, volume: Volume, path: &str, read_only: bool) {
+        self.volumes.push(Volume { name: name.to_owned(), ..volume });
+        self.mount(name, path, read_only);
+    }
+
+    fn mount(&mut self, name: &str, path: &str, read_only: bool) {
+        self.mounts.push(VolumeMount {
+            name: name.to_owned(),
+            mount_path: path.to_owned(),
+            read_only: read_only.then_some(true),
+            ..VolumeMount::default()
+        });
+    }
+
+    /// The volume itself is read-only too, so that nothing changes its owner, unless it also has the reject file. A
+    /// claim must not be in a pod twice: not every kubelet mounts both.
+    fn dump(&mut self, dump: &PersistentVolumeClaimSource, rejects: Option<&PersistentVolumeClaimSource>) {
+        let is_shared = rejects.is_some_and(|file| file.claim_name == dump.claim_name);
+        self.add("dump", claim(dump, !is_shared), DUMP_MOUNT, true);
+        if is_shared {
+            self.mount("dump", REJECT_MOUNT, false);
+        } else {
+            self.rejects(rejects);
+        }
+    }
+
+    fn rejects(&mut self, file: Option<&PersistentVolumeClaimSource>) {
+        if let Some(file) = file {
+            self.add("rejects", claim(file, false), REJECT_MOUNT, false);
+        }
+    }
+
+    /// One key of a ConfigMap as the file `ca.crt`.
+    fn certificates(&mut self, name: &str, bundle: Option<&CaBundle>, path: &str) {
+        if let Some(bundle) = bundle {
+            self.add(name, of_config_map(&bundle.config_map_ref, "ca.crt"), path, true);
+        }
+    }
+}
+
+fn claim(file: &PersistentVolumeClaimSource, read_only: bool) -> Volume {
+    Volume {
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: file.claim_name.clone(),
+            read_only: read_only.then_some(true),
+        }),
+        ..Volume::default()
+    }
+}
+
+/// A key of a Secret or a ConfigMap as a file of this name.
+fn item(key: &str, file: &str) -> KeyToPath {
+    KeyToPath { key: key.to_owned(), path: file.to_owned(), mode: None }
+}
+
+fn of_secret(name: &str, items: Vec<KeyToPath>) -> Volume {
+    Volume {
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(name.to_owned()),
+            items: Some(items),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// One key of a ConfigMap as a file of this name.
+fn of_config_map(from: &KeyReference, file: &str) -> Volume {
+    Volume {
+        config_map: Some(ConfigMapVolumeSource {
+            name: from.name.clone(),
+            items: Some(vec![item(&from.key, file)]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
