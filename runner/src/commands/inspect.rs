@@ -80,7 +80,7 @@ pub async fn inspect(
     let mut counts =
         Counts { report, progress, before: None, tables: BTreeMap::new(), rows: 0, transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
-    pipeline.end(stop).await?;
+    pipeline.end(stop, &counted).await?;
     if stop.requested().is_some() {
         counted?;
         return Ok((counts.finish(), None));

@@ -285,7 +285,7 @@ async fn drive(
     let pipeline = Pipeline::start(task)?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
-    pipeline.end(stop).await?;
+    pipeline.end(stop, &result).await?;
     result
 }
 

@@ -100,7 +100,7 @@ pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result
     let reader = SetReader { run: &run, buffer };
     let mut walk = DumpReading { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
     let compared = walk.compare(&reader, &mut pipeline, range, end).await;
-    pipeline.end(stop).await?;
+    pipeline.end(stop, &compared).await?;
     compared
 }
 

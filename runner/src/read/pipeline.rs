@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use dump::{BlockPoint, Event, Slab};
 use kvbuffer::Sequence;
@@ -40,6 +41,8 @@ use convert::render::members::Rendered;
 const UNDER_WAY: usize = 20 << 20;
 /// Items between the scanner and the writer. Their bytes are limited by [`UNDER_WAY`].
 const ITEMS: usize = 512;
+/// How long to wait for the threads after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// Larger buffers are not kept.
 const KEPT: usize = 1 << 20;
 /// Smaller ones are not worth it. A slab that needs less never holds a large one, so what the budget counts is what is held.
@@ -109,17 +112,21 @@ impl Pipeline {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Ends all threads, and waits for them unless a signal has come: the scan thread may be blocked in a read, and
-    /// after a signal the process ends anyway.
+    /// Ends all threads and waits for them. Not after a signal, and not for long after a failure: the scan thread may be
+    /// blocked in a read, and then the process ends anyway.
     ///
     /// # Errors
     /// [`Error::Internal`] if one of them panicked.
-    pub async fn end(self, stop: &Stop) -> Result<(), Error> {
+    pub async fn end<T>(self, stop: &Stop, result: &Result<T, Error>) -> Result<(), Error> {
         if stop.requested().is_some() {
             self.stop();
             return Ok(());
         }
-        off_thread(|| self.join()).await
+        let joined = off_thread(|| self.join());
+        match result {
+            Ok(_) => joined.await,
+            Err(_) => tokio::time::timeout(AFTER_FAILURE, joined).await.unwrap_or(Ok(())),
+        }
     }
 
     fn join(mut self) -> Result<(), Error> {

@@ -1,11 +1,13 @@
 //! The dump is looked at before anything that cannot be undone. If there is no dump, nothing is deleted, registered
 //! or written, nobody is notified, and no message advises to delete anything.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use pg_bootstrap_tests::binary::{Finished, Runner};
 use pg_bootstrap_tests::fixtures::Packing;
-use pg_bootstrap_tests::servers::{RedisServer, Stream};
+use pg_bootstrap_tests::servers::{RedisServer, Stream, wait_until};
+use pg_bootstrap_tests::zset::KEY;
 
 use crate::harness::{CELL, Input, LIMIT, dump, expect, expect_untouched, runner, snapshot};
 
@@ -97,6 +99,19 @@ fn nobody_waits_for_a_pipe_that_brings_nothing() {
     expect(runner(&redis, &input.file).run(LIMIT), 0, &[]);
     waiting.signal("TERM");
     expect(waiting.wait(LIMIT), 143, &[]);
+    drop(pipe);
+}
+
+/// What is read from the pipe is not worth waiting for any more.
+#[test]
+fn a_failure_ends_a_run_whose_pipe_brings_nothing() {
+    let (redis, bytes) = (RedisServer::start(), dump(100_000));
+    let mut waiting = runner(&redis, Path::new("-")).stdin_pipe().spawn();
+    let mut pipe = waiting.stdin();
+    pipe.write_all(&bytes[..bytes.len() / 2]).unwrap();
+    assert!(wait_until(LIMIT, || redis.cli(&["ZCARD", KEY]).trim() != "0"), "{}", waiting.stderr_so_far());
+    redis.cli(&["FLUSHALL"]);
+    expect(waiting.wait(LIMIT), 11, &["was taken over"]);
     drop(pipe);
 }
 
