@@ -111,7 +111,8 @@ fn a_failure_ends_a_run_whose_pipe_brings_nothing() {
     pipe.write_all(&bytes[..bytes.len() / 2]).unwrap();
     assert!(wait_until(LIMIT, || redis.cli(&["ZCARD", KEY]).trim() != "0"), "{}", waiting.stderr_so_far());
     redis.cli(&["FLUSHALL"]);
-    expect(waiting.wait(LIMIT), 11, &["was taken over"]);
+    // By a batch that was under way, or by the lease.
+    expect(waiting.wait(LIMIT), 11, &["exit_code=11"]);
     drop(pipe);
 }
 
