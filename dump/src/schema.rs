@@ -19,6 +19,7 @@ pub use keys::{Expression, Fixed, Foreign, Keys, Unique};
 pub use resolve::Resolved;
 
 mod fires;
+mod heirs;
 mod keys;
 mod learn;
 mod names;

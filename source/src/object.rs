@@ -16,7 +16,6 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -183,26 +182,24 @@ struct Order {
     give: mpsc::Sender<Result<Bytes, Failure>>,
 }
 
-/// How many bytes the objects below a prefix have in all; `None` if the service does not list them. Blocks, so it must
-/// not run on a task of a runtime.
+/// The identity of all objects below a prefix together: their size, and a hash of their names and versions. Blocks, so it
+/// must not run on a task of a runtime.
 ///
 /// # Errors
-/// [`Failure::Internal`] if the system cannot start a thread.
-pub fn total(prefix: &Object) -> Result<Option<u64>, Failure> {
-    let internal = |error: &dyn fmt::Display| Failure::internal(error);
-    // Of its own, since the caller's thread may belong to a runtime.
-    let counting = std::thread::scope(|scope| {
-        let body = || tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let body = move || body().map(|runtime| runtime.block_on(fetch::total(prefix)));
-        std::thread::Builder::new()
-            .name("objects".to_owned())
-            .spawn_scoped(scope, body)
-            .map(ScopedJoinHandle::join)
-    });
-    counting
-        .map_err(|error| internal(&error))?
-        .map_err(|_| internal(&"the thread that lists objects panicked"))?
-        .map_err(|error| internal(&error))
+/// [`Failure`], after retries for as long as [`Access`] allows; [`Failure::Missing`] if there are none.
+pub fn identity_of_all(prefix: &Object) -> Result<Identity, Failure> {
+    let listed = prefix.clone();
+    let body = move || runtime()?.block_on(fetch::list(&listed));
+    // The caller's thread may belong to a runtime.
+    let thread = std::thread::Builder::new().name("objects".to_owned()).spawn(body);
+    let listed = thread.map_err(|error| Failure::internal(&error))?.join();
+    let version = listed.map_err(|_| Failure::internal(&"the thread that lists objects panicked"))??;
+    Ok(Identity::Object { uri: prefix.uri(), size: version.size, etag: version.etag })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::internal(&error))
 }
 
 /// Reads the object's metadata and prepares to read the object. Blocks, so it must not run on a task of a runtime.
@@ -213,9 +210,9 @@ pub fn open(object: &Object) -> Result<(ObjectReader, Identity), Failure> {
     let (orders, taken) = mpsc::unbounded_channel();
     let (tell, told) = oneshot::channel();
     let fetching = object.clone();
-    let body = move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let body = move || match runtime() {
         Ok(runtime) => runtime.block_on(fetch::serve(&fetching, tell, taken)),
-        Err(error) => drop(tell.send(Err(Failure::internal(&error)))),
+        Err(failure) => drop(tell.send(Err(failure))),
     };
     std::thread::Builder::new()
         .name("object".to_owned())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dump::archive::{CONTENTS, Format};
+use dump::archive::Format;
 use twox_hash::XxHash3_64;
 
 use crate::ahead::Ahead;
@@ -63,19 +63,11 @@ impl fmt::Debug for Source {
     }
 }
 
-/// A file or folder that nobody may write to while it is read.
+/// What nobody may write to while it is read. (An object's reader looks for itself.)
 enum Watched {
     File(File),
     Folder(PathBuf),
-}
-
-impl Watched {
-    fn size_and_mtime(&self) -> io::Result<(u64, u64)> {
-        match self {
-            Self::File(file) => size_and_mtime(file),
-            Self::Folder(path) => archive::size_and_mtime(path),
-        }
-    }
+    Objects(Object),
 }
 
 /// A source that can jump to another offset while a decompressor is reading from it.
@@ -137,14 +129,13 @@ impl Source {
         Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
     }
 
-    /// An archive in the directory format whose files are objects below a prefix. Its table of contents, which is
-    /// another one in each dump, identifies it.
+    /// An archive in the directory format whose files are objects below a prefix.
     pub(crate) fn objects(prefix: &Object) -> Result<Self, Failure> {
-        let (_, identity) = object::open(&prefix.below(CONTENTS))?;
+        let identity = object::identity_of_all(prefix)?;
         let raw = Arc::new(AtomicU64::new(0));
         let reader = Box::new(Ahead::new(archive::script_of_objects(prefix, &raw)));
-        let size = object::total(prefix)?;
-        Ok(Self { reader, format: "directory", raw, size, ..Self::of(io::empty(), Some(identity)) })
+        let watched = Some(Watched::Objects(prefix.clone()));
+        Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
     }
 
     pub(crate) fn object(reader: object::ObjectReader, identity: Identity) -> Self {
@@ -269,11 +260,15 @@ impl Source {
 
     /// Whether the file is another one than when it was opened. Then the bytes that were read may be from both.
     fn was_changed(&self) -> io::Result<bool> {
-        let (Some(watched), Some(Identity::File { size, mtime, .. })) = (&self.watched, &self.identity)
-        else {
-            return Ok(false);
+        let (Some(watched), Some(identity)) = (&self.watched, &self.identity) else { return Ok(false) };
+        let now = match watched {
+            Watched::File(file) => size_and_mtime(file)?,
+            Watched::Folder(path) => archive::size_and_mtime(path)?,
+            Watched::Objects(prefix) => {
+                return Ok(object::identity_of_all(prefix).map_err(io::Error::other)? != *identity);
+            }
         };
-        Ok(watched.size_and_mtime()? != (*size, *mtime))
+        Ok(!matches!(identity, Identity::File { size, mtime, .. } if now == (*size, *mtime)))
     }
 
     /// Continues at `offset` of the decompressed dump, which must be ahead. Seeks if the dump is a script that is not

@@ -35,7 +35,7 @@ pub struct PersistentVolumeClaimSource {
     /// The claim, in this object's namespace.
     #[schemars(length(min = 1, max = 253))]
     pub claim_name: String,
-    /// The path in the volume of a file, like `dumps/shop.sql.zst`, or of the directory of an archive.
+    /// The file's path in the volume, like `dumps/shop.sql.zst`. A dump may also be a directory: an archive.
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("path is relative to the volume's root: it must not begin with / or contain .."))]
     #[schemars(length(min = 1, max = 1024))]
     pub path: String,

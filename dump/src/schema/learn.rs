@@ -1,7 +1,5 @@
 //! What definitions change of what is known.
 
-use std::collections::HashSet;
-
 use super::keys::Demand;
 use super::types::{builtin, element, printed};
 use super::{Column, ColumnDefinition, Domain, Learned, Moved, Relation, Schema, Table, TypeClass, TypeName};
@@ -386,36 +384,6 @@ impl Schema {
             self.relations.insert(heir, Relation::Unknown);
         }
         self.relations.insert(name.clone(), Relation::Unknown);
-    }
-
-    /// The partitions and heirs of a table, and theirs, each once: a script may make a circle of them, which PostgreSQL refuses.
-    /// `through` says whose heirs count.
-    pub(super) fn below(
-        &self,
-        table: &QualifiedName,
-        through: impl Fn(&QualifiedName) -> bool,
-    ) -> Vec<QualifiedName> {
-        let (mut found, mut open) = (Vec::new(), vec![table]);
-        let mut seen = HashSet::from([table]);
-        while let Some(parent) = open.pop() {
-            let heirs = self.heirs.get(parent).filter(|_| through(parent)).into_iter().flatten();
-            for heir in heirs.filter(|heir| seen.insert(heir)) {
-                found.push(heir.clone());
-                open.push(heir);
-            }
-        }
-        found
-    }
-
-    fn heir(&mut self, parent: &QualifiedName, child: &QualifiedName) {
-        self.heirs.entry(parent.clone()).or_default().insert(child.clone());
-    }
-
-    fn no_heir(&mut self, parent: &QualifiedName, child: &QualifiedName) {
-        if let Some(heirs) = self.heirs.get_mut(parent) {
-            heirs.remove(child);
-        }
-        self.keys.part(child, parent);
     }
 
     fn column(&self, definition: &ColumnDefinition) -> Column {

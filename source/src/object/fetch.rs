@@ -4,14 +4,18 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{Attribute, Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, RetryConfig};
+use object_store::{
+    Attribute, Certificate, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig,
+};
 use tokio::sync::{mpsc, oneshot};
+use twox_hash::XxHash3_64;
 
 use super::failure::{Trouble, judge};
 use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Version};
+use crate::identity::hex;
 use crate::retry::Backoff;
 
 /// If the service sends nothing for this long, the request is repeated.
@@ -47,13 +51,9 @@ pub(super) async fn serve(
     }
 }
 
-/// How many bytes the objects directly below a prefix have in all. It is for the display of progress alone, so that
-/// any failure means that it is not known.
-pub(super) async fn total(prefix: &Object) -> Option<u64> {
-    let folder = Path::parse(prefix.key.trim_end_matches('/')).ok()?;
-    let listing = store(prefix).ok()?;
-    let found = tokio::time::timeout(SILENCE, listing.list_with_delimiter(Some(&folder))).await.ok()?.ok()?;
-    Some(found.objects.iter().map(|object| object.size).sum())
+/// What is below a prefix, as if it were one object.
+pub(super) async fn list(prefix: &Object) -> Result<Version, Failure> {
+    Fetcher::of(prefix)?.list().await
 }
 
 struct Fetcher {
@@ -66,14 +66,38 @@ struct Fetcher {
 }
 
 impl Fetcher {
-    async fn new(object: &Object) -> Result<Self, Failure> {
+    /// Of an object, or of those below a prefix, before any request.
+    fn of(object: &Object) -> Result<Self, Failure> {
         let path = Path::parse(&object.key).map_err(|error| Failure::Refused(error.to_string()))?;
         let store = store(object)?;
-        let none = Version { size: 0, etag: String::new() };
+        let version = Version { size: 0, etag: String::new() };
         let Access { retry, listener, .. } = object.access.clone();
-        let mut fetcher = Self { store, path, uri: object.uri(), retry, listener, version: none };
+        Ok(Self { store, path, uri: object.uri(), retry, listener, version })
+    }
+
+    async fn new(object: &Object) -> Result<Self, Failure> {
+        let mut fetcher = Self::of(object)?;
         fetcher.version = fetcher.look().await?;
         Ok(fetcher)
+    }
+
+    /// The size of all objects below the path, and a hash of them in which their order does not count.
+    async fn list(&self) -> Result<Version, Failure> {
+        let mut failing = None;
+        loop {
+            let listed = self.store.list(Some(&self.path));
+            let add = |(count, size, hash): (u64, u64, u64), found: ObjectMeta| async move {
+                Ok((count + 1, size + found.size, hash.wrapping_add(hash_of(&found))))
+            };
+            match listed.try_fold((0, 0, 0), add).await {
+                Ok((0, ..)) => return Err(Failure::Missing("there is no object below it".to_owned())),
+                Ok((_, size, hash)) => {
+                    self.succeeded(&mut failing);
+                    return Ok(Version { size, etag: hex(hash) });
+                }
+                Err(error) => self.pause(judge(&error), &mut failing).await?,
+            }
+        }
     }
 
     /// The current metadata of the object.
@@ -198,6 +222,13 @@ impl Fetcher {
             self.listener.is_back();
         }
     }
+}
+
+/// A hash of an object's name and version.
+fn hash_of(found: &ObjectMeta) -> u64 {
+    let ObjectMeta { location, last_modified, size, e_tag, .. } = found;
+    let etag = e_tag.as_deref().unwrap_or_default();
+    XxHash3_64::oneshot(format!("{location}\n{size}\n{etag}\n{last_modified}").as_bytes())
 }
 
 /// The service, or a proxy in front of it, violates the protocol. Its bytes cannot be trusted.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::fixtures::Packing;
-use pg_bootstrap_tests::loads::{Lab, expect_refused};
+use pg_bootstrap_tests::loads::{Lab, expect_refused, sequence};
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
 use pg_bootstrap_tests::servers::{
     ACCESS_KEY, PostgresServer, RedisServer, S3Server, SECRET_KEY, wait_until,
@@ -115,8 +115,37 @@ fn a_folder_of_objects_is_loaded_as_a_directory_is() {
     redis.cli(&["FLUSHALL"]);
     expect(runner(server.port(), &redis.url(), "of a/shop/").run(LIMIT), 3, &["no data of", missing]);
     redis.cli(&["FLUSHALL"]);
-    expect(runner(server.port(), &redis.url(), "of b/").run(LIMIT), 2, &["of b/", "no such object"]);
+    expect(runner(server.port(), &redis.url(), "of b/").run(LIMIT), 2, &["of b/", "no object below it"]);
     expect_untouched(&redis);
+}
+
+/// The next dump has the same names. Its rows under the table of contents of this one are of no snapshot.
+#[test]
+fn a_folder_of_objects_that_is_replaced_in_part() {
+    let server = S3Server::start();
+    let (local, _files) = directory_in(&server, "shop/");
+    let files = fs::read_dir(local.path().join("shop")).unwrap().map(|file| file.unwrap().path());
+    let largest = files.max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    let key = format!("shop/{}", largest.file_name().unwrap().to_str().unwrap());
+    let other = Packing::Gzip.pack(b"of the next dump\n\\.\n\n\n").unwrap();
+    // When the table of contents is read.
+    server.put_before(0, "dumps", &key, &other);
+    let redis = RedisServer::start();
+    let replaced = ["s3://dumps/shop/ was written to while it was read"];
+    expect(runner(server.port(), &redis.url(), "shop/").run(LIMIT), 5, &replaced);
+    redis.cli(&["FLUSHALL"]);
+    let slowly =
+        runner(server.port(), &redis.url(), "shop/").args(["--max-rate", "100", "--batch-size", "50"]);
+    let mut running = slowly.spawn();
+    let mut client = redis.client();
+    assert!(wait_until(LIMIT, || sequence(&mut client, RUN).is_some_and(|at| at > 100)));
+    running.kill();
+    server.put("dumps", &key, &fs::read(&largest).unwrap());
+    expect(
+        runner(server.port(), &redis.url(), "shop/").run(LIMIT),
+        5,
+        &["the checkpoint is of another dump"],
+    );
 }
 
 #[test]
