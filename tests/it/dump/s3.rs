@@ -71,15 +71,18 @@ fn an_object_is_loaded_as_a_file_is() {
     }
 }
 
-/// An archive in the directory format, of a database with two tables and a large object, as objects below `folder`.
-fn directory_in(server: &S3Server, folder: &str) -> (tempfile::TempDir, usize) {
+/// An archive in the directory format, of a database with two tables, one with so many rows, and a
+/// large object, as objects below `folder`.
+fn directory_in(server: &S3Server, folder: &str, rows: usize) -> (tempfile::TempDir, usize) {
     let postgres = PostgresServer::shared();
     let database = postgres.fresh_database();
     postgres.run_sql(
         &database,
-        "CREATE TABLE a (n int); INSERT INTO a SELECT generate_series(1, 1000);
-         CREATE TABLE b (t text); INSERT INTO b SELECT md5(n::text) FROM generate_series(1, 100000) n;
-         SELECT lo_from_bytea(4711, 'object');",
+        &format!(
+            "CREATE TABLE a (n int); INSERT INTO a SELECT generate_series(1, 1000);
+             CREATE TABLE b (t text); INSERT INTO b SELECT md5(n::text) FROM generate_series(1, {rows}) n;
+             SELECT lo_from_bytea(4711, 'object');"
+        ),
     );
     let local = tempfile::tempdir().unwrap();
     let path = local.path().join("shop");
@@ -96,7 +99,7 @@ fn directory_in(server: &S3Server, folder: &str) -> (tempfile::TempDir, usize) {
 #[test]
 fn a_folder_of_objects_is_loaded_as_a_directory_is() {
     let server = S3Server::start();
-    let (local, files) = directory_in(&server, "of a/shop/");
+    let (local, files) = directory_in(&server, "of a/shop/", 100_000);
     let redis = RedisServer::start();
     crate::harness::runner(&redis, &local.path().join("shop")).run(LIMIT).expect_code(0);
     let expected = snapshot(&redis);
@@ -123,13 +126,14 @@ fn a_folder_of_objects_is_loaded_as_a_directory_is() {
 #[test]
 fn a_folder_of_objects_that_is_replaced_in_part() {
     let server = S3Server::start();
-    let (local, _files) = directory_in(&server, "shop/");
+    let (local, _files) = directory_in(&server, "shop/", 1_000_000);
     let files = fs::read_dir(local.path().join("shop")).unwrap().map(|file| file.unwrap().path());
-    let largest = files.max_by_key(|file| file.metadata().unwrap().len()).unwrap();
-    let key = format!("shop/{}", largest.file_name().unwrap().to_str().unwrap());
+    let packed = files.filter(|file| file.extension().is_some_and(|extension| extension == "gz"));
+    let smallest = packed.min_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    let key = format!("shop/{}", smallest.file_name().unwrap().to_str().unwrap());
     let other = Packing::Gzip.pack(b"of the next dump\n\\.\n\n\n").unwrap();
-    // When the table of contents is read.
-    server.put_before(0, "dumps", &key, &other);
+    // While the rows of the large table are read, and not yet at the look before the load.
+    server.put_before(3 * MOST, "dumps", &key, &other);
     let redis = RedisServer::start();
     let replaced = ["s3://dumps/shop/ was written to while it was read"];
     expect(runner(server.port(), &redis.url(), "shop/").run(LIMIT), 5, &replaced);
@@ -140,7 +144,7 @@ fn a_folder_of_objects_that_is_replaced_in_part() {
     let mut client = redis.client();
     assert!(wait_until(LIMIT, || sequence(&mut client, RUN).is_some_and(|at| at > 100)));
     running.kill();
-    server.put("dumps", &key, &fs::read(&largest).unwrap());
+    server.put("dumps", &key, &fs::read(&smallest).unwrap());
     expect(
         runner(server.port(), &redis.url(), "shop/").run(LIMIT),
         5,
