@@ -16,7 +16,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use errors::{ErrorsSpec, OnError};
-pub use pod::{EnvVar, EnvVarSource, ImagePullPolicy, LogFormat, RunnerSpec};
+pub use pod::{
+    ClaimReference, EmptyDir, EnvVar, EnvVarSource, ImagePullPolicy, LogFormat, PodUser, RunnerSpec,
+    RunnerVolume,
+};
 pub use source::{
     CaBundle, KeyReference, PersistentVolumeClaimSource, RedisSpec, S3Source, SecretReference, SourceSpec,
 };

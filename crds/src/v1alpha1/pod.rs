@@ -69,6 +69,14 @@ pub struct RunnerSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[schemars(length(max = 64))]
     pub env: Option<Vec<EnvVar>>,
+    /// More volumes in the pod, such as certificates for the system's store, or a place for temporary files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[schemars(length(max = 16))]
+    pub volumes: Option<Vec<RunnerVolume>>,
+    /// As which user and group the pod runs. The default is `Image`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<PodUser>,
     /// The format of the runner's log. The default is `json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
@@ -107,6 +115,69 @@ pub struct EnvVarSource {
     /// A key of a ConfigMap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_key_ref: Option<KeyReference>,
+}
+
+/// A volume, and where it is mounted. Exactly one of `configMapRef`, `secretRef`, `persistentVolumeClaim` and
+/// `emptyDir` must be set.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("[has(self.configMapRef), has(self.secretRef), has(self.persistentVolumeClaim), has(self.emptyDir)].filter(one, one).size() == 1").message("exactly one of configMapRef, secretRef, persistentVolumeClaim and emptyDir must be set")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct RunnerVolume {
+    /// Its name. In the pod the name is `extra-` and this.
+    #[schemars(length(min = 1, max = 50), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+    /// The absolute path of the folder in the container.
+    #[x_kube(validation = Rule::new("self.matches('^/[^:]+$') && !self.split('/').exists(part, part == '..') && !self.matches('^/(tmp|dump|rejects|etc/pg-bootstrap)(/|$)')").message("mountPath is an absolute path without : and .., and not in /tmp, /dump, /rejects or /etc/pg-bootstrap, which are the operator's"))]
+    #[schemars(length(min = 1, max = 512))]
+    pub mount_path: String,
+    /// Mount it so that nothing can be written to it. A ConfigMap or a Secret always is.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub read_only: bool,
+    /// A ConfigMap, with a file for each key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map_ref: Option<SecretReference>,
+    /// A Secret, with a file for each key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretReference>,
+    /// A claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistent_volume_claim: Option<ClaimReference>,
+    /// An empty folder that goes with the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty_dir: Option<EmptyDir>,
+}
+
+/// A claim in this object's namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimReference {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub claim_name: String,
+}
+
+/// An empty folder.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct EmptyDir {
+    /// Keep it in memory (a tmpfs), which counts against the container's memory limit.
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub in_memory: bool,
+    /// The most that it may hold, like `64Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32), regex(pattern = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$"))]
+    pub size_limit: Option<String>,
+}
+
+/// As which user and group a pod runs.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodUser {
+    /// As 65532, as the image does.
+    Image,
+    /// As whatever the platform chooses: OpenShift gives each namespace a range of its own.
+    Platform,
 }
 
 /// When an image is pulled.

@@ -274,6 +274,7 @@ fn the_policies_of_the_examples_restrict_objects_and_the_operator() {
         json!({"source": {"s3": s3}}),
         json!({"transform": {"configMapRef": map, "keySecretRef": secret}}),
         json!({"runner": {"imagePullSecrets": [{"name": "admin"}]}}),
+        json!({"runner": {"volumes": [{"name": "a", "mountPath": "/a", "secretRef": {"name": "admin"}}]}}),
         json!({"runner": {"env": [{"name": "A", "value": "v"}, {"name": "X", "valueFrom": {"secretKeyRef": secret}}]}}),
     ];
     for spec in table {

@@ -20,7 +20,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 58] = [
+const EXPECTED: [(&str, &str); 64] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -57,6 +57,12 @@ const EXPECTED: [(&str, &str); 58] = [
     ("runner.logFormat", "enum"),
     ("runner.priorityClassName", "maxLength minLength pattern"),
     ("runner.serviceAccountName", "maxLength minLength pattern"),
+    ("runner.user", "enum"),
+    ("runner.volumes", "maxItems"),
+    ("runner.volumes[]", "required=mountPath,name"),
+    ("runner.volumes[].emptyDir.sizeLimit", "maxLength minLength pattern"),
+    ("runner.volumes[].mountPath", "maxLength minLength pattern"),
+    ("runner.volumes[].name", "maxLength minLength pattern"),
     ("sequence.first", "minimum"),
     ("sequence.gap", "minimum"),
     ("snapshotLSN", "maxLength pattern"),
@@ -116,7 +122,8 @@ fn bases() -> [Value; 3] {
         "runner": {
             "image": "i", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "n"}], "logFormat": "text",
             "priorityClassName": "p", "serviceAccountName": "s", "jobLabels": {"a": "b"}, "jobAnnotations": {"a": "b"}, "podLabels": {"a": "b"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"a": "b"},
-            "env": [{"name": "A", "value": "v"}],
+            "env": [{"name": "A", "value": "v"}], "user": "Platform",
+            "volumes": [{"name": "a", "mountPath": "/a", "emptyDir": {"inMemory": true, "sizeLimit": "64Mi"}}],
         },
     });
     let more = json!({
@@ -131,6 +138,10 @@ fn bases() -> [Value; 3] {
     let mut object = with(claim.clone(), &json!({"source": {"s3": s3, "database": "d"}}));
     object["spec"]["redis"] = json!({ "urlSecretRef": reference });
     let mut from = claim.clone();
+    from["spec"]["runner"]["volumes"] = json!([
+        {"name": "a", "mountPath": "/a", "configMapRef": {"name": "n"}}, {"name": "b", "mountPath": "/b", "secretRef": {"name": "n"}},
+        {"name": "c", "mountPath": "/c", "persistentVolumeClaim": {"claimName": "c"}, "readOnly": true},
+    ]);
     from["spec"]["runner"]["env"] = json!([{"name": "A", "valueFrom": {"secretKeyRef": reference}}, {"name": "B", "valueFrom": {"configMapKeyRef": reference}}]);
     [claim, object, from]
 }
@@ -174,9 +185,18 @@ fn breaches(limit: &str, node: &Value) -> Vec<(Value, String)> {
         "enum" => vec![(json!("Nonsense"), "Unsupported value".to_owned())],
         "maxItems" => {
             let many = |n| json!({"name": format!("N{n}"), "value": "v"});
-            let one = node["items"]["properties"]["value"].is_object();
+            let is = |field: &str| node["items"]["properties"][field].is_object();
+            let volume = |n| json!({"name": format!("v{n}"), "mountPath": format!("/v{n}"), "emptyDir": {}});
             let list: Vec<_> = (0..=bound.as_u64().unwrap())
-                .map(|n| if one { many(n) } else { json!({"name": "n"}) })
+                .map(|n| {
+                    if is("mountPath") {
+                        volume(n)
+                    } else if is("value") {
+                        many(n)
+                    } else {
+                        json!({"name": "n"})
+                    }
+                })
                 .collect();
             vec![(json!(list), "must have at most".to_owned())]
         }
@@ -246,6 +266,9 @@ fn every_limit_of_every_field_is_one() {
             || path.starts_with("source.s3.credentials")
             || path.starts_with("redis.clientCertificateSecretRef")
             || path.starts_with("errors.rejectFile.")
+            || path.starts_with("runner.volumes[].configMapRef")
+            || path.starts_with("runner.volumes[].secretRef")
+            || path.starts_with("runner.volumes[].persistentVolumeClaim")
             || path.starts_with("runner.imagePullSecrets[]")
             || ["source.s3.key", "source.s3", "source.persistentVolumeClaim", "errors.rejectFile"]
                 .contains(&path.as_str())
@@ -264,6 +287,7 @@ fn cases() -> Vec<Case> {
     let env = |variable: Value| json!({ "env": [variable] });
     let reference = json!({"name": "n", "key": "k"});
     let key = |text: &str| json!({"s3": {"bucket": "b", "key": text}});
+    let at = |path: &str| json!({"volumes": [{"name": "a", "mountPath": path, "emptyDir": {}}]});
     let path = |text: &str| json!({"persistentVolumeClaim": {"claimName": "c", "path": text}});
     vec![
         ("exactly one of persistentVolumeClaim and s3", "source", json!({})),
@@ -325,6 +349,20 @@ fn cases() -> Vec<Case> {
             "runner",
             env(json!({"name": "A", "valueFrom": {"secretKeyRef": reference, "configMapKeyRef": reference}})),
         ),
+        (
+            "exactly one of configMapRef, secretRef",
+            "runner",
+            json!({"volumes": [{"name": "a", "mountPath": "/a"}]}),
+        ),
+        (
+            "exactly one of configMapRef, secretRef",
+            "runner",
+            json!({"volumes": [{"name": "a", "mountPath": "/a", "emptyDir": {}, "secretRef": {"name": "n"}}]}),
+        ),
+        ("mountPath is an absolute path", "runner", at("relative")),
+        ("mountPath is an absolute path", "runner", at("/a/../dump")),
+        ("mountPath is an absolute path", "runner", at("/etc/pg-bootstrap/redis-ca")),
+        ("mountPath is an absolute path", "runner", at("/dump")),
         ("exactly one of keySecretRef and insecureUnkeyed", "transform", json!({"configMapRef": reference})),
         (
             "exactly one of keySecretRef and insecureUnkeyed",
@@ -357,7 +395,7 @@ fn every_rule_refuses_with_its_message() {
         all.iter().flat_map(|(_, node)| node["x-kubernetes-validations"].as_array().into_iter().flatten());
     let mut untried: Vec<String> =
         rules.map(|rule| rule["message"].as_str().expect("a message").to_owned()).collect();
-    assert_eq!(untried.len(), 15);
+    assert_eq!(untried.len(), 17);
     for (words, field, value) in cases() {
         let object = with(replica_bootstrap("refused", "redis://r:6379"), &json!({ field: value }));
         expect_refused(&namespace, &object, words);

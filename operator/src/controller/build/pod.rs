@@ -1,6 +1,6 @@
 //! The runner's pod. It meets the Pod Security standard `restricted`.
 
-use crds::v1alpha1::{EnvVar as Given, ImagePullPolicy, KeyReference, RunnerSpec};
+use crds::v1alpha1::{EnvVar as Given, ImagePullPolicy, KeyReference, PodUser, RunnerSpec};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapKeySelector, Container, ContainerPort, EnvVar, EnvVarSource, LocalObjectReference,
     PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile, SecretKeySelector, SecurityContext,
@@ -48,7 +48,7 @@ fn spec(object: &Validated, settings: &Settings, runner: &RunnerSpec) -> PodSpec
         automount_service_account_token: Some(true),
         service_account_name: Some(account),
         termination_grace_period_seconds: Some(GRACE_SECONDS),
-        security_context: Some(pod_security()),
+        security_context: Some(pod_security(runner.user)),
         containers: vec![container(object, settings, runner, mounts)],
         volumes: Some(volumes),
         image_pull_secrets: runner
@@ -95,12 +95,14 @@ fn container(
     }
 }
 
-fn pod_security() -> PodSecurityContext {
+fn pod_security(user: Option<PodUser>) -> PodSecurityContext {
+    // OpenShift refuses a pod that names another user or group than those of its namespace.
+    let id = (user != Some(PodUser::Platform)).then_some(USER);
     PodSecurityContext {
         run_as_non_root: Some(true),
-        run_as_user: Some(USER),
-        run_as_group: Some(USER),
-        fs_group: Some(USER),
+        run_as_user: id,
+        run_as_group: id,
+        fs_group: id,
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(seccomp()),
         ..PodSecurityContext::default()

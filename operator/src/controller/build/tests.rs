@@ -113,6 +113,88 @@ fn the_pod_is_restricted() {
 }
 
 #[test]
+fn the_platform_may_choose_the_user() {
+    let mut object = object();
+    object.spec.runner = serde_json::from_str(r#"{"user": "Platform"}"#).unwrap();
+    let chosen = job(&validated(&object), &settings());
+    let security = pod(&chosen).security_context.as_ref().unwrap();
+    assert_eq!((security.run_as_user, security.run_as_group, security.fs_group), (None, None, None));
+    assert_eq!(security.run_as_non_root, Some(true));
+    let fixed = job(&validated(&full()), &settings());
+    assert_eq!(pod(&fixed).security_context.as_ref().unwrap().fs_group, Some(65532));
+}
+
+/// Name and claim of each volume, and name, path and read-only of each mount.
+fn volumes_of(object: &crds::ReplicaBootstrap) -> Vec<String> {
+    let job = job(&validated(object), &settings());
+    let pod = pod(&job);
+    let volumes = pod.volumes.iter().flatten().map(|volume| {
+        let mut volume = serde_json::to_value(volume).unwrap();
+        let name = volume.as_object_mut().unwrap().remove("name").unwrap();
+        format!("{} {volume}", name.as_str().unwrap())
+    });
+    let mounts = pod.containers[0].volume_mounts.iter().flatten().map(|mount| {
+        let access = if mount.read_only == Some(true) { "ro" } else { "rw" };
+        format!("{} {} {access}", mount.name, mount.mount_path)
+    });
+    volumes.chain(mounts).collect()
+}
+
+#[test]
+fn a_claim_is_in_a_pod_once() {
+    let mut object = object();
+    let skip = |claim: &str| {
+        let file = serde_json::json!({"claimName": claim, "path": "bad.jsonl"});
+        serde_json::from_value(serde_json::json!({"onError": "Skip", "rejectFile": file})).unwrap()
+    };
+    object.spec.errors = Some(skip("dumps"));
+    let shared = [
+        r#"tmp {"emptyDir":{}}"#,
+        r#"dump {"persistentVolumeClaim":{"claimName":"dumps"}}"#,
+        "tmp /tmp rw",
+        "dump /dump ro",
+        "dump /rejects rw",
+    ];
+    assert_eq!(volumes_of(&object), shared);
+    object.spec.errors = Some(skip("rejects"));
+    let apart = [
+        r#"tmp {"emptyDir":{}}"#,
+        r#"dump {"persistentVolumeClaim":{"claimName":"dumps","readOnly":true}}"#,
+        r#"rejects {"persistentVolumeClaim":{"claimName":"rejects"}}"#,
+        "tmp /tmp rw",
+        "dump /dump ro",
+        "rejects /rejects rw",
+    ];
+    assert_eq!(volumes_of(&object), apart);
+}
+
+#[test]
+fn more_volumes_are_mounted() {
+    let mut object = object();
+    object.spec.runner = serde_json::from_value(serde_json::json!({"volumes": [
+        {"name": "a", "mountPath": "/a", "configMapRef": {"name": "m"}},
+        {"name": "b", "mountPath": "/b", "secretRef": {"name": "s"}},
+        {"name": "c", "mountPath": "/c", "persistentVolumeClaim": {"claimName": "p"}, "readOnly": true},
+        {"name": "d", "mountPath": "/d", "emptyDir": {"inMemory": true, "sizeLimit": "64Mi"}},
+    ]}))
+    .unwrap();
+    let all = volumes_of(&object);
+    let wanted = [
+        r#"extra-a {"configMap":{"name":"m"}}"#,
+        r#"extra-b {"secret":{"secretName":"s"}}"#,
+        r#"extra-c {"persistentVolumeClaim":{"claimName":"p","readOnly":true}}"#,
+        r#"extra-d {"emptyDir":{"medium":"Memory","sizeLimit":"64Mi"}}"#,
+        "extra-a /a ro",
+        "extra-b /b ro",
+        "extra-c /c ro",
+        "extra-d /d rw",
+    ];
+    for one in wanted {
+        assert!(all.iter().any(|found| found == one), "no {one} in {all:#?}");
+    }
+}
+
+#[test]
 fn secrets_come_by_reference_and_the_operators_labels_win() {
     let job = job(&validated(&full()), &settings());
     let env = pod(&job).containers[0].env.as_ref().unwrap();

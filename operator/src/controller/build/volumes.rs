@@ -1,10 +1,11 @@
 //! The volumes of the runner's pod, and where they are mounted.
 
-use crds::v1alpha1::{CaBundle, KeyReference, PersistentVolumeClaimSource};
+use crds::v1alpha1::{CaBundle, KeyReference, PersistentVolumeClaimSource, RunnerVolume};
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaimVolumeSource,
     SecretVolumeSource, Volume, VolumeMount,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::paths::{
     DUMP_MOUNT, REDIS_CA_MOUNT, REDIS_CLIENT_MOUNT, REJECT_MOUNT, S3_CA_MOUNT, TRANSFORM_KEY_MOUNT,
@@ -39,7 +40,33 @@ pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
             all.add("transform-key", secret, TRANSFORM_KEY_MOUNT, true);
         }
     }
+    for volume in object.spec.runner.iter().flat_map(|runner| runner.volumes.iter().flatten()) {
+        let is_file = volume.config_map_ref.is_some() || volume.secret_ref.is_some();
+        let name = format!("extra-{}", volume.name);
+        all.add(&name, given(volume), &volume.mount_path, volume.read_only || is_file);
+    }
     (all.volumes, all.mounts)
+}
+
+/// What the object asks for. The definition lets exactly one of the variants through.
+fn given(volume: &RunnerVolume) -> Volume {
+    let secret = volume.secret_ref.as_ref().map(|secret| SecretVolumeSource {
+        secret_name: Some(secret.name.clone()),
+        ..SecretVolumeSource::default()
+    });
+    let map = volume
+        .config_map_ref
+        .as_ref()
+        .map(|map| ConfigMapVolumeSource { name: map.name.clone(), ..ConfigMapVolumeSource::default() });
+    let claim = volume.persistent_volume_claim.as_ref().map(|claim| PersistentVolumeClaimVolumeSource {
+        claim_name: claim.claim_name.clone(),
+        read_only: volume.read_only.then_some(true),
+    });
+    let empty = volume.empty_dir.as_ref().map(|empty| EmptyDirVolumeSource {
+        medium: empty.in_memory.then(|| "Memory".to_owned()),
+        size_limit: empty.size_limit.clone().map(Quantity),
+    });
+    Volume { secret, config_map: map, persistent_volume_claim: claim, empty_dir: empty, ..Volume::default() }
 }
 
 #[derive(Default)]
