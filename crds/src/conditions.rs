@@ -26,6 +26,8 @@ pub enum Reason {
     JobSuspended,
     /// The Job of an earlier run, or of an earlier spec, is being deleted.
     Replacing,
+    /// The object is being deleted, and before that its runs in Redis.
+    Purging,
     /// The Job exists, but its pod is not running yet.
     PodStarting,
     /// No node can run the pod.
@@ -96,12 +98,13 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Accepted,
         Self::Queued,
         Self::Suspended,
         Self::JobSuspended,
         Self::Replacing,
+        Self::Purging,
         Self::PodStarting,
         Self::Unschedulable,
         Self::ImagePullFailed,
@@ -146,6 +149,7 @@ impl Reason {
             Self::Suspended => "Suspended",
             Self::JobSuspended => "JobSuspended",
             Self::Replacing => "Replacing",
+            Self::Purging => "Purging",
             Self::PodStarting => "PodStarting",
             Self::Unschedulable => "Unschedulable",
             Self::ImagePullFailed => "ImagePullFailed",
@@ -234,6 +238,12 @@ pub fn conditions(
     let mut all = vec![condition(READY, ready)];
     all.extend(more.map(|type_| condition(type_, "True")));
     all
+}
+
+/// The condition `Ready`, if it is there.
+#[must_use]
+pub fn ready(conditions: Option<&Vec<Condition>>) -> Option<&Condition> {
+    conditions?.iter().find(|one| one.type_ == READY)
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub use source::{
     CaBundle, KeyReference, PersistentVolumeClaimSource, RedisSpec, S3Source, SecretReference, SourceSpec,
 };
 pub use status::{
-    Checkpoint, JobReference, LastError, Phase, Progress, Range, ReplicaBootstrapStatus, RunStatus, UNSEEN,
+    Checkpoint, JobReference, LastError, PastRun, Phase, Progress, Range, ReplicaBootstrapStatus, RunStatus,
+    UNSEEN,
 };
 pub use tables::{Section, TablesSpec};
 
@@ -187,6 +188,16 @@ pub struct ReplicaBootstrapSpec {
     #[schemars(range(min = 1, max = 2_147_483_647))]
     pub active_deadline_seconds: Option<i64>,
 
+    /// When this object is deleted, also delete the entries of its runs in Redis, their checkpoint and their
+    /// registration. The object stays until that is done, for 15 minutes at most.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub purge_on_delete: bool,
+
+    /// How many earlier runs `status.history` lists.
+    #[serde(default = "default_history_limit")]
+    #[schemars(range(min = 0, max = 20))]
+    pub history_limit: i32,
+
     /// The Job and its pods, and with them the log, are deleted this many seconds after the end of the run. By
     /// default they stay until the next run, or until this object is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,6 +212,11 @@ pub struct ReplicaBootstrapSpec {
 /// The default of `backoffLimit`.
 fn default_backoff_limit() -> i32 {
     6
+}
+
+/// The default of `historyLimit`.
+fn default_history_limit() -> i32 {
+    5
 }
 
 /// How values are transformed before they are written. Exactly one of `keySecretRef` and `insecureUnkeyed` must be

@@ -38,6 +38,16 @@ pub struct RunArgs {
     )]
     pub watch_namespaces: Vec<String>,
 
+    /// Namespaces not to watch, separated by commas, when all others are watched: those of other operators.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_OPERATOR_EXCLUDE_NAMESPACES",
+        value_delimiter = ',',
+        conflicts_with = "watch_namespaces",
+        value_name = "NAMESPACES"
+    )]
+    pub exclude_namespaces: Vec<String>,
+
     /// How many runs may be active at the same time; by default there is no limit.
     #[arg(long, env = "PGBOOTSTRAP_OPERATOR_MAX_CONCURRENT_RUNS", value_parser = clap::value_parser!(u32).range(1..), value_name = "NUMBER")]
     pub max_concurrent_runs: Option<u32>,
@@ -129,6 +139,9 @@ mod tests {
     fn namespaces_are_a_list() {
         assert_eq!(run(&["--watch-namespaces", "a,b"]).watch_namespaces, ["a", "b"]);
         assert!(run(&[]).watch_namespaces.is_empty());
+        assert_eq!(run(&["--exclude-namespaces", "a,b"]).exclude_namespaces, ["a", "b"]);
+        let both = ["o", "run", "--runner-image", "r", "--watch-namespaces=a", "--exclude-namespaces=b"];
+        assert!(Cli::try_parse_from(both).is_err());
     }
 
     #[test]

@@ -6,8 +6,11 @@ pub mod causes;
 pub mod dereference;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod history;
+pub mod leave;
 pub mod plan;
 pub mod pods;
+pub mod report;
 pub mod status;
 pub mod suspended;
 pub mod validate;
@@ -19,19 +22,20 @@ use std::time::{Duration, Instant};
 use crds::ReplicaBootstrap;
 use crds::v1alpha1::Phase;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
 
-use crate::context::{Context, Scope, claim};
+use crate::context::{Scope, claim};
 use crate::error::{Error, pause};
 use crate::queue::Answer;
 use crate::refusal::{self, Refusal};
 use crate::{events, names};
 use apply::Made;
 use plan::{Observed, Obsolete, Step};
+pub use report::Surroundings;
+use report::{now, publish, report};
 use status::{Situation, Work};
 use validate::{Validated, has_ended, validate};
 
@@ -43,15 +47,6 @@ const CONFLICT_PAUSE: Duration = Duration::from_secs(60);
 const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
 /// When a queued object asks again, in case it missed the notification about a free place.
 const QUEUE_PAUSE: Duration = Duration::from_secs(60);
-
-/// The context of a reconcile.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// The state that all reconciles share.
-    pub context: Arc<Context>,
-    /// The stores of the watches of the object's namespace.
-    pub scope: Scope,
-}
 
 /// One reconcile, counted and timed.
 ///
@@ -85,9 +80,9 @@ pub fn after_error(object: Arc<ReplicaBootstrap>, error: &Error, around: Arc<Sur
 
 async fn act(object: &ReplicaBootstrap, around: &Surroundings) -> Result<Action, Error> {
     if object.metadata.deletion_timestamp.is_some() {
-        around.context.succeeded(object.metadata.uid.as_deref().unwrap_or_default());
-        return Ok(Action::await_change());
+        return leave::leave(object, around).await;
     }
+    let Some(object) = &leave::hold(object, around).await? else { return Ok(Action::await_change()) };
     if has_ended(object) && !is_untrue(object, around).await? {
         return keep_ended(object, around).await;
     }
@@ -331,13 +326,14 @@ impl One<'_> {
     }
 }
 
-/// Writes the first status of an object. Returns the object with it; `None` if it is gone.
+/// Writes the first status of a run, so that its object's earlier run is in the history before anything of it is
+/// removed. Returns the object with it; `None` if it is gone.
 async fn welcome(
     object: &ReplicaBootstrap,
     around: &Surroundings,
 ) -> Result<Option<ReplicaBootstrap>, Error> {
     let mut object = object.clone();
-    if !status::is_seen(&object) {
+    if !status::is_of_this_run(&object) {
         let first = status::first(&object, &now());
         let version = apply::status(&around.context.client, &object, &first).await?;
         if version.is_none() {
@@ -395,48 +391,6 @@ fn left_to_live(object: &ReplicaBootstrap, now: Timestamp) -> Option<Duration> {
     let ended = object.status.as_ref()?.completion_time.as_ref()?.0;
     let left = ended.as_second().saturating_add(i64::from(seconds)).saturating_sub(now.as_second());
     Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
-}
-
-/// Writes the status if it has changed, and the events of the change.
-async fn report(
-    object: &ReplicaBootstrap,
-    around: &Surroundings,
-    situation: &Situation<'_>,
-) -> Result<Action, Error> {
-    let old = status::of_operator(object);
-    let new = status::compute(object, situation, &now());
-    // Anything else means that the requests before it went through.
-    let is_refused = matches!(situation, Situation::Refused(..));
-    if let Some(uid) = object.metadata.uid.as_deref().filter(|_| !is_refused) {
-        around.context.succeeded(uid);
-    }
-    if new == old {
-        return Ok(Action::await_change());
-    }
-    apply::status(&around.context.client, object, &new).await?;
-    let changes = events::of_change(&old, &new);
-    for change in &changes {
-        tracing::info!(
-            object = %ObjectRef::from_obj(object), reason = %change.reason, "{}", change.note.as_deref().unwrap_or_default()
-        );
-    }
-    publish(object, around, changes).await;
-    Ok(Action::await_change())
-}
-
-/// Events are for people: a run does not fail because an event cannot be written.
-async fn publish(object: &ReplicaBootstrap, around: &Surroundings, all: Vec<kube::runtime::events::Event>) {
-    for event in all {
-        if let Err(error) = around.context.recorder.publish(&event, &object.object_ref(&())).await {
-            tracing::debug!(error = %error, reason = %event.reason, "an event was not written");
-        }
-    }
-}
-
-/// The current time, to the second, as in Kubernetes.
-fn now() -> Time {
-    let now = Timestamp::now();
-    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
 #[cfg(test)]

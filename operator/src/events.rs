@@ -14,6 +14,8 @@ pub const JOB_CREATED: &str = "JobCreated";
 pub const JOB_DELETED: &str = "JobDeleted";
 /// A suspended Job was resumed.
 pub const RESUMED: &str = "Resumed";
+/// An object goes, and its runs stay in Redis.
+pub const PURGE_FAILED: &str = "PurgeFailed";
 /// A pod has ended without success.
 pub const POD_FAILED: &str = "PodFailed";
 
@@ -43,6 +45,12 @@ pub fn normal(reason: &str, note: String) -> Event {
 #[must_use]
 pub fn other_data(note: String) -> Event {
     event(EventType::Warning, crds::conditions::Reason::InvalidSpec.as_str(), note)
+}
+
+/// The event for an object that goes although its runs are still in Redis.
+#[must_use]
+pub fn purge_failed(note: String) -> Event {
+    event(EventType::Warning, PURGE_FAILED, note)
 }
 
 /// The events of a change of status: one when the reason of `Ready` changes, one when a pod has failed.
@@ -105,7 +113,7 @@ mod tests {
     #[test]
     fn the_catalogue_is_complete() {
         let page = include_str!("../../docs/events.md");
-        let own = [JOB_CREATED, JOB_DELETED, RESUMED, POD_FAILED];
+        let own = [JOB_CREATED, JOB_DELETED, RESUMED, POD_FAILED, PURGE_FAILED];
         // These are reasons of a pod's failure, which `status.lastError` has, and never of Ready.
         let of_pods = [
             "SourceAway",

@@ -15,10 +15,13 @@
 //! ```text
 //! run                                 the command `run`: from the command line to the last reconcile
 //! controller                          the stages of a reconcile in their order, and the watches
+//! controller::leave                   an object on its way out
+//! controller::report                  what people are told about an object
 //! controller::apply                   requests for one object
 //! controller::dereference, events     what exists for an object; what people are told
 //! context                             what all reconciles share
 //! controller::status                  the operator's part of the status
+//! controller::history                 earlier runs
 //! controller::suspended               who else has suspended a Job
 //! controller::plan                    the next step for an object
 //! controller::pods                    the state of pods

@@ -32,6 +32,10 @@ pub const ANNOTATION_DATA: &str = "bootstrap.kasho.io/data-hash";
 /// Annotation of a Job: whether the operator has suspended it. If the Job is suspended and this is `false`, somebody
 /// else has done it. Jobs of earlier operators have no such annotation.
 pub const ANNOTATION_SUSPENDED: &str = "bootstrap.kasho.io/suspended";
+/// Annotation of a Job that deletes the runs of an object in Redis: the object's UID.
+pub const ANNOTATION_PURGE: &str = "bootstrap.kasho.io/purge-of";
+/// The finalizer of an object whose runs are deleted in Redis before it goes.
+pub const FINALIZER: &str = "bootstrap.kasho.io/purge";
 /// Label by which Kueue puts a Job into a queue.
 pub const LABEL_QUEUE: &str = "kueue.x-k8s.io/queue-name";
 
@@ -73,8 +77,9 @@ pub fn data_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
 pub fn spec_hash(spec: &crds::ReplicaBootstrapSpec) -> String {
     let mut value = serde_json::to_value(spec).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
-        // The Job has the run in its name. The other two do not reach it.
-        fields.retain(|name, _| !["run", "suspend", "ttlSecondsAfterFinished"].contains(&name.as_str()));
+        // The Job has the run in its name. The others do not reach it.
+        let apart = ["run", "suspend", "ttlSecondsAfterFinished", "purgeOnDelete", "historyLimit"];
+        fields.retain(|name, _| !apart.contains(&name.as_str()));
     }
     used(&mut value);
     hash(&serde_json::to_vec(&value).unwrap_or_default())
@@ -97,6 +102,12 @@ fn used(value: &mut Value) -> bool {
 #[must_use]
 pub fn job(object: &str, run: &str) -> String {
     plain(&format!("{object}-{run}"), LONGEST_NAME)
+}
+
+/// The Job that deletes the runs of an object in Redis. A later object of the same name has another one.
+#[must_use]
+pub fn purge(object: &str, uid: &str) -> String {
+    plain(&format!("{object}-purge-{}", &hash(uid.as_bytes())[..8]), LONGEST_NAME)
 }
 
 /// The ServiceAccount, Role and RoleBinding of an object's runner.
@@ -227,8 +238,10 @@ mod tests {
             change(&mut spec);
             spec_hash(&spec)
         };
-        let unchanged: [fn(&mut crds::ReplicaBootstrapSpec); 4] = [
+        let unchanged: [fn(&mut crds::ReplicaBootstrapSpec); 6] = [
             |spec| spec.suspend = true,
+            |spec| spec.purge_on_delete = true,
+            |spec| spec.history_limit = 7,
             |spec| spec.ttl_seconds_after_finished = Some(1),
             |spec| spec.run.id = "2".to_owned(),
             |spec| spec.runner = Some(crds::v1alpha1::RunnerSpec::default()),

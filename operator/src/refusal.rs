@@ -27,6 +27,15 @@ pub fn of(answer: &Status) -> Option<Refusal> {
     (matches!(answer.code, 400 | 403 | 422) || is_by_admission(&answer.message)).then_some(Refusal::Denied)
 }
 
+/// Whether nothing can be created because the namespace is being deleted.
+#[must_use]
+pub fn is_by_end_of_namespace(answer: &Status) -> bool {
+    answer
+        .details
+        .as_ref()
+        .is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
+}
+
 /// Whether admission refused the request, or could not be asked. A policy and a webhook choose their codes freely.
 fn is_by_admission(message: &str) -> bool {
     message.starts_with("admission webhook ")

@@ -72,12 +72,11 @@ async fn act(
     identity: String,
     stopped: watch::Receiver<bool>,
 ) {
-    let namespaces: Vec<&str> =
-        args.watch_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect();
+    let (namespaces, excluded) = (names_in(&args.watch_namespaces), names_in(&args.exclude_namespaces));
     let watches: Vec<Watches> = if namespaces.is_empty() {
-        vec![Watches::new(&client, None, &admin)]
+        vec![Watches::new(&client, None, &excluded, &admin)]
     } else {
-        namespaces.iter().map(|namespace| Watches::new(&client, Some(namespace), &admin)).collect()
+        namespaces.iter().map(|namespace| Watches::new(&client, Some(namespace), &[], &admin)).collect()
     };
     let context = Arc::new(context(args, client, Arc::clone(&admin), identity, &watches));
     // Set only once: a process becomes active only once.
@@ -96,6 +95,11 @@ async fn act(
     }
     admin.metrics.set_leader(false);
     tracing::info!("the operator has stopped: runs continue without it");
+}
+
+/// The names in a list that may have spaces or nothing between its commas.
+fn names_in(list: &[String]) -> Vec<&str> {
+    list.iter().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
 }
 
 /// What all reconciles share.

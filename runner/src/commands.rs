@@ -156,9 +156,12 @@ async fn ranges(args: &RangesArgs) -> Result<(), Error> {
     telemetry::init(LogFormat::Text, false);
     let said = match &args.command {
         None => ranges::list(&args.kv, args.format).await?,
-        Some(RangesCommand::Purge { run_id, kv }) => {
-            let deleted = ranges::purge(kv, run_id).await?;
-            format!("purged run {run_id}: {deleted} entries\n")
+        Some(RangesCommand::Purge { run_id, ignore_not_found, kv }) => {
+            match ranges::purge(kv, run_id).await? {
+                Some(deleted) => format!("purged run {run_id}: {deleted} entries\n"),
+                None if *ignore_not_found => format!("no run {run_id} is registered\n"),
+                None => return Err(ranges::not_found(run_id)),
+            }
         }
     };
     say(&said)

@@ -49,6 +49,19 @@ impl Identity {
     }
 }
 
+/// For people, and to compare two of them: the size, and what tells the dump apart from another one of that size.
+impl std::fmt::Display for Identity {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { size, mtime, head } => {
+                write!(out, "file of {size} bytes, mtime {}, XXH3 of its head {head}", mtime / 1_000_000_000)
+            }
+            Self::Object { uri, size, etag } => write!(out, "{uri} of {size} bytes, ETag {etag}"),
+            Self::Pipe { hashed, hash } => write!(out, "pipe, XXH3 of its first {hashed} bytes {hash}"),
+        }
+    }
+}
+
 /// How many bytes of a file are part of its identity.
 pub const HEAD: usize = 64 * 1024;
 

@@ -8,6 +8,7 @@ mod life;
 mod operators;
 mod pods;
 mod policies;
+mod purge;
 mod queue;
 mod real;
 mod repair;

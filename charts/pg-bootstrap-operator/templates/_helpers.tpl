@@ -83,9 +83,10 @@ seccompProfile:
 {{- /* What the operator needs where its objects are. It must hold what the runners' roles grant: get and patch of the
 status. Secrets are not among it. */ -}}
 {{- define "pg-bootstrap-operator.rules" -}}
+# Finalizers are patched in the object itself.
 - apiGroups: [bootstrap.kasho.io]
   resources: [replicabootstraps]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [bootstrap.kasho.io]
   resources: [replicabootstraps/status]
   verbs: [patch]

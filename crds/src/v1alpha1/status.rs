@@ -49,6 +49,10 @@ pub struct ReplicaBootstrapStatus {
     /// Why the last pod ended without success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
+    /// Earlier runs, the last one first: as many as `spec.historyLimit` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub history: Option<Vec<PastRun>>,
     /// What the runner reports. The operator never clears it; its `id` tells which run it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunStatus>,
@@ -123,12 +127,47 @@ pub struct LastError {
     pub pod: Option<String>,
 }
 
+/// An earlier run, as its status was when the next one was named.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct PastRun {
+    /// Its `spec.run.id`.
+    pub id: String,
+    /// `Succeeded` or `Failed`. Any other phase means that the next run was named before this one had ended.
+    pub phase: Phase,
+    /// The reason of its `Ready`.
+    pub reason: String,
+    /// The dump, as in `run.dump`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dump: Option<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+    /// How many rows of the dump were durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub rows: Option<i64>,
+    /// How many bytes of the dump were durable, as stored in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub bytes: Option<i64>,
+    /// The sequence numbers of its changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+}
+
 /// What the runner reports about its run.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RunStatus {
     /// `spec.run.id` of the run.
     pub id: String,
+    /// Which dump it is: its size, and what tells it apart from another one of that size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dump: Option<String>,
     /// The progress of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,

@@ -42,7 +42,7 @@ pub async fn create_job(client: &Client, object: &Validated, job: &Job) -> Resul
         Ok(job) => Ok(Made::New(job)),
         Err(error) if is_already_there(&error) => {
             let there = api.get(&name).await.map_err(Error::api(format!("get Job {name}")))?;
-            if is_owned(&there, &object.uid) {
+            if is_owned(&there, &object.uid) || is_purge_of(&there, &object.uid) {
                 return Ok(Made::Ours(there));
             }
             Ok(Made::Foreign(format!("the Job {name} belongs to {}", owner_of(&there))))
@@ -53,6 +53,12 @@ pub async fn create_job(client: &Client, object: &Validated, job: &Job) -> Resul
 
 fn is_already_there(error: &Error) -> bool {
     error.status().is_some_and(|status| status.code == 409 && status.reason == "AlreadyExists")
+}
+
+/// Whether the Job deletes the runs of the object with this UID.
+#[must_use]
+pub fn is_purge_of(job: &Job, uid: &str) -> bool {
+    job.annotations().get(names::ANNOTATION_PURGE).is_some_and(|of| of == uid)
 }
 
 /// Whose a Job is that is in the way, and what to do.
@@ -240,6 +246,42 @@ pub async fn status(
             return Ok(None);
         };
         version = there.resource_version();
+    }
+}
+
+/// Gives the object the operator's finalizer, or takes it away, and returns the object as it is then; `None` if it is
+/// gone, which is not an error.
+///
+/// # Errors
+/// Errors of the API server.
+pub async fn finalizer(
+    client: &Client,
+    object: &ReplicaBootstrap,
+    wanted: bool,
+) -> Result<Option<ReplicaBootstrap>, Error> {
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    let api: Api<ReplicaBootstrap> = Api::namespaced(client.clone(), &namespace);
+    let failed = |error| Error::api(format!("patch the finalizers of {name}"))(error);
+    let params = PatchParams { field_manager: Some(OPERATOR_MANAGER.to_owned()), ..PatchParams::default() };
+    let mut there = object.clone();
+    let mut attempts = 0;
+    loop {
+        let others = there.finalizers().iter().filter(|one| *one != names::FINALIZER).cloned();
+        let all: Vec<String> = others.chain(wanted.then(|| names::FINALIZER.to_owned())).collect();
+        // The patch replaces the list, so that it must be based on the current one.
+        let based_on = (there.uid(), there.resource_version());
+        let patch =
+            json!({"metadata": {"uid": based_on.0, "resourceVersion": based_on.1, "finalizers": all}});
+        match api.patch(&name, &params, &Patch::Merge(patch)).await {
+            Ok(there) => return Ok(Some(there)),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
+            Err(error) => tolerate(error, attempts).map_err(failed)?,
+        }
+        attempts += 1;
+        match api.get_opt(&name).await.map_err(failed)? {
+            Some(now) if now.metadata.uid == object.metadata.uid => there = now,
+            _ => return Ok(None),
+        }
     }
 }
 

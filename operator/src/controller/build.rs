@@ -11,7 +11,7 @@ use k8s_openapi::api::batch::v1::{
     Job, JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement,
     PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
 };
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{PodTemplateSpec, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ObjectMeta;
@@ -21,6 +21,13 @@ use crate::{exit, names};
 
 pub use arguments::arguments;
 pub use pod::CONTAINER;
+
+/// How long a purge may take.
+pub const PURGE_SECONDS: i64 = 900;
+/// How many pods of a purge may fail. A lease that a killed runner has left ends within two minutes.
+const PURGE_ATTEMPTS: i32 = 20;
+/// How many seconds a purge that has ended stays, for its log.
+const PURGE_STAYS: i32 = 600;
 
 /// The operator's options for Jobs.
 #[derive(Debug, Clone)]
@@ -48,13 +55,7 @@ pub fn job(object: &Validated, settings: &Settings) -> Job {
     let mut built = JobSpec {
         active_deadline_seconds: spec.active_deadline_seconds,
         backoff_limit: Some(spec.backoff_limit),
-        completions: Some(1),
-        parallelism: Some(1),
-        pod_failure_policy: Some(failure_policy()),
-        // A second runner must not start before the first one is gone.
-        pod_replacement_policy: Some("Failed".to_owned()),
-        template,
-        ..JobSpec::default()
+        ..one_pod(template)
     };
     let runner = spec.runner.clone().unwrap_or_default();
     let (mut labels, mut annotations) =
@@ -77,6 +78,38 @@ pub fn job(object: &Validated, settings: &Settings) -> Job {
     labels.extend(metadata.labels.take().unwrap_or_default());
     (metadata.labels, metadata.annotations) = (Some(labels), Some(annotations));
     Job { metadata, spec: Some(built), status: None }
+}
+
+/// The Job that deletes the object's runs in Redis. It has no owner: when an object is deleted in the foreground, the
+/// garbage collector deletes whatever belongs to it, before the object itself is gone. So it deletes itself.
+#[must_use]
+pub fn purge(object: &Validated, settings: &Settings) -> Job {
+    let spec = JobSpec {
+        active_deadline_seconds: Some(PURGE_SECONDS),
+        backoff_limit: Some(PURGE_ATTEMPTS),
+        ttl_seconds_after_finished: Some(PURGE_STAYS),
+        ..one_pod(pod::purge_template(object, settings))
+    };
+    let own = [(names::ANNOTATION_OBJECT, &object.name), (names::ANNOTATION_PURGE, &object.uid)];
+    let metadata = ObjectMeta {
+        annotations: Some(own.map(|(key, value)| (key.to_owned(), value.clone())).into()),
+        owner_references: None,
+        ..metadata(object, names::purge(&object.name, &object.uid))
+    };
+    Job { metadata, spec: Some(spec), status: None }
+}
+
+/// A Job with one pod at a time.
+fn one_pod(template: PodTemplateSpec) -> JobSpec {
+    JobSpec {
+        completions: Some(1),
+        parallelism: Some(1),
+        pod_failure_policy: Some(failure_policy()),
+        // A second runner must not start before the first one is gone.
+        pod_replacement_policy: Some("Failed".to_owned()),
+        template,
+        ..JobSpec::default()
+    }
 }
 
 /// ServiceAccount, Role and RoleBinding of the object's runner.

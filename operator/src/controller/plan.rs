@@ -96,10 +96,11 @@ pub fn is_in_the_way(job: &Job, object: &Validated) -> bool {
     job.name_any() == object.job_name() || (of_this_name && outcome(job).is_none())
 }
 
-/// Whether the Job belongs to a deleted object of this name. The garbage collector deletes it.
+/// Whether the Job belongs to a deleted object of this name. The garbage collector deletes it, or it ends by itself.
 #[must_use]
 pub fn is_leftover(job: &Job, object: &Validated) -> bool {
     job.owner_references().iter().any(|owner| owner.kind == crds::KIND && owner.name == object.name)
+        || annotation(job, names::ANNOTATION_PURGE).is_some()
 }
 
 /// Whether the step starts or resumes the run, or reports its end.
@@ -129,7 +130,7 @@ pub fn stray(observed: &Observed) -> Option<&Pod> {
 #[must_use]
 pub fn stray_text(observed: &Observed) -> String {
     if let Some(job) = &observed.foreign {
-        return format!("the Job {} of a deleted object of this name is being deleted", job.name_any());
+        return format!("the Job {} of a deleted object of this name has not ended yet", job.name_any());
     }
     let pod = stray(observed).map(ResourceExt::name_any).unwrap_or_default();
     format!(

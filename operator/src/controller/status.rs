@@ -10,7 +10,7 @@ use kube::ResourceExt;
 
 use super::plan::{self, Outcome};
 use super::pods::{self, Doing};
-use super::suspended;
+use super::{history, suspended};
 use crate::names;
 
 /// The state of an object, or the result of a step.
@@ -32,6 +32,8 @@ pub enum Situation<'a> {
     Replacing(String),
     /// The Job exists.
     Working(Work<'a>),
+    /// The object is being deleted, and its runs in Redis before it.
+    Leaving(String),
     /// The run has ended before: the status stays unchanged.
     Ended,
 }
@@ -80,6 +82,15 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
             (Phase::Queued, Verdict::InProgress, Reason::Queued, format!("place {place} in the queue: {why}"))
         }
         Situation::Replacing(why) => (Phase::Pending, Verdict::InProgress, Reason::Replacing, why.clone()),
+        Situation::Leaving(what) => {
+            status.completion_time.clone_from(&old.completion_time);
+            let (phase, verdict) = match old.phase {
+                Some(Phase::Succeeded) => (Phase::Succeeded, Verdict::Done),
+                Some(Phase::Failed) => (Phase::Failed, Verdict::Stalled),
+                _ => (Phase::Pending, Verdict::InProgress),
+            };
+            (phase, verdict, Reason::Purging, format!("the object is being deleted: {what}"))
+        }
     };
     let (phase, verdict, reason, message) = said;
     status.phase = Some(phase);
@@ -89,7 +100,7 @@ pub fn compute(object: &ReplicaBootstrap, situation: &Situation<'_>, now: &Time)
     status
 }
 
-/// The first status of an object, before anything is tried.
+/// The first status of a run, before anything is tried.
 #[must_use]
 pub fn first(object: &ReplicaBootstrap, now: &Time) -> ReplicaBootstrapStatus {
     let mut status = carry_over(object, &of_operator(object));
@@ -100,11 +111,13 @@ pub fn first(object: &ReplicaBootstrap, now: &Time) -> ReplicaBootstrapStatus {
     status
 }
 
-/// Whether an operator has written a status.
+/// Whether the status is about the run that the spec names.
 #[must_use]
-pub fn is_seen(object: &ReplicaBootstrap) -> bool {
-    let observed = object.status.as_ref().and_then(|status| status.observed_generation);
-    observed.is_some_and(|generation| generation != UNSEEN)
+pub fn is_of_this_run(object: &ReplicaBootstrap) -> bool {
+    object.status.as_ref().is_some_and(|status| {
+        status.observed_generation.is_some_and(|generation| generation != UNSEEN)
+            && status.run_id.as_ref() == Some(&object.spec.run.id)
+    })
 }
 
 /// The operator's part of the existing status.
@@ -116,7 +129,7 @@ pub fn of_operator(object: &ReplicaBootstrap) -> ReplicaBootstrapStatus {
 /// The reason of `Ready`, and its message.
 #[must_use]
 pub fn said(status: &ReplicaBootstrapStatus) -> Option<(&str, &str)> {
-    let ready = status.conditions.iter().flatten().find(|one| one.type_ == api::READY)?;
+    let ready = api::ready(status.conditions.as_ref())?;
     Some((&ready.reason, &ready.message))
 }
 
@@ -181,6 +194,7 @@ fn carry_over(object: &ReplicaBootstrap, old: &ReplicaBootstrapStatus) -> Replic
     ReplicaBootstrapStatus {
         observed_generation: object.metadata.generation,
         run_id: run,
+        history: history::of(object),
         ..if same {
             ReplicaBootstrapStatus { phase: None, conditions: None, completion_time: None, ..old.clone() }
         } else {

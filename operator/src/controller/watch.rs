@@ -43,13 +43,20 @@ pub struct Watches {
 }
 
 impl Watches {
-    /// Watches of a namespace, or of all.
+    /// Watches of a namespace, or of all but the excluded ones.
     #[must_use]
-    pub fn new(client: &Client, namespace: Option<&str>, admin: &Arc<Admin>) -> Self {
+    pub fn new(client: &Client, namespace: Option<&str>, excluded: &[&str], admin: &Arc<Admin>) -> Self {
         let place = Place { client, namespace, admin };
-        let made = watcher::Config::default().labels(&names::selector());
-        let fields = |fields: &str| watcher::Config::default().fields(fields);
-        let events = watcher(place.api(), watcher::Config::default());
+        let elsewhere: Vec<_> = excluded.iter().map(|name| format!("metadata.namespace!={name}")).collect();
+        let fields = |fields: &[&str]| {
+            let all: Vec<_> = fields.iter().copied().chain(elsewhere.iter().map(String::as_str)).collect();
+            watcher::Config {
+                field_selector: (!all.is_empty()).then(|| all.join(",")),
+                ..watcher::Config::default()
+            }
+        };
+        let made = fields(&[]).labels(&names::selector());
+        let events = watcher(place.api(), fields(&[]));
         let (objects, all_objects) =
             place.follow("replicabootstraps", events.filter_map(|event| ready(readable(event))), bare);
         let (jobs, all_jobs) = place.watch("jobs", made.clone(), |job: &mut Job| {
@@ -64,14 +71,14 @@ impl Watches {
             let node_name = pod.spec.take().and_then(|spec| spec.node_name);
             pod.spec = Some(PodSpec { node_name, ..PodSpec::default() });
         });
-        let warnings = fields("involvedObject.kind=Pod,type=Warning");
+        let warnings = fields(&["involvedObject.kind=Pod", "type=Warning"]);
         let (warnings, all_warnings) = place.follow(
             "events of pods",
             of_pods(watcher(place.api(), warnings), (all_jobs.clone(), all_pods.clone())),
             trim,
         );
         let (refusals, all_refusals) =
-            place.watch("events of jobs", fields("involvedObject.kind=Job,reason=FailedCreate"), trim);
+            place.watch("events of jobs", fields(&["involvedObject.kind=Job", "reason=FailedCreate"]), trim);
         let scope = Scope {
             namespace: namespace.map(str::to_owned),
             objects: all_objects,

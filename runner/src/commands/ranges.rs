@@ -149,19 +149,22 @@ fn text(lines: &[Line]) -> String {
     out
 }
 
-/// Deletes a run: its entries, its key and its registration. Returns how many entries there were.
+/// The error for a run that is not registered.
+#[must_use]
+pub fn not_found(run: &str) -> Error {
+    Error::Usage(format!("no run {run:?} is registered in this buffer: `ranges` lists the registered runs"))
+}
+
+/// Deletes a run: its entries, its key and its registration. Returns how many entries there were, or `None` if the run
+/// is not registered.
 ///
 /// # Errors
-/// [`Error::Usage`] if the run is not registered; [`Error::Busy`] while any process holds a lease in this buffer.
-pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
+/// [`Error::Busy`] while any process holds a lease in this buffer, and the errors of Redis.
+pub async fn purge(kv: &KvArgs, run: &str) -> Result<Option<u64>, Error> {
     let buffer = connect(kv).await?;
     let ranges = Ranges::new(buffer.clone());
     let all = ranges.list().await.map_err(|error| failed("list the ranges", error))?;
-    let Some(range) = all.into_iter().find(|range| range.run == run) else {
-        return Err(Error::Usage(format!(
-            "no run {run:?} is registered in this buffer: `ranges` lists the registered runs"
-        )));
-    };
+    let Some(range) = all.into_iter().find(|range| range.run == run) else { return Ok(None) };
     let token = Request::new_token()
         .map_err(|error| Error::Internal(format!("make a token for the lease: {error}")))?;
     let request = Request {
@@ -183,7 +186,7 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<u64, Error> {
         // Best effort: a lease that is not released ends by itself.
         let _ = ranges.release(run, &request.token).await;
     }
-    deleted.map_err(|error| failed("delete the run", error))
+    deleted.map(Some).map_err(|error| failed("delete the run", error))
 }
 
 async fn delete(

@@ -51,6 +51,8 @@ enum Act {
     HoldJob,
     /// The Job is deleted while a policy lets no other one in.
     DenyJob,
+    /// The object is deleted, sometimes with its run in Redis, and restored from a backup, which has no status.
+    Restore,
     /// Another run, from the checkpoint.
     NextRun,
     /// Another run, from the start.
@@ -72,6 +74,7 @@ fn acts(rng: &mut Rng) -> Vec<Act> {
         (Act::EditAndHold, times(1, 3)),
         (Act::HoldJob, times(1, 3)),
         (Act::DenyJob, times(1, 3)),
+        (Act::Restore, times(2, 4)),
         (Act::NextRun, times(0, 2)),
         (Act::StartAgain, times(0, 1)),
     ];
@@ -289,6 +292,7 @@ impl Stage {
                 edit(&self.places[load.place].namespace, &load.name, &again);
             }
             Act::HoldJob => return self.hold_job(at, rng),
+            Act::Restore => self.restore(at, rng),
             Act::DenyJob => {
                 deny(namespace, ("CREATE", "batch", "jobs"), &json!({"message": "not now"}));
                 until_denied(namespace);
@@ -316,6 +320,33 @@ impl Stage {
         std::thread::sleep(Duration::from_millis(rng.below(3000)));
         assert_eq!(self.place(at).kubelet.running(&self.loads[at].name), 0, "{job} is held and runs");
         set_suspend(&self.place(at).namespace, "kueue", &job, false)
+    }
+
+    fn restore(&mut self, at: usize, rng: &mut Rng) {
+        let (name, namespace) = (self.loads[at].name.clone(), self.place(at).namespace.clone());
+        let backup = namespace.get("ReplicaBootstrap", &name);
+        let is_purged = rng.one_in(2);
+        if is_purged {
+            edit(&namespace, &name, &json!({"purgeOnDelete": true}));
+            self.loads[at].watch.loses();
+        }
+        namespace.delete("ReplicaBootstrap", &name);
+        if rng.one_in(2) {
+            self.kill_operator(rng);
+        }
+        wait("the object is gone", || {
+            self.check();
+            namespace.try_get("ReplicaBootstrap", &name).is_none()
+        });
+        namespace.create(&json!({
+            "apiVersion": backup["apiVersion"], "kind": backup["kind"], "metadata": {"name": name}, "spec": backup["spec"],
+        }));
+        let load = &mut self.loads[at];
+        if is_purged {
+            load.watch.lost();
+        }
+        // Its Job, and the one that purges.
+        load.replaced += 1 + usize::from(is_purged);
     }
 
     /// Waits until the load is in one of these phases.

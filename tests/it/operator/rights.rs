@@ -144,7 +144,7 @@ fn the_operator_may_what_it_needs_and_nothing_else() {
             "pods: list watch",
             "replicabootstraps/finalizers: update",
             "replicabootstraps/status: patch",
-            "replicabootstraps: get list watch",
+            "replicabootstraps: get list patch watch",
             "rolebindings: create get patch",
             "roles: create get patch",
             "serviceaccounts: create get patch",
@@ -161,7 +161,6 @@ fn the_operator_may_what_it_needs_and_nothing_else() {
         ("GET", namespace.path("Secret", "redis"), Value::Null),
         ("GET", namespace.path("Secret", ""), Value::Null),
         ("GET", namespace.path("ConfigMap", ""), Value::Null),
-        ("PATCH", own.clone(), json!({"spec": {"suspend": true}})),
         ("DELETE", own, Value::Null),
         (
             "POST",

@@ -20,7 +20,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 64] = [
+const EXPECTED: [(&str, &str); 65] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -31,6 +31,7 @@ const EXPECTED: [(&str, &str); 64] = [
     ("errors.maxErrors", "minimum"),
     ("errors.onError", "enum"),
     ("fullTimeout", "maxLength pattern"),
+    ("historyLimit", "maximum minimum"),
     ("maxRate", "minimum"),
     ("redis.caBundle", "required=configMapRef"),
     ("redis.caBundle.configMapRef", "required=key,name"),
@@ -114,7 +115,7 @@ fn nodes<'a>(path: &str, node: &'a Value, all: &mut Vec<(String, &'a Value)>) {
 fn bases() -> [Value; 3] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
-        "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0,
+        "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0, "historyLimit": 0,
         "sequence": {"first": 1, "gap": 0, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "silentTriggers": true, "tables": {"include": ["a"], "exclude": ["a"], "includeSchemas": ["a"], "excludeSchemas": ["a"], "sections": ["Data"]}, "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference},

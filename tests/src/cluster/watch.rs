@@ -4,7 +4,8 @@
 //! - Phase, conditions and generations agree, and kstatus says done only when everything is in Redis.
 //! - The checkpoint in the status is never ahead of the entries in Redis up to the first gap: the status is read
 //!   first, Redis after it.
-//! - Nothing goes backwards within a run: neither progress, nor checkpoint, nor the end.
+//! - Nothing goes backwards within a run: neither progress, nor checkpoint, nor the end; nor does progress when the
+//!   object is deleted and restored.
 //!
 //! If the API server or Redis cannot be reached, a look checks nothing. The test tells what Redis has lost
 //! ([`Watch::loses`]): until the status shows that loss, the checkpoint is not checked.
@@ -135,6 +136,7 @@ impl Drop for Watch {
 /// What earlier looks have seen.
 #[derive(Debug, Default)]
 struct Before {
+    uid: Value,
     generation: u64,
     conditions: Value,
     ended: Option<(Value, Value)>,
@@ -149,6 +151,11 @@ impl Shared {
         let loss = *lock(&self.loss);
         let Some(object) = self.read(&self.namespace.path("ReplicaBootstrap", &self.name)) else { return };
         lock(&self.seen).looks += 1;
+        if before.uid != object["metadata"]["uid"] {
+            // Restored, and without a status: what Redis holds of its run stays.
+            let (run, amounts) = (before.run.take(), before.amounts);
+            *before = Before { uid: object["metadata"]["uid"].clone(), run, amounts, ..Before::default() };
+        }
         agrees(&object);
         generations(before, &object);
         lasting(before, &object);

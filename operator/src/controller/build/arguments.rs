@@ -22,7 +22,20 @@ pub fn arguments(object: &Validated) -> Vec<String> {
     speed(object, &mut all);
     run(object, &mut all);
     change_stream(object, &mut all);
-    // The kubelet would replace $(NAME) with variables, among them Secrets, and $$ with $.
+    escaped(&all)
+}
+
+/// Arguments that delete the runs of the object in Redis.
+#[must_use]
+pub(super) fn purge_arguments(object: &Validated) -> Vec<String> {
+    let mut all = vec!["ranges".to_owned(), "purge".to_owned(), "--ignore-not-found".to_owned()];
+    connection(object, &mut all);
+    add(&mut all, "run-id", Some(names::redis_run(&object.namespace, &object.name)));
+    escaped(&all)
+}
+
+/// The kubelet would replace $(NAME) with variables, among them Secrets, and $$ with $.
+fn escaped(all: &[String]) -> Vec<String> {
     all.iter().map(|argument| argument.replace('$', "$$")).collect()
 }
 
@@ -50,7 +63,8 @@ fn source(object: &Validated, all: &mut Vec<String>) {
     add(all, "snapshot-lsn", object.spec.snapshot_lsn.as_ref());
 }
 
-fn redis(object: &Validated, all: &mut Vec<String>) {
+/// How to reach Redis, and which set it is.
+fn connection(object: &Validated, all: &mut Vec<String>) {
     let redis = &object.spec.redis;
     if let Address::Url(url) = &object.address {
         add(all, "kv-url", Some(url));
@@ -60,6 +74,11 @@ fn redis(object: &Validated, all: &mut Vec<String>) {
     add(all, "kv-cert-file", certificate.map(|_| REDIS_CERT_FILE));
     add(all, "kv-key-file", certificate.map(|_| REDIS_KEY_FILE));
     add(all, "kv-key", redis.key.as_ref());
+}
+
+fn redis(object: &Validated, all: &mut Vec<String>) {
+    connection(object, all);
+    let redis = &object.spec.redis;
     add(all, "ttl", redis.ttl.as_ref());
     add(all, "memory-high-water", redis.memory_high_water.as_ref());
     add_flags(all, [("allow-eviction", redis.allow_eviction)]);

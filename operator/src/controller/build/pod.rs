@@ -8,9 +8,10 @@ use k8s_openapi::api::core::v1::{
 };
 use kube::api::ObjectMeta;
 
+use super::Settings;
+use super::arguments::{arguments, purge_arguments};
 use super::paths::METRICS_PORT;
-use super::volumes::volumes;
-use super::{Settings, arguments};
+use super::volumes::{volumes, volumes_for_redis};
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
 
@@ -36,6 +37,26 @@ pub(super) fn template(object: &Validated, settings: &Settings) -> PodTemplateSp
         }),
         spec: Some(spec(object, settings, &runner)),
     }
+}
+
+/// The template of a pod that deletes the object's runs in Redis. It is the runner's pod without what only a load needs:
+/// the dump may be gone by now, and so may be whatever belongs to the object.
+pub(super) fn purge_template(object: &Validated, settings: &Settings) -> PodTemplateSpec {
+    let mut template = template(object, settings);
+    let given = object.spec.runner.as_ref().and_then(|runner| runner.service_account_name.clone());
+    if let Some(spec) = &mut template.spec {
+        let (volumes, mounts) = volumes_for_redis(object);
+        spec.service_account_name = given;
+        spec.automount_service_account_token = Some(false);
+        spec.volumes = Some(volumes);
+        for container in &mut spec.containers {
+            container.args = Some(purge_arguments(object));
+            container.volume_mounts = Some(mounts.clone());
+            container.ports = None;
+            container.env.iter_mut().for_each(|all| all.retain(|one| !one.name.starts_with("AWS_")));
+        }
+    }
+    template
 }
 
 fn spec(object: &Validated, settings: &Settings, runner: &RunnerSpec) -> PodSpec {

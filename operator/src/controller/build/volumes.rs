@@ -16,8 +16,7 @@ use crate::controller::validate::{Source, Validated};
 /// Volumes and their mounts.
 pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
     let mut all = Volumes::default();
-    let scratch = Volume { empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() };
-    all.add("tmp", scratch, "/tmp", false);
+    all.scratch();
     let rejects = object.spec.errors.as_ref().and_then(|errors| errors.reject_file.as_ref());
     match &object.source {
         Source::Volume(dump) => all.dump(dump, rejects),
@@ -26,12 +25,7 @@ pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
             all.rejects(rejects);
         }
     }
-    let redis = &object.spec.redis;
-    all.certificates("redis-ca", redis.ca_bundle.as_ref(), REDIS_CA_MOUNT);
-    if let Some(secret) = &redis.client_certificate_secret_ref {
-        let items = ["tls.crt", "tls.key"].map(|key| item(key, key)).to_vec();
-        all.add("redis-client", of_secret(&secret.name, items), REDIS_CLIENT_MOUNT, true);
-    }
+    all.redis(object);
     if let Some(transform) = &object.spec.transform {
         let map = of_config_map(&transform.config_map_ref, "transforms.yml");
         all.add("transform", map, TRANSFORM_MOUNT, true);
@@ -40,11 +34,16 @@ pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
             all.add("transform-key", secret, TRANSFORM_KEY_MOUNT, true);
         }
     }
-    for volume in object.spec.runner.iter().flat_map(|runner| runner.volumes.iter().flatten()) {
-        let is_file = volume.config_map_ref.is_some() || volume.secret_ref.is_some();
-        let name = format!("extra-{}", volume.name);
-        all.add(&name, given(volume), &volume.mount_path, volume.read_only || is_file);
-    }
+    all.given(object);
+    (all.volumes, all.mounts)
+}
+
+/// Volumes of a pod that only needs Redis, and their mounts.
+pub(super) fn volumes_for_redis(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let mut all = Volumes::default();
+    all.scratch();
+    all.redis(object);
+    all.given(object);
     (all.volumes, all.mounts)
 }
 
@@ -76,6 +75,29 @@ struct Volumes {
 }
 
 impl Volumes {
+    fn scratch(&mut self) {
+        let scratch = Volume { empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() };
+        self.add("tmp", scratch, "/tmp", false);
+    }
+
+    fn redis(&mut self, object: &Validated) {
+        let redis = &object.spec.redis;
+        self.certificates("redis-ca", redis.ca_bundle.as_ref(), REDIS_CA_MOUNT);
+        if let Some(secret) = &redis.client_certificate_secret_ref {
+            let items = ["tls.crt", "tls.key"].map(|key| item(key, key)).to_vec();
+            self.add("redis-client", of_secret(&secret.name, items), REDIS_CLIENT_MOUNT, true);
+        }
+    }
+
+    /// Those that the object asks for.
+    fn given(&mut self, object: &Validated) {
+        for volume in object.spec.runner.iter().flat_map(|runner| runner.volumes.iter().flatten()) {
+            let is_file = volume.config_map_ref.is_some() || volume.secret_ref.is_some();
+            let name = format!("extra-{}", volume.name);
+            self.add(&name, given(volume), &volume.mount_path, volume.read_only || is_file);
+        }
+    }
+
     fn add(&mut self, name: &str, volume: Volume, path: &str, read_only: bool) {
         self.volumes.push(Volume { name: name.to_owned(), ..volume });
         self.mount(name, path, read_only);

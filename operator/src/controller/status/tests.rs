@@ -50,13 +50,21 @@ fn the_first_word_is_unknown_and_reconciling() {
 #[test]
 fn the_status_of_birth_is_none_of_the_operators() {
     let mut seen = object();
-    for (generation, wanted) in [(None, false), (Some(-1), false), (Some(3), true)] {
-        let status = ReplicaBootstrapStatus { observed_generation: generation, ..Default::default() };
-        seen.status = Some(status);
-        assert_eq!(is_seen(&seen), wanted, "{generation:?}");
+    let own = Some("1".to_owned());
+    let table = [
+        (None, None, false),
+        (Some(-1), None, false),
+        (Some(-1), own.clone(), false),
+        (Some(3), own, true),
+        (Some(3), Some("0".to_owned()), false),
+    ];
+    for (observed_generation, run_id, wanted) in table {
+        seen.status =
+            Some(ReplicaBootstrapStatus { observed_generation, run_id, ..ReplicaBootstrapStatus::default() });
+        assert_eq!(is_of_this_run(&seen), wanted, "{observed_generation:?}");
     }
     seen.status = None;
-    assert!(!is_seen(&seen));
+    assert!(!is_of_this_run(&seen));
 }
 
 #[test]

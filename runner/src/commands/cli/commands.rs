@@ -40,6 +40,9 @@ pub enum RangesCommand {
         /// The name of the run, as `ranges` lists it.
         #[arg(long, value_name = "NAME")]
         run_id: String,
+        /// If no such run is registered, there is nothing to do, and that is no error.
+        #[arg(long)]
+        ignore_not_found: bool,
         /// How to reach Redis.
         #[command(flatten)]
         kv: KvArgs,

@@ -40,6 +40,7 @@ pub fn run_status(
     let checkpoint = details.checkpoint.as_deref();
     RunStatus {
         id: id.to_owned(),
+        dump: checkpoint.map(|checkpoint| checkpoint.source.to_string()),
         // A run that has ended has no speed and no remaining time.
         progress: known.then(|| amounts(details, if error.is_some() { Speed::default() } else { speed })),
         checkpoint: checkpoint.map(|checkpoint| mirror(checkpoint, details.acknowledged)),
