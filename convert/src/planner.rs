@@ -12,7 +12,9 @@
 use std::sync::Arc;
 
 use dump::identity::{self, AlwaysIdentity};
-use dump::{Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Skip, Slab, Statement};
+use dump::{
+    Event, Kind, LargeObject, Learned, Meta, Place, Scanner, Schema, Skip, Slab, SlabSize, Statement,
+};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use crate::error::{DumpError, Error, RangeError};
@@ -191,6 +193,15 @@ impl Planner {
     #[must_use]
     pub fn renamed(&self) -> Option<Place> {
         self.renamed
+    }
+
+    /// How large the slabs of the table in hand are to be, where those of others are as large as `usual`.
+    #[must_use]
+    pub fn slabs(&self, usual: SlabSize) -> SlabSize {
+        match &self.current {
+            Current::Loading(block) => block.slabs(usual),
+            Current::None | Current::LeftOut(_) => usual,
+        }
     }
 
     /// The table of the block in hand, where nothing has defined it.

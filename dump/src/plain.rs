@@ -170,8 +170,13 @@ impl Scanner {
     /// The same with slabs of another size. A point inside a block is only good for the size that it was made with.
     #[must_use]
     pub fn with_slabs(mut self, slabs: SlabSize) -> Self {
-        self.slabs = slabs;
+        self.set_slabs(slabs);
         self
+    }
+
+    /// Slabs of another size from here on.
+    pub fn set_slabs(&mut self, slabs: SlabSize) {
+        self.slabs = slabs;
     }
 
     /// The point after the last event.

@@ -22,6 +22,7 @@ mod keys;
 mod plain;
 mod reader;
 mod reply;
+mod rights;
 mod run;
 mod server;
 mod subscription;

@@ -24,6 +24,10 @@ pub struct Block {
     pub transformed: Option<Arc<Transformed>>,
 }
 
+/// So few rows make a slab, and so a pack, if each of them takes long, as the hash of a password does: then they are spread
+/// over all workers, and a run that is interrupted again and again still comes further each time.
+const SLOW_ROWS: u64 = 8;
+
 /// How large slabs are to be.
 #[must_use]
 pub fn slabs(form: RowForm, transformed: bool) -> SlabSize {
@@ -47,6 +51,15 @@ impl Block {
     #[must_use]
     pub fn plain(plan: TablePlan) -> Self {
         Self { plan, transformed: None }
+    }
+
+    /// How large its slabs are to be, where those of other tables are as large as `usual`.
+    #[must_use]
+    pub fn slabs(&self, usual: SlabSize) -> SlabSize {
+        match &self.transformed {
+            Some(by) if by.hashed().next().is_some() => SlabSize { rows: usual.rows.min(SLOW_ROWS), ..usual },
+            _ => usual,
+        }
     }
 
     /// About how many bytes the changes of `rows` rows take that are `bytes` long in the dump: never much less

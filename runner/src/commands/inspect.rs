@@ -25,7 +25,7 @@ use crate::commands::cli::{InsteadOptions, LoadArgs, ResumeOptions, StatusOption
 use crate::commands::config;
 use crate::load::config::Config;
 use crate::load::progress::Progress;
-use crate::read::item::{Converted, Item, Mark};
+use crate::read::item::{Converted, Item, Mark, converted};
 use crate::read::pipeline::Pipeline;
 use convert::definitions::Definitions;
 use convert::render::Block;
@@ -148,7 +148,7 @@ impl Counts<'_> {
                     self.moved(&after);
                     return Ok(());
                 }
-                Some(item) => self.item(item, pipeline).await?,
+                Some(item) => self.item(item, pipeline, stop).await?,
                 None => {
                     return Err(Error::Internal(
                         "the thread that reads the dump ended without a result".to_owned(),
@@ -158,7 +158,7 @@ impl Counts<'_> {
         }
     }
 
-    async fn item(&mut self, item: Item, pipeline: &Pipeline) -> Result<(), Error> {
+    async fn item(&mut self, item: Item, pipeline: &Pipeline, stop: &Stop) -> Result<(), Error> {
         match item {
             Item::Sql { members, after, .. } => {
                 for index in 0..members.members.len() {
@@ -166,10 +166,9 @@ impl Counts<'_> {
                 }
                 self.moved(&after);
             }
-            Item::Rows { rows, count, table, block, before, share, .. } => {
+            Item::Rows { mut rows, count, table, block, before, share, .. } => {
                 self.moved(&before);
-                let converted =
-                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
+                let converted = converted(&mut rows, stop).await?;
                 self.rows((&table, &block), count, &converted);
                 self.before = Some((table, before.scan.offset));
                 pipeline.recycle(converted.rendered);

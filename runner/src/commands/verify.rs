@@ -31,7 +31,7 @@ use crate::load::progress::Progress;
 use crate::load::reject::{first_fatal, row_error};
 use crate::load::sink::redis::session::{Attempt, Run};
 use crate::load::sink::target::RedisTarget;
-use crate::read::item::{Converted, Item};
+use crate::read::item::{Converted, Item, converted};
 use crate::read::pipeline::Pipeline;
 use compare::Comparison;
 use convert::render::members::Rendered;
@@ -219,7 +219,7 @@ impl DumpReading<'_> {
                 item = pipeline.items.recv(), if !ended && reading.len() < IN_FLIGHT => {
                     match item {
                         Some(Item::End { .. }) => ended = true,
-                        Some(item) => self.item(item, pipeline).await?,
+                        Some(item) => self.item(item, pipeline, reader.run.stop).await?,
                         None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
                     }
                     let last = if ended { self.pages.rest() } else { None };
@@ -234,15 +234,14 @@ impl DumpReading<'_> {
         Ok(report)
     }
 
-    async fn item(&mut self, item: Item, pipeline: &Pipeline) -> Result<(), Error> {
+    async fn item(&mut self, item: Item, pipeline: &Pipeline, stop: &Stop) -> Result<(), Error> {
         match item {
             Item::Sql { members, first, after } => {
                 self.put(first, &members);
                 self.moved(after.raw.unwrap_or(after.scan.offset), after.rows);
             }
-            Item::Rows { rows, count, first, table, before, share, .. } => {
-                let converted =
-                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
+            Item::Rows { mut rows, count, first, table, before, share, .. } => {
+                let converted = converted(&mut rows, stop).await?;
                 let Converted { rendered, rejects } = converted;
                 let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
                 if let Some(reject) = first_fatal(&rejects, allowed) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dump::Place;
 use kvbuffer::{Position, Sequence};
+use tokio::sync::oneshot;
 
 use crate::base::error::Error;
 use crate::base::stop::Stop;
@@ -15,7 +16,7 @@ use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
 use crate::load::reject::{self, RejectFile};
 use crate::load::sink::Sink;
-use crate::read::item::{Converted, Item, Mark, Reject};
+use crate::read::item::{Converted, Item, Mark, Reject, converted};
 use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
 use convert::render::members::Rendered;
@@ -23,15 +24,15 @@ use transform::RowPolicy;
 
 use point::{Extent, Passed, after_member, after_slab};
 
+mod end;
 mod point;
 
 /// A batch is sent when it has this many bytes, however few changes these are.
 const BATCH_BYTES: usize = 1 << 20;
-/// How long a run that was stopped by a signal waits for the batches in flight: well within Kubernetes' grace period
-/// of 30 s.
-const WIND_DOWN: Duration = Duration::from_secs(10);
 /// A batch that is not full is sent when nothing has come for this long.
 const LINGER: Duration = Duration::from_millis(200);
+/// While nothing comes, the state of Redis is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The position of the change before `next`, if there is one from `first` on.
 fn lsn_before(first: Sequence, next: Sequence) -> Option<String> {
@@ -146,6 +147,7 @@ impl<'a> Loader<'a> {
                 },
                 durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
+                () = tokio::time::sleep(LOOK) => sink.look()?,
             }
             // Acknowledgements that have already arrived cost nothing to take.
             self.take_durable(sink).await?;
@@ -162,8 +164,7 @@ impl<'a> Loader<'a> {
                 self.flush_full(sink).await
             }
             Item::Rows { rows, count, numbers, first, table, block, before, share } => {
-                let converted =
-                    rows.await.map_err(|_| Error::Internal("a converting thread ended".to_owned()))?;
+                let converted = self.converted(rows, sink).await?;
                 self.table = Some(Arc::clone(&table));
                 if block.transformed.is_none() {
                     self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
@@ -185,6 +186,24 @@ impl<'a> Loader<'a> {
             }
             Item::Failed(error) => Err(*error),
             Item::End { .. } => Ok(()),
+        }
+    }
+
+    /// Waits for a slab's rows. If that takes long, what came before them is sent meanwhile.
+    async fn converted(
+        &mut self,
+        mut rows: oneshot::Receiver<Converted>,
+        sink: &mut Sink,
+    ) -> Result<Converted, Error> {
+        loop {
+            match tokio::time::timeout(LINGER, converted(&mut rows, self.stop)).await {
+                Ok(converted) => return converted,
+                Err(_) => {
+                    self.flush(sink).await?;
+                    self.take_durable(sink).await?;
+                    sink.look()?;
+                }
+            }
         }
     }
 
@@ -347,12 +366,12 @@ impl<'a> Loader<'a> {
     }
 
     async fn flush(&mut self, sink: &mut Sink) -> Result<(), Error> {
-        let Some(mark) = self.mark.take() else { return Ok(()) };
+        let Some(mark) = &self.mark else { return Ok(()) };
         self.raw.extend(mark.raw.map(|raw| (mark.scan.offset, raw)));
-        let checkpoint = self.checkpoint(&mark, false);
+        sink.flush(self.checkpoint(mark, false)).await?;
+        self.mark = None;
         self.sent += self.members as u64;
         (self.members, self.bytes) = (0, 0);
-        sink.flush(checkpoint).await?;
         self.pace().await?;
         // With a rate limit a slab can take long, and progress must not stand still meanwhile.
         if self.max_rate.is_some() { self.take_durable(sink).await } else { Ok(()) }
@@ -412,71 +431,5 @@ impl<'a> Loader<'a> {
         self.mirror.write(&checkpoint, false).await?;
         self.last = Some(checkpoint);
         Ok(())
-    }
-
-    async fn drain(&mut self, sink: &mut Sink) -> Result<(), Error> {
-        while !sink.is_idle() {
-            let durable = sink.durable().await?;
-            let nothing = durable.is_none();
-            self.durable(durable).await?;
-            if nothing {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// At the end of the dump: everything is written, awaited and verified.
-    async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
-        self.table = None;
-        self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
-        let last = Arc::new(self.checkpoint(&end, true));
-        self.sent += self.members as u64;
-        sink.flush((*last).clone()).await?;
-        self.drain(sink).await?;
-        sink.finish(&last).await?;
-        self.progress.durable(&last, end.raw.unwrap_or(end.scan.offset));
-        self.mirror.write(&last, true).await
-    }
-
-    /// After an error or a signal: the batches in flight still count if they arrive.
-    async fn wind_down(&mut self, error: &Error, sink: &mut Sink) {
-        let passes = matches!(
-            error,
-            Error::Stopped(_)
-                | Error::Convert(_)
-                | Error::Source(_)
-                | Error::Checkpoint(_)
-                | Error::Usage(_)
-                | Error::TooManyRejected { .. }
-        );
-        if passes {
-            let drained = async {
-                self.flush(sink).await?;
-                self.drain(sink).await?;
-                if let Sink::File(file) = sink {
-                    let durable = file.sync_rest().await?;
-                    self.durable(durable).await?;
-                }
-                Ok::<(), Error>(())
-            };
-            let signalled = matches!(error, Error::Stopped(_));
-            let limit = if signalled { WIND_DOWN } else { Duration::MAX };
-            match tokio::time::timeout(limit, drained).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::base::error::chain(&error), "not all batches in flight arrived");
-                }
-                Err(_) => tracing::warn!(
-                    "no answer for {} s after the signal: the next call will find out whether the batches in flight arrived",
-                    WIND_DOWN.as_secs()
-                ),
-            }
-        }
-        if let Some(last) = self.last.take()
-            && let Err(error) = self.mirror.write(&last, true).await
-        {
-            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is not up to date");
-        }
     }
 }

@@ -65,6 +65,17 @@ impl Sink {
         }
     }
 
+    /// Whether the destination is still as this run made it, as far as it is known.
+    ///
+    /// # Errors
+    /// An error that stops the run for good.
+    pub fn look(&self) -> Result<(), Error> {
+        match self {
+            Self::Redis(sink) => sink.look(),
+            Self::File(_) | Self::Null(_) => Ok(()),
+        }
+    }
+
     /// Whether anything is in flight.
     #[must_use]
     pub fn is_idle(&self) -> bool {

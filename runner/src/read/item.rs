@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::base::budget::Share;
 use crate::base::error::Error;
+use crate::base::stop::Stop;
 use convert::planner::PlanPoint;
 use convert::render::Block;
 use convert::render::fault::FaultReason;
@@ -91,6 +92,18 @@ pub struct Converted {
     pub rendered: Rendered,
     /// The rows that could not be converted.
     pub rejects: Vec<Reject>,
+}
+
+/// Waits for a slab's rows, which may take long, but no longer than for a signal.
+///
+/// # Errors
+/// [`Error::Stopped`]; [`Error::Internal`] if the worker is gone.
+pub async fn converted(rows: &mut oneshot::Receiver<Converted>, stop: &Stop) -> Result<Converted, Error> {
+    tokio::select! {
+        biased;
+        rows = rows => rows.map_err(|_| Error::Internal("a converting thread ended".to_owned())),
+        signal = stop.wait() => Err(Error::Stopped(signal)),
+    }
 }
 
 /// A row that cannot be loaded: its place, the reason, and its bytes.

@@ -218,7 +218,7 @@ impl ScanThread {
         while let Some(event) = walk.event(&self.slabs, &self.stop)? {
             let end = matches!(event, Event::End);
             let rows_only = matches!(event, Event::Rows(_));
-            let work = walk.planner.plan(event, &walk.scanner)?;
+            let work = walk.plan(event)?;
             if !rows_only {
                 self.plan = None;
             }

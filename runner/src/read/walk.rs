@@ -82,14 +82,24 @@ impl Walk {
         } else {
             self.scanner.push(&ahead);
         }
-        Ok(self.planner.resume(plan.clone(), next, &self.scanner)?)
+        self.planner.resume(plan.clone(), next, &self.scanner)?;
+        self.scanner.set_slabs(self.planner.slabs(self.slabs));
+        Ok(())
+    }
+
+    /// What becomes of an event.
+    pub(super) fn plan(&mut self, event: Event) -> Result<Option<(Work, Sequence)>, Error> {
+        let starts = matches!(event, Event::CopyStart(_));
+        let work = self.planner.plan(event, &self.scanner)?;
+        if starts {
+            self.scanner.set_slabs(self.planner.slabs(self.slabs));
+        }
+        Ok(work)
     }
 
     /// Plans an event without using the result.
     fn pass(&mut self, event: Event, slabs: &Spares<Vec<u8>>) -> Result<(), Error> {
-        if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) =
-            self.planner.plan(event, &self.scanner)?
-        {
+        if let Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) = self.plan(event)? {
             slabs.put(slab.into_buffer());
         }
         Ok(())
@@ -133,7 +143,7 @@ impl Walk {
         while let Some(event) = self.event(&slabs, stop)? {
             let end = matches!(event, Event::End);
             let starts = matches!(event, Event::CopyStart(_));
-            match self.planner.plan(event, &self.scanner)? {
+            match self.plan(event)? {
                 Some((Work::Rows { block, slab, .. }, _)) => {
                     if let Some(samples) = &mut samples {
                         samples.look(&block, &slab, self.planner.schema());
@@ -164,7 +174,7 @@ impl Walk {
         let slabs = Spares::default();
         while let Some(event) = self.event(&slabs, stop)? {
             let end = matches!(event, Event::End);
-            match self.planner.plan(event, &self.scanner)? {
+            match self.plan(event)? {
                 Some((Work::Rows { block, slab, .. }, _)) => {
                     if block.transformed.is_some() {
                         see(&block, &slab);
@@ -198,7 +208,7 @@ impl Walk {
                 Event::Statement(statement) => Some((statement.text.clone(), statement.place.line)),
                 _ => None,
             };
-            match (self.planner.plan(event, &self.scanner)?, statement) {
+            match (self.plan(event)?, statement) {
                 (Some((Work::Sql(_), _)), Some((text, line))) => {
                     see(&text, line, self.scanner.standard_strings())
                 }

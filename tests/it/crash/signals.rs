@@ -1,7 +1,7 @@
 //! Loads that are stopped by a signal.
 
 use pg_bootstrap_tests::binary::Runner;
-use pg_bootstrap_tests::loads::{Input, LIMIT, Lab, seeded, times};
+use pg_bootstrap_tests::loads::{Dump, Input, LIMIT, Lab, seeded, times};
 use pg_bootstrap_tests::zset::KEY;
 
 use super::{RESUMED, RUN, Tally, bytes, check, dump, durable, midway, next_in, slowly, undisturbed};
@@ -66,4 +66,43 @@ fn signals_end_a_run_that_waits() {
     let finished = dump.give(lab.runner(), Input::Pipe).run(LIMIT).expect_code(0);
     assert!(finished.stderr.contains(RESUMED), "{}", finished.stderr);
     dump.expect_same(&mut lab.redis.client(), undisturbed(), "a pipe that said nothing");
+}
+
+/// Rows whose passwords take long to hash, and the configuration that has them hashed.
+fn passwords(rows: u64, cost: u32) -> (Dump, std::path::PathBuf) {
+    let mut script = b"CREATE TABLE public.users (id integer, password text);\nCOPY public.users (id, password) FROM stdin;\n".to_vec();
+    for row in 1..=rows {
+        script.extend_from_slice(format!("{row}\tsecret {row}\n").as_bytes());
+    }
+    script.extend_from_slice(b"\\.\n");
+    let dump = Dump::new(&script);
+    let config = dump.folder().join("transforms.yml");
+    let rule = format!("{{type: PasswordBcrypt, cost: {cost}, cleartext: 'staging-{{{{.id}}}}'}}");
+    std::fs::write(&config, format!("tables: {{public.users: {{password: {rule}}}}}")).unwrap();
+    (dump, config)
+}
+
+/// A slow transform does not keep a run from ending, and what is done by then is kept.
+#[test]
+fn a_signal_ends_a_run_that_computes_password_hashes() {
+    const ROWS: u64 = 120;
+    let (dump, config) = passwords(ROWS, 11);
+    // The table's definition, and the first of its rows.
+    for (rows, first, held) in [("single", 4, ROWS + 1), ("packed", 3, ROWS / 8 + 1)] {
+        let lab = Lab::new();
+        let run = || {
+            let runner =
+                dump.give(lab.runner(), Input::Plain).args(["--workers", "2", "--insecure-unkeyed"]);
+            runner.args(["--rows", rows, "--transform-config"]).arg(&config)
+        };
+        let mut running = run().spawn();
+        assert!(lab.reaches(&mut running, RUN, first));
+        running.signal("TERM");
+        running.wait(LIMIT).expect_code(143);
+        let next = durable(&lab);
+        assert!(next <= held, "{next}: all of them were waited for");
+        let finished = run().run(LIMIT).expect_code(0);
+        assert!(finished.stderr.contains(RESUMED), "{}", finished.stderr);
+        assert_eq!(lab.redis.client().command(&["ZCARD", KEY]).unwrap().int() as u64, held);
+    }
 }

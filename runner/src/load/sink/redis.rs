@@ -13,9 +13,9 @@ use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Progress;
 use crate::load::sink::target::RedisTarget;
 use convert::render::members::Rendered;
-use failure::{lost, passing, redis};
+use failure::{counted, lost, passing, redis};
 use source::retry::Backoff;
-use watch::Watch;
+use watch::{Durable, Watch, entries};
 
 mod failure;
 pub mod session;
@@ -64,10 +64,13 @@ impl RedisSink {
         progress: Arc<Progress>,
         stop: Stop,
     ) -> Self {
-        let Session { buffer, token, .. } = session;
+        let Session { buffer, token, checkpoint, .. } = session;
+        // A checkpoint of a file is Redis' own only once it is adopted.
+        let known = checkpoint.as_ref().filter(|checkpoint| checkpoint.next == next);
+        let durable = known.map_or(Durable::at(next), Durable::of);
         let writer =
             Writer::new(buffer.clone(), &target.run, &token, next, IN_FLIGHT).publish(target.publish);
-        let watch = Watch::start(buffer.clone(), target, &token, next, Arc::clone(&progress));
+        let watch = Watch::start(buffer.clone(), target, &token, durable, Arc::clone(&progress));
         Self {
             target: target.clone(),
             batch: Batch::new(buffer.keys()),
@@ -122,7 +125,14 @@ impl RedisSink {
             || (self.bytes_in_flight >= BYTES_IN_FLIGHT && self.writer.in_flight() > 0)
             || self.writer.is_stopped()
         {
-            match self.acknowledged().await? {
+            let stop = self.stop.clone();
+            // A Redis that does not answer must not keep a run from ending.
+            let acknowledged = tokio::select! {
+                biased;
+                acknowledged = self.acknowledged() => acknowledged?,
+                signal = stop.wait() => return Err(Error::Stopped(signal)),
+            };
+            match acknowledged {
                 Some(checkpoint) => self.durable.push_back(checkpoint),
                 None => break,
             }
@@ -132,7 +142,9 @@ impl RedisSink {
         while marked && !self.watch.has_looked() && began.elapsed() < self.target.retry {
             self.stop.sleep(Duration::from_millis(5)).await?;
         }
+        self.watch.damage()?;
         while self.watch.above_high_water() {
+            self.watch.damage()?;
             let waited = began.elapsed();
             if waited > self.target.full {
                 return Err(Error::Full { waited: waited.as_secs() });
@@ -150,6 +162,10 @@ impl RedisSink {
         }
     }
 
+    pub(super) fn look(&self) -> Result<(), Error> {
+        self.watch.damage()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.durable.is_empty() && self.writer.is_idle()
     }
@@ -157,6 +173,7 @@ impl RedisSink {
     /// The next acknowledgement. Failures that may pass are retried.
     async fn acknowledged(&mut self) -> Result<Option<Checkpoint>, Error> {
         loop {
+            self.watch.damage()?;
             if self.writer.is_stopped() && self.failing.is_some() {
                 self.recover().await?;
             }
@@ -166,7 +183,7 @@ impl RedisSink {
                     self.failing = None;
                     self.progress.going_on();
                     self.bytes_in_flight = self.bytes_in_flight.saturating_sub(durable.tag.bytes);
-                    self.watch.reached(durable.next);
+                    self.watch.reached(Durable::of(&durable.tag.checkpoint));
                     return Ok(Some(*durable.tag.checkpoint));
                 }
                 Some(Err(error)) => self.failed(error)?,
@@ -233,36 +250,24 @@ impl RedisSink {
     /// Asks the present master, which may be another one than the last batch was sent to, whether it holds the whole run, and
     /// ends the run there. The inner error may pass.
     async fn close(&mut self, last: &Checkpoint) -> Result<Result<(), kvbuffer::Error>, Error> {
-        let expected = last.members();
+        let (expected, first, next) = (last.members(), last.first, last.next);
         let found = async {
             self.buffer = self.buffer.reconnect().await?;
             let state = Ranges::new(self.buffer.clone()).load_run(&self.target.run).await?;
-            Ok((state.and_then(|state| state.sequence), self.count(last).await?))
+            Ok((state.and_then(|state| state.sequence), entries(&self.buffer, first, next).await?))
         };
         let (sequence, count) = match found.await {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };
-        if sequence != Some(last.next) {
-            return Err(lost(last.next.get(), sequence.map(Sequence::get)));
+        if sequence != Some(next) {
+            return Err(lost(next.get(), sequence.map(Sequence::get)));
         }
         if count != expected {
-            return Err(Error::Verification(format!(
-                "the range {} to {} holds {count} entries in Redis, but {expected} were written; something else adds or removes entries in this set",
-                last.first,
-                last.next.get().saturating_sub(1)
-            )));
+            return Err(counted(first, next, count, expected));
         }
-        let end = last.next.checked_sub(1).filter(|end| *end >= last.first);
+        let end = next.checked_sub(1).filter(|end| *end >= first);
         Ok(Ranges::new(self.buffer.clone()).finish(&self.target.run, &self.token, end).await)
-    }
-
-    async fn count(&self, last: &Checkpoint) -> Result<u64, kvbuffer::Error> {
-        let end = last.next.checked_sub(1).filter(|end| *end >= last.first);
-        match end {
-            Some(end) => self.buffer.count(last.first.score()..=end.score()).await,
-            None => Ok(0),
-        }
     }
 
     pub(super) async fn forget(&mut self) {

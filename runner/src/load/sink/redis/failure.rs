@@ -1,6 +1,6 @@
 //! Failures of Redis: the ones that may pass, and the errors of the others.
 
-use kvbuffer::ErrorKind;
+use kvbuffer::{Buffer, ErrorKind, Memory, Sequence};
 
 use crate::base::error::Error;
 use crate::load::sink::target::RedisTarget;
@@ -30,6 +30,26 @@ pub(super) fn lost(expected: u64, found: Option<u64>) -> Error {
         ),
         None => format!(
             "the run was at sequence {expected}, but Redis does not have it (it was flushed, or restarted without its data)"
+        ),
+    })
+}
+
+/// Redis has another number of entries than it has acknowledged.
+pub(super) fn counted(first: Sequence, next: Sequence, found: u64, members: u64) -> Error {
+    Error::Verification(format!(
+        "the range {first} to {} holds {found} entries in Redis, but {members} were written; something else adds or removes entries in this set",
+        next.get().saturating_sub(1)
+    ))
+}
+
+/// A policy of Redis that may drop the set, unless the options accept it.
+pub(super) fn evicts(buffer: &Buffer, target: &RedisTarget, memory: &Memory) -> Option<Error> {
+    let evicts = memory.policy != "noeviction" && !target.allow_eviction;
+    evicts.then(|| Error::Refused {
+        address: buffer.address().to_owned(),
+        what: format!(
+            "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
+            memory.policy
         ),
     })
 }

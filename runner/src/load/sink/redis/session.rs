@@ -102,6 +102,9 @@ impl Run<'_> {
     pub async fn begin(&self) -> Result<Session, Error> {
         let mut buffer = self.connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
+        // What it lacks would otherwise show at the end, after hours.
+        let ask = async |buffer: &Buffer| buffer.expect_rights(&self.target.run).await;
+        self.retry(&mut buffer, "ask for the rights that the run needs", ask).await?;
         let (token, acquired) = self.acquire(&mut buffer).await?;
         match self.prepare(&mut buffer, &token, &acquired).await {
             Ok(Prepared { checkpoint, limit, sequence, fresh }) => {

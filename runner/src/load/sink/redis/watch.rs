@@ -1,12 +1,16 @@
-//! Periodic work beside the batches: renewing the lease, and reading Redis' memory.
+//! Periodic work beside the batches: renewing the lease, reading Redis' memory, and looking whether what was acknowledged is
+//! still there.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
 use tokio::task::JoinHandle;
 
+use super::failure::{counted, evicts};
+use crate::base::error::Error;
+use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Progress;
 use crate::load::sink::target::{HighWater, RedisTarget};
 
@@ -24,9 +28,30 @@ pub(super) struct Watch {
 }
 
 struct Shared {
-    next: AtomicU64,
+    durable: Mutex<Durable>,
     above: AtomicBool,
     looked: AtomicBool,
+    damage: Mutex<Option<Error>>,
+}
+
+/// What Redis has acknowledged: the entries from the first number to before the next one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Durable {
+    first: Sequence,
+    next: Sequence,
+    members: u64,
+}
+
+impl Durable {
+    /// Nothing yet, of a run that continues at `next`: how many entries are before that is not known.
+    pub(super) fn at(next: Sequence) -> Self {
+        Self { first: next, next, members: 0 }
+    }
+
+    /// What the checkpoint says.
+    pub(super) fn of(checkpoint: &Checkpoint) -> Self {
+        Self { first: checkpoint.first, next: checkpoint.next, members: checkpoint.members() }
+    }
 }
 
 impl Watch {
@@ -34,13 +59,14 @@ impl Watch {
         buffer: Buffer,
         target: &RedisTarget,
         token: &str,
-        next: Sequence,
+        durable: Durable,
         progress: Arc<Progress>,
     ) -> Self {
         let shared = Arc::new(Shared {
-            next: AtomicU64::new(next.get()),
+            durable: Mutex::new(durable),
             above: AtomicBool::new(false),
             looked: AtomicBool::new(false),
+            damage: Mutex::default(),
         });
         let run = Watching {
             target: target.clone(),
@@ -51,9 +77,18 @@ impl Watch {
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
     }
 
-    /// Every change before `next` is durable.
-    pub(super) fn reached(&self, next: Sequence) {
-        self.shared.next.store(next.get(), Ordering::Relaxed);
+    /// Redis has acknowledged this.
+    pub(super) fn reached(&self, durable: Durable) {
+        *self.shared.durable.lock().unwrap_or_else(PoisonError::into_inner) = durable;
+    }
+
+    /// Something else has changed the set, or Redis may drop it: the run is to end.
+    ///
+    /// # Errors
+    /// That, once.
+    pub(super) fn damage(&self) -> Result<(), Error> {
+        let damage = self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner).take();
+        damage.map_or(Ok(()), Err)
     }
 
     /// Whether the memory was read yet. Before that it is not known on which side of the mark it is.
@@ -101,21 +136,49 @@ impl Watching {
     }
 
     async fn renew(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
-        let Some(next) = Sequence::new(self.shared.next.load(Ordering::Relaxed)) else { return Ok(()) };
-        let renewed = Ranges::new(buffer.clone()).renew(&self.target.run, &self.token, next, LEASE).await;
-        match renewed {
+        let durable = *self.shared.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        let ranges = Ranges::new(buffer.clone());
+        match ranges.renew(&self.target.run, &self.token, durable.next, LEASE).await {
             // A full Redis accepts no entry, but it accepts a time to live: the set must not expire while the run
             // waits.
             Err(error) if *error.kind() == ErrorKind::OutOfMemory => {
                 buffer.touch(&self.target.run).await.map(|_| ())
             }
-            renewed => renewed,
+            Ok(()) => self.compare(buffer, &ranges, durable).await,
+            Err(error) => Err(error),
         }
+    }
+
+    /// Whether Redis still has what it has acknowledged. Nothing else would tell before the end of the run.
+    async fn compare(
+        &self,
+        buffer: &Buffer,
+        ranges: &Ranges,
+        durable: Durable,
+    ) -> Result<(), kvbuffer::Error> {
+        let Durable { first, next, members } = durable;
+        let found = entries(buffer, first, next).await?;
+        if found == members {
+            return Ok(());
+        }
+        // If Redis went back to an earlier state, the next batch tells: the run goes back with it.
+        let state = ranges.load_run(&self.target.run).await?;
+        if state.and_then(|state| state.sequence).is_some_and(|sequence| sequence >= next) {
+            self.tell(counted(first, next, found, members));
+        }
+        Ok(())
+    }
+
+    fn tell(&self, damage: Error) {
+        *self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some(damage);
     }
 
     async fn look(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
         let memory = buffer.memory().await?;
         self.progress.redis_memory(memory.used, memory.max);
+        if let Some(refusal) = evicts(buffer, &self.target, &memory) {
+            self.tell(refusal);
+        }
         let above = match (self.target.high_water, memory.max) {
             (Some(HighWater::Bytes(bytes)), _) => memory.used > bytes,
             (Some(HighWater::Share(share)), Some(max)) => memory.used as f64 > max as f64 * share,
@@ -124,5 +187,17 @@ impl Watching {
         self.shared.above.store(above, Ordering::Relaxed);
         self.shared.looked.store(true, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// How many entries Redis has from the first number to before the next one.
+pub(super) async fn entries(
+    buffer: &Buffer,
+    first: Sequence,
+    next: Sequence,
+) -> Result<u64, kvbuffer::Error> {
+    match next.checked_sub(1).filter(|end| *end >= first) {
+        Some(end) => buffer.count(first.score()..=end.score()).await,
+        None => Ok(0),
     }
 }

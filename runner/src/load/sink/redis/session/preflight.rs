@@ -2,6 +2,7 @@
 
 use kvbuffer::{Buffer, KeyType, Role};
 
+use super::super::failure::evicts;
 use super::Run;
 use crate::base::error::Error;
 use crate::load::sink::target::HighWater;
@@ -27,11 +28,8 @@ impl Run<'_> {
                 buffer.keys().set()
             ));
         }
-        if memory.policy != "noeviction" && !self.target.allow_eviction {
-            return refuse(format!(
-                "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
-                memory.policy
-            ));
+        if let Some(refusal) = evicts(buffer, self.target, &memory) {
+            return Ok(Err(refusal));
         }
         if server.role == Role::Replica {
             tracing::warn!("Redis says that it is a replica: writing will fail until it is promoted");
