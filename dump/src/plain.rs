@@ -229,6 +229,12 @@ impl Scanner {
         self.cluster
     }
 
+    /// How many bytes were read and belong to no event yet: the beginning of a row or a statement, for the most part.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.window.bytes().len()
+    }
+
     /// Room to read the next bytes into; say by [`fill`](Self::fill) how many came.
     pub fn room(&mut self) -> &mut [u8] {
         let held = self.window.bytes().len();

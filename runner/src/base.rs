@@ -3,6 +3,7 @@
 pub mod aside;
 pub mod budget;
 pub mod error;
+pub mod memory;
 pub mod off_thread;
 pub mod spares;
 pub mod stop;

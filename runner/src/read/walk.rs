@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dump::{Event, ScanPoint, Scanner, Slab, SlabSize};
+use dump::{Event, Place, ScanPoint, Scanner, Slab, SlabSize};
 use kvbuffer::Sequence;
 
 use super::first;
 use super::task::{Start, Task};
 use crate::base::error::Error;
+use crate::base::memory;
 use crate::base::spares::Spares;
 use convert::error::{DumpError, Error as ConvertError};
 use convert::planner::psql::LOOKED_AT;
@@ -27,7 +28,12 @@ pub struct Walk {
     slabs: SlabSize,
     pub(super) planner: Planner,
     name: String,
+    /// When a row or statement is this large, the memory is looked at.
+    looked_at: usize,
 }
+
+/// Smaller rows and statements fit everywhere.
+const LARGE: usize = 32 << 20;
 
 impl Walk {
     /// Opens the dump and goes to the place where the task begins. Definitions before that place are read again.
@@ -42,7 +48,7 @@ impl Walk {
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let slabs = slabs(task.shape.rows, task.shape.transforms.is_some());
         let scanner = Scanner::new().with_slabs(slabs);
-        let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned() };
+        let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned(), looked_at: LARGE };
         if let Start::At { scan, plan, next, identity } = &task.start {
             walk.source.expect(identity, name)?;
             walk.go_to(scan, plan, *next)?;
@@ -121,6 +127,7 @@ impl Walk {
             while let Some(buffer) = slabs.get() {
                 self.scanner.recycle(buffer);
             }
+            self.expect_memory()?;
             let count = self
                 .source
                 .read(self.scanner.room())
@@ -130,6 +137,28 @@ impl Walk {
                 count => self.scanner.fill(count),
             }
         }
+    }
+
+    /// A row or a statement is needed twice at least: as it was read, and as a change.
+    fn expect_memory(&mut self) -> Result<(), Error> {
+        let held = self.scanner.held();
+        if held < LARGE {
+            self.looked_at = LARGE;
+        }
+        if held < self.looked_at {
+            return Ok(());
+        }
+        self.looked_at = held + held / 8;
+        if !memory::lacks(held as u64) {
+            return Ok(());
+        }
+        let point = self.scanner.point();
+        let error = DumpError::Unsupported {
+            what: format!("a row or statement of more than {} MiB", held >> 20),
+            at: Place { offset: point.offset, line: point.line },
+            advice: "it takes twice as much memory at least, and the limit of the container or of ulimit -v is lower: raise it",
+        };
+        Err(ConvertError::Dump { source_name: self.name.clone(), error }.into())
     }
 
     /// Reads to the end, to learn the definitions, and which tables have rows but no definition.

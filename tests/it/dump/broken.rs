@@ -1,6 +1,6 @@
 //! Dumps that are cut off, damaged or of another kind: each is refused by name and place.
 
-use pg_bootstrap_tests::binary::Finished;
+use pg_bootstrap_tests::binary::{Finished, Runner, pg_bootstrap_sync};
 use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::resp::Reply;
 use pg_bootstrap_tests::servers::RedisServer;
@@ -40,6 +40,26 @@ impl Bench {
         self.redis.cli(&["FLUSHALL"]);
         finished
     }
+}
+
+/// What would be killed or aborted without a word is refused, and where the memory suffices the row is loaded.
+#[test]
+fn a_row_for_which_there_is_too_little_memory() {
+    let mut script =
+        b"CREATE TABLE public.t (id integer, v text);\nCOPY public.t (id, v) FROM stdin;\n1\t".to_vec();
+    script.resize(script.len() + (400 << 20), b'x');
+    script.extend_from_slice(b"\n\\.\n");
+    let input = Input::of(&script);
+    let limited = |mib: u64| {
+        let runner =
+            Runner::of("prlimit".as_ref()).arg(format!("--as={}", mib << 20)).arg(pg_bootstrap_sync());
+        runner
+            .args(["load", "--dry-run", "--workers", "1", "--progress", "never"])
+            .arg(&input.file)
+            .run(LIMIT)
+    };
+    expect(limited(700), 3, &["a row or statement of more than", "MiB at line 3", "raise it"]);
+    expect(limited(4000), 0, &[]);
 }
 
 #[test]
