@@ -24,6 +24,7 @@
 //!
 //! - The holder renews its lease well before it ends, and stops if that fails.
 
+use std::future::Future;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
@@ -153,6 +154,33 @@ impl Ranges {
             (range, Action::Keep)
         })
         .await
+    }
+
+    /// Does this work, and renews the lease all the while.
+    ///
+    /// # Errors
+    ///
+    /// Those of the work, and as for [`Ranges::renew`].
+    pub async fn renewing<T>(
+        &self,
+        run: &str,
+        token: &str,
+        next: Sequence,
+        lease: Duration,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let renewing = async {
+            loop {
+                tokio::time::sleep(lease / 4).await;
+                if let Err(error) = self.renew(run, token, next, lease).await {
+                    return error;
+                }
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            error = renewing => Err(error),
+        }
     }
 
     /// Marks the run as done, with `last` as its last sequence, and releases the lease. Repeating the call, because

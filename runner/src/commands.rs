@@ -154,10 +154,14 @@ async fn transform(command: &TransformCommand) -> Result<(), Error> {
 
 async fn ranges(args: &RangesArgs) -> Result<(), Error> {
     telemetry::init(LogFormat::Text, false);
+    let stop = Stop::on_signals()?;
     let said = match &args.command {
-        None => ranges::list(&args.kv, args.format).await?,
+        None => tokio::select! {
+            listed = ranges::list(&args.kv, args.format) => listed?,
+            signal = stop.wait() => return Err(Error::Stopped(signal)),
+        },
         Some(RangesCommand::Purge { run_id, ignore_not_found, kv }) => {
-            match ranges::purge(kv, run_id).await? {
+            match ranges::purge(kv, run_id, &stop).await? {
                 Some(deleted) => format!("purged run {run_id}: {deleted} entries\n"),
                 None if *ignore_not_found => format!("no run {run_id} is registered\n"),
                 None => return Err(ranges::not_found(run_id)),

@@ -7,11 +7,12 @@ use kvbuffer::{Buffer, ErrorKind, Position, Process, Range, Ranges, Request, Seq
 use serde::Serialize;
 
 use crate::base::error::Error;
+use crate::base::stop::Stop;
 use crate::commands::cli::{KvArgs, ListFormat};
 use crate::commands::config;
 
-/// How long the lease of a purge lasts. It deletes some hundred thousand entries per second.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long the lease of a purge lasts if it is not renewed.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// A registered range and its contents.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -159,8 +160,9 @@ pub fn not_found(run: &str) -> Error {
 /// is not registered.
 ///
 /// # Errors
-/// [`Error::Busy`] while any process holds a lease in this buffer, and the errors of Redis.
-pub async fn purge(kv: &KvArgs, run: &str) -> Result<Option<u64>, Error> {
+/// [`Error::Busy`] while any process holds a lease in this buffer, and the errors of Redis; [`Error::Stopped`]: the same
+/// command then deletes the rest.
+pub async fn purge(kv: &KvArgs, run: &str, stop: &Stop) -> Result<Option<u64>, Error> {
     let buffer = connect(kv).await?;
     let ranges = Ranges::new(buffer.clone());
     let all = ranges.list().await.map_err(|error| failed("list the ranges", error))?;
@@ -181,12 +183,18 @@ pub async fn purge(kv: &KvArgs, run: &str) -> Result<Option<u64>, Error> {
         token,
     };
     ranges.acquire(&request).await.map_err(|error| failed("take the run's lease", error))?;
-    let deleted = delete(&buffer, &ranges, &range, &request.token).await;
+    let deleted = tokio::select! {
+        deleted = delete(&buffer, &ranges, &range, &request.token) => {
+            deleted.map_err(|error| failed("delete the run", error))
+        }
+        signal = stop.wait() => Err(Error::Stopped(signal)),
+    };
     if deleted.is_err() {
         // Best effort: a lease that is not released ends by itself.
-        let _ = ranges.release(run, &request.token).await;
+        let released = ranges.release(run, &request.token);
+        let _ = tokio::time::timeout(Duration::from_secs(2), released).await;
     }
-    deleted.map(Some).map_err(|error| failed("delete the run", error))
+    deleted.map(Some)
 }
 
 async fn delete(
@@ -196,7 +204,8 @@ async fn delete(
     token: &str,
 ) -> Result<u64, kvbuffer::Error> {
     let last = ranges.last_own(range.first, Some(range)).await?;
-    let deleted = buffer.delete_own_range(&range.run, token, range.first, last).await?;
+    let deleting = buffer.delete_own_range(&range.run, token, range.first, last);
+    let deleted = ranges.renewing(&range.run, token, range.first, LEASE, deleting).await?;
     ranges.remove(&range.run, token).await?;
     Ok(deleted)
 }
