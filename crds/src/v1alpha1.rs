@@ -146,6 +146,11 @@ pub struct ReplicaBootstrapSpec {
     #[schemars(range(min = 1))]
     pub max_rate: Option<i64>,
 
+    /// Write at most this many bytes of changes per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_bytes_per_second: Option<i64>,
+
     /// How many threads convert rows. By default one for each processor that the pod may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 256))]

@@ -92,6 +92,13 @@ pub enum ErrorKind {
     TryAgain,
     /// The server's memory limit is reached.
     OutOfMemory,
+    /// Fewer replicas than were asked for have acknowledged what was written.
+    TooFewReplicas {
+        /// Those that have.
+        found: u32,
+        /// Those that were asked for.
+        wanted: u32,
+    },
     /// User or password are wrong or missing.
     Auth,
     /// The user may not do this.
@@ -152,6 +159,7 @@ impl ErrorKind {
                 | Self::ClusterDown
                 | Self::TryAgain
                 | Self::OutOfMemory
+                | Self::TooFewReplicas { .. }
         )
     }
 }
@@ -166,6 +174,12 @@ impl fmt::Display for ErrorKind {
             Self::ClusterDown => "the cluster does not serve these keys; check its nodes",
             Self::TryAgain => "Redis cannot do this right now; try again",
             Self::OutOfMemory => "Redis is at its memory limit; raise maxmemory or free memory",
+            Self::TooFewReplicas { found, wanted } => {
+                return write!(
+                    f,
+                    "{found} of {wanted} replicas have acknowledged what was written; check replication"
+                );
+            }
             Self::Auth => "Redis refused the login; check user and password",
             Self::Permission => "the user lacks a permission; check its ACL",
             Self::WrongType => "a key holds another type; use another key or remove it",

@@ -6,7 +6,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError};
@@ -120,6 +121,8 @@ impl std::fmt::Debug for ConnectOptions {
 pub struct Buffer {
     shared: Arc<Shared>,
     connection: MultiplexedConnection,
+    /// How many microseconds the longest call took, on this connection and those before it.
+    longest: Arc<AtomicU64>,
 }
 
 /// The part that all clones of a connection share.
@@ -142,9 +145,18 @@ impl Buffer {
     /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Auth`] and [`ErrorKind::Tls`], which do not pass;
     /// [`ErrorKind::Unreachable`], [`ErrorKind::Timeout`] and [`ErrorKind::Loading`], which may pass.
     pub async fn connect(options: ConnectOptions, keys: Keys, ttl: Duration) -> Result<Self, Error> {
+        Self::connect_after(options, keys, ttl, Arc::default()).await
+    }
+
+    async fn connect_after(
+        options: ConnectOptions,
+        keys: Keys,
+        ttl: Duration,
+        longest: Arc<AtomicU64>,
+    ) -> Result<Self, Error> {
         let connected = connect::connect(&options, &keys).await?;
         let shared = Shared { options, keys, ttl, address: connected.address, client: connected.client };
-        let buffer = Self { shared: Arc::new(shared), connection: connected.connection };
+        let buffer = Self { shared: Arc::new(shared), connection: connected.connection, longest };
         // A server that accepts connections but does not answer is not connected.
         match tokio::time::timeout(buffer.shared.options.connect_timeout, buffer.ping()).await {
             Ok(answer) => answer?,
@@ -159,7 +171,20 @@ impl Buffer {
     ///
     /// As for [`Buffer::connect`].
     pub async fn reconnect(&self) -> Result<Self, Error> {
-        Self::connect(self.shared.options.clone(), self.shared.keys.clone(), self.shared.ttl).await
+        let shared = &self.shared;
+        let longest = Arc::clone(&self.longest);
+        Self::connect_after(shared.options.clone(), shared.keys.clone(), shared.ttl, longest).await
+    }
+
+    /// How long the longest call took so far that was answered, on this connection and those that it comes from by
+    /// [`Buffer::reconnect`]: from when it was sent, so behind those that were sent before it.
+    pub fn longest_call(&self) -> Duration {
+        Duration::from_micros(self.longest.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn took(&self, began: Instant) {
+        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.longest.fetch_max(took, Ordering::Relaxed);
     }
 
     /// The keys of this buffer.
@@ -212,6 +237,18 @@ impl Buffer {
     }
 
     pub(crate) async fn query<T: FromRedisValue>(&self, action: &'static str, cmd: &Cmd) -> Result<T, Error> {
+        let began = Instant::now();
+        let answer = self.wait_for(action, cmd).await?;
+        self.took(began);
+        Ok(answer)
+    }
+
+    /// The same for a command that is meant to wait.
+    pub(crate) async fn wait_for<T: FromRedisValue>(
+        &self,
+        action: &'static str,
+        cmd: &Cmd,
+    ) -> Result<T, Error> {
         cmd.query_async(&mut self.connection()).await.map_err(|error| self.redis_error(action, error))
     }
 

@@ -54,11 +54,11 @@ fn most() -> Value {
             "forcePathStyle": true, "credentialsSecretRef": {"name": "s3"}, "caBundle": {"configMapRef": {"name": "cas", "key": "s3"}}}},
         "snapshotLSN": "16/B374D848",
         "redis": {"urlSecretRef": {"name": "redis", "key": "url"}, "caBundle": {"configMapRef": {"name": "cas", "key": "redis"}},
-            "clientCertificateSecretRef": {"name": "client"}, "key": "-set", "ttl": "48h", "memoryHighWater": "90%", "allowEviction": true},
+            "clientCertificateSecretRef": {"name": "client"}, "key": "-set", "ttl": "48h", "memoryHighWater": "90%", "allowEviction": true, "minReplicas": 1},
         "sequence": {"first": 5, "gap": 10, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed",
         "silentTriggers": true,
         "transform": {"configMapRef": {"name": "t", "key": "t"}, "keySecretRef": {"name": "t", "key": "key"}, "requireDecision": true},
-        "tables": {"include": ["public.*", "-x"], "exclude": ["b"], "includeSchemas": ["c"], "excludeSchemas": ["d"], "sections": ["PostData"]}, "batchSize": 500, "maxRate": 1000,
+        "tables": {"include": ["public.*", "-x"], "exclude": ["b"], "includeSchemas": ["c"], "excludeSchemas": ["d"], "sections": ["PostData"]}, "batchSize": 500, "maxRate": 1000, "maxBytesPerSecond": 1000000,
         "changeStream": {"address": "stream:50051", "snapshotName": "00000003-1"},
         "run": {"id": "again", "from": "Start"}, "runner": {"logFormat": "text"}
     })
@@ -79,7 +79,9 @@ fn every_field() {
     );
     assert_eq!((cli.load.selection.exclude_schema.len(), cli.load.selection.section.len()), (1, 1));
     assert_eq!(cli.load.changes.rows, Rows::Packed);
-    assert_eq!((cli.load.speed.batch_size, cli.load.speed.max_rate), (500, Some(1000)));
+    assert_eq!(cli.load.speed.batch_size, 500);
+    assert_eq!(cli.load.speed.max_rate, ["1000", "1000000B"]);
+    assert_eq!(cli.load.redis.min_replicas, 1);
     assert_eq!(cli.load.speed.workers, Some(3));
     assert_eq!((cli.load.redis.retry_timeout.as_str(), cli.load.redis.full_timeout.as_str()), ("30m", "2h"));
     assert!(cli.load.redis.allow_eviction && cli.load.changes.no_owner && cli.load.changes.no_privileges);

@@ -12,6 +12,7 @@ mod postgres;
 pub(crate) mod reaper;
 mod redis;
 mod s3;
+mod sentinel;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,6 +23,7 @@ pub use kubernetes::{KubernetesServer, program};
 pub use postgres::{Database, PostgresOptions, PostgresServer, Restore, RestoreError};
 pub use redis::{Data, RedisOptions, RedisServer};
 pub use s3::{ACCESS_KEY, Asked, S3Server, SECRET_KEY};
+pub use sentinel::Sentinel;
 pub use tls::Certificates;
 pub use webhook::Webhook;
 

@@ -114,6 +114,10 @@ pub struct RedisSpec {
     /// Accept a Redis whose maxmemory-policy may drop the set silently. By default such a Redis is refused.
     #[serde(default, skip_serializing_if = "super::is_false")]
     pub allow_eviction: bool,
+    /// The run is complete only when at least this many replicas of Redis have all of it. By default none is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub min_replicas: Option<i32>,
 }
 
 /// Certificates to trust.

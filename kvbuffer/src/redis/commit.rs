@@ -16,6 +16,7 @@
 //! go into an empty set, which is dropped before anybody can see it.
 
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use redis::{Cmd, Pipeline, RedisError, Value};
 
@@ -108,7 +109,13 @@ impl Commit {
     /// Sends it and waits for the answer. It is sent when the future is first polled.
     pub(super) async fn send(&self, buffer: &Buffer) -> Result<Vec<Value>, RedisError> {
         // Not `query_async`, which turns a refused EXEC into an unreadable answer.
-        buffer.connection().send_packed_commands(&self.pipeline, self.pipeline.len() + 1, 1).await
+        let began = Instant::now();
+        let mut connection = buffer.connection();
+        let answer = connection.send_packed_commands(&self.pipeline, self.pipeline.len() + 1, 1).await;
+        if answer.is_ok() {
+            buffer.took(began);
+        }
+        answer
     }
 
     /// The meaning of the answer: whether the batch and its checkpoint are in Redis.

@@ -1,6 +1,7 @@
 //! The state of the server, for checks before and during writing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::Buffer;
 use crate::error::{Error, ErrorKind};
@@ -25,6 +26,8 @@ pub struct Server {
     pub role: Role,
     /// Whether it is still loading its data from disk.
     pub loading: bool,
+    /// What it calls this run of itself, if it says so.
+    pub id: Option<String>,
 }
 
 /// Whether a server accepts writes.
@@ -82,7 +85,27 @@ impl Buffer {
             Some("slave") => Role::Replica,
             _ => Role::Master,
         };
-        Ok(Server { version, role, loading: info.get("loading").is_some_and(|loading| loading != "0") })
+        let loading = info.get("loading").is_some_and(|loading| loading != "0");
+        Ok(Server { version, role, loading, id: info.remove("run_id") })
+    }
+
+    /// Waits until as many replicas have everything that this connection has written, and what was written before it. A
+    /// connection that has written nothing only learns how many replicas there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooFewReplicas`] after `limit`; connection errors.
+    pub async fn expect_replicas(&self, wanted: u32, limit: Duration) -> Result<(), Error> {
+        const ACTION: &str = "wait for replicas";
+        let mut command = redis::cmd("WAIT");
+        // WAIT takes 0 for no limit at all.
+        command.arg(wanted).arg(limit.as_millis().max(1) as u64);
+        let found: u32 = self.wait_for(ACTION, &command).await?;
+        if found >= wanted {
+            Ok(())
+        } else {
+            Err(self.error(ACTION, ErrorKind::TooFewReplicas { found, wanted }))
+        }
     }
 
     /// The type of the set's key.

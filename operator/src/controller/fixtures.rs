@@ -29,9 +29,10 @@ pub(crate) fn full() -> ReplicaBootstrap {
     let rest = json!({
         "noOwner": true, "noPrivileges": true, "keepKashoObjects": true,
         "errors": {"onError": "Skip", "maxErrors": 7, "rejectFile": {"claimName": "rejects", "path": "eu.jsonl"}},
-        "workers": 3, "retryTimeout": "30m", "fullTimeout": "2h",
+        "workers": 3, "retryTimeout": "30m", "fullTimeout": "2h", "maxBytesPerSecond": 1000000,
     });
     object["spec"].as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    object["spec"]["redis"]["minReplicas"] = json!(1);
     serde_json::from_value(object).unwrap()
 }
 

@@ -7,7 +7,7 @@ use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
 use crate::commands::cli::{ErrorOptions, KvArgs, LoadArgs, OnError, Publish, Section, SelectionOptions};
-use crate::load::config::{Config, Destination, Rejects, Resume};
+use crate::load::config::{Config, Destination, Rates, Rejects, Resume};
 use crate::load::sink::target::{HighWater, RedisTarget};
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
@@ -63,7 +63,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         },
         batch_size: args.speed.batch_size as usize,
         workers,
-        max_rate: args.speed.max_rate,
+        max_rate: max_rate(&args.speed.max_rate)?,
         change_stream: kasho::change_stream(args, snapshot_lsn)?,
         require_decision: args.transforms.require_decision,
     })
@@ -187,6 +187,7 @@ fn target(args: &LoadArgs) -> Result<Destination, Error> {
         run: args.resuming.run_id.clone(),
         publish: args.redis.publish == Publish::Always,
         allow_eviction: args.redis.allow_eviction,
+        min_replicas: args.redis.min_replicas,
         beside_other_runs: args.redis.beside_other_runs,
         allow_live_entries: args.redis.allow_live_entries,
         high_water: args.redis.memory_high_water.as_deref().map(high_water).transpose()?,
@@ -283,14 +284,39 @@ fn ttl(text: &str) -> Result<Duration, Error> {
 }
 
 fn high_water(text: &str) -> Result<HighWater, Error> {
+    if let (number, "%") = split_unit(text) {
+        let share = number.filter(|share| *share > 0.0 && *share <= 100.0);
+        return share
+            .map(|share| HighWater::Share(share / 100.0))
+            .ok_or_else(|| usage(format!("--memory-high-water {text} is not between 0% and 100%")));
+    }
+    size(text).map(HighWater::Bytes).ok_or_else(|| {
+        usage(format!("--memory-high-water {text} is not a size, like 8GiB, or a share, like 90%"))
+    })
+}
+
+/// Of several limits of a kind the lowest holds.
+fn max_rate(limits: &[String]) -> Result<Rates, Error> {
+    let lower = |limit: &mut Option<u64>, other: u64| *limit = Some(limit.unwrap_or(other).min(other));
+    let mut rates = Rates::default();
+    for text in limits {
+        // Of 20k it would not be clear what it counts.
+        match (text.parse(), size(text).filter(|_| text.ends_with('B'))) {
+            (Ok(changes), _) if changes > 0 => lower(&mut rates.changes, changes),
+            (Err(_), Some(bytes)) => lower(&mut rates.bytes, bytes),
+            _ => {
+                let what = "a number of changes per second, like 20000, or of bytes, like 20MiB";
+                return Err(usage(format!("--max-rate {text} is not {what}")));
+            }
+        }
+    }
+    Ok(rates)
+}
+
+/// A size in bytes, with or without a unit.
+fn size(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text);
     let scale = match unit {
-        "%" => {
-            let share = number.filter(|share| *share > 0.0 && *share <= 100.0);
-            return share
-                .map(|share| HighWater::Share(share / 100.0))
-                .ok_or_else(|| usage(format!("--memory-high-water {text} is not between 0% and 100%")));
-        }
         "" | "B" => 1.0,
         "KiB" | "k" | "K" => 1024.0,
         "MiB" | "M" => 1024.0 * 1024.0,
@@ -298,13 +324,7 @@ fn high_water(text: &str) -> Result<HighWater, Error> {
         "TiB" | "T" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
         _ => f64::NAN,
     };
-    number
-        .map(|number| number * scale)
-        .filter(|bytes| *bytes >= 1.0)
-        .map(|bytes| HighWater::Bytes(bytes as u64))
-        .ok_or_else(|| {
-            usage(format!("--memory-high-water {text} is not a size, like 8GiB, or a share, like 90%"))
-        })
+    number.map(|number| number * scale).filter(|bytes| *bytes >= 1.0).map(|bytes| bytes as u64)
 }
 
 fn split_unit(text: &str) -> (Option<f64>, &str) {
@@ -329,6 +349,12 @@ mod tests {
         assert_eq!(high_water("1.5GiB").unwrap(), HighWater::Bytes(3 << 29));
         assert!(high_water("120%").is_err());
         assert!(high_water("12 apples").is_err());
+        let rates = |text: &str| max_rate(&text.split(',').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(rates("20000").unwrap(), Rates { changes: Some(20_000), bytes: None });
+        assert_eq!(rates("9,1.5MiB,7").unwrap(), Rates { changes: Some(7), bytes: Some(3 << 19) });
+        for text in ["0", "-1", "0B", "90%", "fast", "1.5", "20k", "5,", "5,x"] {
+            assert!(rates(text).is_err(), "{text}");
+        }
         assert!(ttl("1m").is_ok());
         assert!(ttl("59s").is_err());
         assert!(ttl("0.1ms").is_err());

@@ -34,8 +34,8 @@ pub struct Config {
     pub batch_size: usize,
     /// Threads that convert.
     pub workers: usize,
-    /// The most changes per second.
-    pub max_rate: Option<u64>,
+    /// How fast changes may be written.
+    pub max_rate: Rates,
     /// The change stream to notify.
     pub change_stream: Option<ChangeStream>,
     /// Whether every column that looks personal must have an entry in the transform configuration.
@@ -97,4 +97,13 @@ pub struct Resume {
     pub restart: bool,
     /// The same, but only once for each token.
     pub restart_once: Option<String>,
+}
+
+/// How fast changes may be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// The most changes per second.
+    pub changes: Option<u64>,
+    /// The most bytes of changes per second.
+    pub bytes: Option<u64>,
 }

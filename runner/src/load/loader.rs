@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dump::Place;
 use kvbuffer::{Position, Sequence};
@@ -22,9 +22,11 @@ use convert::form::RowForm;
 use convert::render::members::Rendered;
 use transform::RowPolicy;
 
+use pace::Pace;
 use point::{Extent, Passed, after_member, after_slab};
 
 mod end;
+mod pace;
 mod point;
 
 /// A batch is sent when it has this many bytes, however few changes these are.
@@ -53,7 +55,6 @@ pub(crate) struct Loader<'a> {
     common: Common,
     batch_size: usize,
     max_errors: u64,
-    max_rate: Option<u64>,
     rejects: Option<RejectFile>,
     progress: &'a Arc<Progress>,
     stop: &'a Stop,
@@ -77,8 +78,7 @@ pub(crate) struct Loader<'a> {
     raw: BTreeMap<u64, u64>,
     /// The last checkpoint that is durable.
     last: Option<Arc<Checkpoint>>,
-    sent: u64,
-    began: Instant,
+    pace: Pace,
 }
 
 impl<'a> Loader<'a> {
@@ -94,7 +94,6 @@ impl<'a> Loader<'a> {
             common: Common { first, source_name: config.location.name(), config: config.shape.parts() },
             batch_size: config.batch_size,
             max_errors: config.rejects.most,
-            max_rate: config.max_rate,
             rejects,
             progress,
             stop,
@@ -110,8 +109,7 @@ impl<'a> Loader<'a> {
             told: BTreeSet::new(),
             raw: BTreeMap::new(),
             last: None,
-            sent: 0,
-            began: Instant::now(),
+            pace: Pace::new(config.max_rate),
         }
     }
 
@@ -147,7 +145,7 @@ impl<'a> Loader<'a> {
                 },
                 durable = sink.durable(), if waits => self.durable(durable?).await?,
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
-                () = tokio::time::sleep(LOOK) => sink.look()?,
+                () = tokio::time::sleep(LOOK) => sink.look().await?,
             }
             // Acknowledgements that have already arrived cost nothing to take.
             self.take_durable(sink).await?;
@@ -201,7 +199,7 @@ impl<'a> Loader<'a> {
                 Err(_) => {
                     self.flush(sink).await?;
                     self.take_durable(sink).await?;
-                    sink.look()?;
+                    sink.look().await?;
                 }
             }
         }
@@ -370,21 +368,12 @@ impl<'a> Loader<'a> {
         self.raw.extend(mark.raw.map(|raw| (mark.scan.offset, raw)));
         sink.flush(self.checkpoint(mark, false)).await?;
         self.mark = None;
-        self.sent += self.members as u64;
-        (self.members, self.bytes) = (0, 0);
-        self.pace().await?;
-        // With a rate limit a slab can take long, and progress must not stand still meanwhile.
-        if self.max_rate.is_some() { self.take_durable(sink).await } else { Ok(()) }
-    }
-
-    /// Waits as long as --max-rate requires.
-    async fn pace(&self) -> Result<(), Error> {
-        let Some(rate) = self.max_rate else { return Ok(()) };
-        let due = Duration::from_secs_f64(self.sent as f64 / rate as f64);
-        match due.checked_sub(self.began.elapsed()) {
-            Some(early) => self.stop.sleep(early).await,
-            None => Ok(()),
+        self.pace.sent(std::mem::take(&mut self.members), std::mem::take(&mut self.bytes));
+        if let Some(early) = self.pace.early() {
+            self.stop.sleep(early).await?;
         }
+        // With a rate limit a slab can take long, and progress must not stand still meanwhile.
+        if self.pace.is_limited() { self.take_durable(sink).await } else { Ok(()) }
     }
 
     fn checkpoint(&self, mark: &Mark, complete: bool) -> Checkpoint {

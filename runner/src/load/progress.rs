@@ -16,6 +16,8 @@ pub struct Progress {
     retries: AtomicU64,
     redis_used: AtomicU64,
     redis_max: AtomicU64,
+    /// In microseconds.
+    redis_longest: AtomicU64,
 }
 
 /// The progress at one moment.
@@ -67,6 +69,7 @@ impl Default for Progress {
             retries: AtomicU64::new(0),
             redis_used: AtomicU64::new(0),
             redis_max: AtomicU64::new(0),
+            redis_longest: AtomicU64::new(0),
         }
     }
 }
@@ -167,6 +170,17 @@ impl Progress {
     pub fn redis_memory(&self, used: u64, max: Option<u64>) {
         self.redis_used.store(used, Relaxed);
         self.redis_max.store(max.unwrap_or(0), Relaxed);
+    }
+
+    /// A call to Redis took so long.
+    pub fn redis_took(&self, longest: Duration) {
+        self.redis_longest.fetch_max(u64::try_from(longest.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// How long the longest call to Redis took, if there was one.
+    #[must_use]
+    pub fn redis_longest(&self) -> Option<Duration> {
+        Some(Duration::from_micros(self.redis_longest.load(Relaxed))).filter(|longest| !longest.is_zero())
     }
 
     /// Redis' memory when it was last read.

@@ -69,9 +69,9 @@ impl Sink {
     ///
     /// # Errors
     /// An error that stops the run for good.
-    pub fn look(&self) -> Result<(), Error> {
+    pub async fn look(&mut self) -> Result<(), Error> {
         match self {
-            Self::Redis(sink) => sink.look(),
+            Self::Redis(sink) => sink.look().await,
             Self::File(_) | Self::Null(_) => Ok(()),
         }
     }

@@ -48,6 +48,9 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFo
     let rate = rows as f64 / seconds.max(0.001);
     let speed = bytes as f64 / seconds.max(0.001) / (1 << 20) as f64;
     let _ = writeln!(out, "  time        {seconds:.1} s, {rate:.0} rows/s, {speed:.1} MiB/s");
+    if let Some(longest) = progress.redis_longest() {
+        let _ = writeln!(out, "  Redis       the longest call took {:.3} s", longest.as_secs_f64());
+    }
     if progress.retries() > 0 {
         let _ = writeln!(out, "  retries     {}", progress.retries());
     }

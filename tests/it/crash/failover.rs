@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use pg_bootstrap_tests::binary::{Finished, Running};
 use pg_bootstrap_tests::loads::{
-    Dump, IN_FLIGHT, Input, LIMIT, Lab, expect_refused, seeded, sequence, times,
+    Dump, IN_FLIGHT, Input, LIMIT, Lab, expect_refused, runner, seeded, sequence, times,
 };
 use pg_bootstrap_tests::proxy::Direction;
-use pg_bootstrap_tests::servers::{Data, RedisOptions, RedisServer, wait_until};
-use pg_bootstrap_tests::zset::Snapshot;
+use pg_bootstrap_tests::servers::{Data, RedisOptions, RedisServer, Sentinel, wait_until};
+use pg_bootstrap_tests::zset::{KEY, Snapshot};
 
-use super::{RESUMED, RUN, dump, midway, slowly, undisturbed};
+use super::{RESUMED, RUN, bytes, dump, midway, slowly, undisturbed};
 
 const WENT_BACK: &str = "continuing from what it still has";
 
@@ -115,10 +115,7 @@ fn failed_over_to_a_lagging_replica() {
     for round in 0..times(2, 10) {
         for input in [Input::Plain, Input::Pipe] {
             let lab = Lab::new();
-            let options = RedisOptions { replica_of: Some(lab.redis.port()), ..RedisOptions::default() };
-            let replica = RedisServer::start_with(options);
-            let linked = || replica.cli(&["INFO", "replication"]).contains("master_link_status:up");
-            assert!(wait_until(LIMIT, linked));
+            let replica = replica_of(&lab.redis);
             let end = undisturbed().count;
             // Every other time it knows nothing of the run at all.
             let behind = if round % 2 == 0 { end / 10 + rng.below(end / 3) } else { 0 };
@@ -144,6 +141,131 @@ fn failed_over_to_a_lagging_replica() {
             dump.expect_same(&mut replica.client(), undisturbed(), &what);
         }
     }
+}
+
+/// The failover comes while the old primary still answers: only the end, which looks the primary up, meets the new one.
+#[test]
+fn failed_over_while_the_old_primary_answers() {
+    let (dump, lab, other) = (dump(), Lab::new(), RedisServer::start());
+    let mut running = slowly(dump.give(lab.runner(), Input::Plain)).spawn();
+    assert!(lab.reaches(&mut running, RUN, undisturbed().count / 2));
+    lab.proxy.set_upstream(other.port());
+    let finished = running.wait(LIMIT).expect_code(0);
+    assert!(finished.stderr.contains("Redis lost data"), "{}", finished.stderr);
+    dump.expect_same(&mut other.client(), undisturbed(), "a new primary at the end");
+}
+
+/// The same midway: it shows although no connection breaks, and nothing is lost where the new primary has everything.
+#[test]
+fn failed_over_to_a_complete_replica_while_the_old_primary_answers() {
+    let (dump, lab) = (dump(), Lab::new());
+    let replica = replica_of(&lab.redis);
+    let mut running = lab.runner().args(["--dump-file", "-"]).stdin_pipe().spawn();
+    let mut pipe = running.stdin();
+    std::io::Write::write_all(&mut pipe, &bytes()[..bytes().len() / 2]).unwrap();
+    assert!(lab.reaches(&mut running, RUN, undisturbed().count / 3));
+    // Until nothing comes any more, and the replica has all of it.
+    let mut before = None;
+    assert!(wait_until(LIMIT, || {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = lab.sequence(RUN);
+        std::mem::replace(&mut before, now) == now && sequence(&mut replica.client(), RUN) == now
+    }));
+    assert_eq!(replica.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
+    lab.proxy.set_upstream(replica.port());
+    running.wait_for_stderr("another server answers at the address of Redis", LIMIT);
+    std::io::Write::write_all(&mut pipe, &bytes()[bytes().len() / 2..]).unwrap();
+    drop(pipe);
+    running.wait(LIMIT).expect_code(0);
+    dump.expect_same(&mut replica.client(), undisturbed(), "a new primary midway");
+}
+
+fn replica_of(primary: &RedisServer) -> RedisServer {
+    let options = RedisOptions { replica_of: Some(primary.port()), ..RedisOptions::default() };
+    let replica = RedisServer::start_with(options);
+    let linked = || replica.cli(&["INFO", "replication"]).contains("master_link_status:up");
+    assert!(wait_until(LIMIT, linked));
+    replica
+}
+
+/// A Sentinel makes the replica the master while a run loads, and when it is about to end. Where the run says that it is
+/// done, the new master holds everything.
+#[test]
+fn failed_over_by_a_sentinel() {
+    let dump = dump();
+    let mut rng = seeded("sentinel");
+    let end = undisturbed().count;
+    for round in 0..times(4, 20) {
+        let primary = RedisServer::start();
+        let replica = replica_of(&primary);
+        let sentinel = Sentinel::of(primary.port());
+        let run = || dump.give(runner(&sentinel.url()), Input::Plain).args(["--min-replicas", "1"]);
+        let at = if round % 2 == 0 { end / 4 + rng.below(end / 2) } else { end - rng.below(1000) };
+        let mut running = slowly(run()).spawn();
+        let mut client = primary.client();
+        let there = || sequence(&mut client, RUN) >= Some(at) || !running.is_running();
+        assert!(wait_until(LIMIT, there));
+        sentinel.fail_over();
+        let finished = running.wait(LIMIT);
+        let what = format!("round {round}, at {at} of {end}: {}\n{}", finished.status, finished.stderr);
+        assert_eq!(sentinel.master(), Some(replica.port()), "{what}");
+        if finished.code() != Some(0) {
+            assert!(finished.stderr.contains("error: "), "{what}");
+            run().run(LIMIT).expect_code(0);
+        }
+        dump.expect_same(&mut replica.client(), undisturbed(), &what);
+    }
+}
+
+/// The slot of the keys moves to another node of a cluster while a run loads.
+#[test]
+fn a_slot_that_moves() {
+    let (dump, mut rng) = (dump(), seeded("slot"));
+    let node = || {
+        let extra = vec!["--cluster-enabled".into(), "yes".into()];
+        RedisServer::start_with(RedisOptions { extra, ..RedisOptions::default() })
+    };
+    let (old, new) = (node(), node());
+    old.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    old.cli(&["CLUSTER", "MEET", "127.0.0.1", &new.port().to_string()]);
+    let joined = |node: &RedisServer| {
+        let info = node.cli(&["CLUSTER", "INFO"]);
+        info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
+    };
+    assert!(wait_until(LIMIT, || joined(&old) && joined(&new)));
+    let url = format!("redis-cluster://127.0.0.1:{},127.0.0.1:{}", old.port(), new.port());
+    let mut running = slowly(dump.give(runner(&url), Input::Plain)).spawn();
+    let (mut client, at) = (old.client(), midway(&mut rng));
+    assert!(wait_until(LIMIT, || sequence(&mut client, RUN) >= Some(at) || !running.is_running()));
+    move_slot(&old, &new);
+    let finished = running.wait(LIMIT).expect_code(0);
+    assert_eq!(old.cli(&["DBSIZE"]), "0", "{}", finished.stderr);
+    dump.expect_same(&mut new.client(), undisturbed(), "a slot that moved");
+}
+
+/// As `redis-cli --cluster reshard` does it.
+fn move_slot(old: &RedisServer, new: &RedisServer) {
+    let slot = old.cli(&["CLUSTER", "KEYSLOT", KEY]);
+    let (from, to) = (old.cli(&["CLUSTER", "MYID"]), new.cli(&["CLUSTER", "MYID"]));
+    let set = |node: &RedisServer, args: &[&str]| {
+        let said = node.cli(&[&["CLUSTER", "SETSLOT", &slot], args].concat());
+        assert_eq!(said, "OK", "{args:?}");
+    };
+    set(new, &["IMPORTING", &from]);
+    set(old, &["MIGRATING", &to]);
+    let port = new.port().to_string();
+    loop {
+        let keys = old.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, "10"]);
+        if keys.is_empty() {
+            break;
+        }
+        for key in keys.lines() {
+            let said = old.cli(&["MIGRATE", "127.0.0.1", &port, key, "0", "60000"]);
+            assert!(["OK", "NOKEY"].contains(&said.as_str()), "{key}: {said}");
+        }
+    }
+    set(new, &["NODE", &to]);
+    set(old, &["NODE", &to]);
 }
 
 #[test]

@@ -193,6 +193,25 @@ fn a_replica_of_redis() {
     assert_eq!(card(&replica), changes(3));
 }
 
+/// A run is complete when as many replicas as it was told have all of it.
+#[test]
+fn replicas_that_must_have_everything() {
+    let input = Input::of(&dump(3));
+    let master = RedisServer::start();
+    let wanted =
+        |limit: &str| runner(&master, &input.file).args(["--min-replicas", "1", "--retry-timeout", limit]);
+    expect(wanted("1s").run(LIMIT), 11, &["0 of 1 replicas have acknowledged"]);
+    // Everything is there, but the run is not complete.
+    assert_eq!(card(&master), changes(3));
+    let mut running = wanted("5m").spawn();
+    running.wait_for_stderr("waiting: ", LIMIT);
+    let replica =
+        RedisServer::start_with(RedisOptions { replica_of: Some(master.port()), ..Default::default() });
+    expect(running.wait(LIMIT), 0, &["going on"]);
+    assert_eq!(card(&replica), changes(3));
+    expect(wanted("1s").run(LIMIT), 0, &[]);
+}
+
 #[test]
 fn a_user_who_may_not_do_everything() {
     let input = Input::of(&dump(3));

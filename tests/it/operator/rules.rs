@@ -20,7 +20,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 65] = [
+const EXPECTED: [(&str, &str); 67] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -32,6 +32,7 @@ const EXPECTED: [(&str, &str); 65] = [
     ("errors.onError", "enum"),
     ("fullTimeout", "maxLength pattern"),
     ("historyLimit", "maximum minimum"),
+    ("maxBytesPerSecond", "minimum"),
     ("maxRate", "minimum"),
     ("redis.caBundle", "required=configMapRef"),
     ("redis.caBundle.configMapRef", "required=key,name"),
@@ -39,6 +40,7 @@ const EXPECTED: [(&str, &str); 65] = [
     ("redis.caBundle.configMapRef.name", "maxLength minLength pattern"),
     ("redis.key", "maxLength minLength pattern"),
     ("redis.memoryHighWater", "maxLength pattern"),
+    ("redis.minReplicas", "minimum"),
     ("redis.ttl", "maxLength pattern"),
     ("redis.url", "maxLength pattern"),
     ("redis.urlSecretRef", "required=key,name"),
@@ -115,11 +117,11 @@ fn nodes<'a>(path: &str, node: &'a Value, all: &mut Vec<(String, &'a Value)>) {
 fn bases() -> [Value; 3] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
-        "batchSize": 1, "maxRate": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0, "historyLimit": 0,
+        "batchSize": 1, "maxRate": 1, "maxBytesPerSecond": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0, "historyLimit": 0,
         "sequence": {"first": 1, "gap": 0, "besideOtherRuns": true, "allowLiveEntries": true}, "rows": "Packed", "silentTriggers": true, "tables": {"include": ["a"], "exclude": ["a"], "includeSchemas": ["a"], "excludeSchemas": ["a"], "sections": ["Data"]}, "transform": {"configMapRef": reference, "keySecretRef": reference}, "run": {"id": "1", "from": "Start"},
         "changeStream": {"address": "a:1", "snapshotName": "s"},
         "redis": {"url": "redis://r:6379", "key": "k", "ttl": "1h", "memoryHighWater": "90%", "caBundle": {"configMapRef": reference},
-            "clientCertificateSecretRef": {"name": "n"}, "allowEviction": true},
+            "clientCertificateSecretRef": {"name": "n"}, "allowEviction": true, "minReplicas": 1},
         "runner": {
             "image": "i", "imagePullPolicy": "Always", "imagePullSecrets": [{"name": "n"}], "logFormat": "text",
             "priorityClassName": "p", "serviceAccountName": "s", "jobLabels": {"a": "b"}, "jobAnnotations": {"a": "b"}, "podLabels": {"a": "b"}, "podAnnotations": {"a": "b"}, "nodeSelector": {"a": "b"},
@@ -425,6 +427,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"redis": {"url": "redis://other:6379"}}),
         json!({"redis": {"key": "other"}}),
         json!({"redis": {"ttl": "1h"}}),
+        json!({"redis": {"minReplicas": 1}}),
         json!({"sequence": {"first": 5}}),
         json!({"sequence": {"besideOtherRuns": true}}),
         json!({"sequence": {"allowLiveEntries": true}}),
@@ -438,7 +441,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
         json!({"transform": {"configMapRef": {"name": "n", "key": "k"}, "insecureUnkeyed": true}}),
         json!({"run": {"from": "Start"}}),
     ];
-    let free = json!({"maxRate": 5, "batchSize": 5, "suspend": true, "workers": 2, "retryTimeout": "1m", "fullTimeout": "1m", "backoffLimit": 0, "ttlSecondsAfterFinished": 1,
+    let free = json!({"maxRate": 5, "maxBytesPerSecond": 5, "batchSize": 5, "suspend": true, "workers": 2, "retryTimeout": "1m", "fullTimeout": "1m", "backoffLimit": 0, "ttlSecondsAfterFinished": 1,
         "activeDeadlineSeconds": 5, "runner": {"image": "i"}, "changeStream": {"address": "a:1", "start": false}});
     for (number, change) in changes.iter().enumerate() {
         // Before the run has begun, also when the object has a status already.

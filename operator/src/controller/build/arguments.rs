@@ -82,6 +82,7 @@ fn redis(object: &Validated, all: &mut Vec<String>) {
     add(all, "ttl", redis.ttl.as_ref());
     add(all, "memory-high-water", redis.memory_high_water.as_ref());
     add_flags(all, [("allow-eviction", redis.allow_eviction)]);
+    add(all, "min-replicas", redis.min_replicas);
 }
 
 fn tables(object: &Validated, all: &mut Vec<String>) {
@@ -145,6 +146,7 @@ fn speed(object: &Validated, all: &mut Vec<String>) {
     add(all, "batch-size", spec.batch_size);
     add(all, "workers", spec.workers);
     add(all, "max-rate", spec.max_rate);
+    add(all, "max-rate", spec.max_bytes_per_second.map(|bytes| format!("{bytes}B")));
     add(all, "retry-timeout", spec.retry_timeout.as_ref());
     add(all, "full-timeout", spec.full_timeout.as_ref());
 }

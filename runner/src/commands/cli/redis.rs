@@ -95,6 +95,11 @@ pub struct RedisOptions {
     #[arg(long, env = "PGBOOTSTRAP_ALLOW_LIVE_ENTRIES", value_parser = flag())]
     pub allow_live_entries: bool,
 
+    /// Before the run counts as complete, wait until at least this many replicas of Redis have all of it. It waits as
+    /// long as --retry-timeout says.
+    #[arg(long, env = "PGBOOTSTRAP_MIN_REPLICAS", default_value_t = 0, value_name = "NUMBER")]
+    pub min_replicas: u32,
+
     /// Pause while Redis uses more memory than this: a size (8GiB) or a share of its maxmemory (90%).
     #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE")]
     pub memory_high_water: Option<String>,

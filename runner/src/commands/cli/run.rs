@@ -113,9 +113,10 @@ pub struct SpeedOptions {
     #[arg(long, env = "PGBOOTSTRAP_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256), value_name = "NUMBER")]
     pub workers: Option<u16>,
 
-    /// Write at most this many changes per second.
-    #[arg(long, env = "PGBOOTSTRAP_MAX_RATE", value_parser = clap::value_parser!(u64).range(1..), value_name = "NUMBER")]
-    pub max_rate: Option<u64>,
+    /// Write at most this many changes per second (20000), or bytes of changes per second (20MiB). May be given twice, or
+    /// as 20000,20MiB: then both limits hold.
+    #[arg(long, env = "PGBOOTSTRAP_MAX_RATE", value_delimiter = ',', value_name = "NUMBER")]
+    pub max_rate: Vec<String>,
 }
 
 /// What the run shows.

@@ -30,7 +30,6 @@ impl Loader<'_> {
         self.table = None;
         self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
         let last = Arc::new(self.checkpoint(&end, true));
-        self.sent += self.members as u64;
         sink.flush((*last).clone()).await?;
         self.drain(sink).await?;
         sink.finish(&last).await?;

@@ -15,7 +15,7 @@ use crate::load::sink::target::RedisTarget;
 use convert::render::members::Rendered;
 use failure::{counted, lost, passing, redis};
 use source::retry::Backoff;
-use watch::{Durable, Watch, entries};
+use watch::{Durable, LEASE, Watch, entries};
 
 mod failure;
 pub mod session;
@@ -27,6 +27,9 @@ pub use session::Session;
 const IN_FLIGHT: usize = 6;
 /// While more bytes than this are in flight, no further batch is sent.
 const BYTES_IN_FLIGHT: usize = 6 << 20;
+
+/// So long a call waits for replicas; then it is made again.
+const REPLICAS: Duration = Duration::from_secs(1);
 
 /// Writes batches of one run.
 pub struct RedisSink {
@@ -162,8 +165,15 @@ impl RedisSink {
         }
     }
 
-    pub(super) fn look(&self) -> Result<(), Error> {
-        self.watch.damage()
+    /// Looks at what the task beside the writer has found.
+    pub(super) async fn look(&mut self) -> Result<(), Error> {
+        self.watch.damage()?;
+        if self.watch.has_moved() {
+            tracing::warn!("another server answers at the address of Redis now; writing goes on there");
+            self.recover().await?;
+            self.failing = None;
+        }
+        Ok(())
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -173,7 +183,7 @@ impl RedisSink {
     /// The next acknowledgement. Failures that may pass are retried.
     async fn acknowledged(&mut self) -> Result<Option<Checkpoint>, Error> {
         loop {
-            self.watch.damage()?;
+            self.look().await?;
             if self.writer.is_stopped() && self.failing.is_some() {
                 self.recover().await?;
             }
@@ -184,6 +194,7 @@ impl RedisSink {
                     self.progress.going_on();
                     self.bytes_in_flight = self.bytes_in_flight.saturating_sub(durable.tag.bytes);
                     self.watch.reached(Durable::of(&durable.tag.checkpoint));
+                    self.progress.redis_took(self.buffer.longest_call());
                     return Ok(Some(*durable.tag.checkpoint));
                 }
                 Some(Err(error)) => self.failed(error)?,
@@ -218,10 +229,7 @@ impl RedisSink {
             let pause = self.failing.get_or_insert_default().pause();
             self.stop.sleep(pause).await?;
             let attempt = match self.buffer.reconnect().await {
-                Ok(buffer) => {
-                    self.buffer = buffer.clone();
-                    self.writer.resume(buffer).await
-                }
+                Ok(buffer) => self.resume(buffer).await,
                 Err(error) => Err(error),
             };
             match attempt {
@@ -231,16 +239,33 @@ impl RedisSink {
         }
     }
 
+    async fn resume(&mut self, buffer: Buffer) -> Result<(), kvbuffer::Error> {
+        self.watch.writes_to(buffer.server().await?.id);
+        self.buffer = buffer.clone();
+        self.writer.resume(buffer).await
+    }
+
     pub(super) async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
-        let mut backoff = Backoff::default();
+        let (mut backoff, stop) = (Backoff::default(), self.stop.clone());
         loop {
-            match self.close(last).await? {
-                Ok(()) => return Ok(()),
+            let closed = tokio::select! {
+                biased;
+                closed = self.close(last) => closed?,
+                signal = stop.wait() => return Err(Error::Stopped(signal)),
+            };
+            match closed {
+                Ok(()) => {
+                    self.progress.going_on();
+                    self.progress.redis_took(self.buffer.longest_call());
+                    return Ok(());
+                }
                 Err(error) => {
                     let error = passing(error, &self.target, "verify the contents of Redis")?;
                     if backoff.is_over(self.target.retry) {
                         return Err(redis("verify the contents of Redis".to_owned(), error));
                     }
+                    self.progress.waiting(crate::base::error::chain(&error));
+                    self.progress.retried();
                     self.stop.sleep(backoff.pause()).await?;
                 }
             }
@@ -267,7 +292,25 @@ impl RedisSink {
             return Err(counted(first, next, count, expected));
         }
         let end = next.checked_sub(1).filter(|end| *end >= first);
-        Ok(Ranges::new(self.buffer.clone()).finish(&self.target.run, &self.token, end).await)
+        let ranges = Ranges::new(self.buffer.clone());
+        if let Err(error) = self.replicated(&ranges, next).await {
+            return Ok(Err(error));
+        }
+        Ok(ranges.finish(&self.target.run, &self.token, end).await)
+    }
+
+    /// Waits for as many replicas as the options say.
+    async fn replicated(&self, ranges: &Ranges, next: Sequence) -> Result<(), kvbuffer::Error> {
+        if self.target.min_replicas == 0 {
+            return Ok(());
+        }
+        // Redis waits for what this connection has written, and that comes behind all the rest. An end that is called again
+        // has nothing to renew.
+        match ranges.renew(&self.target.run, &self.token, next, LEASE).await {
+            Err(error) if *error.kind() != ErrorKind::LeaseLost => return Err(error),
+            _ => {}
+        }
+        self.buffer.expect_replicas(self.target.min_replicas, REPLICAS).await
     }
 
     pub(super) async fn forget(&mut self) {

@@ -19,6 +19,8 @@ pub struct RedisTarget {
     pub publish: bool,
     /// Accept a policy that may drop the set.
     pub allow_eviction: bool,
+    /// So many replicas must have everything before the run is complete.
+    pub min_replicas: u32,
     /// Begin a run in a set that contains other runs.
     pub beside_other_runs: bool,
     /// Begin a run without a snapshot position in a set that contains live changes.

@@ -102,8 +102,7 @@ impl Run<'_> {
     pub async fn begin(&self) -> Result<Session, Error> {
         let mut buffer = self.connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
-        // What it lacks would otherwise show at the end, after hours.
-        let ask = async |buffer: &Buffer| buffer.expect_rights(&self.target.run).await;
+        let ask = async |buffer: &Buffer| self.look_ahead(buffer).await;
         self.retry(&mut buffer, "ask for the rights that the run needs", ask).await?;
         let (token, acquired) = self.acquire(&mut buffer).await?;
         match self.prepare(&mut buffer, &token, &acquired).await {
@@ -113,10 +112,14 @@ impl Run<'_> {
             Err(error) => {
                 // Nothing was written: leave nothing that would make others wait, and no trace of a new run.
                 let ranges = Ranges::new(buffer);
-                let _ = match acquired.previous {
-                    None => ranges.remove(&self.target.run, &token).await,
-                    Some(_) => ranges.release(&self.target.run, &token).await,
+                let left = async {
+                    match acquired.previous {
+                        None => ranges.remove(&self.target.run, &token).await,
+                        Some(_) => ranges.release(&self.target.run, &token).await,
+                    }
                 };
+                // Best effort: a lease that is not released ends by itself.
+                let _ = tokio::time::timeout(Duration::from_secs(2), left).await;
                 Err(error)
             }
         }
@@ -412,7 +415,11 @@ impl Run<'_> {
         let from = last.checked_add(1).unwrap_or(last);
         let free = Free { next: acquired.first, from, in_flight: false };
         self.limit(buffer, acquired.first, free).await?;
-        let delete = async |buffer: &Buffer| buffer.delete_own_range(run, token, acquired.first, last).await;
+        let first = acquired.first;
+        let delete = async |buffer: &Buffer| {
+            let deleting = buffer.delete_own_range(run, token, first, last);
+            Ranges::new(buffer.clone()).renewing(run, token, first, LEASE, deleting).await
+        };
         let deleted = self.retry(buffer, "delete the range of the run", delete).await?;
         let request = self.request(token.to_owned());
         let reset = async |buffer: &Buffer| Ranges::new(buffer.clone()).reset_run(&request).await;

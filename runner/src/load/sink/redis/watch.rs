@@ -1,5 +1,5 @@
-//! Periodic work beside the batches: renewing the lease, reading Redis' memory, and looking whether what was acknowledged is
-//! still there.
+//! Periodic work beside the batches: renewing the lease, reading Redis' memory, and looking whether the server is still the
+//! same and has what it has acknowledged.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +32,9 @@ struct Shared {
     above: AtomicBool,
     looked: AtomicBool,
     damage: Mutex<Option<Error>>,
+    /// What the server that is written to calls itself.
+    server: Mutex<Option<String>>,
+    moved: AtomicBool,
 }
 
 /// What Redis has acknowledged: the entries from the first number to before the next one.
@@ -67,6 +70,8 @@ impl Watch {
             above: AtomicBool::new(false),
             looked: AtomicBool::new(false),
             damage: Mutex::default(),
+            server: Mutex::default(),
+            moved: AtomicBool::new(false),
         });
         let run = Watching {
             target: target.clone(),
@@ -89,6 +94,18 @@ impl Watch {
     pub(super) fn damage(&self) -> Result<(), Error> {
         let damage = self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner).take();
         damage.map_or(Ok(()), Err)
+    }
+
+    /// Whether another server answers now than the one that is written to. This happens without an error if the old one
+    /// goes on answering on its connections.
+    pub(super) fn has_moved(&self) -> bool {
+        self.shared.moved.load(Ordering::Relaxed)
+    }
+
+    /// The writer is connected to this server now.
+    pub(super) fn writes_to(&self, server: Option<String>) {
+        *self.shared.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        self.shared.moved.store(false, Ordering::Relaxed);
     }
 
     /// Whether the memory was read yet. Before that it is not known on which side of the mark it is.
@@ -117,13 +134,17 @@ struct Watching {
 impl Watching {
     /// This task ignores errors: the writer meets them too, and handles them.
     async fn watch(self, mut buffer: Buffer) {
+        // It is the writer's connection still.
+        if let Ok(server) = buffer.server().await {
+            *self.shared.server.lock().unwrap_or_else(PoisonError::into_inner) = server.id;
+        }
         let mut renew = tokio::time::interval(RENEW);
         let mut look = tokio::time::interval(LOOK);
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
-                _ = renew.tick() => self.renew(&buffer).await,
+                _ = renew.tick() => self.renew(&mut buffer).await,
                 _ = look.tick() => self.look(&buffer).await,
             };
             if let Err(error) = done
@@ -135,7 +156,7 @@ impl Watching {
         }
     }
 
-    async fn renew(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
+    async fn renew(&self, buffer: &mut Buffer) -> Result<(), kvbuffer::Error> {
         let durable = *self.shared.durable.lock().unwrap_or_else(PoisonError::into_inner);
         let ranges = Ranges::new(buffer.clone());
         match ranges.renew(&self.target.run, &self.token, durable.next, LEASE).await {
@@ -144,25 +165,34 @@ impl Watching {
             Err(error) if *error.kind() == ErrorKind::OutOfMemory => {
                 buffer.touch(&self.target.run).await.map(|_| ())
             }
-            Ok(()) => self.compare(buffer, &ranges, durable).await,
+            Ok(()) => {
+                self.find_server(buffer).await?;
+                self.compare(buffer, durable).await
+            }
             Err(error) => Err(error),
         }
     }
 
+    /// Connects anew, as the writer would after an error: to the server that is the right one now.
+    async fn find_server(&self, buffer: &mut Buffer) -> Result<(), kvbuffer::Error> {
+        *buffer = buffer.reconnect().await?;
+        let found = buffer.server().await?.id;
+        let known = self.shared.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some() && found.is_some() && *known != found {
+            self.shared.moved.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Whether Redis still has what it has acknowledged. Nothing else would tell before the end of the run.
-    async fn compare(
-        &self,
-        buffer: &Buffer,
-        ranges: &Ranges,
-        durable: Durable,
-    ) -> Result<(), kvbuffer::Error> {
+    async fn compare(&self, buffer: &Buffer, durable: Durable) -> Result<(), kvbuffer::Error> {
         let Durable { first, next, members } = durable;
         let found = entries(buffer, first, next).await?;
         if found == members {
             return Ok(());
         }
         // If Redis went back to an earlier state, the next batch tells: the run goes back with it.
-        let state = ranges.load_run(&self.target.run).await?;
+        let state = Ranges::new(buffer.clone()).load_run(&self.target.run).await?;
         if state.and_then(|state| state.sequence).is_some_and(|sequence| sequence >= next) {
             self.tell(counted(first, next, found, members));
         }

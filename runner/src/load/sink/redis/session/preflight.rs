@@ -1,6 +1,8 @@
 //! Whether Redis can hold the buffer at all: its version, the type of the key, and its memory.
 
-use kvbuffer::{Buffer, KeyType, Role};
+use std::time::Duration;
+
+use kvbuffer::{Buffer, ErrorKind, KeyType, Role};
 
 use super::super::failure::evicts;
 use super::Run;
@@ -41,6 +43,28 @@ impl Run<'_> {
         }
         self.advise_on_memory(&memory);
         Ok(Ok(()))
+    }
+
+    /// Asks for what the run needs only later: what is missing would otherwise show at the end, after hours.
+    pub(super) async fn look_ahead(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
+        buffer.expect_rights(&self.target.run).await?;
+        if self.target.min_replicas == 0 {
+            return Ok(());
+        }
+        match buffer.expect_replicas(self.target.min_replicas, Duration::ZERO).await {
+            Err(error) => match error.kind() {
+                ErrorKind::TooFewReplicas { found, wanted } => {
+                    tracing::warn!(
+                        found,
+                        wanted,
+                        "Redis has fewer replicas than --min-replicas says: the run is complete only when there are as many"
+                    );
+                    Ok(())
+                }
+                _ => Err(error),
+            },
+            Ok(()) => Ok(()),
+        }
     }
 
     /// A dump needs about two and a half times the size of its COPY text. The factor depends on its rows.
