@@ -98,6 +98,33 @@ fn a_run_waits_in_a_queue_of_kueues() {
     namespace.expect("next", "Succeeded", "Succeeded");
 }
 
+/// Kueue adds the labels of a flavour's nodes to a Job that it lets in, and admission adds to pods what it likes. That is
+/// no change of the spec, and nothing is replaced for it.
+#[test]
+fn what_others_add_to_a_job_and_its_pod_stays() {
+    let namespace = Namespace::new("flavour");
+    let _webhook = queueing(&namespace);
+    let mut operator = Operator::start(&namespace);
+    namespace.create(&with(alone("shop"), &json!({"runner": {"jobLabels": {QUEUE: "dumps"}}})));
+    expect_held(&namespace, "shop", &["queue-name: dumps"]);
+    let uid = job(&namespace, "shop", "1").unwrap()["metadata"]["uid"].clone();
+    let flavour = json!({"template": {"spec": {"nodeSelector": {"pool": "dumps"}}}});
+    namespace.patch("Job", "shop-1", &json!({ "spec": flavour }));
+    set(&namespace, "kueue", "shop-1", false);
+    let pod = namespace.pod("shop");
+    assert_eq!(pod.get().unwrap()["spec"]["nodeSelector"], json!({"pool": "dumps"}));
+    namespace.patch("Pod", pod.name(), &json!({"metadata": {"labels": {"added": "by-admission"}}}));
+    pod.bind().run();
+    operator.stop();
+    operator.start_again();
+    let running = namespace.expect("shop", "Running", "Running");
+    let message = running["status"]["conditions"][0]["message"].as_str().unwrap();
+    assert!(!message.contains("the spec has changed"), "{message}");
+    pod.end(0);
+    let done = namespace.expect("shop", "Succeeded", "Succeeded");
+    assert_eq!((&done["status"]["job"]["uid"], &done["status"]["attempts"]), (&uid, &json!(1)));
+}
+
 /// The object and somebody else hold the same Job. Each of them resumes only what it holds itself.
 #[test]
 fn two_hold_one_job() {
