@@ -58,7 +58,7 @@ fn a_row_for_which_there_is_too_little_memory() {
             .arg(&input.file)
             .run(LIMIT)
     };
-    expect(limited(700), 3, &["a row or statement of more than", "MiB at line 3", "raise it"]);
+    expect(limited(700), 3, &["a row or statement of more than", "MiB at byte 77", "raise it"]);
     expect(limited(4000), 0, &[]);
 }
 
