@@ -41,7 +41,7 @@ spec: {redis: {key: 'kasho:image'}, runner: {image: 'registry.invalid/nosuch:1'}
 metadata: {name: other}
 spec: {redis: {key: 'kasho:other'}, runner: {image: 'docker.io/library/debian:bookworm-slim'}}" >"$work/other.yaml"
     quietly k apply --namespace shop --filename "$work/other.yaml"
-    says other ContainerStartFailed "" 60
+    says other Retrying "does not start the runner" 60
     quietly k delete rboot other --namespace shop
 
     say "a store that is away"
