@@ -116,7 +116,7 @@ pub struct RedisSpec {
     pub allow_eviction: bool,
     /// The run is complete only when at least this many replicas of Redis have all of it. By default none is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 100))]
     pub min_replicas: Option<i32>,
 }
 

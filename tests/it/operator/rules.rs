@@ -40,7 +40,7 @@ const EXPECTED: [(&str, &str); 67] = [
     ("redis.caBundle.configMapRef.name", "maxLength minLength pattern"),
     ("redis.key", "maxLength minLength pattern"),
     ("redis.memoryHighWater", "maxLength pattern"),
-    ("redis.minReplicas", "minimum"),
+    ("redis.minReplicas", "maximum minimum"),
     ("redis.ttl", "maxLength pattern"),
     ("redis.url", "maxLength pattern"),
     ("redis.urlSecretRef", "required=key,name"),
