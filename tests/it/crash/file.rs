@@ -71,7 +71,7 @@ fn killed_at_any_moment_with_packed_rows_of_inserts() {
     kill_and_resume(&dump, form, Input::Plain, times(2, 15), "killed, packed inserts");
 }
 
-/// The same rows in archives of pg_dump, which have no offsets to go on from but those of their script.
+/// The same rows in archives of pg_dump: a resumed run begins at an entry, or at the start of a pipe.
 #[test]
 fn killed_at_any_moment_within_an_archive() {
     let (server, file) = (PostgresServer::shared(), tempfile::NamedTempFile::new().unwrap());
@@ -87,6 +87,20 @@ fn killed_at_any_moment_within_an_archive() {
         kill_and_resume(&dump, form, Input::Plain, times(2, 100), &format!("killed, archive {format}"));
         kill_and_resume(&dump, form, Input::Pipe, times(1, 20), &format!("killed, archive {format}, pipe"));
     }
+    let (redis, mut dump) = (RedisServer::start(), Dump::new(&[]));
+    dump.plain = dump.folder().join("directory");
+    let file = format!("--file={}", dump.plain.display());
+    server.pg_dump(&database, &["--format=directory", &file]);
+    dump.give(runner(&redis.url()), Input::Plain).run(LIMIT).expect_code(0);
+    let whole = Box::leak(Box::new(Snapshot::take(&mut redis.client()).unwrap()));
+    drop(redis);
+    kill_and_resume(
+        &dump,
+        Form { whole, ..single() },
+        Input::Plain,
+        times(2, 50),
+        "killed, archive in a directory",
+    );
     server.drop_database(&database);
 }
 
