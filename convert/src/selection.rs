@@ -4,18 +4,24 @@
 //! pg_dump had made by the same choice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use dump::archive::{Choice, Data};
 use dump::{QualifiedName, Section};
 
 use crate::error::Error;
 use pattern::Pattern;
 
+mod entries;
 mod follow;
 mod pattern;
 mod unmatched;
 
 pub(crate) use follow::{Answer, Follow};
 pub(crate) use unmatched::Unmatched;
+
+/// The option, and its part of what shapes the changes.
+const USE_LIST: &str = "--use-list";
 
 /// A choice. The empty one is everything.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +32,8 @@ pub struct Selection {
     exclude_schemas: Vec<Pattern>,
     sections: Option<Sections>,
     database: Option<String>,
+    /// Entries of an archive by their numbers, in the order in which they are read.
+    entries: Option<Arc<[i32]>>,
 }
 
 /// A choice as typed.
@@ -43,6 +51,8 @@ pub struct Words<'a> {
     pub sections: Option<Sections>,
     /// `--database`.
     pub database: Option<&'a str>,
+    /// What is in the file of `--use-list`.
+    pub entries: Option<Arc<[i32]>>,
 }
 
 /// Sections of a dump.
@@ -90,6 +100,7 @@ impl Selection {
             exclude_schemas: read("--exclude-schema", words.exclude_schemas, 1)?,
             sections: words.sections,
             database: words.database.map(str::to_owned),
+            entries: words.entries.clone(),
         })
     }
 
@@ -124,6 +135,7 @@ impl Selection {
             ("--exclude-schema", list(&self.exclude_schemas)),
             ("--section", sections),
             ("--database", self.database.clone().unwrap_or_default()),
+            (USE_LIST, self.entries.as_deref().map_or_else(String::new, entries::text)),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -154,7 +166,38 @@ impl Selection {
             exclude_schemas: &exclude_schemas,
             sections,
             database: parts.get("--database").map(String::as_str),
+            entries: parts.get(USE_LIST).and_then(|text| entries::parse(text)),
         })
+    }
+
+    /// What it takes of an archive: whatever else is in its text is left out of the text already, as far as it is data.
+    /// With `whole`, all data are in the text, as they were before data could be left out of it.
+    #[must_use]
+    pub fn of_archive(&self, whole: bool) -> Choice {
+        let choice = Choice::default();
+        let choice = match &self.entries {
+            Some(entries) => choice.with_list(Arc::clone(entries)),
+            None => choice,
+        };
+        if whole || !(self.by_name() || self.sections.is_some()) {
+            return choice;
+        }
+        let selection = self.clone();
+        choice.with_data(move |data| selection.has_data(data))
+    }
+
+    /// Whether it goes by the entries of an archive.
+    #[must_use]
+    pub fn by_entries(&self) -> bool {
+        self.entries.is_some()
+    }
+
+    fn has_data(&self, data: &Data) -> bool {
+        let chosen = match data {
+            Data::Rows(table) => self.has_relation(table),
+            Data::Objects => !self.includes(),
+        };
+        chosen && self.has_section(Section::Data)
     }
 
     /// The patterns that nothing has matched yet: all that have a meaning.

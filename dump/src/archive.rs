@@ -16,36 +16,45 @@
 //! - The table of contents is in memory, the data of an entry never are: they pass in pieces.
 //! - Each length and count of the archive is checked before it is used, and no memory is taken for what has not
 //!   arrived. What is damaged or cut off is an error with its place, and never a panic.
-//! - One forward pass is enough, so an archive may come through a pipe.
+//! - One forward pass is enough, so an archive may come through a pipe. Where the bytes can jump ([`Bytes`]), data that
+//!   are not wanted, or that lie before the place to go on from, are not read.
 //!
 //! # Floors
 //!
 //! ```text
 //! script      passes over the entries, gives the text
+//! choice      which entries are read                       list      lists of entries, printed and read
 //! text        the statements of an entry        objects   large objects as statements
 //! order       which entries, in which order     custom, directory, tar: where data come from
 //! format      by the first bytes                store     what these three have in common
 //! contents    header and table of contents
 //! input       bytes and numbers with their place          unpack    compression
-//! error
+//! error, starts
 //! ```
 
+mod choice;
 mod contents;
 mod custom;
 mod directory;
 mod error;
 mod format;
 mod input;
+mod list;
 mod objects;
 mod order;
 mod script;
+mod starts;
 mod store;
 mod tar;
 mod text;
 mod unpack;
 
+pub use choice::{Choice, Data};
 pub use contents::CONTENTS;
 pub use directory::Folder;
 pub use error::{ArchiveError, Within};
 pub use format::{ENOUGH, Format};
+pub use input::{Bytes, Forward};
+pub use list::read_list;
 pub use script::Script;
+pub use starts::{EntryStart, EntryStarts};

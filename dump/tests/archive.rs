@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
-use dump::archive::{Folder, Format, Script};
+use dump::archive::{Bytes, Choice, Data, Folder, Format, Forward, Script};
 use proptest::prelude::*;
 
 /// An archive to be written.
@@ -207,6 +207,14 @@ impl Folder for Files {
         let bytes = self.0.get(name).cloned();
         Ok(bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>))
     }
+
+    fn pass(&mut self, names: &[String]) {
+        assert!(names.iter().any(|name| self.0.contains_key(name)), "passed over {names:?}");
+    }
+}
+
+fn stream(bytes: &[u8]) -> Box<dyn Bytes> {
+    Box::new(Forward(Box::new(Cursor::new(bytes.to_vec()))))
 }
 
 fn read(script: io::Result<Script>) -> Result<String, String> {
@@ -217,15 +225,15 @@ fn read(script: io::Result<Script>) -> Result<String, String> {
 }
 
 fn custom(bytes: &[u8]) -> Result<String, String> {
-    read(Script::read_from(Format::Custom, Box::new(Cursor::new(bytes.to_vec()))))
+    read(Script::read_from(Format::Custom, stream(bytes), &Choice::default()))
 }
 
 fn tar(bytes: &[u8]) -> Result<String, String> {
-    read(Script::read_from(Format::Tar, Box::new(Cursor::new(bytes.to_vec()))))
+    read(Script::read_from(Format::Tar, stream(bytes), &Choice::default()))
 }
 
 fn directory(files: Files) -> Result<String, String> {
-    read(Script::of_directory(Box::new(files)))
+    read(Script::of_directory(Box::new(files), &Choice::default()))
 }
 
 /// A bit of everything.
@@ -416,6 +424,86 @@ fn the_text_of_an_archive() {
     }
 }
 
+/// The archive in each format, with a choice.
+fn scripts(choice: &Choice) -> [Script; 3] {
+    let files = Archive { format: 3, ..shop(15, NONE) };
+    [
+        Script::read_from(Format::Custom, stream(&shop(15, ZLIB).custom()), choice),
+        Script::read_from(Format::Tar, stream(&files.tar()), choice),
+        Script::of_directory(Box::new(files.directory()), choice),
+    ]
+    .map(Result::unwrap)
+}
+
+#[test]
+fn the_text_from_the_place_of_an_entry_on() {
+    let mut places = Vec::new();
+    for mut script in scripts(&Choice::default()) {
+        let found = script.starts();
+        script.read_to_string(&mut String::new()).unwrap();
+        places.push((0..SHOP.len() as u64).filter_map(|offset| found.before(offset)).collect::<Vec<_>>());
+    }
+    assert!(places.iter().all(|found| *found == places[0]));
+    places[0].dedup();
+    let entries: Vec<_> = places[0].iter().map(|place| place.id).collect();
+    assert_eq!(entries, [12, 13, 14, 15, 11, 10]);
+    for place in &places[0] {
+        for mut script in scripts(&Choice::default()) {
+            script.go_to(place).unwrap();
+            let found = script.starts();
+            assert_eq!(read(Ok(script)).unwrap(), SHOP[place.offset as usize..], "{place:?}");
+            assert_eq!(found.before(place.offset).as_ref(), Some(place));
+        }
+    }
+    for mut script in scripts(&Choice::default()) {
+        let gone = dump::archive::EntryStart { id: 99, offset: 7 };
+        assert!(script.go_to(&gone).unwrap_err().to_string().contains("has no entry 99"));
+    }
+}
+
+#[test]
+fn data_that_are_left_out() {
+    let begin = SHOP.find("BEGIN;").unwrap();
+    let end = SHOP.find("COMMIT;\n\n").unwrap() + "COMMIT;\n\n".len();
+    let without_rows = SHOP.replace("1\n2\n\\.", "\\.");
+    let without_objects = format!("{}{}", &SHOP[..begin], &SHOP[end..]);
+    for script in scripts(&Choice::default().with_data(|data| *data == Data::Objects)) {
+        assert_eq!(read(Ok(script)).unwrap(), without_rows);
+    }
+    let table = |data: &Data| matches!(data, Data::Rows(name) if name.to_string() == "public.t");
+    for script in scripts(&Choice::default().with_data(table)) {
+        assert_eq!(read(Ok(script)).unwrap(), without_objects);
+    }
+}
+
+#[test]
+fn entries_of_a_list() {
+    let text = "CREATE TABLE public.t (\n    a integer\n);\n";
+    for script in scripts(&Choice::default().with_list([11, 15, 12].into())) {
+        let text_of_list = read(Ok(script)).unwrap();
+        let places = ["BEGIN;", text, "GRANT SELECT"].map(|part| text_of_list.find(part).unwrap());
+        assert!(places.is_sorted(), "{text_of_list}");
+        assert!(!text_of_list.contains("COPY") && !text_of_list.contains("CREATE FUNCTION"));
+    }
+    // The objects before the rows: only what can jump can do that.
+    for (index, script) in scripts(&Choice::default().with_list([15, 14].into())).into_iter().enumerate() {
+        let text = read(Ok(script));
+        assert_eq!(text.is_ok(), index == 2, "{text:?}");
+        if let Err(error) = text {
+            assert!(error.contains("in another order than that of the archive"), "{error}");
+        }
+    }
+    let lines = scripts(&Choice::default()).map(|script| String::from_utf8(script.list()).unwrap());
+    for (line, format) in lines.iter().zip(["custom", "tar", "directory"]) {
+        assert!(
+            line.contains(&format!(";     Format: {format}\n"))
+                && line.contains("created at 2026-06-04 03:02:01")
+        );
+        assert!(line.contains("\n12; 1259 16384 TABLE public t with a line end Bob\n"), "{line}");
+        assert!(!line.contains(" DATABASE ") && !line.contains(" ENCODING "), "{line}");
+    }
+}
+
 #[test]
 fn what_older_and_newer_versions_write() {
     let without_method = SHOP.replace("SET default_table_access_method = heap;\n\n", "");
@@ -491,6 +579,28 @@ fn cut_off_at_any_byte() {
         let error = tar(&bytes[..cut]).unwrap_err();
         assert!(error.contains("archive") && !error.contains("out of turn"), "at {cut}: {error}");
     }
+}
+
+/// An uncompressed custom archive has a chunk for each row.
+#[test]
+fn rows_before_the_damage_come_first() {
+    let mut archive = shop(15, NONE);
+    let data = archive.entries.iter_mut().find_map(|entry| entry.data.as_mut()).unwrap();
+    *data = [b"a row\n".repeat(1000), b"\\.\n\n\n".to_vec()].concat();
+    let mut bytes = archive.custom();
+    let damaged = bytes.len() - 2000;
+    bytes[damaged..].fill(0xff);
+    let mut script = Script::read_from(Format::Custom, stream(&bytes), &Choice::default()).unwrap();
+    let (mut text, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
+    let error = loop {
+        match script.read(&mut buffer) {
+            Ok(count) => text.extend_from_slice(&buffer[..count]),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("the archive is damaged at byte"), "{error}");
+    let rows = String::from_utf8_lossy(&text).matches("a row").count();
+    assert!((500..1000).contains(&rows), "{rows} rows came");
 }
 
 #[test]
@@ -592,7 +702,8 @@ proptest! {
     fn the_same_text_for_any_cutting(step in 1..50usize, most in 1..50usize, compression in 0..4u8) {
         let bytes = shop(15, compression).custom();
         let reader = Slow(Cursor::new(bytes), step, false);
-        let mut script = Script::read_from(Format::Custom, Box::new(reader)).unwrap();
+        let bytes = Box::new(Forward(Box::new(reader)));
+        let mut script = Script::read_from(Format::Custom, bytes, &Choice::default()).unwrap();
         let (mut text, mut buffer) = (Vec::new(), vec![0; most]);
         loop {
             match script.read(&mut buffer).unwrap() {

@@ -116,6 +116,9 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     telemetry::init(args.load.display.log_format, args.load.display.quiet);
     let stop = Stop::on_signals()?;
     let config = inspect::config(&args.load)?;
+    if args.list {
+        return say_bytes(&inspect::list(&config, &stop).await?);
+    }
     let (progress, shown) = show_progress(&args.load).await?;
     let result = inspected(&config, &progress, &stop).await;
     shown.end().await;
@@ -174,8 +177,13 @@ async fn ranges(args: &RangesArgs) -> Result<(), Error> {
 /// Prints the output of a command. If the reader has closed the pipe, it has seen enough. Any other failure is an
 /// error, because output that is cut off may look complete.
 fn say(text: &str) -> Result<(), Error> {
+    say_bytes(text.as_bytes())
+}
+
+/// The same for names in the encoding of a dump.
+fn say_bytes(text: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::File { action: "write to", path: "standard output".into(), error })
         }

@@ -318,6 +318,7 @@ fn selection() -> Selection {
         exclude_schemas: &none,
         sections: Some(Sections::ALL),
         database: Some("shop"),
+        entries: Some([7].into()),
     })
     .unwrap()
 }
@@ -370,6 +371,8 @@ fn checkpoint(source: Identity) -> Checkpoint {
             ..ScanPoint::default()
         },
         plan: PlanPoint::default(),
+        read: Some(1),
+        entry: Some(source::EntryStart { id: 1, offset: 0 }),
     }
 }
 

@@ -39,6 +39,7 @@ mod restrict;
 pub mod retry;
 mod trail;
 
+pub use dump::archive::{Choice, EntryStart};
 pub use identity::Identity;
 pub use location::{Location, Pipe, PipeFrom};
 pub use open::Source;

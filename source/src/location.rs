@@ -134,7 +134,7 @@ impl Location {
             Self::Object(prefix) if prefix.is_prefix() => Source::objects(prefix).map_err(OpenError::Object),
             Self::Object(object) => {
                 let (reader, identity) = object::open(object).map_err(OpenError::Object)?;
-                Source::object(reader, identity).decompressed()
+                Source::object(object, reader, identity).decompressed()
             }
             Self::Pipe(Pipe { from: PipeFrom::Path(path), .. }) => {
                 let file = File::open(path).map_err(io("open"))?;

@@ -12,6 +12,7 @@
 //!   byte that arrived.
 //! - Memory: three ranges of `MOST` bytes at most.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -188,13 +189,22 @@ struct Order {
 /// # Errors
 /// [`Failure`], after retries for as long as [`Access`] allows; [`Failure::Missing`] if there are none.
 pub fn identity_of_all(prefix: &Object) -> Result<Identity, Failure> {
+    Ok(list(prefix)?.0)
+}
+
+/// The sizes of objects by their names below a prefix.
+pub(crate) type Sizes = HashMap<String, u64>;
+
+/// The identity of all objects below a prefix, and their sizes.
+pub(crate) fn list(prefix: &Object) -> Result<(Identity, Sizes), Failure> {
     let listed = prefix.clone();
     let body = move || runtime()?.block_on(fetch::list(&listed));
     // The caller's thread may belong to a runtime.
     let thread = std::thread::Builder::new().name("objects".to_owned()).spawn(body);
     let listed = thread.map_err(|error| Failure::internal(&error))?.join();
-    let version = listed.map_err(|_| Failure::internal(&"the thread that lists objects panicked"))??;
-    Ok(Identity::Object { uri: prefix.uri(), size: version.size, etag: version.etag })
+    let (version, sizes) =
+        listed.map_err(|_| Failure::internal(&"the thread that lists objects panicked"))??;
+    Ok((Identity::Object { uri: prefix.uri(), size: version.size, etag: version.etag }, sizes))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

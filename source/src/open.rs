@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dump::archive::Format;
+use dump::archive::{Choice, EntryStart, Format, Script};
 use twox_hash::XxHash3_64;
 
 use crate::ahead::Ahead;
-use crate::archive;
+use crate::archive::{self, Archive, FileBytes, ObjectBytes};
 use crate::counted::{Counted, mtime, read_up_to};
 use crate::decompress::{self, Compression};
 use crate::error::Error;
@@ -42,6 +42,9 @@ pub struct Source {
     reader: Box<dyn Read + Send>,
     compression: Compression,
     format: &'static str,
+    /// The archive, which is opened by the first read.
+    archive: Option<Archive>,
+    opened: bool,
     /// The source itself, if it is a script that is not compressed: then its offsets are those of the dump.
     seekable: Option<Seekable>,
     /// What is read, to check at its end that nobody wrote to it meanwhile.
@@ -73,14 +76,14 @@ enum Watched {
 /// A source that can jump to another offset while a decompressor is reading from it.
 enum Seekable {
     File(File),
-    Object(Shared),
+    Object(Object, Shared),
 }
 
 impl Seekable {
     fn seek(&mut self, offset: u64) -> io::Result<()> {
         match self {
             Self::File(file) => file.seek(SeekFrom::Start(offset)).map(drop),
-            Self::Object(object) => {
+            Self::Object(_, object) => {
                 object.lock().seek(offset);
                 Ok(())
             }
@@ -124,23 +127,23 @@ impl Source {
         let head = hex(XxHash3_64::oneshot(&archive::head(path, HEAD)?));
         let identity = Identity::File { size, mtime, head };
         let raw = Arc::new(AtomicU64::new(0));
-        let reader = Box::new(Ahead::new(archive::script_of_directory(path, &raw)));
+        let archive = Some(Archive::of_directory(path, &raw));
         let watched = Some(Watched::Folder(path.to_owned()));
-        Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
+        Ok(Self { archive, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
     }
 
     /// An archive in the directory format whose files are objects below a prefix.
     pub(crate) fn objects(prefix: &Object) -> Result<Self, Failure> {
-        let identity = object::identity_of_all(prefix)?;
+        let (identity, sizes) = object::list(prefix)?;
         let raw = Arc::new(AtomicU64::new(0));
-        let reader = Box::new(Ahead::new(archive::script_of_objects(prefix, &raw)));
+        let archive = Some(Archive::of_objects(prefix, sizes, &raw));
         let watched = Some(Watched::Objects(prefix.clone()));
-        Ok(Self { reader, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
+        Ok(Self { archive, format: "directory", watched, raw, ..Self::of(io::empty(), Some(identity)) })
     }
 
-    pub(crate) fn object(reader: object::ObjectReader, identity: Identity) -> Self {
+    pub(crate) fn object(object: &Object, reader: object::ObjectReader, identity: Identity) -> Self {
         let shared = Shared(Arc::new(Mutex::new(reader)));
-        Self::rereadable(Box::new(shared.clone()), Seekable::Object(shared), identity)
+        Self::rereadable(Box::new(shared.clone()), Seekable::Object(object.clone(), shared), identity)
     }
 
     fn rereadable(inner: Box<dyn Read + Send>, seekable: Seekable, identity: Identity) -> Self {
@@ -157,6 +160,8 @@ impl Source {
             reader: Box::new(Counted::new(Box::new(inner), Arc::clone(&raw))),
             compression: Compression::None,
             format: PLAIN,
+            archive: None,
+            opened: false,
             seekable: None,
             watched: None,
             size: identity.as_ref().and_then(Identity::size),
@@ -183,19 +188,52 @@ impl Source {
             self.raw.store(0, Ordering::Relaxed);
             return Ok(self);
         }
-        self.seekable = None;
+        let seekable = self.seekable.take();
         let input = Box::new(io::Cursor::new(first.to_vec()).chain(self.reader));
         let reader = self.compression.reader(input).map_err(|error| OpenError::Io("decompress", error))?;
         // What cannot be decompressed is said by the first read.
         let (archive, reader) =
             archive::recognise(reader).unwrap_or_else(|error| (None, archive::fails(error)));
         self.format = archive.map_or(PLAIN, Format::name);
-        self.reader = match archive {
-            Some(format) => Box::new(Ahead::new(archive::script(format, reader))),
-            None if self.compression == Compression::None => reader,
-            None => Box::new(Ahead::new(reader)),
+        let Some(format) = archive else {
+            let as_stored = self.compression == Compression::None;
+            self.reader = if as_stored { reader } else { Box::new(Ahead::new(reader)) };
+            return Ok(self);
         };
+        self.archive = Some(match seekable.filter(|_| self.compression == Compression::None) {
+            Some(seekable) => jumping(format, seekable, &self.raw, self.identity.clone()),
+            None => Archive::once(format, reader),
+        });
+        self.reader = Box::new(io::empty());
         Ok(self)
+    }
+
+    /// Whether it is an archive.
+    #[must_use]
+    pub fn is_archive(&self) -> bool {
+        self.archive.is_some()
+    }
+
+    /// Takes a part of an archive, before anything is read of it. A script is read as a whole.
+    pub fn choose(&mut self, choice: Choice) {
+        if let Some(archive) = &mut self.archive {
+            archive.choose(choice);
+        }
+    }
+
+    /// The table of contents of an archive, as `pg_restore --list` prints it; `None` for a script. Nothing can be read
+    /// afterwards if it is a pipe.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn list(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.archive.as_mut().map(Archive::list).transpose()
+    }
+
+    /// Where the entry of an archive begins in which `offset` lies. Offsets of successive calls grow.
+    #[must_use]
+    pub fn entry_start(&self, offset: u64) -> Option<EntryStart> {
+        self.archive.as_ref().and_then(|archive| archive.entry_start(offset))
     }
 
     /// Sets the identity of the dump from a checkpoint. The bytes of a pipe are compared while they are read: reading
@@ -221,8 +259,8 @@ impl Source {
         loop {
             match self.next(buffer) {
                 Ok(count) => {
-                    if count == 0 && !buffer.is_empty() && self.was_changed()? {
-                        return Err(io::Error::other(Changed));
+                    if count == 0 && !buffer.is_empty() {
+                        self.ended()?;
                     }
                     self.offset += count as u64;
                     if let Some(trail) = &mut self.trail
@@ -241,8 +279,23 @@ impl Source {
         }
     }
 
+    /// Nothing follows. What was left out of an archive counts as read, too.
+    fn ended(&self) -> io::Result<()> {
+        if self.was_changed()? {
+            return Err(io::Error::other(Changed));
+        }
+        if let (Some(_), Some(size)) = (&self.archive, self.size) {
+            self.raw.fetch_max(size, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     fn next(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ahead.is_empty() {
+            if let Some(archive) = self.archive.as_mut().filter(|_| !self.opened) {
+                self.reader = archive.text(None)?;
+                self.opened = true;
+            }
             return self.reader.read(buffer);
         }
         let count = self.ahead.read(buffer)?;
@@ -272,16 +325,25 @@ impl Source {
     }
 
     /// Continues at `offset` of the decompressed dump, which must be ahead. Seeks if the dump is a script that is not
-    /// compressed, otherwise reads up to there.
+    /// compressed. An archive is opened again at `place`, if that is nearer and the archive can be. Otherwise this reads
+    /// up to there.
     ///
     /// # Errors
     /// As [`Source::read`]; an end before `offset` is [`io::ErrorKind::UnexpectedEof`].
-    pub fn skip_to(&mut self, offset: u64) -> io::Result<()> {
+    pub fn skip_to(&mut self, offset: u64, place: Option<&EntryStart>) -> io::Result<()> {
         if let Some(seekable) = &mut self.seekable {
             seekable.seek(offset)?;
             self.raw.store(offset, Ordering::Relaxed);
             self.offset = offset;
             return Ok(());
+        }
+        let nearer = place.filter(|place| (self.offset + 1..=offset).contains(&place.offset));
+        if let (Some(place), Some(archive)) = (nearer, &mut self.archive)
+            && archive.is_rereadable()
+        {
+            self.reader = archive.text(Some(place))?;
+            (self.opened, self.offset) = (true, place.offset);
+            self.ahead.clear();
         }
         let mut buffer = vec![0; 128 * 1024];
         while self.offset < offset {
@@ -306,7 +368,7 @@ impl Source {
     /// # Errors
     /// As [`Source::skip_to`]; also if more bytes follow.
     pub fn read_through(&mut self, end: u64) -> io::Result<()> {
-        self.skip_to(end)?;
+        self.skip_to(end, None)?;
         if self.read(&mut [0])? > 0 { Err(io::Error::other(OtherPipe)) } else { Ok(()) }
     }
 
@@ -391,6 +453,28 @@ impl Source {
             return Error::Compression { name: name.to_owned(), format, offset, reason };
         }
         Error::Read { action: "read", name: name.to_owned(), error }
+    }
+}
+
+/// An archive that can be read from any place on.
+fn jumping(format: Format, seekable: Seekable, raw: &Arc<AtomicU64>, expected: Option<Identity>) -> Archive {
+    let raw = Arc::clone(raw);
+    match seekable {
+        Seekable::File(file) => {
+            let file = Arc::new(file);
+            Archive::again(move |choice| {
+                let bytes = FileBytes::new(Arc::clone(&file), Arc::clone(&raw));
+                Script::read_from(format, Box::new(bytes), choice)
+            })
+        }
+        Seekable::Object(object, _) => Archive::again(move |choice| {
+            let (reader, identity) = object::open(&object).map_err(io::Error::other)?;
+            if expected.as_ref() != Some(&identity) {
+                return Err(io::Error::other(Changed));
+            }
+            let bytes = ObjectBytes::new(reader, Arc::clone(&raw));
+            Script::read_from(format, Box::new(bytes), choice)
+        }),
     }
 }
 

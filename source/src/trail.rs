@@ -154,7 +154,7 @@ mod tests {
     fn nothing_is_held_of_what_is_read_again() {
         let pipe = Box::new(std::io::Read::take(std::io::repeat(b'S'), 20 << 20));
         let Ok(mut source) = super::super::Source::pipe(pipe).decompressed() else { panic!("no source") };
-        source.skip_to(16 << 20).unwrap();
+        source.skip_to(16 << 20, None).unwrap();
         assert!(source.trail.as_ref().is_some_and(|trail| trail.marks() < 5));
         let Identity::Pipe { hashed, .. } = source.identity_at(16 << 20) else { panic!("a pipe") };
         assert!(hashed > 15 << 20);

@@ -36,6 +36,7 @@ fn a_choice_is_read_from_what_was_registered_of_it() {
         exclude_schemas: &strings(&["\"o ld\""]),
         sections: Some(Sections { pre_data: true, no_refresh: true, ..Sections::default() }),
         database: Some("shop of \"x"),
+        entries: Some([7, 8, 9, 3].into()),
     };
     for selection in [Selection::new(&words).unwrap(), Selection::default()] {
         let parts = selection.parts().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -43,6 +44,7 @@ fn a_choice_is_read_from_what_was_registered_of_it() {
         assert_eq!(read.parts(), selection.parts());
         let counts = |selection: &Selection| (selection.tables.len(), selection.exclude_schemas.len());
         assert_eq!(counts(&read), counts(&selection));
+        assert_eq!(read.entries, selection.entries);
     }
 }
 

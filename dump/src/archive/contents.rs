@@ -24,6 +24,8 @@ const CONTENTS_LIMIT: u64 = 2 << 30;
 /// The relkind of a partitioned table.
 const PARTITIONED: i32 = b'p' as i32;
 const POST_DATA: i32 = 4;
+/// The offset of the data is that of the archive.
+const WRITTEN: u8 = 2;
 
 /// What holds the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,12 @@ pub(super) enum Container {
 pub(super) struct Head {
     /// How the data are compressed.
     pub(super) method: Method,
+    /// The version of the archive, without its first number, which is 1: minor and revision.
+    pub(super) version: (u8, u8),
+    /// When it was made, by the clock where pg_dump ran: seconds, minutes, hours, day, month from 0, years from 1900.
+    pub(super) made: [i32; 6],
+    /// The database.
+    pub(super) database: Option<String>,
     /// The version of the server.
     pub(super) server: Option<String>,
     /// The version of pg_dump.
@@ -61,6 +69,8 @@ pub(super) type Text = Box<[u8]>;
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) id: i32,
+    /// The catalog of its object, and the object's OID there, as digits.
+    pub(super) object: [Text; 2],
     /// Whether the archive has data for it.
     pub(super) has_data: bool,
     /// What it is: `TABLE`, `TABLE DATA`, ….
@@ -80,6 +90,8 @@ pub(super) struct Entry {
     pub(super) depends_on: Option<i32>,
     /// Its file in a directory, or its member of a tar file.
     pub(super) file: Option<String>,
+    /// Where its block begins in a custom archive, if pg_dump could go back to write that.
+    pub(super) offset: Option<u64>,
 }
 
 impl Entry {
@@ -137,7 +149,7 @@ fn read_head(input: &mut Input, container: Container) -> io::Result<(Layout, Hea
     if input.take_bytes(MAGIC.len())? != MAGIC {
         return Err(header("it does not begin with PGDMP, as each archive of pg_dump does"));
     }
-    let (major, minor, _revision) = (input.byte()?, input.byte()?, input.byte()?);
+    let (major, minor, revision) = (input.byte()?, input.byte()?, input.byte()?);
     if major != 1 || !(12..=16).contains(&minor) {
         return Err(ArchiveError::Version { major, minor }.into());
     }
@@ -150,13 +162,14 @@ fn read_head(input: &mut Input, container: Container) -> io::Result<(Layout, Hea
     let layout = Layout { minor, container, offset_size: usize::from(offset_size) };
     check_format(input.byte()?, container)?;
     let method = read_method(input, minor)?;
-    for _part_of_the_date in 0..7 {
-        input.int()?;
+    let mut made = [0; 6];
+    for part in &mut made {
+        *part = input.int()?;
     }
-    let _database = string(input)?;
-    let mut version = || Ok::<_, io::Error>(string(input)?.map(|v| String::from_utf8_lossy(&v).into_owned()));
-    let (server, pg_dump) = (version()?, version()?);
-    Ok((layout, Head { method, server, pg_dump }))
+    let _is_summer = input.int()?;
+    let mut word = || Ok::<_, io::Error>(string(input)?.map(|v| String::from_utf8_lossy(&v).into_owned()));
+    let (database, server, pg_dump) = (word()?, word()?, word()?);
+    Ok((layout, Head { method, version: (minor, revision), made, database, server, pg_dump }))
 }
 
 fn header(what: &str) -> io::Error {
@@ -197,8 +210,8 @@ fn read_entry(input: &mut Input, layout: &Layout, number: usize) -> io::Result<E
         return Err(input.damaged("the number of the entry is not positive"));
     }
     let has_data = input.int()? != 0;
-    let (_class, _oid) = (string(input)?, string(input)?);
-    let mut entry = Entry { id, has_data, tag: text(input)?, ..Entry::default() };
+    let object = [text(input)?, text(input)?];
+    let mut entry = Entry { id, object, has_data, tag: text(input)?, ..Entry::default() };
     let kind = text(input)?;
     entry.kind = match String::from_utf8(kind.into()) {
         Ok(kind) if kind.is_ascii() => kind,
@@ -239,14 +252,20 @@ fn read_dependencies(input: &mut Input) -> io::Result<Option<i32>> {
     Ok(first)
 }
 
-/// Where the data are. Their offset in a custom archive is not needed: they come in the order of the entries.
+/// Where the data are.
 fn read_place(input: &mut Input, layout: &Layout, entry: &mut Entry) -> io::Result<()> {
     match layout.container {
         Container::Custom => {
-            if !(1..=3).contains(&input.byte()?) {
+            let state = input.byte()?;
+            if !(1..=3).contains(&state) {
                 return Err(input.damaged("the state of its data is not known"));
             }
-            input.skip(layout.offset_size as u64)
+            let mut offset = 0;
+            for place in 0..layout.offset_size {
+                offset |= u64::from(input.byte()?) << (8 * place);
+            }
+            entry.offset = (state == WRITTEN).then_some(offset);
+            Ok(())
         }
         Container::Files => {
             let name = string(input)?.filter(|name| !name.is_empty());
@@ -301,7 +320,16 @@ mod tests {
     #[test]
     fn major_version() {
         let of = |version: &str| {
-            Head { method: Method::None, server: None, pg_dump: Some(version.to_owned()) }.major()
+            let pg_dump = Some(version.to_owned());
+            Head {
+                method: Method::None,
+                version: (14, 0),
+                made: [0; 6],
+                database: None,
+                server: None,
+                pg_dump,
+            }
+            .major()
         };
         assert_eq!(of("15.18 (Debian 15.18-0+deb12u1)"), 15);
         assert_eq!(of("18beta1"), 18);

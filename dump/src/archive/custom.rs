@@ -1,5 +1,6 @@
 //! The data of a custom archive: a block for each entry, in the order of the table of contents.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, Read};
 
 use super::contents::Entry;
@@ -15,6 +16,10 @@ const OBJECTS: u8 = 3;
 pub(super) struct Custom {
     state: State,
     method: Method,
+    /// Entries whose blocks nobody wants.
+    passed: HashSet<i32>,
+    /// Blocks were left out, so the last one that is read need not be the last of all.
+    in_part: bool,
 }
 
 enum State {
@@ -28,7 +33,7 @@ enum State {
 
 impl Custom {
     pub(super) fn new(input: Input, method: Method) -> Self {
-        Self { state: State::Between(input), method }
+        Self { state: State::Between(input), method, passed: HashSet::new(), in_part: false }
     }
 
     fn between(&mut self) -> io::Result<&mut Input> {
@@ -49,21 +54,37 @@ impl Custom {
 
 impl Store for Custom {
     fn open(&mut self, entry: &Entry) -> io::Result<()> {
-        let input = self.between()?;
+        let State::Between(input) = &mut self.state else { return Err(out_of_turn()) };
         input.within = Within::Data(entry.name());
-        if input.is_at_end()? {
-            let what = format!("the file ends before them, at byte {}", input.offset());
-            return Err(ArchiveError::NoData { entry: entry.name(), what }.into());
+        if let Some(offset) = entry.offset.filter(|offset| *offset != input.offset()) {
+            self.in_part |= input.go_to(offset)?;
         }
-        let kind = input.byte()?;
-        let id = input.int()?;
-        if kind != if has_objects(entry) { OBJECTS } else { TABLE } {
-            return Err(input.damaged("a block of data is of a kind that does not fit"));
-        }
-        if id != entry.id {
-            return Err(input.damaged(format!("a block of data of entry {id} stands in their place")));
+        loop {
+            if input.is_at_end()? {
+                let what = format!("the file ends before them, at byte {}", input.offset());
+                return Err(ArchiveError::NoData { entry: entry.name(), what }.into());
+            }
+            let kind = input.byte()?;
+            let id = input.int()?;
+            if id != entry.id && self.passed.remove(&id) {
+                skip_block(input, kind)?;
+                continue;
+            }
+            if kind != if has_objects(entry) { OBJECTS } else { TABLE } {
+                return Err(input.damaged("a block of data is of a kind that does not fit"));
+            }
+            if id != entry.id {
+                return Err(input.damaged(format!("a block of data of entry {id} stands in their place")));
+            }
+            break;
         }
         if has_objects(entry) { Ok(()) } else { self.begin() }
+    }
+
+    fn pass(&mut self, entry: &Entry) -> io::Result<()> {
+        self.passed.insert(entry.id);
+        self.in_part = true;
+        Ok(())
     }
 
     fn next_object(&mut self) -> io::Result<Option<u32>> {
@@ -92,9 +113,35 @@ impl Store for Custom {
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        if self.in_part {
+            return Ok(());
+        }
         let input = self.between()?;
         input.within = Within::End;
         if input.is_at_end()? { Ok(()) } else { Err(input.damaged("more bytes follow")) }
+    }
+}
+
+/// Passes over a block, behind the number of its entry.
+fn skip_block(input: &mut Input, kind: u8) -> io::Result<()> {
+    match kind {
+        TABLE => skip_chunks(input),
+        OBJECTS => {
+            while input.int()? != 0 {
+                skip_chunks(input)?;
+            }
+            Ok(())
+        }
+        _ => Err(input.damaged("a block of data is of a kind that is not known")),
+    }
+}
+
+fn skip_chunks(input: &mut Input) -> io::Result<()> {
+    loop {
+        match input.count()? {
+            0 => return Ok(()),
+            length => input.skip(length as u64)?,
+        }
     }
 }
 
@@ -102,12 +149,14 @@ impl Store for Custom {
 struct Chunks {
     input: Input,
     ended: bool,
+    /// What failed behind bytes that were given out: it is said by the next read.
+    failed: Option<io::Error>,
 }
 
 impl Chunks {
     fn new(mut input: Input) -> Self {
         input.stop_after(0);
-        Self { input, ended: false }
+        Self { input, ended: false, failed: None }
     }
 
     fn next_chunk(&mut self) -> io::Result<()> {
@@ -145,9 +194,19 @@ impl BufRead for Chunks {
 impl Read for Chunks {
     /// Takes as many chunks as have arrived: an uncompressed archive has one for each row.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let mut filled = 0;
         while filled < buffer.len() {
-            let piece = self.fill_buf()?;
+            let piece = match self.fill_buf() {
+                Ok(piece) => piece,
+                Err(error) if filled == 0 => return Err(error),
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
+            };
             let count = piece.len().min(buffer.len() - filled);
             buffer[filled..filled + count].copy_from_slice(&piece[..count]);
             self.consume(count);

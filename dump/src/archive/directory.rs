@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::contents::{CONTENTS, Entry, is_file_name};
 use super::error::{ArchiveError, Within};
-use super::input::Input;
+use super::input::{Forward, Input};
 use super::store::{Store, has_objects, out_of_turn};
 use super::unpack::{Method, Unpacked};
 
@@ -22,6 +22,9 @@ pub trait Folder: Send {
     /// # Errors
     /// If the file is there and cannot be opened, or is a link or another thing that is not a file.
     fn open(&mut self, name: &str) -> io::Result<Option<Box<dyn Read + Send>>>;
+
+    /// The first file of these names that there is will not be read. That is told for the sake of progress.
+    fn pass(&mut self, names: &[String]);
 }
 
 /// An archive in the directory format.
@@ -48,6 +51,7 @@ impl Directory {
         for &(suffix, method) in first.into_iter().chain(others) {
             let name = format!("{name}{suffix}");
             if let Some(reader) = self.folder.open(&name)? {
+                let reader = Box::new(Forward(reader));
                 let input = Input::new(reader, Within::Data(format!("{}, in {name}", self.entry)));
                 return Unpacked::new(method, input);
             }
@@ -69,6 +73,13 @@ impl Store for Directory {
             self.objects = Some(self.open_file(file, Method::None)?);
         } else {
             self.current = Some(self.open_file(file, self.method)?);
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, entry: &Entry) -> io::Result<()> {
+        if let Some(file) = &entry.file {
+            self.folder.pass(&SUFFIXES.map(|(suffix, _)| format!("{file}{suffix}")));
         }
         Ok(())
     }
@@ -129,7 +140,7 @@ fn next_line(list: &mut Unpacked<Input>) -> io::Result<Option<String>> {
 /// The table of contents of a directory.
 pub(super) fn contents(folder: &mut dyn Folder) -> io::Result<Input> {
     match folder.open(CONTENTS)? {
-        Some(reader) => Ok(Input::new(reader, Within::Header)),
+        Some(reader) => Ok(Input::new(Box::new(Forward(reader)), Within::Header)),
         None => {
             let what =
                 "the directory has no toc.dat; is it one that pg_dump --format=directory wrote?".to_owned();

@@ -76,6 +76,22 @@ pub enum ArchiveError {
         /// The entry, and what about it.
         what: String,
     },
+    /// A list of entries names one that is not there.
+    #[error(
+        "the list of entries names entry {id}, which the archive does not have: make the list from this archive"
+    )]
+    NotListed {
+        /// Its number.
+        id: i32,
+    },
+    /// A list asks for data in an order in which they cannot be read.
+    #[error(
+        "the list asks for the data of {entry} in another order than that of the archive, and only a directory, or a custom archive that has offsets and is a file or an object, can be read so: leave the entries in their order"
+    )]
+    OutOfOrder {
+        /// The entry.
+        entry: String,
+    },
     /// A link, a folder or a device in place of a file of a directory.
     #[error(
         "the archive's {name} is no file, and pg_dump writes nothing else into a directory: copy the archive again, with the files that links lead to"

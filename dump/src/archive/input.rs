@@ -1,15 +1,49 @@
 //! The bytes of an archive and the numbers in them, with the place for errors.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::error::{ArchiveError, Within};
 
 /// Input is read in pieces of this many bytes.
 const READ: usize = 128 * 1024;
+/// Fewer bytes are read, though nobody wants them: to jump costs a request where the archive is an object.
+const NEAR: u64 = 1 << 20;
+
+/// The bytes of an archive, from its start.
+pub trait Bytes: Read + Send {
+    /// Goes on at this offset, if it can: `false` says that it cannot, and that nothing has changed. An offset behind
+    /// the end is no error.
+    ///
+    /// # Errors
+    /// If the bytes can no longer be read.
+    fn jump(&mut self, offset: u64) -> io::Result<bool>;
+}
+
+/// Bytes that only come one after the other: those of a pipe, or of a decompressor.
+pub struct Forward(pub Box<dyn Read + Send>);
+
+impl fmt::Debug for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forward").finish_non_exhaustive()
+    }
+}
+
+impl Read for Forward {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Bytes for Forward {
+    fn jump(&mut self, _offset: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+}
 
 /// Bytes, one after the other.
 pub(super) struct Input {
-    inner: BufReader<Box<dyn Read + Send>>,
+    inner: BufReader<Box<dyn Bytes>>,
     offset: u64,
     /// Reading stops here, as at an end. If the bytes end before it, they are cut off.
     limit: Option<u64>,
@@ -22,8 +56,8 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(reader: Box<dyn Read + Send>, within: Within) -> Self {
-        let inner = BufReader::with_capacity(READ, reader);
+    pub(super) fn new(bytes: Box<dyn Bytes>, within: Within) -> Self {
+        let inner = BufReader::with_capacity(READ, bytes);
         Self { inner, offset: 0, limit: None, int_size: 4, within, failed: false }
     }
 
@@ -91,7 +125,29 @@ impl Input {
         Ok(bytes)
     }
 
+    /// Goes on at this offset, if the bytes can jump there.
+    pub(super) fn go_to(&mut self, offset: u64) -> io::Result<bool> {
+        let buffered = self.inner.buffer().len();
+        let near = offset.checked_sub(self.offset).and_then(|count| usize::try_from(count).ok());
+        if let Some(count) = near.filter(|count| *count <= buffered) {
+            self.consume(count);
+            return Ok(true);
+        }
+        if !self.inner.get_mut().jump(offset)? {
+            return Ok(false);
+        }
+        self.inner.consume(buffered);
+        self.offset = offset;
+        Ok(true)
+    }
+
+    /// Passes over so many bytes.
     pub(super) fn skip(&mut self, mut length: u64) -> io::Result<()> {
+        let behind = self.offset.saturating_add(length);
+        let within = self.limit.is_none_or(|limit| behind <= limit);
+        if length > NEAR && within && self.go_to(behind)? {
+            return Ok(());
+        }
         while length > 0 {
             let count = self.fill_buf()?.len().min(usize::try_from(length).unwrap_or(usize::MAX));
             if count == 0 {
@@ -169,7 +225,41 @@ mod tests {
     use super::*;
 
     fn input(bytes: &[u8]) -> Input {
-        Input::new(Box::new(io::Cursor::new(bytes.to_vec())), Within::Header)
+        let cursor = Box::new(io::Cursor::new(bytes.to_vec()));
+        Input::new(Box::new(Forward(cursor)), Within::Header)
+    }
+
+    struct Jumps(io::Cursor<Vec<u8>>);
+
+    impl Read for Jumps {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl Bytes for Jumps {
+        fn jump(&mut self, offset: u64) -> io::Result<bool> {
+            self.0.set_position(offset);
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn jumps_forth_and_back() {
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut there = Input::new(Box::new(Jumps(io::Cursor::new(bytes.clone()))), Within::Header);
+        for offset in [5, 200_000, 2_999_990, 7, 8, 1_000_000] {
+            assert!(there.go_to(offset).unwrap());
+            assert_eq!((there.offset(), there.byte().unwrap()), (offset, bytes[offset as usize]));
+        }
+        there.skip(1_500_000).unwrap();
+        assert_eq!(there.byte().unwrap(), bytes[2_500_001]);
+        assert!(there.go_to(4_000_000).unwrap());
+        assert!(there.byte().unwrap_err().to_string().contains("cut off at byte 4000000"));
+        let mut pipe = input(&bytes);
+        assert!(!pipe.go_to(2_000_000).unwrap());
+        pipe.skip(2_000_000).unwrap();
+        assert_eq!(pipe.byte().unwrap(), bytes[2_000_000]);
     }
 
     #[test]

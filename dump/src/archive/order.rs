@@ -23,15 +23,26 @@ enum Pass {
     Last,
 }
 
-/// The entries that are written, each by its place in the table of contents, in the order of pg_restore.
-pub(super) fn order(entries: &[Entry]) -> Vec<(usize, Parts)> {
-    let mut order = Vec::with_capacity(entries.len());
+/// The entries that are written, each by its place in the table of contents, in the order of pg_restore: `listed` has
+/// the places in the order that was asked for.
+pub(super) fn order(entries: &[Entry], listed: &[usize]) -> Vec<(usize, Parts)> {
+    let mut order = Vec::with_capacity(listed.len());
     for pass in [Pass::Main, Pass::Privileges, Pass::Last] {
-        let in_pass = entries.iter().enumerate().filter(|(_, entry)| pass_of(entry) == pass);
-        let written = in_pass.map(|(place, entry)| (place, parts(entry)));
+        let in_pass = listed.iter().filter(|&&place| pass_of(&entries[place]) == pass);
+        let written = in_pass.map(|&place| (place, parts(&entries[place])));
         order.extend(written.filter(|(_, parts)| *parts != Parts::default()));
     }
     order
+}
+
+/// Whether anything is written of an entry.
+pub(super) fn is_written(entry: &Entry) -> bool {
+    parts(entry) != Parts::default()
+}
+
+/// Whether the rows of a partition are written as rows of another table.
+pub(super) fn is_rooted(entry: &Entry) -> bool {
+    entry.definition.starts_with(PARTITION_ROOT)
 }
 
 fn pass_of(entry: &Entry) -> Pass {
@@ -48,7 +59,7 @@ fn parts(entry: &Entry) -> Parts {
     if is_left_out(entry) {
         return Parts::default();
     }
-    let defined = !entry.definition.is_empty() && !entry.definition.starts_with(PARTITION_ROOT);
+    let defined = !entry.definition.is_empty() && !is_rooted(entry);
     Parts { definition: defined || (!entry.has_data && is_data(entry)), data: entry.has_data }
 }
 

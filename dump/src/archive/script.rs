@@ -1,16 +1,20 @@
 //! The text of an archive, to be read piece by piece.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
 
-use super::contents::{Container, Contents};
+use super::choice::{Choice, Chosen};
+use super::contents::{Container, Contents, Entry};
 use super::custom::Custom;
 use super::directory::{self, Directory, Folder};
 use super::error::{ArchiveError, Within};
 use super::format::Format;
-use super::input::Input;
+use super::input::{Bytes, Input};
+use super::list;
 use super::objects;
 use super::order::{Parts, order};
+use super::starts::{EntryStart, EntryStarts};
 use super::store::{Store, has_objects, out_of_turn};
 use super::tar::Tar;
 use super::text::{Above, Session};
@@ -27,7 +31,9 @@ const INSERT_END: &[u8] = b"\n\n";
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let file = std::fs::File::open("shop.dump")?;
-/// let mut script = dump::archive::Script::read_from(dump::archive::Format::Custom, Box::new(file))?;
+/// let bytes = Box::new(dump::archive::Forward(Box::new(file)));
+/// let everything = dump::archive::Choice::default();
+/// let mut script = dump::archive::Script::read_from(dump::archive::Format::Custom, bytes, &everything)?;
 /// let mut text = vec![0; 64 * 1024];
 /// while script.read(&mut text)? > 0 {}
 /// # Ok(())
@@ -35,10 +41,19 @@ const INSERT_END: &[u8] = b"\n\n";
 /// ```
 pub struct Script {
     contents: Contents,
+    format: &'static str,
     store: Box<dyn Store>,
     session: Session,
-    /// The entries to be written, the next one last.
-    order: Vec<(usize, Parts)>,
+    chosen: Chosen,
+    /// The entries to be written.
+    order: VecDeque<(usize, Parts)>,
+    /// Entries that are not listed and have data, which are to be passed over in their turn.
+    unlisted: VecDeque<usize>,
+    /// The list asks for data in another order than that of the archive.
+    reordered: bool,
+    starts: EntryStarts,
+    /// Bytes of the text up to the next one to be read.
+    offset: u64,
     state: State,
     /// Text that was not read yet, from `read` on.
     text: Vec<u8>,
@@ -51,10 +66,10 @@ enum State {
     Entry,
     /// In the data of this entry, which end so.
     Data(usize, Tail),
-    /// Between large objects.
-    Objects,
-    /// In a large object.
-    Object,
+    /// Between large objects of this entry.
+    Objects(usize),
+    /// In a large object of this entry.
+    Object(usize),
     Finished,
     /// After an error.
     Failed,
@@ -70,18 +85,19 @@ impl Script {
     /// The text of an archive that is one stream of bytes. Reads its table of contents.
     ///
     /// # Errors
-    /// The errors of `reader`, or an [`ArchiveError`] inside of [`io::Error`].
-    pub fn read_from(format: Format, reader: Box<dyn Read + Send>) -> io::Result<Self> {
-        let mut input = Input::new(reader, Within::Header);
+    /// The errors of `bytes`, or an [`ArchiveError`] inside of [`io::Error`].
+    pub fn read_from(format: Format, bytes: Box<dyn Bytes>, choice: &Choice) -> io::Result<Self> {
+        let mut input = Input::new(bytes, Within::Header);
+        let name = format.name();
         match format {
             Format::Custom => {
                 let contents = Contents::read(&mut input, Container::Custom)?;
                 let custom = Custom::new(input, contents.head.method);
-                Self::new(contents, Box::new(custom))
+                Self::new(contents, name, Box::new(custom), choice)
             }
             Format::Tar => {
                 let (tar, contents) = Tar::open(input)?;
-                Self::new(contents, Box::new(tar))
+                Self::new(contents, name, Box::new(tar), choice)
             }
         }
     }
@@ -90,19 +106,90 @@ impl Script {
     ///
     /// # Errors
     /// As [`Script::read_from`].
-    pub fn of_directory(mut folder: Box<dyn Folder>) -> io::Result<Self> {
+    pub fn of_directory(mut folder: Box<dyn Folder>, choice: &Choice) -> io::Result<Self> {
         let mut input = directory::contents(&mut *folder)?;
         let contents = Contents::read(&mut input, Container::Files)?;
         directory::ends(&mut input)?;
         let directory = Directory::new(folder, contents.head.method);
-        Self::new(contents, Box::new(directory))
+        Self::new(contents, "directory", Box::new(directory), choice)
     }
 
-    fn new(contents: Contents, store: Box<dyn Store>) -> io::Result<Self> {
+    fn new(
+        contents: Contents,
+        format: &'static str,
+        store: Box<dyn Store>,
+        choice: &Choice,
+    ) -> io::Result<Self> {
         let session = Session::new(&contents)?;
-        let mut order = order(&contents.entries);
-        order.reverse();
-        Ok(Self { contents, store, session, order, state: State::Head, text: Vec::new(), read: 0 })
+        let entries = &contents.entries;
+        let listed = match choice.list() {
+            Some(list) => list::places(&contents, list)?,
+            None => (0..entries.len()).collect(),
+        };
+        let order: VecDeque<_> = order(entries, &listed).into();
+        let mut unlisted: Vec<_> = entries.iter().map(|entry| entry.has_data).collect();
+        order.iter().filter(|(_, parts)| parts.data).for_each(|(place, _)| unlisted[*place] = false);
+        let data = order.iter().filter(|(_, parts)| parts.data);
+        let reordered = !data.map(|(place, _)| place).is_sorted();
+        let unlisted = (0..entries.len()).filter(|place| unlisted[*place]).collect();
+        let chosen = choice.of(entries);
+        let (starts, text, offset) = (EntryStarts::default(), Vec::new(), 0);
+        let state = State::Head;
+        Ok(Self {
+            contents,
+            format,
+            store,
+            session,
+            chosen,
+            order,
+            unlisted,
+            reordered,
+            starts,
+            offset,
+            state,
+            text,
+            read: 0,
+        })
+    }
+
+    /// The table of contents as `pg_restore --list` prints it.
+    #[must_use]
+    pub fn list(&self) -> Vec<u8> {
+        list::print(&self.contents, self.format)
+    }
+
+    /// Where entries begin in the text, as far as it was made.
+    #[must_use]
+    pub fn starts(&self) -> EntryStarts {
+        self.starts.clone()
+    }
+
+    /// Begins the text at this place instead of its start. What stands before it is not read where the archive allows
+    /// that.
+    ///
+    /// # Errors
+    /// As reading; [`ArchiveError::Contents`] if there is no such entry.
+    pub fn go_to(&mut self, start: &EntryStart) -> io::Result<()> {
+        while let Some((index, parts)) = self.order.pop_front() {
+            if self.contents.entries[index].id == start.id {
+                self.order.push_front((index, parts));
+                self.text.clear();
+                (self.state, self.offset) = (State::Entry, start.offset);
+                return Ok(());
+            }
+            self.begin(index, parts, false)?;
+            self.text.clear();
+        }
+        let what = format!("it has no entry {}, at which the run is to go on", start.id);
+        Err(ArchiveError::Contents { what }.into())
+    }
+
+    /// Passes over what stands before the data of this entry and is not listed.
+    fn pass_unlisted(&mut self, before: usize) -> io::Result<()> {
+        while let Some(place) = self.unlisted.pop_front_if(|place| *place < before) {
+            self.store.pass(&self.contents.entries[place])?;
+        }
+        Ok(())
     }
 
     fn pull(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -144,33 +231,45 @@ impl Script {
                 self.session.head(&self.contents, &mut self.text);
                 self.state = State::Entry;
             }
-            State::Entry => match self.order.pop() {
-                Some((place, parts)) => self.begin(place, parts)?,
+            State::Entry => match self.order.pop_front() {
+                Some((index, parts)) => {
+                    let id = self.contents.entries[index].id;
+                    self.starts.push(EntryStart { id, offset: self.offset });
+                    let wanted =
+                        parts.data && self.chosen.has_data_of(&self.contents.entries[index], &self.session);
+                    self.begin(index, parts, wanted)?;
+                }
                 None => {
+                    self.pass_unlisted(self.contents.entries.len())?;
                     self.store.finish()?;
                     Session::foot(&mut self.text);
                     self.state = State::Finished;
                 }
             },
-            State::Objects => match self.store.next_object()? {
+            State::Objects(place) => match self.next_object(place)? {
                 Some(oid) => {
                     objects::open(&mut self.text, oid);
-                    self.state = State::Object;
+                    self.state = State::Object(place);
                 }
                 None => {
                     objects::end(&mut self.text);
                     self.state = State::Entry;
                 }
             },
-            State::Object => self.write_object()?,
+            State::Object(place) => self.write_object(place)?,
             State::Data(..) | State::Finished | State::Failed => return Err(out_of_turn()),
         }
         Ok(())
     }
 
-    fn begin(&mut self, place: usize, parts: Parts) -> io::Result<()> {
+    /// Makes the text of an entry up to its data; `wanted` says whether these are read.
+    fn begin(&mut self, place: usize, parts: Parts, wanted: bool) -> io::Result<()> {
+        if parts.data {
+            self.pass_unlisted(place)?;
+        }
         let entries = &self.contents.entries;
         let entry = &entries[place];
+        let in_order = |error| in_order(entry, self.reordered, error);
         if parts.definition {
             self.session.entry(entries, entry, Above::Definition, &mut self.text)?;
         }
@@ -178,11 +277,21 @@ impl Script {
             return Ok(());
         }
         self.session.entry(entries, entry, Above::Data, &mut self.text)?;
-        self.store.open(entry)?;
+        if !wanted {
+            self.store.pass(entry).map_err(in_order)?;
+            if has_objects(entry) {
+                self.session.select_schema(b"pg_catalog", &mut self.text);
+            } else if !entry.copy.is_empty() {
+                self.text.extend_from_slice(&entry.copy);
+                self.text.extend_from_slice(COPY_END);
+            }
+            return Ok(());
+        }
+        self.store.open(entry).map_err(in_order)?;
         if has_objects(entry) {
             self.session.select_schema(b"pg_catalog", &mut self.text);
             objects::begin(&mut self.text);
-            self.state = State::Objects;
+            self.state = State::Objects(place);
         } else {
             self.text.extend_from_slice(&entry.copy);
             self.state = State::Data(place, Tail::default());
@@ -190,14 +299,21 @@ impl Script {
         Ok(())
     }
 
+    /// Goes to the next large object. A tar file says only there that another entry's data stand in its place.
+    fn next_object(&mut self, place: usize) -> io::Result<Option<u32>> {
+        let moved = self.reordered && self.format == Format::Tar.name();
+        let found = self.store.next_object();
+        found.map_err(|error| in_order(&self.contents.entries[place], moved, error))
+    }
+
     /// The next piece of a large object, or its end.
-    fn write_object(&mut self) -> io::Result<()> {
+    fn write_object(&mut self, place: usize) -> io::Result<()> {
         let mut piece = vec![0; objects::PIECE];
         let mut filled = 0;
         while filled < piece.len() {
             match self.store.read(&mut piece[filled..])? {
                 0 => {
-                    self.state = State::Objects;
+                    self.state = State::Objects(place);
                     break;
                 }
                 count => filled += count,
@@ -206,10 +322,20 @@ impl Script {
         if filled > 0 {
             objects::write(&mut self.text, &piece[..filled], self.session.standard);
         }
-        if let State::Objects = self.state {
+        if let State::Objects(_) = self.state {
             objects::close(&mut self.text);
         }
         Ok(())
+    }
+}
+
+/// What it means that data are not where they should be, if the list asks for another order than the archive's.
+fn in_order(entry: &Entry, reordered: bool, error: io::Error) -> io::Error {
+    match error.get_ref() {
+        Some(inner) if reordered && inner.is::<ArchiveError>() => {
+            ArchiveError::OutOfOrder { entry: entry.name() }.into()
+        }
+        _ => error,
     }
 }
 
@@ -218,7 +344,9 @@ impl Read for Script {
         if buffer.is_empty() {
             return Ok(0);
         }
-        self.pull(buffer).inspect_err(|_| self.state = State::Failed)
+        let count = self.pull(buffer).inspect_err(|_| self.state = State::Failed)?;
+        self.offset += count as u64;
+        Ok(count)
     }
 }
 

@@ -4,10 +4,14 @@ use std::io;
 
 use super::contents::Entry;
 
-/// The data of the entries. They are asked for in the order of the table of contents, each to its end.
+/// The data of the entries. They are asked for in the order of the table of contents unless a list asks for another
+/// one, each to its end.
 pub(super) trait Store: Send {
     /// Goes to the data of an entry: to those of a table, or before the first large object.
     fn open(&mut self, entry: &Entry) -> io::Result<()>;
+
+    /// The data of this entry are not wanted now.
+    fn pass(&mut self, entry: &Entry) -> io::Result<()>;
 
     /// Goes to the next large object of the entry, and returns its OID; `None` behind the last one.
     fn next_object(&mut self) -> io::Result<Option<u32>>;

@@ -47,6 +47,11 @@ impl Session {
         Ok(session)
     }
 
+    /// Whether the text is in UTF-8.
+    pub(super) fn is_utf8(&self) -> bool {
+        self.encoding == "UTF8"
+    }
+
     /// The head of the text.
     pub(super) fn head(&self, contents: &Contents, out: &mut Vec<u8>) {
         out.extend_from_slice(b"--\n-- PostgreSQL database dump\n--\n\n");
@@ -317,7 +322,7 @@ fn quote(name: &[u8]) -> Vec<u8> {
     }
 }
 
-fn one_line(text: &[u8]) -> Vec<u8> {
+pub(super) fn one_line(text: &[u8]) -> Vec<u8> {
     text.iter().map(|&byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }).collect()
 }
 

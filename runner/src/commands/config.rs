@@ -1,8 +1,10 @@
 //! The checked command line: what to do, without contradictions.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dump::archive::read_list;
 use kvbuffer::{ConnectOptions, Keys, Lsn, Sequence};
 
 use crate::base::error::Error;
@@ -113,7 +115,22 @@ fn selection(options: &SelectionOptions) -> Result<Selection, Error> {
         exclude_schemas: &options.exclude_schema,
         sections: sections.filter(|sections| *sections != Sections::ALL),
         database: options.database.as_deref(),
+        entries: options.use_list.as_deref().map(entries).transpose()?,
     })?)
+}
+
+/// The entries of an archive that a file lists.
+fn entries(path: &Path) -> Result<Arc<[i32]>, Error> {
+    let text =
+        std::fs::read(path).map_err(|error| usage(format!("--use-list {}: {error}", path.display())))?;
+    let (entries, odd) = read_list(&text);
+    for line in odd {
+        tracing::warn!(
+            "--use-list {}: line {line} is ignored: it begins with no number, or with one that came before",
+            path.display()
+        );
+    }
+    Ok(entries)
 }
 
 /// The token of `--restart-once`. It is stored in the registry of runs, so it needs Redis.
@@ -212,7 +229,7 @@ pub fn connection(args: &KvArgs) -> Result<(ConnectOptions, Keys), Error> {
     Ok((connect, Keys::new(&args.kv_key)))
 }
 
-fn password(path: &std::path::Path) -> Result<String, Error> {
+fn password(path: &Path) -> Result<String, Error> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| usage(format!("--kv-password-file {} cannot be read: {error}", path.display())))?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())

@@ -14,10 +14,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use kvbuffer::{ChangeData, Sequence, decode};
 
+use crate::base::aside::aside;
 use crate::base::error::{self, Error};
 use crate::base::off_thread::off_thread;
 use crate::base::stop::Stop;
@@ -91,6 +93,22 @@ pub async fn inspect(
         counts.transforms(transforms, config);
     }
     Ok((counts.finish(), failed))
+}
+
+/// The table of contents of an archive, as `pg_restore --list` prints it. Nothing else of it is read.
+///
+/// # Errors
+/// [`Error::Usage`] for a script; the errors of reading.
+pub async fn list(config: &Config, stop: &Stop) -> Result<Vec<u8>, Error> {
+    let location = config.location.clone();
+    let listing = move |_: &AtomicBool| {
+        let mut source = location.open()?;
+        let list = source.list().map_err(|error| source.error(&location.name(), error))?;
+        list.ok_or_else(|| {
+            Error::Usage(format!("--list is for archives, and {} is a script", location.name()))
+        })
+    };
+    aside(listing, stop).await
 }
 
 /// What the file says about itself. Its first lines are read if it can be read again.

@@ -167,9 +167,11 @@ async fn attempt(
     let first = beginning.first;
     let size = identity.as_ref().and_then(Identity::size);
     let checkpoint = beginning.checkpoint.take();
-    // Only for an uncompressed dump are the offsets those of the file; otherwise the reader counts from its start.
-    let bytes =
-        checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)));
+    let read = |checkpoint: &Checkpoint| {
+        // Earlier builds did not write how much of a compressed dump was read.
+        checkpoint.read.unwrap_or_else(|| checkpoint.scan.offset.min(size.unwrap_or(u64::MAX)))
+    };
+    let bytes = checkpoint.as_ref().map_or(0, read);
     progress.begin(checkpoint.as_ref(), bytes, size);
     if let Some(done) = checkpoint.as_ref().filter(|checkpoint| checkpoint.complete) {
         let confirmed = confirm(config, done, &mut beginning.sink, progress, stop).await;
@@ -260,9 +262,11 @@ async fn same_pipe(config: &Config, done: &Checkpoint, stop: &Stop) -> Result<()
         return Ok(());
     }
     tracing::info!("the run is done; reading the pipe to check that it is the same dump");
+    let task = Task { start: done.start(), ..config.task(done.first) };
     let (location, identity, end) = (config.location.clone(), done.source.clone(), done.scan.offset);
     let reading = move |_: &AtomicBool| {
         let mut source = location.open()?;
+        task.choose(&mut source)?;
         source.expect(&identity, &location.name())?;
         Ok(source.read_through(end).map_err(|error| source.error(&location.name(), error))?)
     };

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::error::Error;
 use crate::read::task::Start;
 use convert::planner::PlanPoint;
+use source::EntryStart;
 use source::identity::{Identity, START_OVER, check_source, difference};
 
 pub mod file;
@@ -55,6 +56,12 @@ pub struct Checkpoint {
     pub scan: ScanPoint,
     /// The state of the planner.
     pub plan: PlanPoint,
+    /// Bytes of the file that were read, for progress, if its offsets are others than those of the scanner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<u64>,
+    /// Where the entry of an archive begins in which the checkpoint lies. Earlier builds did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryStart>,
 }
 
 impl Checkpoint {
@@ -114,6 +121,7 @@ impl Checkpoint {
             plan: Box::new(self.plan.clone()),
             next: self.next.checked_sub(self.pieces).unwrap_or(self.next),
             identity: self.source.clone(),
+            entry: self.entry.clone(),
         }
     }
 

@@ -74,8 +74,6 @@ pub(crate) struct Loader<'a> {
     table: Option<Arc<str>>,
     /// The tables with rows in pieces for which a warning was logged.
     told: BTreeSet<Arc<str>>,
-    /// How many bytes of the file were read, for each checkpoint in flight.
-    raw: BTreeMap<u64, u64>,
     /// The last checkpoint that is durable.
     last: Option<Arc<Checkpoint>>,
     pace: Pace,
@@ -107,7 +105,6 @@ impl<'a> Loader<'a> {
             mark: None,
             table: None,
             told: BTreeSet::new(),
-            raw: BTreeMap::new(),
             last: None,
             pace: Pace::new(config.max_rate),
         }
@@ -365,7 +362,6 @@ impl<'a> Loader<'a> {
 
     async fn flush(&mut self, sink: &mut Sink) -> Result<(), Error> {
         let Some(mark) = &self.mark else { return Ok(()) };
-        self.raw.extend(mark.raw.map(|raw| (mark.scan.offset, raw)));
         sink.flush(self.checkpoint(mark, false)).await?;
         self.mark = None;
         self.pace.sent(std::mem::take(&mut self.members), std::mem::take(&mut self.bytes));
@@ -396,6 +392,8 @@ impl<'a> Loader<'a> {
             config: self.common.config.clone(),
             scan: mark.scan.clone(),
             plan,
+            read: mark.raw,
+            entry: mark.entry.clone(),
         }
     }
 
@@ -412,9 +410,7 @@ impl<'a> Loader<'a> {
 
     async fn durable(&mut self, checkpoint: Option<Checkpoint>) -> Result<(), Error> {
         let Some(checkpoint) = checkpoint else { return Ok(()) };
-        let later = self.raw.split_off(&(checkpoint.scan.offset + 1));
-        let raw = self.raw.values().next_back().copied().unwrap_or(checkpoint.scan.offset);
-        self.raw = later;
+        let raw = checkpoint.read.unwrap_or(checkpoint.scan.offset);
         let checkpoint = Arc::new(checkpoint);
         self.progress.durable(&checkpoint, raw);
         self.mirror.write(&checkpoint, false).await?;

@@ -13,7 +13,7 @@ use convert::planner::PlanPoint;
 use convert::render::Block;
 use convert::render::fault::FaultReason;
 use convert::render::members::Rendered;
-use source::Identity;
+use source::{EntryStart, Identity};
 
 /// A point between two changes: everything before it is written, and nothing after it.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Mark {
     pub pieces: u64,
     /// The identity of the dump.
     pub identity: Identity,
+    /// Where the entry of an archive begins in which the point lies.
+    pub entry: Option<EntryStart>,
     /// Bytes of the file or pipe that were read, if it is compressed. Otherwise the scanner's position is that of the
     /// file.
     pub raw: Option<u64>,

@@ -278,6 +278,7 @@ impl ScanThread {
         let plan = self.plan.get_or_insert_with(|| Arc::new(planner.point().clone()));
         Mark {
             identity: walk.source.identity_at(scan.offset),
+            entry: walk.source.entry_start(scan.offset),
             plan: Arc::clone(plan),
             rows: planner.counters().rows,
             next: planner.next(),

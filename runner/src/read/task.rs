@@ -5,9 +5,10 @@ use std::sync::Arc;
 use dump::ScanPoint;
 use kvbuffer::Sequence;
 
+use crate::base::error::Error;
 use convert::planner::{Limit, PlanPoint};
 use convert::shape::Shape;
-use source::{Identity, Location};
+use source::{EntryStart, Identity, Location, Source};
 
 /// Where to begin.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub enum Start {
         next: Sequence,
         /// The identity of the dump.
         identity: Identity,
+        /// Where the entry of an archive begins in which the point lies.
+        entry: Option<EntryStart>,
     },
 }
 
@@ -42,4 +45,24 @@ pub struct Task {
     pub limit: Option<Limit>,
     /// Threads that convert.
     pub workers: usize,
+}
+
+impl Task {
+    /// Takes of an archive what the task needs, before anything is read.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if entries of an archive are asked for and it is none.
+    pub fn choose(&self, source: &mut Source) -> Result<(), Error> {
+        let selection = &self.shape.selection;
+        if selection.by_entries() && !source.is_archive() {
+            let name = self.location.name();
+            return Err(Error::Usage(format!(
+                "--use-list names entries of an archive, and {name} is a script: use --table, --schema or --section"
+            )));
+        }
+        // Offsets in checkpoints of earlier builds are those of the text with all data.
+        let whole = matches!(&self.start, Start::At { scan, entry: None, .. } if scan.offset > 0);
+        source.choose(selection.of_archive(whole));
+        Ok(())
+    }
 }

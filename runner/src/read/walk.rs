@@ -19,7 +19,7 @@ use convert::render::block::slabs;
 use convert::render::members::Rendered;
 use convert::sample::Samples;
 use convert::tables::Found;
-use source::Source;
+use source::{EntryStart, Source};
 
 /// One reading of a dump: from its bytes to planned work. It does nothing else, so it can also be used to count.
 pub struct Walk {
@@ -44,19 +44,26 @@ impl Walk {
         Self::over(task.location.open()?, task, name)
     }
 
-    fn over(source: Source, task: &Task, name: &str) -> Result<Self, Error> {
+    fn over(mut source: Source, task: &Task, name: &str) -> Result<Self, Error> {
+        task.choose(&mut source)?;
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let slabs = slabs(task.shape.rows, task.shape.transforms.is_some());
         let scanner = Scanner::new().with_slabs(slabs);
         let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned(), looked_at: LARGE };
-        if let Start::At { scan, plan, next, identity } = &task.start {
+        if let Start::At { scan, plan, next, identity, entry } = &task.start {
             walk.source.expect(identity, name)?;
-            walk.go_to(scan, plan, *next)?;
+            walk.go_to(scan, plan, *next, entry.as_ref())?;
         }
         Ok(walk)
     }
 
-    fn go_to(&mut self, scan: &ScanPoint, plan: &PlanPoint, next: Sequence) -> Result<(), Error> {
+    fn go_to(
+        &mut self,
+        scan: &ScanPoint,
+        plan: &PlanPoint,
+        next: Sequence,
+        entry: Option<&EntryStart>,
+    ) -> Result<(), Error> {
         let rebuilt = match plan.data_begins {
             Some(begins) if !plan.late_definitions => begins.min(scan.offset),
             _ => scan.offset,
@@ -84,7 +91,8 @@ impl Walk {
         let scanner = Scanner::resume(scan).map_err(|error| self.dump_error(error))?;
         self.scanner = scanner.with_slabs(self.slabs);
         if scan.offset > self.source.offset() {
-            self.source.skip_to(scan.offset).map_err(|error| self.source.error(&self.name, error))?;
+            let skipped = self.source.skip_to(scan.offset, entry);
+            skipped.map_err(|error| self.source.error(&self.name, error))?;
         } else {
             self.scanner.push(&ahead);
         }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use twox_hash::XxHash3_64;
 
 use super::failure::{Trouble, judge};
-use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Version};
+use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Sizes, Version};
 use crate::identity::hex;
 use crate::retry::Backoff;
 
@@ -52,7 +52,7 @@ pub(super) async fn serve(
 }
 
 /// What is below a prefix, as if it were one object.
-pub(super) async fn list(prefix: &Object) -> Result<Version, Failure> {
+pub(super) async fn list(prefix: &Object) -> Result<(Version, Sizes), Failure> {
     Fetcher::of(prefix)?.list().await
 }
 
@@ -81,19 +81,23 @@ impl Fetcher {
         Ok(fetcher)
     }
 
-    /// The size of all objects below the path, and a hash of them in which their order does not count.
-    async fn list(&self) -> Result<Version, Failure> {
+    /// The size of all objects below the path, and a hash of them in which their order does not count; and the size of
+    /// each.
+    async fn list(&self) -> Result<(Version, Sizes), Failure> {
         let mut failing = None;
         loop {
             let listed = self.store.list(Some(&self.path));
-            let add = |(count, size, hash): (u64, u64, u64), found: ObjectMeta| async move {
-                Ok((count + 1, size + found.size, hash.wrapping_add(hash_of(&found))))
+            let add = |(size, hash, mut sizes): (u64, u64, Sizes), found: ObjectMeta| async move {
+                sizes.insert(found.location.filename().unwrap_or_default().to_owned(), found.size);
+                Ok((size + found.size, hash.wrapping_add(hash_of(&found)), sizes))
             };
-            match listed.try_fold((0, 0, 0), add).await {
-                Ok((0, ..)) => return Err(Failure::Missing("there is no object below it".to_owned())),
-                Ok((_, size, hash)) => {
+            match listed.try_fold((0, 0, Sizes::new()), add).await {
+                Ok((_, _, sizes)) if sizes.is_empty() => {
+                    return Err(Failure::Missing("there is no object below it".to_owned()));
+                }
+                Ok((size, hash, sizes)) => {
                     self.succeeded(&mut failing);
-                    return Ok(Version { size, etag: hex(hash) });
+                    return Ok((Version { size, etag: hex(hash) }, sizes));
                 }
                 Err(error) => self.pause(judge(&error), &mut failing).await?,
             }

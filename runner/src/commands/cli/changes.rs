@@ -89,6 +89,12 @@ pub struct SelectionOptions {
     /// The database to load, if the dump contains several, as pg_dumpall writes them.
     #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME")]
     pub database: Option<String>,
+
+    /// Load only the entries of an archive that this file lists, in its order, as pg_restore does.
+    ///
+    /// `inspect --list` and `pg_restore --list` print such lists.
+    #[arg(long, env = "PGBOOTSTRAP_USE_LIST", value_name = "FILE")]
+    pub use_list: Option<PathBuf>,
 }
 
 /// What becomes of personal data.

@@ -10,6 +10,11 @@ pub struct InspectArgs {
     /// Format of the report.
     #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT", help_heading = "Output")]
     pub format: ListFormat,
+    /// Print the table of contents of an archive instead, as pg_restore --list does.
+    ///
+    /// The list, with entries taken out or moved, is what --use-list reads.
+    #[arg(long, help_heading = "Output", conflicts_with = "format")]
+    pub list: bool,
     /// The options of the load.
     #[command(flatten)]
     pub load: LoadArgs,

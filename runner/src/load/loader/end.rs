@@ -28,7 +28,6 @@ impl Loader<'_> {
     /// At the end of the dump: everything is written, awaited and verified.
     pub(super) async fn finish(&mut self, end: Box<Mark>, sink: &mut Sink) -> Result<(), Error> {
         self.table = None;
-        self.raw.extend(end.raw.map(|raw| (end.scan.offset, raw)));
         let last = Arc::new(self.checkpoint(&end, true));
         sink.flush((*last).clone()).await?;
         self.drain(sink).await?;
