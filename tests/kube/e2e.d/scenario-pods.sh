@@ -11,7 +11,7 @@ start_mesh() {
         -extfile "$work/mesh/ext" -out "$work/mesh/tls.crt" 2>/dev/null
     patch='[{"op": "add", "path": "/spec/initContainers", "value": [{"name": "proxy", "restartPolicy": "Always",
         "image": "docker.io/library/debian:bookworm-slim", "command": ["sh", "-c", "sleep 3600"],
-        "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}]'
+        "securityContext": {"runAsUser": 65532, "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}]'
     cat >"$work/mesh.py" <<'PYTHON'
 import base64, http.server, json, ssl, sys
 
