@@ -61,9 +61,9 @@ YAML
     expect "$work/node.set" kasho:node examples/shop.sql
     slow node 30
     under_way node
-    kill -STOP "$(cat "$NODE_DIR/run/kubelet.pid")"
+    inside pkill -STOP -x kubelet
     says node NodeLost "node1" 180
-    kill -CONT "$(cat "$NODE_DIR/run/kubelet.pid")"
+    inside pkill -CONT -x kubelet
     quietly k wait --for=condition=Ready node --all --timeout=60s
     follow shop node Succeeded 240
     same "$work/node.set" kasho:node -h "$(address shop redis)"
