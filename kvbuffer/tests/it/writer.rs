@@ -325,9 +325,10 @@ async fn large_entries_are_deleted_a_few_at_a_time() {
     let buffer = server.buffer().await;
     let acquired = acquire(&buffer, "r1").await;
     let mut writer = Writer::new(buffer.clone(), "r1", &acquired.token, seq(1), 4);
-    for number in 1..=60 {
-        // Small ones first: what comes behind them is not expected.
-        let filler = "x".repeat(if number <= 40 { 10 } else { 400_000 });
+    for number in 1..=100 {
+        // Small ones first: what comes behind them is not expected. Then large and small ones in turn.
+        let is_small = number <= 40 || (number > 60 && number % 2 == 0);
+        let filler = "x".repeat(if is_small { 10 } else { 400_000 });
         let mut bytes = member(number);
         bytes.splice(bytes.len() - 3..bytes.len() - 3, filler.bytes());
         let mut batch = Batch::new(buffer.keys());
@@ -335,12 +336,15 @@ async fn large_entries_are_deleted_a_few_at_a_time() {
         writer.send(batch, vec![], seq(number + 1), number + 1).await.unwrap();
         writer.next_ack().await.unwrap().unwrap();
     }
-    let before = evals(&server);
-    let deleted = buffer.delete_own_range("r1", &acquired.token, seq(1), seq(60)).await.unwrap();
-    assert_eq!((deleted, buffer.total().await.unwrap()), (60, 0));
-    // The small ones with up to 16 large ones, then three at a time, and a call that finds none.
-    let calls = evals(&server) - before;
-    assert!((4..=9).contains(&calls), "{calls} calls");
+    for (first, last) in [(1, 60), (61, 100)] {
+        let before = evals(&server);
+        let deleted = buffer.delete_own_range("r1", &acquired.token, seq(first), seq(last)).await.unwrap();
+        assert_eq!(deleted, last - first + 1);
+        // Three large ones at a time with the small ones between or before them, and a call that finds none.
+        let calls = evals(&server) - before;
+        assert!((7..=9).contains(&calls), "{calls} calls from {first} on");
+    }
+    assert_eq!(buffer.total().await.unwrap(), 0);
 }
 
 /// How fast batches of 1,000 members of 240 bytes are written, beside `redis-cli --pipe` with the same members.
