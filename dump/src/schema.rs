@@ -451,7 +451,7 @@ impl Schema {
     #[must_use]
     pub fn may_be_unique(&self, table: &QualifiedName) -> bool {
         let known = matches!(self.relations.get(table), Some(Relation::Table(_)));
-        !known || self.keys.unique.iter().any(|key| key.table == *table)
+        !known || self.keys.has_unique(table)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What definitions demand of columns: that values differ, that they are equal elsewhere, that they stay.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::name::QualifiedName;
 
@@ -53,6 +53,8 @@ pub struct Fixed {
 pub struct Keys {
     /// Columns whose values differ.
     pub unique: Vec<Unique>,
+    /// Their tables, to find a table among them.
+    of_unique: HashSet<QualifiedName>,
     /// Columns whose values are those of others.
     pub foreign: Vec<Foreign>,
     /// Partitions and inheriting tables, each with its parent, in the order of the dump.
@@ -121,6 +123,12 @@ impl Keys {
         self.above.get(table).into_iter().flatten()
     }
 
+    /// Whether values of some columns of the table differ.
+    #[must_use]
+    pub fn has_unique(&self, table: &QualifiedName) -> bool {
+        self.of_unique.contains(table)
+    }
+
     pub(super) fn learn(&mut self, table: &QualifiedName, demand: Demand) {
         let table = table.clone();
         match demand {
@@ -128,6 +136,7 @@ impl Keys {
                 if primary {
                     self.primary.insert(table.clone(), columns.clone());
                 }
+                self.of_unique.insert(table.clone());
                 self.unique.push(Unique { table, columns });
             }
             Demand::Foreign { columns, to_table, to_columns } => {
@@ -168,6 +177,9 @@ impl Keys {
         if let Some(parents) = self.above.remove(old) {
             self.above.insert(new.clone(), parents);
         }
+        if self.of_unique.remove(old) {
+            self.of_unique.insert(new.clone());
+        }
         if let Some(primary) = self.primary.remove(old) {
             self.primary.insert(new.clone(), primary);
         }
@@ -199,7 +211,9 @@ impl Keys {
 
     /// The table is gone.
     pub(super) fn remove(&mut self, table: &QualifiedName) {
-        self.unique.retain(|key| key.table != *table);
+        if self.of_unique.remove(table) {
+            self.unique.retain(|key| key.table != *table);
+        }
         self.fixed.retain(|one| one.table != *table);
         self.expressions.retain(|one| one.table != *table);
         self.foreign.retain(|key| key.table != *table && key.to_table != *table);
