@@ -64,6 +64,7 @@ YAML
     inside pkill -STOP -x kubelet
     says node NodeLost "node1" 180
     inside pkill -CONT -x kubelet
+    kill -CONT "$(cat "$NODE_DIR/run/kubelet.pid")"
     quietly k wait --for=condition=Ready node --all --timeout=60s
     follow shop node Succeeded 240
     same "$work/node.set" kasho:node -h "$(address shop redis)"
