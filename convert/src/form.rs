@@ -1,4 +1,4 @@
-//! The two forms that rows have as changes.
+//! The three forms that rows have as changes.
 
 /// The form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,6 +7,8 @@ pub enum RowForm {
     Single,
     /// A change of SQL text for some thousand rows: the translicator's own transforms do not see them.
     Packed,
+    /// A slab of COPY's text, for a PostgreSQL database; SQL text where the rows have no such form.
+    Copy,
 }
 
 impl RowForm {
@@ -16,6 +18,7 @@ impl RowForm {
         match self {
             Self::Single => "single",
             Self::Packed => "packed",
+            Self::Copy => "copy",
         }
     }
 }

@@ -16,8 +16,8 @@
 //! tables              what a dump says of its tables
 //! selection           what is left out by choice
 //! error               why a dump cannot become changes
-//! render              rows to members: block ─▶ copy_form, transformed, statements ─▶ changes ─▶ rows, packed, pieces
-//! definitions, form   literals of definitions; single or packed
+//! render              rows to members: block ─▶ copy_form, transformed, statements ─▶ changes ─▶ rows, packed, pieces, verbatim
+//! definitions, form   literals of definitions; single, packed or copy
 //! ```
 //!
 //! # Guarantees

@@ -414,8 +414,8 @@ impl Planner {
         if learned == Learned::NotUnderstood {
             self.point.counters.not_understood += 1;
         }
-        if self.shape.rows == RowForm::Packed {
-            // A pack says OVERRIDING SYSTEM VALUE.
+        if self.shape.rows != RowForm::Single {
+            // A pack says OVERRIDING SYSTEM VALUE, and COPY takes values for such columns.
             return statement.text.clone();
         }
         let Some((text, columns)) = identity::by_default(&statement.text, standard) else {
@@ -463,7 +463,8 @@ impl Planner {
     }
 
     fn is_one_change(&self, text: &str) -> bool {
-        text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
+        self.shape.rows == RowForm::Copy
+            || text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
     }
 
     fn skip(&mut self, kind: &str) {
@@ -484,7 +485,12 @@ impl Planner {
 
     /// Appends the change of one of the texts of [`Work::Sql`].
     pub fn encode_sql(&self, out: &mut Vec<u8>, sequence: Sequence, text: &str) {
-        kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
+        match self.shape.rows {
+            RowForm::Copy => out.extend_from_slice(text.as_bytes()),
+            RowForm::Single | RowForm::Packed => {
+                kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
+            }
+        }
     }
 }
 

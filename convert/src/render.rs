@@ -1,13 +1,14 @@
 //! Rows of a dump to members of the set.
 //!
 //! ```text
-//! slab ─▶ copy_form ─▶ transformed ─▶ changes: rows, packed or pieces ─▶ members
+//! slab ─▶ copy_form ─▶ transformed ─▶ changes: rows, packed, pieces, verbatim ─▶ members
 //!          (INSERT)     (where asked)
 //!             └─▶ statements: what has no such form
 //! ```
 //!
-//! What a value means is decided here and nowhere else. [`block`] walks the line for a slab. There are two forms: [`rows`],
-//! a change for each row, and [`packed`], a statement for many; what is too large for either goes in [`pieces`]. Rows of
+//! What a value means is decided here and nowhere else. [`block`] walks the line for a slab. There are three forms: [`rows`],
+//! a change for each row, [`packed`], a statement for many, and [`verbatim`], COPY's text for a database; what is too large for
+//! the first two goes in [`pieces`]. Rows of
 //! INSERT statements are brought into the form of COPY's first, by [`copy_form`], where [`literals`] says that they have
 //! one; else they go as the SQL that they are, by [`statements`].
 
@@ -25,6 +26,7 @@ pub mod rows;
 pub mod statements;
 pub mod table_plan;
 pub mod transformed;
+pub mod verbatim;
 
 pub use block::Block;
 pub use table_plan::TablePlan;

@@ -45,7 +45,8 @@ impl Shape {
     /// [`Error::Usage`] for a choice of tables that cannot be read.
     pub fn with_registered(&self, parts: &BTreeMap<String, String>) -> Result<Self, Error> {
         let is = |name: &str| parts.get(name).is_some_and(|value| value == "true");
-        let packed = parts.get("--rows").is_some_and(|value| value == RowForm::Packed.name());
+        let packed = self.rows == RowForm::Single
+            && parts.get("--rows").is_some_and(|value| value == RowForm::Packed.name());
         let mut shape = self.clone();
         if packed {
             shape.rows = RowForm::Packed;

@@ -25,7 +25,8 @@
 //! copy, subject                     blocks of COPY; the tables and schemas that a statement is about
 //! insert, kind                      blocks of INSERT; what a statement is for
 //! header, identity, object          heads of blocks; identity columns; objects of Kasho
-//! session, setting, transaction     statements that concern the session
+//! needs, session, setting           roles and extensions; statements that concern the session
+//! transaction                       the same, of transactions
 //! detect, meta, name, statement     kinds of files; psql's commands; names; where a statement ends
 //! encoding, error, token, variable  client encodings; errors; tokens; psql's variables
 //! ```
@@ -82,6 +83,7 @@ pub mod insert;
 mod kind;
 mod meta;
 mod name;
+mod needs;
 pub mod object;
 mod plain;
 mod schema;
@@ -102,6 +104,7 @@ pub use header::{CopyColumns, CopyHeader};
 pub use kind::{Kind, LargeObject, Skip, classify};
 pub use meta::Meta;
 pub use name::{QualifiedName, has_word, has_words, last_part, quote_name};
+pub use needs::Needs;
 pub use plain::{BlockPoint, Event, InsertPoint, ScanPoint, Scanner, SlabSize, Statement};
 pub use schema::{
     Certainty, Column, Expression, Fixed, Foreign, Keys, Learned, Moved, Resolved, Schema, Table, TypeClass,

@@ -46,7 +46,7 @@ pub fn meaning(code: i32) -> (Reason, &'static str) {
 mod tests {
     use super::*;
 
-    /// Documented as reserved: the runner does not use them yet.
+    /// No run of the operator ends with these: 14 is of a database that is filled, the others are reserved.
     const RESERVED: [i32; 3] = [14, 15, 16];
 
     /// Every code in docs/exit-codes.md that means a failure has an entry here.

@@ -211,6 +211,13 @@ fn every_command_can_be_typed() {
     assert!(count > 5, "only {count} commands were found");
 }
 
+/// A replica that nobody can reach.
+async fn replica() -> Error {
+    let address = replica::Address::parse("postgres://x@127.0.0.1:1/x", &|_| None).unwrap();
+    let connected = replica::Replica::connect(replica::ConnectOptions::new(address)).await;
+    Error::Replica { context: "x".into(), error: Box::new(connected.err().unwrap()) }
+}
+
 /// One of each error that can be made without a server.
 async fn errors() -> Vec<Error> {
     let io = || std::io::Error::other("x");
@@ -236,6 +243,8 @@ async fn errors() -> Vec<Error> {
         redis("http://x").await,
         redis(&closed).await,
         Error::Refused { address: "x".into(), what: "x".into() },
+        Error::Unfit { address: "x".into(), what: "x".into() },
+        replica().await,
         Error::Verification("x".into()),
         Error::File { action: "x", path: "x".into(), error: io() },
         SourceError::Usage("x".into()).into(),

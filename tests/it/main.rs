@@ -7,6 +7,7 @@
 //! | `dump` | which dumps are read or refused: `archives`, `broken`, `encodings`, `files` and pipes, `forms` of scripts, `psql`'s language, `rejects`, `s3`, `scripts` by people and other tools |
 //! | `faults` | one fault at a time, its exit code and its message: `redis` itself, no `room` in it, `lost` data, local `files`, `neighbours` in the set, a `look` at the dump before anything else |
 //! | `operator` | the operator against a real control plane |
+//! | `replica` | a load that fills a PostgreSQL database: its `fidelity`, each row `once` whatever disturbs it, what is `refused`, and the tutorial |
 //! | `result` | what a load gives: the bytes in Redis (`determinism`), the replica (`fidelity`, `packed`, `versions`), a selection (`select`), random scripts (`differential`) |
 //! | `services` | the change stream, and the status in Kubernetes |
 //! | `transforms` | transformed `values`, their `configuration`, and that no `originals` are anywhere else |
@@ -24,6 +25,7 @@ mod dump;
 mod faults;
 mod harness;
 mod operator;
+mod replica;
 mod result;
 mod services;
 mod transforms;

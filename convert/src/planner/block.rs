@@ -8,6 +8,7 @@ use dump::{Certainty, CopyHeader, Scanner, object};
 use super::choice::Choice;
 use super::{Current, Planner};
 use crate::error::{DumpError, Error};
+use crate::form::RowForm;
 use crate::render::{Block, TablePlan};
 
 impl Planner {
@@ -59,6 +60,7 @@ impl Planner {
                     self.refuse_untransformable(header, &block)?;
                     self.refuse_routed(&header.table, header.place)?;
                 }
+                self.follow_certainty(header, &mut block);
                 Ok(Current::Loading(Arc::new(block)))
             }
             None => {
@@ -66,6 +68,15 @@ impl Planner {
                 Err(self.dump_error(DumpError::NoColumns { table, at }))
             }
         }
+    }
+
+    /// For a database: COPY in the place of INSERT is right for a table alone, and where it is known.
+    fn follow_certainty(&self, header: &CopyHeader, block: &mut Block) {
+        if block.plan.form != RowForm::Copy || !header.insert || block.transformed.is_some() {
+            return;
+        }
+        let name = self.schema.resolve(&header.table).name;
+        block.plan.sql_only |= self.schema.certainty(&name) != Certainty::Table;
     }
 
     /// Rows go as SQL where settings change how their values are read, or where it is the server that finds their table.

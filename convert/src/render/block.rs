@@ -12,7 +12,7 @@ use super::members::Rendered;
 use super::statements::Statements;
 use super::table_plan::TablePlan;
 use super::transformed::{self, Transformed};
-use super::{changes, copy_form, packed, pieces};
+use super::{changes, copy_form, packed, pieces, verbatim};
 use crate::form::RowForm;
 
 /// What the rows of a block become, and what transforms them first.
@@ -35,6 +35,7 @@ pub fn slabs(form: RowForm, transformed: bool) -> SlabSize {
         RowForm::Single => SlabSize::default(),
         RowForm::Packed if transformed => packed::SLABS_OF_TRANSFORMED,
         RowForm::Packed => packed::SLABS,
+        RowForm::Copy => verbatim::SLABS,
     }
 }
 
@@ -51,6 +52,12 @@ impl Block {
     #[must_use]
     pub fn plain(plan: TablePlan) -> Self {
         Self { plan, transformed: None }
+    }
+
+    /// What its rows are after their transforms.
+    #[must_use]
+    pub fn written(&self) -> &TablePlan {
+        self.transformed.as_deref().map_or(&self.plan, |by| &by.written)
     }
 
     /// How large its slabs are to be, where those of other tables are as large as `usual`.
@@ -80,6 +87,8 @@ impl Block {
     #[must_use]
     pub fn numbers(&self, slab: &Slab) -> Numbers {
         let all = match self.plan.form {
+            // Nothing limits its size.
+            RowForm::Copy => return Numbers::plain(1),
             RowForm::Single => slab.rows,
             RowForm::Packed => packed::packs(slab, &self.plan),
         };

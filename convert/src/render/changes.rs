@@ -5,7 +5,7 @@ use kvbuffer::Sequence;
 use super::lines::Lines;
 use super::members::Rendered;
 use super::table_plan::TablePlan;
-use super::{packed, pieces, rows};
+use super::{packed, pieces, rows, verbatim};
 use crate::form::RowForm;
 
 /// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`.
@@ -28,5 +28,10 @@ fn whole(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered
         RowForm::Single if plan.sql_only => packed::render(lines, plan, first, out),
         RowForm::Single => rows::render(lines.bytes, lines.crlf, plan, first, out),
         RowForm::Packed => packed::render(lines, plan, first, out),
+        // COPY knows no conflicts, and of rows without values only INSERT says that they have defaults.
+        RowForm::Copy if plan.columns.is_empty() || !lines.ignoring.is_empty() => {
+            packed::render(lines, plan, first, out);
+        }
+        RowForm::Copy => verbatim::render(lines, out),
     }
 }

@@ -73,8 +73,9 @@ pub(super) fn head(plan: &TablePlan) -> String {
 }
 
 fn settings(plan: &TablePlan) -> String {
-    let silent = if plan.form == RowForm::Packed { HEAD } else { "" };
-    format!("{silent}{}", if plan.sql_only { &plan.settings } else { "" })
+    let silent = if plan.form == RowForm::Single { "" } else { HEAD };
+    let needed = plan.sql_only || plan.form == RowForm::Copy;
+    format!("{silent}{}", if needed { &plan.settings } else { "" })
 }
 
 /// Turns rows into packs, one for each number from `first`, appending to `out`.
@@ -105,8 +106,8 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
         let Some(sequence) = first.checked_add(number) else { continue };
         match pack.sql(plan, lines.ignores(&(from.1..row))) {
             Ok(sql) => {
-                kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, &sql);
-                out.as_sql += u64::from(plan.sql_only);
+                plan.put_sql(&mut out.bytes, sequence, &sql);
+                out.as_sql += u64::from(plan.sql_only || plan.form == RowForm::Copy);
                 out.ends_pack(number as u32, row - 1, start as u32);
             }
             Err(reason) => {
@@ -309,7 +310,7 @@ impl Pack {
             sql.push(b';');
         }
         let size = sql.len() + plan.database.len() + plan.ddl_time.len() + 100;
-        if size > MAX_WIRE_SIZE {
+        if size > MAX_WIRE_SIZE && plan.form != RowForm::Copy {
             return Err(FaultReason::TooLarge { size });
         }
         String::from_utf8(sql).map_err(|error| FaultReason::Undecodable {

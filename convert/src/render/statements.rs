@@ -161,7 +161,7 @@ impl<'a> Statements<'a> {
             out.faults.extend(rows.map(|row| fault(row, reason.clone())));
             return;
         }
-        kvbuffer::encode_ddl(&mut out.bytes, first, &plan.ddl_time, &plan.database, &text);
+        plan.put_sql(&mut out.bytes, first, &text);
         out.as_sql += 1;
         out.ends_pack(number as u32, rows.end - 1, 0);
     }
@@ -175,7 +175,7 @@ impl<'a> Statements<'a> {
     ) -> Option<String> {
         let mut text = match self.plan.form {
             RowForm::Single => self.plan.settings.to_string(),
-            RowForm::Packed => format!("{HEAD}{}", self.plan.settings),
+            RowForm::Packed | RowForm::Copy => format!("{HEAD}{}", self.plan.settings),
         };
         // What ends the statement that is being written.
         let mut end = None;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use dump::{Code, CopyColumns, CopyHeader, Effects, Encoding, Schema, TypeClass, quote_name};
-use kvbuffer::MAX_WIRE_SIZE;
+use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
 use super::literals::{Takes, Trust};
 use crate::form::RowForm;
@@ -132,9 +132,12 @@ impl TablePlan {
         let takes = |name: &String| if cast(name) { Takes::Unknown } else { Takes::of(find(name), trust) };
         let table = schema.qualify(&header.table);
         let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
+        let order_differs = in_order && known.is_some_and(|table| table.order_may_differ);
+        // The server finds the columns, as with psql.
+        sql_only |= form == RowForm::Copy && header.insert && order_differs;
         Some(Self {
             form,
-            alone: form == RowForm::Packed && in_order && known.is_some_and(|table| table.order_may_differ),
+            alone: form == RowForm::Packed && order_differs,
             elements: names.iter().map(|name| find(name)?.element).collect::<Option<_>>().unwrap_or_default(),
             table: table.to_string(),
             classes: names.iter().map(|name| find(name).map_or(TypeClass::Text, |c| c.class)).collect(),
@@ -158,6 +161,9 @@ impl TablePlan {
     #[must_use]
     pub fn estimate(&self, rows: u64, bytes: usize) -> usize {
         let names: usize = self.columns.iter().map(|column| column.len() + 8).sum();
+        if self.form == RowForm::Copy {
+            return bytes + bytes / 4 + names + self.settings.len() + 1000;
+        }
         if self.form == RowForm::Packed {
             let each = 4 + 3 * self.columns.len();
             let alone = 300 + self.table.len() + names + 30 * self.columns.len();
@@ -169,6 +175,17 @@ impl TablePlan {
 
     /// Whether a change can hold this statement.
     pub(super) fn fits(&self, text: &str) -> bool {
-        text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
+        self.form == RowForm::Copy
+            || text.len() + self.database.len() + self.ddl_time.len() + 100 <= MAX_WIRE_SIZE
+    }
+
+    /// Appends SQL text in the form of the plan.
+    pub(super) fn put_sql(&self, out: &mut Vec<u8>, sequence: Sequence, text: &str) {
+        match self.form {
+            RowForm::Copy => out.extend_from_slice(text.as_bytes()),
+            RowForm::Single | RowForm::Packed => {
+                kvbuffer::encode_ddl(out, sequence, &self.ddl_time, &self.database, text);
+            }
+        }
     }
 }

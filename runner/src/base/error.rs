@@ -49,6 +49,23 @@ pub enum Error {
         /// The reason, and what to do.
         what: String,
     },
+    /// The replica failed, for good or for longer than the options allow.
+    #[error("{context}")]
+    Replica {
+        /// The action that failed, and where in the dump.
+        context: String,
+        /// The error of PostgreSQL, or of the connection to it.
+        #[source]
+        error: Box<replica::Error>,
+    },
+    /// PostgreSQL can be reached, but the database cannot be filled.
+    #[error("the database {address} cannot be filled:{what}")]
+    Unfit {
+        /// Its address, without secrets.
+        address: String,
+        /// The reasons, and what to do, a line each.
+        what: String,
+    },
     /// Another bootstrap is writing into the buffer.
     #[error("another bootstrap is writing into this buffer: {0}; wait until it ends, or stop it")]
     Busy(String),
@@ -125,7 +142,7 @@ impl Error {
     /// Whether the same command may succeed later. For every other error, somebody has to change something first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        // 14 and 15 are reserved for a replica and a primary that cannot be reached.
+        // 15 is reserved for a primary that cannot be reached.
         matches!(self.exit_code(), 10..=15)
     }
 
@@ -158,7 +175,8 @@ impl Error {
                 kind if kind.is_retryable() => 11,
                 _ => 7,
             },
-            Self::Refused { .. } => 7,
+            Self::Replica { error, .. } => of_replica(error),
+            Self::Refused { .. } | Self::Unfit { .. } => 7,
             Self::Verification(_) => 8,
             Self::File { .. } => 9,
             Self::Busy(_) | Self::Lost(_) => 11,
@@ -170,5 +188,26 @@ impl Error {
             Self::Stopped(Signal::Interrupt) => 130,
             Self::Stopped(Signal::Terminate) => 143,
         }
+    }
+}
+
+/// The exit code of what the database said, or of the way there.
+fn of_replica(error: &replica::Error) -> u8 {
+    use replica::ErrorKind::{Address, File, InvalidRun, OtherRun, RowCount, Server};
+    match error.kind() {
+        _ if error.is_retryable() => 14,
+        Address(_) | File { .. } | InvalidRun => 2,
+        OtherRun { .. } => 5,
+        RowCount { .. } => 3,
+        // A statement or a row that PostgreSQL does not take: its syntax, its names, its values, its constraints.
+        Server(error)
+            if ["0A", "21", "22", "23", "2B", "2F", "3F", "42", "44", "54", "55", "P0", "XX"]
+                .iter()
+                .any(|class| error.code.starts_with(class))
+                && error.code != "42501" =>
+        {
+            3
+        }
+        _ => 7,
     }
 }

@@ -3,6 +3,7 @@
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
+pub use self::replica::ReplicaOptions;
 pub use self::source::SourceOptions;
 pub use changes::{ChangeOptions, SelectionOptions, TransformOptions};
 pub use choices::{OnError, Publish, Rows, Section};
@@ -18,6 +19,7 @@ mod choices;
 mod commands;
 mod help;
 mod redis;
+mod replica;
 mod run;
 mod source;
 
@@ -26,12 +28,13 @@ fn flag() -> BoolishValueParser {
     BoolishValueParser::new()
 }
 
-/// Loads a PostgreSQL dump into the Kasho change buffer in Redis.
+/// Loads a PostgreSQL dump into the Kasho change buffer in Redis, or a database.
 ///
 /// Reads a dump (pg_dump 13 to 18: a script, plain or compressed by gzip, zstd or lz4, or an archive in the custom,
 /// directory or tar format), turns every statement and row into a change, and writes the changes to Redis in order.
-/// To resume an interrupted run, run the same command again: it continues at the next row. Without a command it
-/// loads, like `load`.
+/// With --replica-url it runs the statements and copies the rows into a PostgreSQL database instead. To resume an
+/// interrupted run, run the same command again: it continues at the next row. Without a command it loads, like
+/// `load`.
 #[derive(Debug, Parser)]
 #[command(
     name = "pg-bootstrap-sync",
@@ -104,6 +107,10 @@ pub struct LoadArgs {
     /// Where the changes go, if not to Redis.
     #[command(flatten)]
     pub instead: InsteadOptions,
+
+    /// Which database is filled instead of Redis.
+    #[command(flatten)]
+    pub replica: ReplicaOptions,
 
     /// What the changes are like.
     #[command(flatten)]

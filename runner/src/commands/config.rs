@@ -11,6 +11,7 @@ use crate::base::error::Error;
 use crate::commands::cli::{ErrorOptions, KvArgs, LoadArgs, OnError, Publish, Section, SelectionOptions};
 use crate::load::config::{Config, Destination, Rates, Rejects, Resume};
 use crate::load::sink::target::{HighWater, RedisTarget};
+use convert::form::RowForm;
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
 use source::Location;
@@ -18,8 +19,10 @@ use source::object::{Access, Listener};
 
 mod files;
 mod kasho;
+mod replica;
 pub mod transforms;
 
+pub use self::replica::only_for_load;
 pub use kasho::status;
 
 /// Checks the options of a load.
@@ -31,7 +34,11 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     let target = target(args)?;
     let rejects = rejects(&args.errors)?;
     let shape = Shape {
-        rows: args.changes.rows.into(),
+        rows: if matches!(target, Destination::Replica(_)) {
+            RowForm::Copy
+        } else {
+            args.changes.rows.into()
+        },
         ddl_time: ddl_time(&args.changes.ddl_time)?,
         no_owner: args.changes.no_owner,
         no_privileges: args.changes.no_privileges,
@@ -176,6 +183,9 @@ fn usage(message: impl Into<String>) -> Error {
 }
 
 fn target(args: &LoadArgs) -> Result<Destination, Error> {
+    if let Some(target) = replica::target(args)? {
+        return Ok(Destination::Replica(Box::new(target)));
+    }
     if args.instead.dry_run {
         return Ok(Destination::Nowhere);
     }
@@ -191,7 +201,7 @@ fn target(args: &LoadArgs) -> Result<Destination, Error> {
     }
     if args.kv.kv_url.is_none() {
         return Err(usage(
-            "--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis; --output and --dry-run need none",
+            "--kv-url (or PGBOOTSTRAP_KV_URL) is missing: give the address of Redis, or a database by --replica-url; --output and --dry-run need none",
         ));
     }
     let (mut connect, keys) = connection(&args.kv)?;

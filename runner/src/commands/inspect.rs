@@ -47,6 +47,7 @@ const HEAD: usize = 4096;
 /// # Errors
 /// [`Error::Usage`].
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
+    config::only_for_load(args, "a command that only reads the dump")?;
     let args = args.clone();
     let resuming = ResumeOptions {
         restart: false,

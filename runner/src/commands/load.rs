@@ -37,6 +37,7 @@ pub use look::look;
 use source::Identity;
 
 mod look;
+mod replica;
 
 /// How a load ended, and where its range begins.
 #[derive(Debug)]
@@ -160,6 +161,12 @@ async fn attempt(
                 Run { config, target, source: identity.as_ref(), file, attempt, stream, progress, stop };
             redis(&run, progress).await?
         }
+        Destination::Replica(target) => {
+            let begun = replica::begin(config, target, identity.as_ref(), progress, stop).await?;
+            let replica::Begun { sink, checkpoint, fresh } = begun;
+            let sink = Sink::Replica(Box::new(sink));
+            Beginning { sink, checkpoint, first: Sequence::FIRST, limit: None, fresh }
+        }
         Destination::File(path) => output(config, path.clone(), identity.as_ref())?,
         Destination::Stdout => alone(config, Sink::File(Box::new(FileSink::stdout()))),
         Destination::Nowhere => alone(config, Sink::Null(NullSink::default())),
@@ -188,6 +195,7 @@ async fn attempt(
 fn owner(config: &Config, source: Option<&Identity>) -> Owner {
     let target = match &config.target {
         Destination::Redis(target) => format!("{} {}", target.keys.set(), target.run),
+        Destination::Replica(target) => format!("{} {}", target.connect.address, target.run),
         Destination::File(path) => path.display().to_string(),
         Destination::Stdout | Destination::Nowhere => String::new(),
     };

@@ -58,6 +58,7 @@ const BEHIND: usize = 1000;
 /// # Errors
 /// [`Error::Usage`], also for options that only a load may have.
 pub fn config(args: &LoadArgs) -> Result<Config, Error> {
+    config::only_for_load(args, "verify")?;
     let refused = [
         ("--output", args.instead.output.is_some()),
         ("--dry-run", args.instead.dry_run),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kvbuffer::{Lsn, Sequence};
 
 use super::change_stream::ChangeStream;
-use super::sink::target::RedisTarget;
+use super::sink::target::{RedisTarget, ReplicaTarget};
 use crate::read::task::{Start, Task};
 use convert::shape::Shape;
 use source::Location;
@@ -69,6 +69,8 @@ impl Config {
 pub enum Destination {
     /// Redis.
     Redis(Box<RedisTarget>),
+    /// A PostgreSQL database.
+    Replica(Box<ReplicaTarget>),
     /// A file of JSON lines.
     File(PathBuf),
     /// Standard output, as JSON lines.

@@ -16,9 +16,11 @@ use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
 use crate::load::reject::{self, RejectFile};
 use crate::load::sink::Sink;
+use crate::load::sink::replica::Slab;
 use crate::read::item::{Converted, Item, Mark, Reject, converted};
 use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
+use convert::render::Block;
 use convert::render::members::Rendered;
 use transform::RowPolicy;
 
@@ -154,7 +156,10 @@ impl<'a> Loader<'a> {
             Item::Sql { members, first, after } => {
                 let count = members.members.len();
                 let bytes = members.bytes.len();
-                sink.push(first, &members, 0..count);
+                if !sink.takes(&members, None) {
+                    self.flush(sink).await?;
+                }
+                sink.push(first, &members, 0..count, None);
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
@@ -164,8 +169,9 @@ impl<'a> Loader<'a> {
                 if block.transformed.is_none() {
                     self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
                 }
-                let result =
-                    self.rows(&converted, Extent { rows: count, numbers }, first, &before, sink).await;
+                let result = self
+                    .rows(&converted, &block, Extent { rows: count, numbers }, first, &before, sink)
+                    .await;
                 pipeline.recycle(converted.rendered);
                 drop(share);
                 result
@@ -224,6 +230,7 @@ impl<'a> Loader<'a> {
     async fn rows(
         &mut self,
         converted: &Converted,
+        block: &Arc<Block>,
         extent: Extent,
         first: Sequence,
         before: &Mark,
@@ -237,9 +244,15 @@ impl<'a> Loader<'a> {
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
+        let rows = extent.rows - rejects.len() as u64;
+        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
+        let slab = Slab { block, rows, first_row };
+        if from < limit && !sink.takes(rendered, Some(&slab)) {
+            self.flush(sink).await?;
+        }
         while from < limit {
             let to = self.fill(rendered, from, limit);
-            sink.push(first, rendered, from..to);
+            sink.push(first, rendered, from..to, Some(&slab));
             let last = rendered.members[to - 1];
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
             let (until, mark) = if to == rendered.members.len() && stop_at.is_none() {
@@ -353,7 +366,7 @@ impl<'a> Loader<'a> {
     }
 
     async fn flush_full(&mut self, sink: &mut Sink) -> Result<(), Error> {
-        if self.members >= self.batch_size || self.bytes >= BATCH_BYTES {
+        if sink.is_full((self.members, self.bytes), (self.batch_size, BATCH_BYTES)) {
             self.flush(sink).await
         } else {
             Ok(())

@@ -1,9 +1,10 @@
-//! Destinations of changes: Redis, a file of JSON lines, or nowhere.
+//! Destinations of changes: Redis, a PostgreSQL database, a file of JSON lines, or nowhere.
 
 use std::ops::Range;
 
 use kvbuffer::Sequence;
 
+use self::replica::Slab;
 use crate::base::error::Error;
 use crate::load::checkpoint::Checkpoint;
 use convert::render::members::Rendered;
@@ -11,6 +12,7 @@ use convert::render::members::Rendered;
 pub mod file;
 pub mod null;
 pub mod redis;
+pub mod replica;
 pub mod target;
 
 /// A destination of changes.
@@ -20,6 +22,8 @@ pub mod target;
 pub enum Sink {
     /// Redis.
     Redis(Box<redis::RedisSink>),
+    /// A PostgreSQL database.
+    Replica(Box<replica::ReplicaSink>),
     /// A file, or standard output.
     File(Box<file::FileSink>),
     /// Nowhere.
@@ -27,9 +31,38 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// Adds members `range` of `rendered`, which are numbered from `first`, to the batch.
-    pub fn push(&mut self, first: Sequence, rendered: &Rendered, range: Range<usize>) {
+    /// Whether the changes may go into the batch that is being filled; else it is to be flushed before. `slab` says what
+    /// rows they are.
+    #[must_use]
+    pub fn takes(&self, rendered: &Rendered, slab: Option<&Slab<'_>>) -> bool {
         match self {
+            Self::Replica(sink) => sink.takes(slab.map(|slab| (slab, rendered))),
+            Self::Redis(_) | Self::File(_) | Self::Null(_) => true,
+        }
+    }
+
+    /// Whether the batch, with so many changes and bytes, is to be flushed.
+    #[must_use]
+    pub fn is_full(&self, filled: (usize, usize), most: (usize, usize)) -> bool {
+        match self {
+            Self::Replica(sink) => sink.is_full(),
+            Self::Redis(_) | Self::File(_) | Self::Null(_) => filled.0 >= most.0 || filled.1 >= most.1,
+        }
+    }
+
+    /// Adds members `range` of `rendered`, which are numbered from `first`, to the batch. `slab` says what rows they are.
+    pub fn push(
+        &mut self,
+        first: Sequence,
+        rendered: &Rendered,
+        range: Range<usize>,
+        slab: Option<&Slab<'_>>,
+    ) {
+        match self {
+            Self::Replica(sink) => match slab {
+                Some(slab) => sink.push_rows(rendered, slab),
+                None => sink.push_statements(rendered),
+            },
             Self::Redis(sink) => sink.push(first, rendered, range),
             Self::File(sink) => sink.push(rendered, range),
             Self::Null(_) => {}
@@ -43,6 +76,7 @@ impl Sink {
     pub async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.flush(checkpoint).await,
+            Self::Replica(sink) => sink.flush(checkpoint).await,
             Self::File(sink) => sink.flush(checkpoint).await,
             Self::Null(sink) => {
                 sink.flush(checkpoint);
@@ -60,6 +94,7 @@ impl Sink {
     pub async fn durable(&mut self) -> Result<Option<Checkpoint>, Error> {
         match self {
             Self::Redis(sink) => sink.durable().await,
+            Self::Replica(sink) => Ok(sink.durable()),
             Self::File(sink) => Ok(sink.durable()),
             Self::Null(sink) => Ok(sink.durable()),
         }
@@ -72,7 +107,7 @@ impl Sink {
     pub async fn look(&mut self) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.look().await,
-            Self::File(_) | Self::Null(_) => Ok(()),
+            Self::Replica(_) | Self::File(_) | Self::Null(_) => Ok(()),
         }
     }
 
@@ -81,6 +116,7 @@ impl Sink {
     pub fn is_idle(&self) -> bool {
         match self {
             Self::Redis(sink) => sink.is_idle(),
+            Self::Replica(sink) => sink.is_idle(),
             Self::File(sink) => sink.is_idle(),
             Self::Null(sink) => sink.is_idle(),
         }
@@ -93,6 +129,7 @@ impl Sink {
     pub async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
         match self {
             Self::Redis(sink) => sink.finish(last).await,
+            Self::Replica(sink) => sink.finish(last).await,
             Self::File(sink) => sink.finish(last).await,
             Self::Null(_) => Ok(()),
         }
@@ -100,8 +137,10 @@ impl Sink {
 
     /// Removes the run's registration, because it has written nothing.
     pub async fn forget(&mut self) {
-        if let Self::Redis(sink) = self {
-            sink.forget().await;
+        match self {
+            Self::Redis(sink) => sink.forget().await,
+            Self::Replica(sink) => sink.forget().await,
+            Self::File(_) | Self::Null(_) => {}
         }
     }
 

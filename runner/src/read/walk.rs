@@ -32,6 +32,15 @@ pub struct Walk {
     looked_at: usize,
 }
 
+/// What a dump needs of a server.
+#[derive(Debug)]
+pub struct Needed {
+    /// Roles, extensions and other things that its statements name.
+    pub needs: dump::Needs,
+    /// Its encoding, by PostgreSQL's name.
+    pub encoding: &'static str,
+}
+
 /// Smaller rows and statements fit everywhere.
 const LARGE: usize = 32 << 20;
 
@@ -314,6 +323,27 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// Reads to the end, for what the statements need of a server.
+    ///
+    /// # Errors
+    /// As reading and planning. The caller reports [`Error::Stopped`].
+    pub fn needs(mut self, stop: &AtomicBool) -> Result<Needed, Error> {
+        let slabs = Spares::default();
+        let mut needs = dump::Needs::default();
+        while let Some(event) = self.event(&slabs, stop)? {
+            let end = matches!(event, Event::End);
+            match self.plan(event)? {
+                Some((Work::Sql(texts), _)) => texts.iter().for_each(|text| needs.see(text)),
+                Some((Work::Rows { slab, .. } | Work::LeftOut(slab), _)) => slabs.put(slab.into_buffer()),
+                Some((Work::TableEnd, _)) | None => {}
+            }
+            if end {
+                break;
+            }
+        }
+        Ok(Needed { needs, encoding: self.scanner.encoding().name() })
     }
 
     /// Reads to the end, or until it is stopped, and returns the number after the last change.

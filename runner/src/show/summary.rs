@@ -33,14 +33,21 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFo
         Ending::AlreadyDone => "done already: nothing was left to load",
         Ending::Stopped => "not done",
     };
-    let _ = writeln!(out, "{head}: {} changes, {} rows", details.changes, details.rows);
-    if let (Some(first), Some(lsn)) = (first, &details.lsn) {
+    if form == RowForm::Copy {
+        let counters = details.checkpoint.as_ref().map(|checkpoint| checkpoint.plan.counters().statements);
+        let _ = writeln!(out, "{head}: {} statements, {} rows", counters.unwrap_or(0), details.rows);
+    } else {
+        let _ = writeln!(out, "{head}: {} changes, {} rows", details.changes, details.rows);
+    }
+    if let (Some(first), Some(lsn), true) = (first, &details.lsn, form != RowForm::Copy) {
         let _ = writeln!(out, "  positions   0/BOOTSTRAP{first:08} to {lsn}");
     }
     if form == RowForm::Packed {
         let _ = writeln!(out, "  note        {PACKED}");
     }
-    if details.resumed_changes > 0 {
+    if form == RowForm::Copy && details.resumed_changes > 0 {
+        let _ = writeln!(out, "  resumed     {} rows were already there", details.resumed_rows);
+    } else if details.resumed_changes > 0 {
         let _ = writeln!(out, "  resumed     {} changes were already there", details.resumed_changes);
     }
     let rows = details.rows.saturating_sub(details.resumed_rows);

@@ -104,7 +104,7 @@ pub struct RedisOptions {
     #[arg(long, env = "PGBOOTSTRAP_MEMORY_HIGH_WATER", value_name = "SIZE")]
     pub memory_high_water: Option<String>,
 
-    /// How long to retry when Redis, S3 or the change stream cannot be reached.
+    /// How long to retry when Redis, the database, S3 or the change stream cannot be reached.
     #[arg(long, env = "PGBOOTSTRAP_RETRY_TIMEOUT", default_value = "10m", value_name = "DURATION")]
     pub retry_timeout: String,
 

@@ -30,7 +30,7 @@ pub struct ErrorOptions {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Resuming")]
 pub struct ResumeOptions {
-    /// The name of the run in the buffer.
+    /// The name of the run.
     ///
     /// A command with the same name resumes the run.
     #[arg(long, env = "PGBOOTSTRAP_RUN_ID", default_value = "default", value_name = "NAME")]

@@ -46,6 +46,7 @@ fn named<'a>(args: &'a LoadArgs, location: &'a Location) -> Vec<Named<'a>> {
         ("--kv-ca-file", args.kv.kv_ca_file.as_deref(), false),
         ("--kv-cert-file", args.kv.kv_cert_file.as_deref(), false),
         ("--kv-key-file", args.kv.kv_key_file.as_deref(), false),
+        ("--replica-password-file", args.replica.replica_password_file.as_deref(), false),
         ("--s3-ca-file", args.source.s3_ca_file.as_deref(), false),
         ("--use-list", args.selection.use_list.as_deref(), false),
         ("--resume-from", args.resuming.resume_from.as_deref(), false),

@@ -254,7 +254,7 @@ impl Report {
         self.consumer_seconds = self.seconds(self.form);
         self.other_form = self.estimate(match self.form {
             RowForm::Single => RowForm::Packed,
-            RowForm::Packed => RowForm::Single,
+            RowForm::Packed | RowForm::Copy => RowForm::Single,
         });
         self.advice = self.advices();
     }
@@ -263,7 +263,7 @@ impl Report {
         let statements: u64 = self.statements.values().sum();
         let at = |single: u64, packed: u64| match form {
             RowForm::Single => (statements + self.rows).div_ceil(single),
-            RowForm::Packed => {
+            RowForm::Packed | RowForm::Copy => {
                 (statements as f64 / single as f64 + self.rows as f64 / packed as f64).ceil() as u64
             }
         };
@@ -281,7 +281,7 @@ impl Report {
             let head = 120 + table.name.len() as u64 + names;
             let (count, each) = match form {
                 RowForm::Single => (table.rows, head),
-                RowForm::Packed => {
+                RowForm::Packed | RowForm::Copy => {
                     let packs = table.rows.div_ceil(SLABS.rows).max(table.bytes.div_ceil(SLABS.bytes as u64));
                     (packs.min(table.rows), 100 + head)
                 }
@@ -291,7 +291,7 @@ impl Report {
         }
         let rows = match form {
             RowForm::Single => "single",
-            RowForm::Packed => "packed",
+            RowForm::Packed | RowForm::Copy => "packed",
         };
         Form { rows, changes, redis_bytes: bytes + changes * PER_ENTRY, consumer_seconds: self.seconds(form) }
     }
@@ -322,7 +322,7 @@ impl Report {
         let (changes, rows) = (self.changes, self.rows);
         let _ = match self.form {
             RowForm::Single => writeln!(out, "  changes     {changes}: {rows} rows, {statements} statements"),
-            RowForm::Packed => {
+            RowForm::Packed | RowForm::Copy => {
                 let packs = changes - statements;
                 let pieces = self.tables.iter().any(|table| table.in_pieces > 0);
                 let what = if pieces { "packs and pieces" } else { "packs" };

@@ -1,8 +1,25 @@
-//! Redis, and the options for writing to it.
+//! Redis or a database, and the options for writing to it.
 
 use std::time::Duration;
 
 use kvbuffer::{ConnectOptions, Keys};
+
+/// A PostgreSQL database, and the options for filling it.
+#[derive(Debug, Clone)]
+pub struct ReplicaTarget {
+    /// How to reach it.
+    pub connect: replica::ConnectOptions,
+    /// The run's name in its record.
+    pub run: String,
+    /// How long to retry.
+    pub retry: Duration,
+    /// It may hold something already.
+    pub into_existing: bool,
+    /// Collect statistics at the end.
+    pub analyze: bool,
+    /// Remove the record at the end.
+    pub forget: bool,
+}
 
 /// Redis, and the options for writing to it.
 #[derive(Debug, Clone)]

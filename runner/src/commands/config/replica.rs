@@ -1,0 +1,97 @@
+//! The database that a load fills instead of Redis.
+
+use replica::{Address, AddressError, ConnectOptions};
+
+use super::{duration, usage};
+use crate::base::error::Error;
+use crate::commands::cli::{LoadArgs, OnError, Publish, Rows};
+use crate::load::sink::target::ReplicaTarget;
+use convert::shape::DDL_TIME;
+
+/// Options that concern Redis, or what a database does not have yet, and whether each was given.
+fn refused(args: &LoadArgs) -> Vec<(&'static str, bool)> {
+    let LoadArgs { kv, redis, instead, changes, errors, resuming, stream, status, speed, source, .. } = args;
+    vec![
+        ("--kv-url", kv.kv_url.is_some()),
+        ("--kv-username", kv.kv_username.is_some()),
+        ("--kv-password-file", kv.kv_password_file.is_some()),
+        ("--kv-ca-file", kv.kv_ca_file.is_some()),
+        ("--kv-cert-file", kv.kv_cert_file.is_some()),
+        ("--kv-key", kv.kv_key != "kasho:changes"),
+        ("--ttl", redis.ttl != "24h"),
+        ("--publish", redis.publish == Publish::Always),
+        ("--allow-eviction", redis.allow_eviction),
+        ("--beside-other-runs", redis.beside_other_runs),
+        ("--allow-live-entries", redis.allow_live_entries),
+        ("--min-replicas", redis.min_replicas != 0),
+        ("--memory-high-water", redis.memory_high_water.is_some()),
+        ("--full-timeout", redis.full_timeout != "1h"),
+        ("--output", instead.output.is_some()),
+        ("--dry-run", instead.dry_run),
+        ("--rows", changes.rows != Rows::Single),
+        ("--first-sequence", changes.first_sequence.is_some()),
+        ("--sequence-gap", changes.sequence_gap != 1000),
+        ("--ddl-time", changes.ddl_time != DDL_TIME),
+        ("--snapshot-lsn", source.snapshot_lsn.is_some()),
+        ("--on-error skip", errors.on_error == OnError::Skip),
+        ("--reject-file", errors.reject_file.is_some()),
+        ("--checkpoint", resuming.checkpoint.is_some()),
+        ("--resume-from", resuming.resume_from.is_some()),
+        ("--restart", resuming.restart),
+        ("--restart-once", resuming.restart_once.is_some()),
+        ("--change-stream", stream.change_stream.is_some()),
+        ("--status-resource", status.status_resource.is_some()),
+        ("--batch-size", speed.batch_size != 1000),
+        ("--max-rate", !speed.max_rate.is_empty()),
+    ]
+}
+
+/// The database, if one is to be filled.
+///
+/// # Errors
+/// [`Error::Usage`] for an address that cannot be used, and for options that do not go with it.
+pub(super) fn target(args: &LoadArgs) -> Result<Option<ReplicaTarget>, Error> {
+    let options = &args.replica;
+    let Some(url) = &options.replica_url else {
+        let given = [
+            ("--replica-password-file", options.replica_password_file.is_some()),
+            ("--into-existing", options.into_existing),
+            ("--analyze", options.analyze),
+            ("--forget", options.forget),
+        ];
+        return match given.iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(usage(format!("{option} needs --replica-url, the database to fill"))),
+            None => Ok(None),
+        };
+    };
+    if let Some((option, _)) = refused(args).into_iter().find(|(_, given)| *given) {
+        return Err(usage(format!(
+            "{option} does not go with --replica-url, which fills a PostgreSQL database: leave out one of the two"
+        )));
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    let address = Address::parse(url, &variable).map_err(|error| unusable(&error))?;
+    Ok(Some(ReplicaTarget {
+        connect: ConnectOptions { address, password_file: options.replica_password_file.clone() },
+        run: args.resuming.run_id.clone(),
+        retry: duration("--retry-timeout", &args.redis.retry_timeout)?,
+        into_existing: options.into_existing,
+        analyze: options.analyze,
+        forget: options.forget,
+    }))
+}
+
+fn unusable(error: &AddressError) -> Error {
+    usage(format!("--replica-url cannot be used: {error}"))
+}
+
+/// Refuses a database where a command is about Redis or the dump alone.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub fn only_for_load(args: &LoadArgs, command: &str) -> Result<(), Error> {
+    match args.replica.replica_url {
+        Some(_) => Err(usage(format!("{command} does not take --replica-url: only load does"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,172 @@
+//! The beginning of a run that fills a database: what is done of it, and whether the database can be filled.
+
+use std::sync::Arc;
+
+use replica::{Claim, Record, Replica};
+use source::Identity;
+use source::identity::START_OVER;
+use twox_hash::XxHash3_64;
+
+use crate::base::aside::aside;
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::checkpoint::Checkpoint;
+use crate::load::config::Config;
+use crate::load::progress::Progress;
+use crate::load::sink::replica::{Point, ReplicaSink, Retries};
+use crate::load::sink::target::ReplicaTarget;
+use crate::read::walk::Walk;
+
+/// What a run begins with.
+pub(super) struct Begun {
+    pub(super) sink: ReplicaSink,
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// It is registered, and has not written anything.
+    pub(super) fresh: bool,
+}
+
+/// Connects, and begins the run or takes it up.
+///
+/// # Errors
+/// [`Error::Unfit`] with all that stands in the way; [`Error::Checkpoint`] for another dump or configuration; and
+/// [`Error::Replica`].
+pub(super) async fn begin(
+    config: &Config,
+    target: &ReplicaTarget,
+    identity: Option<&Identity>,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Begun, Error> {
+    let mut retries = Retries::new(target, Arc::clone(progress), stop.clone());
+    let mut looked = false;
+    let claim = claim(config, target, identity);
+    loop {
+        let attempt = attempt(config, target, identity, &claim, &mut looked, stop).await?;
+        match attempt {
+            Ok((run, record)) => {
+                retries.going_on();
+                let Point { checkpoint, statements } = point(&record)?;
+                let fresh = record.step == 0;
+                let point = Point { checkpoint: checkpoint.clone(), statements };
+                let sink = ReplicaSink::new(target, run, point, retries, stop.clone());
+                return Ok(Begun { sink, checkpoint, fresh });
+            }
+            Err(error) => retries.failed(error, "begin to fill the replica").await?,
+        }
+    }
+}
+
+/// Errors of the replica, some of which are worth another try, within errors that are not.
+type Tried<T> = Result<Result<T, replica::Error>, Error>;
+
+async fn attempt(
+    config: &Config,
+    target: &ReplicaTarget,
+    identity: Option<&Identity>,
+    claim: &Claim,
+    looked: &mut bool,
+    stop: &Stop,
+) -> Tried<(Option<replica::Run>, Record)> {
+    let connecting = async {
+        let replica = Replica::connect(target.connect.clone()).await?;
+        let record = replica.record(&target.run).await?;
+        Ok((replica, record))
+    };
+    let (replica, record) = match connecting.await {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Some(record) = &record
+        && let Some(checkpoint) = point(record)?.checkpoint
+    {
+        checkpoint.check(identity, &config.shape.parts()).map_err(advised)?;
+    }
+    if let Some(record) = record.as_ref().filter(|record| record.finished) {
+        return Ok(Ok((None, record.clone())));
+    }
+    if !*looked {
+        let begun = record.as_ref().is_some_and(|record| record.step > 0);
+        let needs = needs(config, target, begun, stop).await?;
+        match replica.preflight(&target.run, &needs).await {
+            Ok(report) => fit(target, &report)?,
+            Err(error) => return Ok(Err(error)),
+        }
+        *looked = true;
+    }
+    match replica.begin(claim.clone()).await {
+        Ok(run) => {
+            let record = run.record().clone();
+            Ok(Ok((Some(run), record)))
+        }
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Nothing but its owner may empty a database.
+fn advised(error: Error) -> Error {
+    match error {
+        Error::Checkpoint(text) => Error::Checkpoint(text.replace(START_OVER, "fill an empty database")),
+        Error::Source(source::error::Error::OtherDump(text)) => {
+            source::error::Error::OtherDump(text.replace(START_OVER, "fill an empty database")).into()
+        }
+        error => error,
+    }
+}
+
+fn point(record: &Record) -> Result<Point, Error> {
+    Point::parse(&record.point)
+}
+
+/// The same dump and configuration give the same, in every attempt. Of a pipe nothing is known before it is read.
+fn claim(config: &Config, target: &ReplicaTarget, identity: Option<&Identity>) -> Claim {
+    let hash = |bytes: Vec<u8>| format!("{:016x}", XxHash3_64::oneshot(&bytes));
+    Claim {
+        run: target.run.clone(),
+        source: hash(serde_json::to_vec(&identity).unwrap_or_default()),
+        shape: hash(serde_json::to_vec(&config.shape.parts()).unwrap_or_default()),
+    }
+}
+
+/// What the dump needs of the server. A pipe, which can be read only once, does not tell.
+async fn needs(
+    config: &Config,
+    target: &ReplicaTarget,
+    begun: bool,
+    stop: &Stop,
+) -> Result<replica::Needs, Error> {
+    let into_existing = target.into_existing || begun;
+    let nothing = replica::Needs { into_existing, ..replica::Needs::default() };
+    if begun || !config.location.is_rereadable() {
+        return Ok(nothing);
+    }
+    tracing::info!("reading the dump first for what it needs of the server");
+    let (task, name) = (config.task(kvbuffer::Sequence::FIRST), config.location.name());
+    let found = aside(move |stopped| Walk::begin(&task, &name)?.needs(stopped), stop).await?;
+    Ok(replica::Needs {
+        roles: found.needs.roles.into_iter().collect(),
+        owners: found.needs.owners.into_iter().collect(),
+        extensions: found.needs.extensions.into_iter().collect(),
+        tablespaces: found.needs.tablespaces.into_iter().collect(),
+        languages: found.needs.languages.into_iter().collect(),
+        providers: found.needs.providers.into_iter().collect(),
+        encoding: Some(found.encoding.to_owned()),
+        ..nothing
+    })
+}
+
+/// Logs what should be known, and fails with all that stands in the way.
+fn fit(target: &ReplicaTarget, report: &replica::Report) -> Result<(), Error> {
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+    }
+    if report.faults.is_empty() {
+        return Ok(());
+    }
+    let mut what: String = report.faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    let sql = report.sql();
+    if !sql.is_empty() {
+        what.push_str("\nan administrator can run:");
+        what.extend(sql.iter().map(|line| format!("\n  {line}")));
+    }
+    Err(Error::Unfit { address: target.connect.address.to_string(), what })
+}

@@ -1,0 +1,160 @@
+//! Whatever ends or disturbs a load, the next call of the same command completes it: nothing twice, nothing missing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pg_bootstrap_tests::binary::{Runner, Running};
+use pg_bootstrap_tests::dumpdiff::RowOrder;
+use pg_bootstrap_tests::dumpgen;
+use pg_bootstrap_tests::fidelity::Source;
+use pg_bootstrap_tests::loads::{LIMIT, long, seeded, times};
+use pg_bootstrap_tests::rng::Rng;
+use pg_bootstrap_tests::servers::{Database, PostgresServer, wait_until};
+
+use super::{expect_restored, runner};
+
+/// Each call has a session of its own, which may begin at another page.
+const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free space map where to go on");
+/// Statements of the generated dump before its rows.
+const STATEMENTS: u64 = 240;
+
+fn source() -> Source {
+    Source::of_bytes("generated", &dumpgen::dump(if long() { 1_000_000 } else { 200_000 }))
+}
+
+/// How many transactions are done.
+fn step(server: &PostgresServer, database: &Database) -> u64 {
+    let step = "SELECT step FROM kasho_bootstrap.runs";
+    let found = server.connect(database).value(step);
+    found.ok().flatten().and_then(|step| step.parse().ok()).unwrap_or(0)
+}
+
+fn steps_of(server: &PostgresServer, source: &Source) -> u64 {
+    let database = server.fresh_database();
+    runner(server, &database, &source.plain).run(LIMIT).expect_code(0);
+    let steps = step(server, &database);
+    server.drop_database(&database);
+    steps
+}
+
+/// Waits until this step is done, or the program has ended.
+fn reaches(server: &PostgresServer, database: &Database, running: &mut Running, at: u64) {
+    wait_until(LIMIT, || step(server, database) >= at || !running.is_running());
+}
+
+/// Kills one load after the other at random moments, until one is done.
+fn kill_and_resume(
+    server: &PostgresServer,
+    source: &Source,
+    rounds: usize,
+    start: impl Fn(&Database) -> Runner,
+) {
+    let steps = steps_of(server, source);
+    let mut rng = seeded("replica kills");
+    let mut kills = 0;
+    for _ in 0..rounds {
+        let database = server.fresh_database();
+        let mut moments: Vec<_> = (0..4).map(|_| moment(&mut rng, steps)).collect();
+        moments.sort_unstable();
+        for at in moments {
+            let mut running = start(&database).spawn();
+            if rng.one_in(4) {
+                std::thread::sleep(Duration::from_micros(rng.below(80_000)));
+            } else {
+                reaches(server, &database, &mut running, at);
+                std::thread::sleep(Duration::from_micros(rng.below(50_000)));
+            }
+            kills += u64::from(running.is_running());
+            running.kill();
+            running.wait(LIMIT);
+        }
+        start(&database).run(LIMIT).expect_code(0);
+        expect_restored(server, source, &database, MOVED);
+        server.drop_database(&database);
+    }
+    println!("{kills} kills of the program in {rounds} loads");
+    assert!(kills > 0);
+}
+
+/// Rows are most of the work and few of the steps.
+fn moment(rng: &mut Rng, steps: u64) -> u64 {
+    if rng.one_in(2) { STATEMENTS.min(steps) + rng.below(3) } else { 1 + rng.below(steps) }
+}
+
+#[test]
+fn the_program_is_killed() {
+    let (server, source) = (PostgresServer::shared(), source());
+    kill_and_resume(server, &source, times(4, 50), |database| runner(server, database, &source.plain));
+}
+
+#[test]
+fn the_program_is_killed_while_it_reads_a_pipe() {
+    let (server, source) = (PostgresServer::shared(), source());
+    kill_and_resume(server, &source, times(1, 10), |database| {
+        runner(server, database, Path::new("-")).stdin_file(&source.plain)
+    });
+}
+
+/// Each row goes as SQL or by COPY, as it can.
+#[test]
+fn the_program_is_killed_while_it_reads_inserts() {
+    let server = PostgresServer::shared();
+    let source = Source::of_bytes("inserts", &dumpgen::as_inserts(&dumpgen::dump(40_000), 100));
+    kill_and_resume(server, &source, times(1, 10), |database| runner(server, database, &source.plain));
+}
+
+#[test]
+fn postgres_restarts_at_once() {
+    let (mut server, source) = (PostgresServer::start(), source());
+    let steps = steps_of(&server, &source);
+    let mut rng = seeded("replica restarts");
+    for _ in 0..times(1, 7) {
+        let database = server.fresh_database();
+        let mut running = runner(&server, &database, &source.plain).spawn();
+        let mut moments: Vec<_> = (0..3).map(|_| moment(&mut rng, steps)).collect();
+        moments.sort_unstable();
+        for at in moments {
+            reaches(&server, &database, &mut running, at);
+            server.restart();
+        }
+        running.wait(LIMIT).expect_code(0);
+        expect_restored(&server, &source, &database, MOVED);
+    }
+}
+
+/// Both are given the same work; the one that begins last does the rest.
+#[test]
+fn two_at_once() {
+    let (server, source) = (PostgresServer::shared(), source());
+    let steps = steps_of(server, &source);
+    let database = server.fresh_database();
+    let mut first = runner(server, &database, &source.plain).spawn();
+    reaches(server, &database, &mut first, steps / 2);
+    let second = runner(server, &database, &source.plain).spawn();
+    let first = first.wait(LIMIT);
+    second.wait(LIMIT).expect_code(0);
+    if first.code() != Some(0) {
+        let first = first.expect_code(7);
+        assert!(first.stderr.contains("another process has taken over this run"), "{}", first.stderr);
+    }
+    expect_restored(server, &source, &database, MOVED);
+}
+
+#[test]
+fn a_signal_ends_it_and_the_next_call_goes_on() {
+    let (server, source) = (PostgresServer::shared(), source());
+    let steps = steps_of(server, &source);
+    let database = server.fresh_database();
+    let mut running = runner(server, &database, &source.plain).spawn();
+    reaches(server, &database, &mut running, steps / 2);
+    running.signal_if_running("TERM");
+    let ended = running.wait(LIMIT);
+    assert!(matches!(ended.code(), Some(143 | 0)), "{}", ended.stderr);
+    let next = runner(server, &database, &source.plain).run(LIMIT).expect_code(0);
+    assert!(
+        next.stderr.contains("continuing from the checkpoint") || ended.code() == Some(0),
+        "{}",
+        next.stderr
+    );
+    expect_restored(server, &source, &database, MOVED);
+}
