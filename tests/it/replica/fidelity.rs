@@ -142,7 +142,7 @@ fn a_pipe() {
 fn every_version() {
     let versions: &[u32] = if long() { &[13, 14, 16, 17, 18] } else { &[13, 18] };
     for version in versions {
-        let server = server_of(*version, None);
+        let server = server_of(*version, Some(*version));
         for args in [[].as_slice(), &["--column-inserts"]] {
             let source = Source::of_database(&server, "database", &[], args).expect("the fixture database");
             try_out(&server, &source, &source.plain, &[]);
