@@ -19,7 +19,7 @@ const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free sp
 const STATEMENTS: u64 = 240;
 
 fn source() -> Source {
-    Source::of_bytes("generated", &dumpgen::dump(if long() { 1_000_000 } else { 200_000 }))
+    Source::of_bytes("generated", &dumpgen::dump(if long() { 1_000_000 } else { 60_000 }))
 }
 
 /// How many transactions are done.
@@ -84,7 +84,7 @@ fn moment(rng: &mut Rng, steps: u64) -> u64 {
 #[test]
 fn the_program_is_killed() {
     let (server, source) = (PostgresServer::shared(), source());
-    kill_and_resume(server, &source, times(4, 50), |database| runner(server, database, &source.plain));
+    kill_and_resume(server, &source, times(2, 50), |database| runner(server, database, &source.plain));
 }
 
 #[test]
@@ -95,11 +95,13 @@ fn the_program_is_killed_while_it_reads_a_pipe() {
     });
 }
 
-/// Each row goes as SQL or by COPY, as it can.
+/// Each row goes as SQL or by COPY, as it can. Columns of identity take values only where the statement says so.
 #[test]
 fn the_program_is_killed_while_it_reads_inserts() {
     let server = PostgresServer::shared();
-    let source = Source::of_bytes("inserts", &dumpgen::as_inserts(&dumpgen::dump(40_000), 100));
+    let plain = dumpgen::as_inserts(&dumpgen::dump(20_000), 100);
+    let dump = String::from_utf8(plain).unwrap().replace(" VALUES\n", " OVERRIDING SYSTEM VALUE VALUES\n");
+    let source = Source::of_bytes("inserts", dump.as_bytes());
     kill_and_resume(server, &source, times(1, 10), |database| runner(server, database, &source.plain));
 }
 

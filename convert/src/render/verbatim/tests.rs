@@ -12,7 +12,7 @@ fn rendered(bytes: &[u8], rows: u64) -> Rendered {
 fn a_slab_is_one_member_as_it_stands() {
     let out = rendered(b"1\t\\N\\\\\n2\tx\n", 2);
     assert_eq!((out.member(0), out.members.len()), (b"1\t\\N\\\\\n2\tx\n".as_slice(), 1));
-    assert_eq!((out.members[0].rows(), out.members[0].row_end, out.members[0].lines), (2, 12, 2));
+    assert_eq!((out.members[0].rows(), out.members[0].row_end, out.members[0].lines), (2, 11, 2));
     assert_eq!(rendered(b"1\n2", 2).member(0), b"1\n2\n");
 }
 
