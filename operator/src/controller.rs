@@ -33,6 +33,7 @@ use crate::queue::Answer;
 use crate::refusal::{self, Refusal};
 use crate::{events, names};
 use apply::Made;
+use dereference::OfJob;
 use plan::{Observed, Obsolete, Step};
 pub use report::Surroundings;
 use report::{now, publish, report};
@@ -295,15 +296,7 @@ impl One<'_> {
     /// Reports the state of the Job.
     async fn watch(&self, observed: &Observed, job: Option<&Job>) -> Result<Action, Error> {
         let Some(job) = job else { return Ok(Action::await_change()) };
-        let uid = job.uid().unwrap_or_default();
-        let pods: Vec<_> = observed
-            .pods
-            .iter()
-            .filter(|pod| pod.owner_references().iter().any(|owner| owner.uid == uid))
-            .collect();
-        let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
-        let warnings = dereference::events_of(&self.around.scope.warnings, &uids);
-        let refusals = dereference::events_of(&self.around.scope.refusals, &[uid.as_str()]);
+        let OfJob { pods, warnings, refusals } = dereference::of_job(job, observed, &self.around.scope);
         let has_no_pod = pods.iter().all(|pod| pods::has_ended(pod));
         if !refusals.is_empty() && has_no_pod && plan::outcome(job).is_none() {
             // The ServiceAccount or its role may have been deleted. The Job continues when they exist again.

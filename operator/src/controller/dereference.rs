@@ -41,9 +41,30 @@ pub fn observe(object: &Validated, scope: &Scope) -> Observed {
     observed
 }
 
-/// Events about failures of the given objects.
+/// What there is of a Job.
+pub struct OfJob<'a> {
+    /// Its pods.
+    pub pods: Vec<&'a Pod>,
+    /// Events that warn about them.
+    pub warnings: Vec<Event>,
+    /// Events about pods that it could not create.
+    pub refusals: Vec<Event>,
+}
+
+/// The Job's pods, and events about them and about those that it could not create.
 #[must_use]
-pub fn events_of(store: &kube::runtime::reflector::Store<Event>, uids: &[&str]) -> Vec<Event> {
+pub fn of_job<'a>(job: &Job, observed: &'a Observed, scope: &Scope) -> OfJob<'a> {
+    let uid = job.uid().unwrap_or_default();
+    let is_its = |pod: &&Pod| pod.owner_references().iter().any(|owner| owner.uid == uid);
+    let pods: Vec<_> = observed.pods.iter().filter(is_its).collect();
+    let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
+    let warnings = events_of(&scope.warnings, &uids);
+    let refusals = events_of(&scope.refusals, &[uid.as_str()]);
+    OfJob { pods, warnings, refusals }
+}
+
+/// Events about failures of the given objects.
+fn events_of(store: &kube::runtime::reflector::Store<Event>, uids: &[&str]) -> Vec<Event> {
     let about = |event: &Event| event.involved_object.uid.as_deref().is_some_and(|uid| uids.contains(&uid));
     store.state().into_iter().filter(|event| about(event)).map(|event| event.as_ref().clone()).collect()
 }

@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
+use super::dereference::OfJob;
 use super::plan::{self, Observed, Outcome};
 use super::pods::{self, Doing};
 use super::report::{Surroundings, publish, report};
@@ -156,22 +157,15 @@ fn purge_of(object: &Validated, around: &Surroundings) -> Option<Job> {
 /// What the Job that purges does, or waits for.
 fn purging(observed: &Observed, purge: Option<&Job>, around: &Surroundings) -> String {
     let Some(job) = purge else { return String::new() };
-    let uid = job.uid().unwrap_or_default();
-    let pods: Vec<_> = observed
-        .pods
-        .iter()
-        .filter(|pod| pod.owner_references().iter().any(|owner| owner.uid == uid))
-        .collect();
-    let uids: Vec<&str> = pods.iter().filter_map(|pod| pod.metadata.uid.as_deref()).collect();
-    let warnings = dereference::events_of(&around.scope.warnings, &uids);
-    let refusals = dereference::events_of(&around.scope.refusals, &[uid.as_str()]);
+    let OfJob { pods, warnings, refusals } = dereference::of_job(job, observed, &around.scope);
     let begins = format!("the Job {} deletes its runs in Redis", job.name_any());
     let more = match pods::doing(&pods, &warnings.iter().collect::<Vec<_>>()) {
         Some(Doing::Running) => None,
         Some(Doing::Other(_, _, text)) => Some(text),
         None => {
             let failure = pods::last_failure(&pods).map(|error| error.message);
-            pods::refusal(Some(&uid), &pods, &refusals.iter().collect::<Vec<_>>()).or(failure)
+            pods::refusal(job.metadata.uid.as_deref(), &pods, &refusals.iter().collect::<Vec<_>>())
+                .or(failure)
         }
     };
     more.map_or(begins.clone(), |more| format!("{begins}: {more}"))

@@ -159,7 +159,7 @@ impl<'a> Loader<'a> {
                 if !sink.takes(&members, None) {
                     self.flush(sink).await?;
                 }
-                sink.push(first, &members, 0..count, None);
+                sink.push(first, &members, 0..count, None)?;
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
@@ -252,7 +252,7 @@ impl<'a> Loader<'a> {
         }
         while from < limit {
             let to = self.fill(rendered, from, limit);
-            sink.push(first, rendered, from..to, Some(&slab));
+            sink.push(first, rendered, from..to, Some(&slab))?;
             let last = rendered.members[to - 1];
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
             let (until, mark) = if to == rendered.members.len() && stop_at.is_none() {

@@ -51,22 +51,26 @@ impl Sink {
     }
 
     /// Adds members `range` of `rendered`, which are numbered from `first`, to the batch. `slab` says what rows they are.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for a statement that is not UTF-8.
     pub fn push(
         &mut self,
         first: Sequence,
         rendered: &Rendered,
         range: Range<usize>,
         slab: Option<&Slab<'_>>,
-    ) {
+    ) -> Result<(), Error> {
         match self {
             Self::Replica(sink) => match slab {
-                Some(slab) => sink.push_rows(rendered, slab),
-                None => sink.push_statements(rendered),
+                Some(slab) => sink.push_rows(rendered, slab)?,
+                None => sink.push_statements(rendered)?,
             },
             Self::Redis(sink) => sink.push(first, rendered, range),
             Self::File(sink) => sink.push(rendered, range),
             Self::Null(_) => {}
         }
+        Ok(())
     }
 
     /// Sends the batch. Waits while as many batches are in flight as allowed.

@@ -135,14 +135,19 @@ impl ReplicaSink {
         }
     }
 
-    /// Statements that one of the dump's became.
-    pub(super) fn push_statements(&mut self, rendered: &Rendered) {
-        let text = |index| String::from_utf8_lossy(rendered.member(index)).into_owned();
-        self.pending = Pending::Statements((0..rendered.members.len()).map(text).collect());
+    /// Statements that one of the dump's became. They are UTF-8, whatever the dump's encoding is.
+    pub(super) fn push_statements(&mut self, rendered: &Rendered) -> Result<(), Error> {
+        let text = |index| String::from_utf8(rendered.member(index).to_vec());
+        let texts: Result<Vec<_>, _> = (0..rendered.members.len()).map(text).collect();
+        // Without the error, which has the bytes.
+        let texts =
+            texts.map_err(|_| Error::Internal("a statement for the database is not UTF-8".to_owned()))?;
+        self.pending = Pending::Statements(texts);
+        Ok(())
     }
 
     /// A slab's rows.
-    pub(super) fn push_rows(&mut self, rendered: &Rendered, slab: &Slab<'_>) {
+    pub(super) fn push_rows(&mut self, rendered: &Rendered, slab: &Slab<'_>) -> Result<(), Error> {
         if rendered.as_sql > 0 {
             return self.push_statements(rendered);
         }
@@ -155,6 +160,7 @@ impl ReplicaSink {
         if let Pending::Rows { rows, .. } = &mut self.pending {
             rows.push(&into, Bytes::copy_from_slice(&rendered.bytes), slab.rows);
         }
+        Ok(())
     }
 
     fn into(&mut self, block: &Arc<Block>) -> Arc<CopyInto> {
