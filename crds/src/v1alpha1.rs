@@ -102,7 +102,7 @@ pub struct ReplicaBootstrapSpec {
 
     /// The tables, schemas and sections of the dump to load. By default everything is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tables: Option<TablesSpec>,
+    pub tables: Option<Box<TablesSpec>>,
 
     /// How rows are sent: one change for each row, or one statement for some thousand rows, with which the replica is
     /// ready tens of times sooner. The translicator's own transforms do not apply to packed rows: these reach the
@@ -211,7 +211,7 @@ pub struct ReplicaBootstrapSpec {
 
     /// Settings of the runner's pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runner: Option<RunnerSpec>,
+    pub runner: Option<Box<RunnerSpec>>,
 }
 
 /// The default of `backoffLimit`.

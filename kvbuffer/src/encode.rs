@@ -24,7 +24,7 @@ use crate::timestamp;
 /// Changes whenever the bytes of any change would change.
 ///
 /// It is part of the configuration that a writer registers, so that a run is never continued with other bytes.
-pub const ENCODER_REVISION: u32 = 2;
+pub const ENCODER_REVISION: u32 = 3;
 
 /// The end of a row, after the last value.
 pub const ROW_TAIL: &[u8] = br#"],"kind":"insert"}}"#;

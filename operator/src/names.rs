@@ -244,7 +244,7 @@ mod tests {
             |spec| spec.history_limit = 7,
             |spec| spec.ttl_seconds_after_finished = Some(1),
             |spec| spec.run.id = "2".to_owned(),
-            |spec| spec.runner = Some(crds::v1alpha1::RunnerSpec::default()),
+            |spec| spec.runner = Some(Box::default()),
         ];
         for change in unchanged {
             assert_eq!(hash_of(change), spec_hash(&plain));

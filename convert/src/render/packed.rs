@@ -9,7 +9,8 @@
 //! Arrays are read by the server faster than anything but COPY, a row from each in turn, and a column that is the same in all
 //! rows is written once; but the types must be known, and an assignment from the bare type must be what the column's input
 //! function is. Else each value is a literal of no type, which PostgreSQL reads
-//! by the type of the column, as COPY does.
+//! by the type of the column, as COPY does. So it is in packs of long texts with many quotes, of documents above all: an
+//! array has a backslash before each quote, and JSON one before each of these.
 //!
 //! A pack is a slab, but for two cases. Where PostgreSQL may take one row and refuse the next, each row is a pack
 //! ([`TablePlan::alone`]). Else only a row that is longer than half a slab, which is the last of its slab, is a pack of its own. So
@@ -35,6 +36,8 @@ pub const SLABS: SlabSize = SlabSize { bytes: 512 * 1024, rows: 5000 };
 pub const SLABS_OF_TRANSFORMED: SlabSize = SlabSize { bytes: 128 * 1024, rows: 500 };
 /// In a slab larger than this the last row has a pack of its own.
 const ALONE: usize = SLABS.bytes / 2 * 3;
+/// A row of so many bytes or more is long: in a pack of such rows the server hardly feels whether they are an array.
+const LONG_ROW: u64 = 512;
 /// Triggers and rules stay silent, and foreign keys are not checked, whatever session the consumer uses.
 pub(super) const HEAD: &str = "SET LOCAL session_replication_role = replica;\n";
 const INSERT: &str = "INSERT INTO ";
@@ -92,7 +95,8 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
             last_is_alone => lines.rows - u64::from(last_is_alone),
         };
         let (from, faults) = ((start, row), out.faults.len());
-        let mut pack = Pack::new(plan);
+        let [rows, remaining] = [until, lines.rows].map(|end| end.saturating_sub(row.into()));
+        let mut pack = Pack::new(plan, rows_of_pack(&bytes[start..], rows, remaining), rows);
         while u64::from(row) < until && start < bytes.len() {
             let end = line_end(bytes, start);
             if let Err(fault) = pack.row(&mut reader, &bytes[start..end]) {
@@ -116,6 +120,17 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
             }
         }
     }
+}
+
+/// The lines of a pack of so many of the remaining rows: it is one row, or all of them, or all but the last.
+fn rows_of_pack(lines: &[u8], rows: u64, remaining: u64) -> &[u8] {
+    let whole = lines.strip_suffix(b"\n").unwrap_or(lines);
+    let end = match rows {
+        _ if rows >= remaining => lines.len(),
+        1 => line_end(lines, 0),
+        _ => memchr::memrchr(b'\n', whole).map_or(lines.len(), |at| at + 1),
+    };
+    &lines[..end]
 }
 
 /// No row of the pack can be loaded: with one row, it is too large.
@@ -247,10 +262,13 @@ struct Pack {
 }
 
 impl Pack {
-    fn new(plan: &TablePlan) -> Self {
-        let columns = plan.elements.len();
-        let arrays = columns > 0 && !plan.sql_only;
-        let buffers = vec![Vec::new(); if arrays { columns } else { 1 }];
+    /// For so many rows, which are these lines.
+    fn new(plan: &TablePlan, lines: &[u8], rows: u64) -> Self {
+        let arrays = !plan.elements.is_empty()
+            && !plan.sql_only
+            && !is_shorter_as_literals(lines, rows, plan.elements.len());
+        let columns = if arrays { plan.elements.len() } else { 0 };
+        let buffers = vec![Vec::new(); columns.max(1)];
         Self { arrays, same: vec![None; columns], before: vec![0; buffers.len()], buffers, rows: 0 }
     }
 
@@ -345,6 +363,16 @@ impl Pack {
             };
             sql.extend_from_slice(end.as_bytes());
         }
+    }
+}
+
+/// Whether long rows are shorter as literals: these have two quotes and a comma for each value, and arrays two bytes more of
+/// the change for each quote or backslash in it. By the lines alone, so that the same rows are always the same bytes.
+fn is_shorter_as_literals(lines: &[u8], rows: u64, columns: usize) -> bool {
+    let long = lines.len() as u64 >= rows.saturating_mul(LONG_ROW);
+    long && {
+        let escaped = memchr::memchr2_iter(b'"', b'\\', lines).count() as u64;
+        escaped * 2 > rows * columns as u64 * 3
     }
 }
 

@@ -21,7 +21,7 @@ pub struct SourceSpec {
     pub persistent_volume_claim: Option<PersistentVolumeClaimSource>,
     /// An object in S3, or in a compatible service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3: Option<S3Source>,
+    pub s3: Option<Box<S3Source>>,
     /// The database to load, if the dump contains several, as pg_dumpall writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]

@@ -29,7 +29,7 @@ pub enum Source {
     /// A file on a volume.
     Volume(PersistentVolumeClaimSource),
     /// An object in S3.
-    S3(S3Source),
+    S3(Box<S3Source>),
 }
 
 /// The address of Redis. The operator compares addresses; it does not read Secrets.

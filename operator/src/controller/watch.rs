@@ -236,9 +236,11 @@ fn trim(event: &mut Event) {
     event.message = event.message.as_deref().map(pods::clip);
 }
 
-/// Removes what nothing reads: who has set which field.
+/// Removes what nothing reads, and what can be as large as all the rest: who has set which field, and kubectl's copy of the
+/// object.
 fn bare<K: Resource>(thing: &mut K) {
     thing.managed_fields_mut().clear();
+    thing.annotations_mut().remove("kubectl.kubernetes.io/last-applied-configuration");
 }
 
 /// Ends when `stop` is true.

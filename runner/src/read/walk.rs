@@ -30,6 +30,8 @@ pub struct Walk {
     name: String,
     /// When a row or statement is this large, the memory is looked at.
     looked_at: usize,
+    /// How many statements there were.
+    statements: usize,
 }
 
 /// What a dump needs of a server.
@@ -43,6 +45,9 @@ pub struct Needed {
 
 /// Smaller rows and statements fit everywhere.
 const LARGE: usize = 32 << 20;
+/// The memory is looked at after so many statements: what is kept of them is smaller, but for statements that are long.
+const STATEMENTS: usize = 64;
+const OF_STATEMENTS: u64 = 4 << 20;
 
 impl Walk {
     /// Opens the dump and goes to the place where the task begins. Definitions before that place are read again.
@@ -58,7 +63,8 @@ impl Walk {
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
         let slabs = slabs(task.shape.rows, task.shape.transforms.is_some());
         let scanner = Scanner::new().with_slabs(slabs);
-        let mut walk = Self { source, scanner, slabs, planner, name: name.to_owned(), looked_at: LARGE };
+        let mut walk =
+            Self { source, scanner, slabs, planner, name: name.to_owned(), looked_at: LARGE, statements: 0 };
         if let Start::At { scan, plan, next, identity, entry } = &task.start {
             walk.source.expect(identity, name)?;
             walk.go_to(scan, plan, *next, entry.as_ref())?;
@@ -113,6 +119,9 @@ impl Walk {
     /// What becomes of an event.
     pub(super) fn plan(&mut self, event: Event) -> Result<Option<(Work, Sequence)>, Error> {
         let starts = matches!(event, Event::CopyStart(_));
+        if matches!(event, Event::Statement(_)) {
+            self.expect_memory_for_definitions()?;
+        }
         let work = self.planner.plan(event, &self.scanner)?;
         if starts {
             self.scanner.set_slabs(self.planner.slabs(self.slabs));
@@ -169,13 +178,31 @@ impl Walk {
         if !memory::lacks(held as u64) {
             return Ok(());
         }
+        let what = format!("a row or statement of more than {} MiB", held >> 20);
+        Err(self.too_little_memory(
+            what,
+            "it takes twice as much memory at least, and the limit of the container or of ulimit -v is lower: raise it",
+        ))
+    }
+
+    /// What is known of tables stays in memory until the end, and grows with their number.
+    fn expect_memory_for_definitions(&mut self) -> Result<(), Error> {
+        self.statements += 1;
+        if !self.statements.is_multiple_of(STATEMENTS) || !memory::lacks(OF_STATEMENTS) {
+            return Ok(());
+        }
+        let tables = self.planner.schema().tables().count();
+        Err(self.too_little_memory(
+            format!("the definitions of more than {tables} tables"),
+            "they stay in memory, a few KiB for each table, and the limit of the container or of ulimit -v is too low for them and what reads the rows: raise it, or use fewer --workers",
+        ))
+    }
+
+    fn too_little_memory(&self, what: String, advice: &'static str) -> Error {
         let point = self.scanner.point();
-        let error = DumpError::Unsupported {
-            what: format!("a row or statement of more than {} MiB", held >> 20),
-            at: Place { offset: point.offset, line: point.line },
-            advice: "it takes twice as much memory at least, and the limit of the container or of ulimit -v is lower: raise it",
-        };
-        Err(ConvertError::Dump { source_name: self.name.clone(), error }.into())
+        let at = Place { offset: point.offset, line: point.line };
+        let error = DumpError::Unsupported { what, at, advice };
+        ConvertError::Dump { source_name: self.name.clone(), error }.into()
     }
 
     /// Reads to the end, to learn the definitions, and which tables have rows but no definition.

@@ -62,6 +62,27 @@ fn a_row_for_which_there_is_too_little_memory() {
     expect(limited(4000), 0, &[]);
 }
 
+/// What is known of tables is refused before the memory is used up, where the rows come after all of them.
+#[test]
+fn more_tables_than_the_memory_holds() {
+    let columns: Vec<_> = (0..60).map(|column| format!("a_column_with_a_name_{column} integer")).collect();
+    let columns = columns.join(", ");
+    let script: String =
+        (0..20_000).map(|table| format!("CREATE TABLE public.t{table} ({columns});\n")).collect();
+    let input = Input::of(script.as_bytes());
+    // What the program takes before it knows a table depends on the machine, and below that it cannot start.
+    let mut limits = (150..4000_u64).step_by(50).map(|mib| {
+        let runner =
+            Runner::of("prlimit".as_ref()).arg(format!("--as={}", mib << 20)).arg(pg_bootstrap_sync());
+        runner
+            .args(["load", "--dry-run", "--workers", "1", "--progress", "never"])
+            .arg(&input.file)
+            .run(LIMIT)
+    });
+    let started = limits.find(|finished| finished.code().is_some()).unwrap();
+    expect(started, 3, &["the definitions of more than", "tables at byte", "raise it"]);
+}
+
 #[test]
 fn a_dump_that_is_cut_off() {
     let bench = Bench::new(MANY);

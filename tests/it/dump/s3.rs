@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::fixtures::Packing;
-use pg_bootstrap_tests::loads::{Lab, expect_refused, sequence};
+use pg_bootstrap_tests::loads::{Lab, expect_refused, seeded, sequence, times};
 use pg_bootstrap_tests::proxy::{Direction, Proxy};
 use pg_bootstrap_tests::servers::{
     ACCESS_KEY, PostgresServer, RedisServer, S3Server, SECRET_KEY, wait_until,
@@ -72,7 +72,7 @@ fn an_object_is_loaded_as_a_file_is() {
 }
 
 /// An archive in the directory format, of a database with two tables, one with so many rows, and a
-/// large object, as objects below `folder`.
+/// large object, as objects below `folder`; beside it the same in the custom format, as `folder.dump`.
 fn directory_in(server: &S3Server, folder: &str, rows: usize) -> (tempfile::TempDir, usize) {
     let postgres = PostgresServer::shared();
     let database = postgres.fresh_database();
@@ -87,6 +87,8 @@ fn directory_in(server: &S3Server, folder: &str, rows: usize) -> (tempfile::Temp
     let local = tempfile::tempdir().unwrap();
     let path = local.path().join("shop");
     postgres.pg_dump(&database, &["--format=directory", &format!("--file={}", path.display())]);
+    let custom = postgres.pg_dump(&database, &["--format=custom"]);
+    server.put("dumps", &format!("{}.dump", folder.trim_end_matches('/')), &custom);
     postgres.drop_database(&database);
     let files: Vec<_> = fs::read_dir(&path).unwrap().map(Result::unwrap).collect();
     for file in &files {
@@ -304,6 +306,36 @@ fn killed_and_resumed() {
             );
         }
         expect_discreet(&finished);
+    }
+}
+
+/// The same within archives of pg_dump: one object, and one for each table.
+#[test]
+fn killed_and_resumed_within_archives() {
+    let server = S3Server::start();
+    directory_in(&server, "shop/", ROWS);
+    let mut rng = seeded("killed, archives of objects");
+    for key in ["shop/", "shop.dump"] {
+        let redis = RedisServer::start();
+        expect(runner(server.port(), &redis.url(), key).run(LIMIT), 0, &[]);
+        let expected = snapshot(&redis);
+        drop(redis);
+        for _ in 0..times(2, 25) {
+            let lab = Lab::new();
+            let run = || runner(server.port(), &lab.redis.url_at(lab.proxy.port()), key);
+            let mut targets: Vec<_> = (0..3).map(|_| 1 + rng.below(expected.count - 1)).collect();
+            targets.sort_unstable();
+            for target in targets {
+                let mut running = run().args(["--max-rate", "60000", "--batch-size", "500"]).spawn();
+                lab.reaches(&mut running, RUN, target);
+                if running.is_running() {
+                    running.kill();
+                }
+                let _ = running.wait(LIMIT);
+            }
+            expect(run().run(LIMIT), 0, &[]);
+            assert_eq!(snapshot(&lab.redis), expected, "{key}");
+        }
     }
 }
 

@@ -84,6 +84,39 @@ fn columns_that_do_not_change_are_written_once() {
 }
 
 #[test]
+fn long_documents_are_literals_and_the_shorter_form() {
+    let plan = plan(&[TypeClass::Integer, TypeClass::Text], &["int4", "jsonb"]);
+    let row = |row: usize, inner: &str| format!("{row}\t{{{}{row}}}\n", inner.repeat(40));
+    let pack = |rows: usize, inner: &str| {
+        let lines: String = (0..rows).map(|number| row(number, inner)).collect();
+        rendered(lines.as_bytes(), &plan, 1)
+    };
+    let documents = pack(50, "\"key\": \"a value of it\", ");
+    assert!(texts(&documents)[0].starts_with(&format!("{START}VALUES\n('0','{{\"key\": \"a value")));
+    // The same without a quote, whose rows cost less as an array.
+    let plain = pack(50, "'key': 'a value of it', ");
+    assert!(texts(&plain)[0].starts_with(&format!("{START}SELECT\n")));
+    // A quote costs two bytes of the change, and a value three at the most.
+    let length = |rendered: &Rendered| rendered.member(0).len();
+    assert!(length(&documents) < length(&plain) + 50 * 40 * 4, "{} {}", length(&documents), length(&plain));
+    // Short rows are read sooner as arrays.
+    assert!(texts(&pack(50, "\"a\":1,"))[0].starts_with(&format!("{START}SELECT\n")));
+}
+
+#[test]
+fn the_form_of_a_pack_is_that_of_its_own_rows() {
+    let plan = plan(&[TypeClass::Integer, TypeClass::Text], &["int4", "jsonb"]);
+    let plain = format!("1\t{}\n", "x".repeat(100)).repeat(10);
+    let last = format!("2\t{{{}}}\n", "\"key\": 1,".repeat(ALONE / 5));
+    let found = texts(&rendered(format!("{plain}{last}").as_bytes(), &plan, 2));
+    assert_eq!(found.len(), 2);
+    let alone = texts(&rendered(last.as_bytes(), &plan, 1));
+    assert_eq!(found[1], alone[0]);
+    assert!(found[0].starts_with(&format!("{START}SELECT\n")));
+    assert!(found[1].starts_with(&format!("{START}VALUES\n")));
+}
+
+#[test]
 fn literals_where_they_are_not() {
     let plan = plan(&[TypeClass::Integer, TypeClass::Text], &[]);
     let lines = "1\tit's \\\\ \"a\"\\n\n\\N\t\\N\n";

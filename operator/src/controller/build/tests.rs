@@ -235,7 +235,7 @@ fn the_hash_follows_the_template_and_not_the_suspension() {
         object.spec.runner =
             serde_json::from_str(r#"{"jobLabels": {"kueue.x-k8s.io/queue-name": "a"}}"#).unwrap();
     };
-    assert_ne!(hash(|object| object.spec.runner = Some(crds::v1alpha1::RunnerSpec::default())), hash(queued));
+    assert_ne!(hash(|object| object.spec.runner = Some(Box::default())), hash(queued));
 }
 
 #[test]
