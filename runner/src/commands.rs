@@ -83,11 +83,12 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
             Ok(outcome) => (Some(outcome.first), outcome.ending),
             Err(_) => (None, Ending::Stopped),
         };
-        show_summary(
-            &config,
-            args.display.log_format,
-            &summary::text(&progress, first, ending, config.shape.rows),
-        );
+        match args.display.log_format {
+            LogFormat::Json => summary::log(&progress, first, ending, config.shape.rows),
+            LogFormat::Text => {
+                show_summary(&config, &summary::text(&progress, first, ending, config.shape.rows));
+            }
+        }
     }
     result.map(|_| ())
 }
@@ -257,11 +258,8 @@ async fn announced(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
     Ok(outcome)
 }
 
-/// Prints to standard output, unless the changes go there. With the JSON log, standard error must contain only JSON.
-fn show_summary(config: &Config, format: LogFormat, text: &str) {
-    if matches!((&config.target, format), (Destination::Stdout, LogFormat::Json)) {
-        return tracing::info!("{text}");
-    }
+/// Prints to standard output, unless the changes go there.
+fn show_summary(config: &Config, text: &str) {
     // If the reader has closed the pipe, the text is lost; nothing else depends on it.
     let _ = match config.target {
         Destination::Stdout => std::io::stderr().write_all(text.as_bytes()),

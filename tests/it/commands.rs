@@ -3,4 +3,5 @@
 mod cli;
 mod inspect;
 mod ranges;
+mod terminal;
 mod verify;

@@ -67,7 +67,7 @@ impl Stop {
                 if set.borrow().is_some() {
                     std::process::exit(Error::Stopped(signal).exit_code().into());
                 }
-                tracing::warn!(%signal, "stopping: waiting for the batches in flight; a second signal ends the process at once");
+                tracing::info!(%signal, "stopping: waiting for the batches in flight; a second signal ends the process at once");
                 let _ = set.send(Some(signal));
             }
         });

@@ -16,26 +16,71 @@ pub enum Ending {
     Stopped,
 }
 
+impl Ending {
+    /// The first words of the summary.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::AlreadyDone => "done already",
+            Self::Stopped => "not done",
+        }
+    }
+}
+
 /// A warning about packed rows for users who rely on the consumer's transforms.
 pub const PACKED: &str = "rows are packed: the translicator's own transforms do not apply to them, so they reach the replica unchanged";
 
 /// How many tables the summary lists; the others share one line.
 const TABLES: usize = 40;
 
-/// The summary as text, several lines.
+/// The summary as the last event of a log for machines: whole, with every table.
+pub fn log(progress: &Progress, first: Option<u64>, ending: Ending, form: RowForm) {
+    let details = progress.details();
+    let counts = |counts| serde_json::to_string(counts).unwrap_or_default();
+    let into_redis = form != RowForm::Copy;
+    let first = first.filter(|_| into_redis).map(|first| format!("0/BOOTSTRAP{first:08}"));
+    tracing::info!(
+        ending = ending.name(),
+        form = form.name(),
+        statements = statements(&details),
+        changes = into_redis.then_some(details.changes),
+        rows = details.rows,
+        first_position = first,
+        last_position = details.lsn.filter(|_| into_redis),
+        resumed_changes = into_redis.then_some(details.resumed_changes),
+        resumed_rows = details.resumed_rows,
+        seconds = progress.elapsed().as_secs_f64(),
+        bytes = details.bytes.saturating_sub(details.resumed_bytes),
+        redis_longest_call_seconds = progress.redis_longest().map(|longest| longest.as_secs_f64()),
+        retries = progress.retries(),
+        rejected = details.rejected,
+        not_parsed = details.not_understood,
+        left_out = counts(&details.skipped),
+        rows_by_table = counts(&details.tables),
+        "summary"
+    );
+}
+
+fn statements(details: &Details) -> Option<u64> {
+    details.checkpoint.as_ref().map(|checkpoint| checkpoint.plan.counters().statements)
+}
+
+/// The summary as text, several lines; nothing where nothing was done.
 #[must_use]
 pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowForm) -> String {
     let details = progress.details();
     let mut out = String::new();
     let seconds = progress.elapsed().as_secs_f64();
+    if ending == Ending::Stopped && details.changes == 0 && details.rows == 0 && details.rejected == 0 {
+        return out;
+    }
     let head = match ending {
-        Ending::Done => "done",
         Ending::AlreadyDone => "done already: nothing was left to load",
-        Ending::Stopped => "not done",
+        _ => ending.name(),
     };
     if form == RowForm::Copy {
-        let counters = details.checkpoint.as_ref().map(|checkpoint| checkpoint.plan.counters().statements);
-        let _ = writeln!(out, "{head}: {} statements, {} rows", counters.unwrap_or(0), details.rows);
+        let statements = statements(&details).unwrap_or(0);
+        let _ = writeln!(out, "{head}: {statements} statements, {} rows", details.rows);
     } else {
         let _ = writeln!(out, "{head}: {} changes, {} rows", details.changes, details.rows);
     }
@@ -50,11 +95,7 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFo
     } else if details.resumed_changes > 0 {
         let _ = writeln!(out, "  resumed     {} changes were already there", details.resumed_changes);
     }
-    let rows = details.rows.saturating_sub(details.resumed_rows);
-    let bytes = details.bytes.saturating_sub(details.resumed_bytes);
-    let rate = rows as f64 / seconds.max(0.001);
-    let speed = bytes as f64 / seconds.max(0.001) / (1 << 20) as f64;
-    let _ = writeln!(out, "  time        {seconds:.1} s, {rate:.0} rows/s, {speed:.1} MiB/s");
+    time(&mut out, &details, seconds);
     if let Some(longest) = progress.redis_longest() {
         let _ = writeln!(out, "  Redis       the longest call took {:.3} s", longest.as_secs_f64());
     }
@@ -70,6 +111,19 @@ pub fn text(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFo
     skipped(&mut out, &details);
     tables(&mut out, &details);
     out
+}
+
+/// A rate only of what was counted: without rows, most of the dump was passed over.
+fn time(out: &mut String, details: &Details, seconds: f64) {
+    let rows = details.rows.saturating_sub(details.resumed_rows);
+    let bytes = details.bytes.saturating_sub(details.resumed_bytes);
+    let _ = write!(out, "  time        {seconds:.1} s");
+    if rows > 0 {
+        let rate = rows as f64 / seconds.max(0.001);
+        let speed = bytes as f64 / seconds.max(0.001) / (1 << 20) as f64;
+        let _ = write!(out, ", {rate:.0} rows/s, {speed:.1} MiB/s");
+    }
+    out.push('\n');
 }
 
 fn skipped(out: &mut String, details: &Details) {

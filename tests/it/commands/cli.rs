@@ -190,7 +190,15 @@ fn what_is_said_where() {
     );
     let slow = run().args(["--log-format", "json", "--max-rate", "800", "--batch-size", "100"]);
     let logged = expect(slow.run(LIMIT), 0, &[]);
-    let progress = json(&logged.stderr).into_iter().find(|line| line["message"] == "progress").unwrap();
+    assert_eq!(stdout(&logged), "", "the summary is an event");
+    let lines = json(&logged.stderr);
+    let summary = lines.last().unwrap();
+    assert_eq!(
+        [&summary["message"], &summary["ending"], &summary["rows_by_table"]],
+        ["summary", "done", r#"{"public.items":5000}"#]
+    );
+    assert_eq!([&summary["changes"], &summary["rows"]], [5002, 5000]);
+    let progress = lines.into_iter().find(|line| line["message"] == "progress").unwrap();
     for field in ["bytes", "bytes_total", "percent", "rows", "changes", "rows_per_second", "table", "lsn"] {
         assert!(!progress[field].is_null(), "{field}: {progress}");
     }

@@ -205,6 +205,7 @@ impl RedisSink {
     /// Records a failure that may pass. Any other failure ends the run.
     fn failed(&mut self, error: kvbuffer::Error) -> Result<(), Error> {
         let error = passing(error, &self.target, "write to Redis")?;
+        let first = self.failing.is_none();
         let failing = self.failing.get_or_insert_default();
         let (allowed, why) = match error.kind() {
             ErrorKind::OutOfMemory => (self.target.full, "Redis is full"),
@@ -217,7 +218,12 @@ impl RedisSink {
                 _ => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
             });
         }
-        tracing::warn!(error = %crate::base::error::chain(&error), "writing failed, retrying");
+        // One warning for each failure that lasts, however often it is tried.
+        let error = crate::base::error::chain(&error);
+        match first {
+            true => tracing::warn!(%error, "writing failed, retrying"),
+            false => tracing::debug!(%error, "writing failed again, retrying"),
+        }
         self.progress.waiting(why);
         self.progress.retried();
         Ok(())
