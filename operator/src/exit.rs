@@ -2,7 +2,7 @@
 
 use crds::conditions::Reason;
 
-/// Codes after which another attempt would also fail. 16 is reserved: finished, with errors that were skipped.
+/// Codes after which another attempt would also fail. 16 is of a database that is filled: done, with errors that were skipped.
 pub const FATAL: [i32; 9] = [2, 3, 4, 5, 6, 7, 8, 9, 16];
 
 /// The reason for a code, and what to do.
@@ -46,7 +46,7 @@ pub fn meaning(code: i32) -> (Reason, &'static str) {
 mod tests {
     use super::*;
 
-    /// No run of the operator ends with these: 14 is of a database that is filled, the others are reserved.
+    /// No run of the operator ends with these: 14 and 16 are of a database that is filled, 15 is reserved.
     const RESERVED: [i32; 3] = [14, 15, 16];
 
     /// Every code in docs/exit-codes.md that means a failure has an entry here.

@@ -55,6 +55,23 @@ impl Batch {
     pub fn statement(text: impl Into<String>) -> Self {
         Self(Work::Statement(text.into()))
     }
+
+    /// Its rows, if it has no statement instead.
+    #[must_use]
+    pub fn rows(&self) -> Option<&Rows> {
+        match &self.0 {
+            Work::Rows(rows) => Some(rows),
+            Work::Statement(_) => None,
+        }
+    }
+
+    /// Whether it begins with settings of its own.
+    pub(crate) fn has_settings(&self) -> bool {
+        match &self.0 {
+            Work::Statement(text) => text.starts_with("SET LOCAL"),
+            Work::Rows(rows) => !rows.settings.is_empty(),
+        }
+    }
 }
 
 /// Rows of one table or of several, in COPY's text format.

@@ -139,6 +139,15 @@ impl Error {
         }
     }
 
+    /// Whether PostgreSQL refuses what it was given, and would again: what is refused can be left out.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Server(error) => !error.fatal && sqlstate::is_refusal(&error.code),
+            _ => false,
+        }
+    }
+
     /// Whether another way to connect may be let in: TLS or the login failed.
     pub(crate) fn refuses_this_way(&self) -> bool {
         match &self.kind {
@@ -239,6 +248,19 @@ impl ServerError {
     }
 }
 
+impl ServerError {
+    /// What PostgreSQL said, with its details and its advice, but not where.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!("{} (SQLSTATE {}){}", self.message, self.code, self.more())
+    }
+
+    fn more(&self) -> String {
+        let more = [("detail", &self.detail), ("hint", &self.hint)].into_iter();
+        more.filter_map(|(name, text)| Some(format!("; {name}: {}", text.as_ref()?))).collect()
+    }
+}
+
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostgreSQL says: {} (SQLSTATE {})", self.message, self.code)?;
@@ -248,12 +270,7 @@ impl fmt::Display for ServerError {
                 write!(f, ", column {column}")?;
             }
         }
-        for (name, text) in [("detail", &self.detail), ("hint", &self.hint)] {
-            if let Some(text) = text {
-                write!(f, "; {name}: {text}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&self.more())
     }
 }
 

@@ -14,16 +14,17 @@
 //! Each floor knows only those below it.
 //!
 //! ```text
-//! replica            a database to fill, before and after a run
-//! run                batches with their points, each exactly once; recovery
-//! preflight          what stands in the way, all at once
-//! record             the record of runs; who may go on; orphaned sessions
-//! session            settings, statements, rows
-//! connect, batch     hosts, TLS and login; what one transaction does
-//! passfile, tls      libpq's password file; what rustls is to trust
-//! error              what can go wrong, and what to do about it
-//! address, mask      what an address means; messages without values
-//! secret, sqlstate   a text that no message shows; which errors are worth another try
+//! replica              a database to fill, before and after a run
+//! run                  batches with their points, each exactly once; recovery
+//! worker               a session beside the run's: work that the run commits; rows without those that are refused
+//! preflight, skipped   what stands in the way, all at once; the list of what was left out
+//! record               the record of runs; who may go on; orphaned sessions
+//! session, sieve       settings, statements, rows; which rows to try next, until the bad ones are found
+//! connect, batch       hosts, TLS and login; what one transaction does
+//! passfile, tls        libpq's password file; what rustls is to trust
+//! error                what can go wrong, and what to do about it
+//! address, mask        what an address means; messages without values
+//! secret, sqlstate     a text that no message shows; which errors are worth another try
 //! ```
 //!
 //! # Use
@@ -70,6 +71,10 @@
 //! - **Exactly once.** A batch is one transaction, and moves the run's record in `kasho_bootstrap.runs`. The update names
 //!   the run, the session and the step before, and comes first: whoever was replaced does no work and cannot commit. Where
 //!   the answer to COMMIT was lost, the record tells.
+//! - **Several at once.** [`Worker`]s do the work of batches beside each other. Their commits are one after the other, so
+//!   the record is a chain of points as with one session, and a point may say what beyond it is done.
+//! - **What is left out is listed.** Rows and statements that PostgreSQL refuses can be left out; what is noted of them is
+//!   committed with the point after them.
 //! - **Nothing is tried again by itself.** [`Error::is_retryable`] tells whether it may help, and one function decides that.
 //! - **No secret is shown, and no value of a row**: `Display` and `Debug` of addresses hide passwords; PostgreSQL's messages
 //!   lose the values that they quote.
@@ -93,8 +98,11 @@ mod replica;
 mod run;
 mod secret;
 mod session;
+mod sieve;
+mod skipped;
 mod sqlstate;
 mod tls;
+mod worker;
 
 pub use address::{Address, AddressError, SslMode};
 pub use batch::{Batch, CopyInto, Rows};
@@ -106,3 +114,5 @@ pub use record::{Claim, Record};
 pub use replica::Replica;
 pub use run::{Recovered, Run};
 pub use secret::Secret;
+pub use skipped::{Skipped, SkippedList};
+pub use worker::{Refused, Worker};

@@ -24,6 +24,18 @@ CREATE TABLE IF NOT EXISTS kasho_bootstrap.runs (
     begun timestamptz NOT NULL,
     changed timestamptz NOT NULL
 );
+CREATE TABLE IF NOT EXISTS kasho_bootstrap.skipped (
+    run text NOT NULL,
+    at bigint NOT NULL,
+    part integer NOT NULL,
+    place text NOT NULL,
+    what text NOT NULL,
+    rows bigint NOT NULL,
+    sqlstate text NOT NULL,
+    message text NOT NULL,
+    cost text NOT NULL,
+    PRIMARY KEY (run, at, part)
+);
 COMMENT ON SCHEMA kasho_bootstrap IS 'What pg-bootstrap has loaded; it may be dropped when the load is done';
 ";
 
@@ -36,6 +48,11 @@ const CLAIM: &str = "INSERT INTO kasho_bootstrap.runs AS r \
         changed = EXCLUDED.changed \
     RETURNING attempt, session, source, shape, step, point, finished";
 
+/// Removes the records of runs that are done, and what these have skipped.
+const DONE: &str = "WITH done AS (DELETE FROM kasho_bootstrap.runs WHERE run OPERATOR(pg_catalog.<>) $1 AND finished \
+        RETURNING run) \
+    DELETE FROM kasho_bootstrap.skipped s USING done WHERE s.run OPERATOR(pg_catalog.=) done.run";
+
 /// Where the answer was lost, the record has the new name already.
 const RETAKE: &str = "UPDATE kasho_bootstrap.runs SET session = $3, changed = pg_catalog.now() \
     WHERE run OPERATOR(pg_catalog.=) $1 \
@@ -47,6 +64,9 @@ pub(crate) const ADVANCE: &str = "UPDATE kasho_bootstrap.runs SET step = $4, poi
         changed = pg_catalog.clock_timestamp() \
     WHERE run OPERATOR(pg_catalog.=) $1 AND session OPERATOR(pg_catalog.=) $2 \
         AND step OPERATOR(pg_catalog.=) $3 AND NOT finished";
+
+const DROP: &str = "BEGIN; DROP TABLE IF EXISTS kasho_bootstrap.skipped; DROP TABLE kasho_bootstrap.runs; \
+    DROP SCHEMA kasho_bootstrap; COMMIT";
 
 /// A name of the session by which the run finds it again: at most 63 bytes, and never that of another run.
 const NAME: &str = "SELECT pg_catalog.set_config('application_name', 'pg-bootstrap ' || pg_catalog.left($1, 17) || ' ' || \
@@ -112,9 +132,12 @@ fn record(session: &Session, action: &'static str, row: &tokio_postgres::Row) ->
 
 /// Whether the table of records is there.
 async fn exists(session: &Session, action: &'static str) -> Result<bool, Error> {
-    let rows = session
-        .rows(action, "SELECT pg_catalog.to_regclass('kasho_bootstrap.runs') IS NOT NULL", &[])
-        .await?;
+    has_table(session, action, "kasho_bootstrap.runs").await
+}
+
+/// Whether there is a table of this name.
+pub(crate) async fn has_table(session: &Session, action: &'static str, name: &str) -> Result<bool, Error> {
+    let rows = session.rows(action, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&name]).await?;
     rows.first().map_or(Ok(false), |row| session.value(action, row, 0))
 }
 
@@ -174,8 +197,7 @@ async fn claim_in_transaction(session: &Session, claim: &Claim) -> Result<Record
     let record = record(session, action, row)?;
     same(session, &record, claim)?;
     // What an earlier run into this database has left; its outcome is known.
-    let done = "DELETE FROM kasho_bootstrap.runs WHERE run OPERATOR(pg_catalog.<>) $1 AND finished";
-    session.rows(action, done, &[&claim.run]).await?;
+    session.rows(action, DONE, &[&claim.run]).await?;
     Ok(record)
 }
 
@@ -205,18 +227,27 @@ pub(crate) async fn forget(session: &Session, run: &str) -> Result<bool, Error> 
     }
     let delete = "DELETE FROM kasho_bootstrap.runs WHERE run OPERATOR(pg_catalog.=) $1 RETURNING 1";
     let gone = !session.rows(action, delete, &[&run]).await?.is_empty();
+    if has_table(session, action, "kasho_bootstrap.skipped").await? {
+        let delete = "DELETE FROM kasho_bootstrap.skipped WHERE run OPERATOR(pg_catalog.=) $1";
+        session.rows(action, delete, &[&run]).await?;
+    }
     if session.rows(action, "SELECT 1 FROM kasho_bootstrap.runs LIMIT 1", &[]).await?.is_empty() {
         session
-            .run(action, "BEGIN; DROP TABLE kasho_bootstrap.runs; DROP SCHEMA kasho_bootstrap; COMMIT")
+            .run(action, DROP)
             .await?;
     }
     Ok(gone)
 }
 
+/// Names the session after its run.
+pub(crate) async fn name(session: &Session, run: &str) -> Result<(), Error> {
+    session.rows("name the session", NAME, &[&run]).await.map(drop)
+}
+
 /// Names the session, and ends those of the same name: they are of an earlier attempt, and nobody reads their answers.
 async fn end_orphans(session: &Session, run: &str) -> Result<(), Error> {
     let action = "end sessions of an earlier attempt";
-    session.rows(action, NAME, &[&run]).await?;
+    name(session, run).await?;
     let end = format!("SELECT pg_catalog.pg_terminate_backend(pid) {ORPHANS}");
     let count = format!("SELECT pg_catalog.count(*) {ORPHANS}");
     let mut left = 0;

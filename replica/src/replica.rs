@@ -6,6 +6,7 @@ use crate::preflight::{self, Needs, Report};
 use crate::record::{self, Claim, Record};
 use crate::run::Run;
 use crate::session::Session;
+use crate::skipped::{self, SkippedList};
 
 /// A connected database.
 pub struct Replica {
@@ -29,6 +30,14 @@ impl Replica {
     /// Errors of the connection, and of rights.
     pub async fn record(&self, run: &str) -> Result<Option<Record>, Error> {
         record::read(&self.session, run).await
+    }
+
+    /// What a run has left out; of the entries the first `most`.
+    ///
+    /// # Errors
+    /// Errors of the connection, and of rights.
+    pub async fn skipped(&self, run: &str, most: i64) -> Result<SkippedList, Error> {
+        skipped::list(&self.session, run, most).await
     }
 
     /// Looks at the database, and names all that stands in the way of `run` at once. A run that was begun needs

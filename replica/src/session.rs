@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, CopyInSink, Row, Statement};
 
-use crate::batch::Copy;
+use crate::batch::{Batch, Copy, Rows, Work};
 use crate::connect::{self, ConnectOptions};
 use crate::error::{Error, ErrorKind};
 
@@ -22,6 +22,28 @@ SET client_min_messages = warning;
 SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name IN
     ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
 "#;
+
+/// What has failed of a COPY.
+pub(crate) enum CopyFailed {
+    /// There is no such table, or none that takes rows, or not from us.
+    Table(Error),
+    /// The rows, or the way there.
+    Rows(Error),
+}
+
+impl CopyFailed {
+    pub(crate) fn error(&self) -> &Error {
+        match self {
+            Self::Table(error) | Self::Rows(error) => error,
+        }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Table(error) | Self::Rows(error) => error,
+        }
+    }
+}
 
 /// A session. Its statements run one after the other.
 pub(crate) struct Session {
@@ -66,19 +88,45 @@ impl Session {
         self.client.execute(statement, values).await.map_err(|error| self.failed(error, action))
     }
 
+    /// Does what a batch says, in the transaction that is open.
+    pub(crate) async fn perform(&self, batch: &Batch) -> Result<(), Error> {
+        match &batch.0 {
+            Work::Statement(text) => self.run("run a statement", text).await,
+            Work::Rows(rows) => {
+                self.prepare_rows(rows).await?;
+                for copy in &rows.copies {
+                    self.copy(copy).await.map_err(CopyFailed::into_error)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets what rows rely on, until the end of the transaction.
+    pub(crate) async fn prepare_rows(&self, rows: &Rows) -> Result<(), Error> {
+        // As in Kasho's own sessions: triggers and foreign keys are the source's business.
+        let settings = format!("SET LOCAL session_replication_role = replica;\n{}", rows.settings);
+        self.run("set what rows rely on", &settings).await
+    }
+
     /// Copies rows into their table.
-    pub(crate) async fn copy(&self, copy: &Copy) -> Result<(), Error> {
-        let taken =
-            self.send(copy).await.map_err(|error| Error::of(error, "copy rows", &self.address, true))?;
+    pub(crate) async fn copy(&self, copy: &Copy) -> Result<(), CopyFailed> {
+        let action = "copy rows";
+        let sink = self.client.copy_in::<_, Bytes>(&copy.into.sql()).await;
+        // Nothing was sent yet, so the message quotes no value.
+        let sink = sink.map_err(|error| CopyFailed::Table(self.failed(error, action)))?;
+        let sent = Self::send(sink, copy).await;
+        let failed = |error| CopyFailed::Rows(Error::of(error, action, &self.address, true));
+        let taken = sent.map_err(failed)?;
         if taken == copy.rows {
             return Ok(());
         }
         let table = copy.into.table.clone();
-        Err(self.error(ErrorKind::RowCount { table, sent: copy.rows, taken }, "copy rows"))
+        let counted = ErrorKind::RowCount { table, sent: copy.rows, taken };
+        Err(CopyFailed::Rows(self.error(counted, action)))
     }
 
-    async fn send(&self, copy: &Copy) -> Result<u64, tokio_postgres::Error> {
-        let sink = self.client.copy_in::<_, Bytes>(&copy.into.sql()).await?;
+    async fn send(sink: CopyInSink<Bytes>, copy: &Copy) -> Result<u64, tokio_postgres::Error> {
         let mut sink = pin!(sink);
         for slab in &copy.slabs {
             sink.feed(slab.clone()).await?;

@@ -21,6 +21,18 @@ pub(crate) fn ends_session(code: &str) -> bool {
     code.starts_with("08") || matches!(code, "57P01" | "57P02" | "57P03" | "40003" | "25P03" | "57P05")
 }
 
+/// Whether PostgreSQL refuses what it was given, and would again: a statement or a row that is wrong, or for which a right
+/// is missing. A disk that is full, an operator who cancels and damaged files are none of these.
+pub(crate) fn is_refusal(code: &str) -> bool {
+    let classes = [
+        "0A", "0L", "0P", "20", "21", "22", "23", "26", "2B", "2F", "34", "38", "39", "3B", "3D", "3F", "42",
+        "44", "54", "55", "F0", "HV", "P0",
+    ];
+    let class = classes.iter().any(|class| code.starts_with(class));
+    // A library or a file of an extension that the server does not have; what no class was made for.
+    (class || matches!(code, "58P01" | "XX000" | "28000")) && !is_retryable(code)
+}
+
 /// Whether the server lets nobody in this way: with TLS, or without, it may.
 pub(crate) fn refuses_this_way(code: &str) -> bool {
     // Not 28P01: a password that is wrong stays wrong, and need not be sent twice.
@@ -47,5 +59,15 @@ mod tests {
             assert!(!is_retryable(code), "{code}");
         }
         assert!(!ends_session("40001"));
+    }
+
+    #[test]
+    fn what_stays_wrong_can_be_skipped() {
+        for code in ["22P02", "23505", "42601", "42501", "3F000", "P0001", "58P01", "0A000"] {
+            assert!(is_refusal(code), "{code}");
+        }
+        for code in ["08006", "40001", "53100", "57014", "57P01", "58030", "XX001", "25006"] {
+            assert!(!is_refusal(code), "{code}");
+        }
     }
 }

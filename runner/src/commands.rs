@@ -90,7 +90,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
             }
         }
     }
-    result.map(|_| ())
+    result?.skipped.map_or(Ok(()), Err)
 }
 
 async fn verify(args: &LoadArgs) -> Result<(), Error> {

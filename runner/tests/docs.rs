@@ -245,6 +245,8 @@ async fn errors() -> Vec<Error> {
         Error::Refused { address: "x".into(), what: "x".into() },
         Error::Unfit { address: "x".into(), what: "x".into() },
         replica().await,
+        Error::Skipped("x".into()),
+        Error::TooManySkipped { place: "x".into(), said: "x".into(), skipped: 2, allowed: 1 },
         Error::Verification("x".into()),
         Error::File { action: "x", path: "x".into(), error: io() },
         SourceError::Usage("x".into()).into(),

@@ -3,6 +3,7 @@
 mod fidelity;
 mod once;
 mod refused;
+mod skip;
 mod tutorial;
 
 use std::path::Path;

@@ -5,6 +5,7 @@
 //! | `login` | addresses, passwords and certificates, as servers see them |
 //! | `rows` | what a batch does, and what is said of one that fails |
 //! | `once` | batches are done exactly once: servers and sessions are killed, answers are lost, runners meet |
+//! | `workers` | several sessions of a run; rows that are refused; the list of what was left out |
 //! | `preflight` | all that stands in the way is named at once |
 
 #![allow(missing_docs, reason = "tests document themselves by their names")]
@@ -15,3 +16,4 @@ mod login;
 mod once;
 mod preflight;
 mod rows;
+mod workers;

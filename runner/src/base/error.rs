@@ -32,6 +32,20 @@ pub enum Error {
         /// Rows allowed.
         allowed: u64,
     },
+    /// The database refused more than may be skipped.
+    #[error(
+        "{place}: this would be error {skipped}, and --max-errors allows {allowed}; the log and the reject file have the others. PostgreSQL says: {said}"
+    )]
+    TooManySkipped {
+        /// What was refused last.
+        place: String,
+        /// What PostgreSQL says of it.
+        said: String,
+        /// Rows and statements that were refused.
+        skipped: u64,
+        /// How many may be.
+        allowed: u64,
+    },
     /// Redis failed, for good or for longer than the options allow.
     #[error("{context}")]
     Redis {
@@ -66,6 +80,9 @@ pub enum Error {
         /// The reasons, and what to do, a line each.
         what: String,
     },
+    /// Everything is loaded but what was skipped, as the options say.
+    #[error("done, but not with all of the dump: what PostgreSQL refused was left out{0}")]
+    Skipped(String),
     /// Another bootstrap is writing into the buffer.
     #[error("another bootstrap is writing into this buffer: {0}; wait until it ends, or stop it")]
     Busy(String),
@@ -167,7 +184,7 @@ impl Error {
             },
             Self::ChangeStreamState(_) => 4,
             Self::Checkpoint(_) => 5,
-            Self::TooManyRejected { .. } => 6,
+            Self::TooManyRejected { .. } | Self::TooManySkipped { .. } => 6,
             Self::Redis { error, .. } => match error.kind() {
                 kvbuffer::ErrorKind::InvalidUrl { .. } | kvbuffer::ErrorKind::InvalidRun => 2,
                 kvbuffer::ErrorKind::OutOfMemory => 12,
@@ -180,6 +197,7 @@ impl Error {
             Self::Verification(_) => 8,
             Self::File { .. } => 9,
             Self::Busy(_) | Self::Lost(_) => 11,
+            Self::Skipped(_) => 16,
             Self::Full { .. } => 12,
             Self::ChangeStreamAway { .. } => 13,
             Self::Internal(_) => 101,

@@ -45,7 +45,8 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         keep_kasho: args.changes.keep_kasho_objects,
         selection: selection(&args.selection)?,
         transforms: transforms::of(args)?.map(Arc::new),
-        skip_rows: args.errors.on_error == OnError::Skip,
+        // What a database refuses shapes nothing of the rest.
+        skip_rows: args.errors.on_error == OnError::Skip && !matches!(target, Destination::Replica(_)),
         silent_triggers: args.changes.silent_triggers,
     };
     let snapshot_lsn = args.source.snapshot_lsn.as_deref().map(snapshot_lsn).transpose()?;

@@ -27,6 +27,7 @@ use crate::load::sink::file::FileSink;
 use crate::load::sink::null::NullSink;
 use crate::load::sink::redis::RedisSink;
 use crate::load::sink::redis::session::{Attempt, Run, Session};
+use crate::load::sink::replica::Aside;
 use crate::read::pipeline::Pipeline;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
@@ -46,6 +47,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// The first sequence.
     pub first: u64,
+    /// What was left out, where that is not what a load ends well with.
+    pub skipped: Option<Error>,
 }
 
 /// How often a run goes back to the data that Redis still has before it gives up.
@@ -185,10 +188,19 @@ async fn attempt(
         if confirmed.is_err() {
             beginning.sink.release().await;
         }
-        return confirmed.map(|()| Outcome { ending: Ending::AlreadyDone, first: first.get() });
+        let skipped = skipped(&beginning.sink, done.rejected);
+        return confirmed.map(|()| Outcome { ending: Ending::AlreadyDone, first: first.get(), skipped });
     }
-    let result = run(config, beginning, owner, checkpoint, progress, stop).await;
-    result.map(|()| Outcome { ending: Ending::Done, first: first.get() })
+    let skipped = run(config, beginning, owner, checkpoint, progress, stop).await?;
+    Ok(Outcome { ending: Ending::Done, first: first.get(), skipped })
+}
+
+/// What is missing in a database. In Redis rows alone are set aside, as the options say.
+fn skipped(sink: &Sink, rejected: u64) -> Option<Error> {
+    match sink {
+        Sink::Replica(sink) => replica::skipped(sink.skipped(), rejected),
+        Sink::Redis(_) | Sink::File(_) | Sink::Null(_) => None,
+    }
 }
 
 /// The dump and configuration whose lines the reject file may contain.
@@ -223,7 +235,7 @@ async fn run(
     checkpoint: Option<Checkpoint>,
     progress: &Arc<Progress>,
     stop: &Stop,
-) -> Result<(), Error> {
+) -> Result<Option<Error>, Error> {
     let Beginning { mut sink, first, limit, fresh, .. } = beginning;
     if let Some(checkpoint) = &checkpoint {
         tracing::info!(
@@ -251,7 +263,7 @@ async fn run(
         Err(_) => sink.release().await,
         Ok(()) => {}
     }
-    result
+    result.map(|()| skipped(&sink, progress.details().rejected))
 }
 
 /// Errors before which certainly nothing was written.
@@ -293,6 +305,10 @@ async fn drive(
     let length = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.reject_bytes);
     let open = |path: &PathBuf| RejectFile::open(path, owner, length, config.shape.transforms.is_none());
     let rejects = config.rejects.file.as_ref().map(open).transpose()?;
+    let rejects = rejects.map(|file| Arc::new(tokio::sync::Mutex::new(file)));
+    if let Some(file) = &rejects {
+        sink.set_aside(Aside { file: Arc::clone(file), most: config.rejects.most });
+    }
     let first = task.first;
     let pipeline = Pipeline::start(task)?;
     let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);

@@ -14,9 +14,9 @@ use crate::load::checkpoint::{Checkpoint, VERSION};
 use crate::load::config::Config;
 use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
-use crate::load::reject::{self, RejectFile};
+use crate::load::reject::{self, SharedRejects};
 use crate::load::sink::Sink;
-use crate::load::sink::replica::Slab;
+use crate::load::sink::replica::{Slab, SlabPlace};
 use crate::read::item::{Converted, Item, Mark, Reject, converted};
 use crate::read::pipeline::Pipeline;
 use convert::form::RowForm;
@@ -57,7 +57,7 @@ pub(crate) struct Loader<'a> {
     common: Common,
     batch_size: usize,
     max_errors: u64,
-    rejects: Option<RejectFile>,
+    rejects: Option<SharedRejects>,
     progress: &'a Arc<Progress>,
     stop: &'a Stop,
     mirror: Mirror,
@@ -86,7 +86,7 @@ impl<'a> Loader<'a> {
         config: &'a Config,
         first: Sequence,
         checkpoint: Option<&Checkpoint>,
-        rejects: Option<RejectFile>,
+        rejects: Option<SharedRejects>,
         progress: &'a Arc<Progress>,
         stop: &'a Stop,
     ) -> Self {
@@ -146,6 +146,7 @@ impl<'a> Loader<'a> {
                 () = tokio::time::sleep(LINGER), if self.mark.is_some() => self.flush(sink).await?,
                 () = tokio::time::sleep(LOOK) => sink.look().await?,
             }
+            sink.tend().await?;
             // Acknowledgements that have already arrived cost nothing to take.
             self.take_durable(sink).await?;
         }
@@ -238,15 +239,14 @@ impl<'a> Loader<'a> {
     ) -> Result<(), Error> {
         let Converted { rendered, rejects } = converted;
         let lengths = self.set_aside(rejects, before, sink).await?;
-        let stop_at = self.first_fatal(rejects);
+        let stop_at = self.first_fatal(rejects, sink.errors());
         let mut passed = Passed { numbers: std::mem::take(&mut self.pieces), ..Passed::default() };
         let mut from = rendered.members.partition_point(|member| u64::from(member.number) < passed.numbers);
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
         let rows = extent.rows - rejects.len() as u64;
-        let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
-        let slab = Slab { block, rows, first_row };
+        let slab = Slab { block, rows, place: SlabPlace::new(block, &before.scan, rejects) };
         if from < limit && !sink.takes(rendered, Some(&slab)) {
             self.flush(sink).await?;
         }
@@ -318,17 +318,21 @@ impl<'a> Loader<'a> {
             return Ok(Vec::new());
         }
         self.flush(sink).await?;
-        let Some(file) = &mut self.rejects else { return Ok(Vec::new()) };
+        // What is before these rows may have its own in the file.
+        sink.settle().await?;
+        let Some(file) = &self.rejects else { return Ok(Vec::new()) };
         let place = Place { offset: before.scan.offset, line: before.scan.line };
         let first_row = before.scan.block.as_ref().map_or(0, |block| block.rows);
         tracing::warn!(table = %table, rows = rejects.len(), first = %rejects[0].reason, "setting rows aside");
-        file.append(&table, place, first_row, rejects).await
+        file.lock().await.append(&table, place, first_row, rejects).await
     }
 
-    /// The row at which the run ends, if there is one: the first bad row, or the first one beyond the limit.
-    fn first_fatal(&self, rejects: &[Reject]) -> Option<u32> {
+    /// The row at which the run ends, if there is one: the first bad row, or the first one beyond the limit. The sink has
+    /// skipped errors as well.
+    fn first_fatal(&self, rejects: &[Reject], errors: u64) -> Option<u32> {
+        let left = self.max_errors.saturating_sub(self.rejected + errors);
         let allowed = match self.rejects {
-            Some(_) => usize::try_from(self.max_errors.saturating_sub(self.rejected)).unwrap_or(usize::MAX),
+            Some(_) => usize::try_from(left).unwrap_or(usize::MAX),
             None => 0,
         };
         reject::first_fatal(rejects, allowed).map(|reject| reject.row)

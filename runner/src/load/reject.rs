@@ -30,13 +30,30 @@ struct Line<'a> {
     line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     column: Option<&'a str>,
-    reason: String,
+    reason: &'a str,
     /// Bytes of the row in the dump, from the offset on.
     length: usize,
     /// The row as the dump has it, in base64; absent with transforms, since the file must not contain original
     /// values.
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<String>,
+}
+
+/// A row for the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected<'a> {
+    /// Its table.
+    pub table: String,
+    /// Its number within its block, from 1.
+    pub row: u64,
+    /// Where it is in the dump.
+    pub place: dump::Place,
+    /// The column that is at fault, if it is one.
+    pub column: Option<String>,
+    /// Why it is set aside, without values.
+    pub reason: String,
+    /// The row.
+    pub bytes: &'a [u8],
 }
 
 impl Reject {
@@ -92,6 +109,9 @@ impl Owner {
     }
 }
 
+/// The reject file of a load, into which both the loader and a sink may write.
+pub type SharedRejects = Arc<tokio::sync::Mutex<RejectFile>>;
+
 /// The reject file, open for appending.
 #[derive(Debug)]
 pub struct RejectFile {
@@ -143,6 +163,24 @@ impl RejectFile {
         Ok(Self { path: path.to_owned(), file: Arc::new(file), owner, length, bytes })
     }
 
+    /// Its length, up to which it is synced.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Cuts off what was added last and will be added again.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn cut(&mut self, length: u64) -> Result<(), Error> {
+        let failed = |error| Error::File { action: "cut the reject file", path: self.path.clone(), error };
+        self.file.set_len(length).map_err(failed)?;
+        (&*self.file).seek(SeekFrom::End(0)).map_err(failed)?;
+        self.length = length;
+        Ok(())
+    }
+
     /// Appends rows and syncs them. `place` and `first_row` are those of the slab. Returns the file's length
     /// after each row.
     ///
@@ -155,19 +193,35 @@ impl RejectFile {
         first_row: u64,
         rejects: &[Reject],
     ) -> Result<Vec<u64>, Error> {
+        let rejected = rejects.iter().map(|reject| Rejected {
+            table: table.to_owned(),
+            row: first_row + u64::from(reject.row) + 1,
+            place: dump::Place { offset: place.offset + reject.start, line: place.line + reject.lines },
+            column: reject.column.clone(),
+            reason: reject.reason.to_string(),
+            bytes: &reject.bytes,
+        });
+        self.add(&rejected.collect::<Vec<_>>()).await
+    }
+
+    /// The same with rows that have their places already.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub async fn add(&mut self, rejected: &[Rejected<'_>]) -> Result<Vec<u64>, Error> {
         let mut text = Vec::new();
-        let mut lengths = Vec::with_capacity(rejects.len());
-        for reject in rejects {
+        let mut lengths = Vec::with_capacity(rejected.len());
+        for one in rejected {
             let line = Line {
                 run: &self.owner.0,
-                table,
-                row: first_row + u64::from(reject.row) + 1,
-                offset: place.offset + reject.start,
-                line: place.line + reject.lines,
-                column: reject.column.as_deref(),
-                reason: reject.reason.to_string(),
-                length: reject.bytes.len(),
-                bytes: self.bytes.then(|| base64::engine::general_purpose::STANDARD.encode(&reject.bytes)),
+                table: &one.table,
+                row: one.row,
+                offset: one.place.offset,
+                line: one.place.line,
+                column: one.column.as_deref(),
+                reason: &one.reason,
+                length: one.bytes.len(),
+                bytes: self.bytes.then(|| base64::engine::general_purpose::STANDARD.encode(one.bytes)),
             };
             text.extend(serde_json::to_vec(&line).unwrap_or_default());
             text.push(b'\n');

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kvbuffer::Sequence;
 
-use self::replica::Slab;
+use self::replica::{Aside, Slab};
 use crate::base::error::Error;
 use crate::load::checkpoint::Checkpoint;
 use convert::render::members::Rendered;
@@ -63,8 +63,8 @@ impl Sink {
     ) -> Result<(), Error> {
         match self {
             Self::Replica(sink) => match slab {
-                Some(slab) => sink.push_rows(rendered, slab)?,
-                None => sink.push_statements(rendered)?,
+                Some(slab) => sink.push_rows(number(first, rendered, &range), rendered, slab)?,
+                None => sink.push_statements(first.get(), rendered, None)?,
             },
             Self::Redis(sink) => sink.push(first, rendered, range),
             Self::File(sink) => sink.push(rendered, range),
@@ -98,7 +98,7 @@ impl Sink {
     pub async fn durable(&mut self) -> Result<Option<Checkpoint>, Error> {
         match self {
             Self::Redis(sink) => sink.durable().await,
-            Self::Replica(sink) => Ok(sink.durable()),
+            Self::Replica(sink) => sink.durable().await,
             Self::File(sink) => Ok(sink.durable()),
             Self::Null(sink) => Ok(sink.durable()),
         }
@@ -112,6 +112,44 @@ impl Sink {
         match self {
             Self::Redis(sink) => sink.look().await,
             Self::Replica(_) | Self::File(_) | Self::Null(_) => Ok(()),
+        }
+    }
+
+    /// From now on what the destination refuses is set aside, where it is the destination that refuses.
+    pub fn set_aside(&mut self, aside: Aside) {
+        if let Self::Replica(sink) = self {
+            sink.set_aside(aside);
+        }
+    }
+
+    /// How many errors the destination has skipped since this process began.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        match self {
+            Self::Replica(sink) => sink.errors(),
+            Self::Redis(_) | Self::File(_) | Self::Null(_) => 0,
+        }
+    }
+
+    /// Looks after what the destination has refused, if anything.
+    ///
+    /// # Errors
+    /// An error that stops the run for good.
+    pub async fn tend(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Replica(sink) => sink.tend().await,
+            Self::Redis(_) | Self::File(_) | Self::Null(_) => Ok(()),
+        }
+    }
+
+    /// Waits until everything that was flushed is done, where it is done in another order.
+    ///
+    /// # Errors
+    /// An error that stops the run for good.
+    pub async fn settle(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Replica(sink) => sink.settle().await,
+            Self::Redis(_) | Self::File(_) | Self::Null(_) => Ok(()),
         }
     }
 
@@ -154,4 +192,9 @@ impl Sink {
             sink.release().await;
         }
     }
+}
+
+/// The number of the first of these members.
+fn number(first: Sequence, rendered: &Rendered, range: &Range<usize>) -> u64 {
+    first.get() + rendered.members.get(range.start).map_or(0, |member| u64::from(member.number))
 }

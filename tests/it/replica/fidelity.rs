@@ -19,7 +19,9 @@ const WITHOUT_NAMES: &[&str] = &["27-column-order.sql"];
 fn try_out(server: &PostgresServer, source: &Source, dump: &Path, args: &[&str]) {
     let replica = server.fresh_database();
     runner(server, &replica, dump).args(args).run(LIMIT).expect_code(0);
-    expect_restored(server, source, &replica, RowOrder::Exact);
+    let several = args.contains(&"--jobs");
+    let order = if several { RowOrder::AnyWithinTable("several sessions") } else { RowOrder::Exact };
+    expect_restored(server, source, &replica, order);
     server.drop_database(&replica);
 }
 
@@ -46,7 +48,8 @@ fn our_database_packed_and_without_owners() {
     our_database(&["--no-owner", "--no-privileges"], Packing::Lz4);
 }
 
-/// Some of what `--clean` writes cannot run in an empty database, with psql either, which goes on after it.
+/// Some of what `--clean` writes cannot run in an empty database, with psql either, which goes on after it. With
+/// `--on-error skip` the load does, too.
 #[test]
 fn a_dump_with_clean_is_for_a_database_that_has_its_tables() {
     let server = PostgresServer::shared();
@@ -56,6 +59,17 @@ fn a_dump_with_clean_is_for_a_database_that_has_its_tables() {
     let ended = runner(server, &replica, &source.packed(Packing::Zstd)).run(LIMIT).expect_code(3);
     assert!(ended.stderr.contains("schema \"looks\" does not exist (SQLSTATE 3F000)"), "{}", ended.stderr);
     server.drop_database(&replica);
+}
+
+#[test]
+fn our_database_by_several_sessions() {
+    let server = PostgresServer::shared();
+    for args in [&[][..], &["--load-via-partition-root"], &["--column-inserts", "--rows-per-insert=50"]] {
+        let source = Source::of_database(server, "database", &[], args).expect("the fixture database");
+        for jobs in ["2", "4"] {
+            try_out(server, &source, &source.plain, &["--jobs", jobs]);
+        }
+    }
 }
 
 #[test]
@@ -82,6 +96,7 @@ fn our_database_as_inserts_that_ignore_conflicts() {
 fn regression_database_as_copy() {
     let source = Source::of_fixture("corpora/regression-15.sql.zst");
     try_out(PostgresServer::shared(), &source, &source.plain, &["--analyze", "--forget"]);
+    try_out(PostgresServer::shared(), &source, &source.plain, &["--jobs", "4"]);
 }
 
 /// psql cannot restore all of it either: the first statement that fails ends the load.

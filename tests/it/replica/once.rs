@@ -8,10 +8,11 @@ use pg_bootstrap_tests::dumpdiff::RowOrder;
 use pg_bootstrap_tests::dumpgen;
 use pg_bootstrap_tests::fidelity::Source;
 use pg_bootstrap_tests::loads::{LIMIT, long, seeded, times};
+use pg_bootstrap_tests::proxy::{Direction, Proxy};
 use pg_bootstrap_tests::rng::Rng;
 use pg_bootstrap_tests::servers::{Database, PostgresServer, wait_until};
 
-use super::{expect_restored, runner};
+use super::{at, expect_restored, runner};
 
 /// Each call has a session of its own, which may begin at another page.
 const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free space map where to go on");
@@ -87,6 +88,60 @@ fn the_program_is_killed() {
     kill_and_resume(server, &source, times(2, 50), |database| runner(server, database, &source.plain));
 }
 
+/// Several transactions of each large table, and some indexes of several tables.
+fn large() -> Source {
+    Source::of_bytes("generated", &dumpgen::dump(if long() { 1_500_000 } else { 300_000 }))
+}
+
+const JOBS: [&str; 2] = ["--jobs", "4"];
+
+#[test]
+fn the_program_is_killed_while_it_has_several_sessions() {
+    let (server, source) = (PostgresServer::shared(), large());
+    kill_and_resume(server, &source, times(2, 30), |database| {
+        runner(server, database, &source.plain).args(JOBS)
+    });
+}
+
+/// What one call has done beyond the point, the next one skips, whatever number of sessions it has.
+#[test]
+fn each_call_has_another_number_of_sessions() {
+    let (server, source) = (PostgresServer::shared(), large());
+    let calls = std::cell::Cell::new(0);
+    kill_and_resume(server, &source, times(1, 15), |database| {
+        calls.set(calls.get() + 1);
+        let jobs = ["3", "1", "8", "2"][calls.get() % 4];
+        runner(server, database, &source.plain).args(["--jobs", jobs])
+    });
+}
+
+#[test]
+fn connections_of_several_sessions_are_cut() {
+    let (server, source) = (PostgresServer::shared(), large());
+    let mut rng = seeded("replica cuts");
+    for _ in 0..times(1, 10) {
+        let database = server.fresh_database();
+        let proxy = Proxy::start(server.port());
+        let url = server.url(&database).replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+        let mut running = at(&url, &source.plain).args(JOBS).spawn();
+        let mut cuts = 0;
+        for at in [10, STATEMENTS - 20, STATEMENTS + 1, STATEMENTS + 4, STATEMENTS + 8] {
+            reaches(server, &database, &mut running, at);
+            if rng.one_in(2) {
+                proxy.cut();
+            } else {
+                // One of them, within what it sends, or within an answer.
+                let direction = if rng.one_in(2) { Direction::Up } else { Direction::Down };
+                proxy.cut_after(direction, rng.below(if direction == Direction::Up { 3_000_000 } else { 400 }));
+            }
+            cuts += u64::from(running.is_running());
+        }
+        running.wait(LIMIT).expect_code(0);
+        assert!(cuts > 0);
+        expect_restored(server, &source, &database, MOVED);
+    }
+}
+
 #[test]
 fn the_program_is_killed_while_it_reads_a_pipe() {
     let (server, source) = (PostgresServer::shared(), source());
@@ -107,12 +162,21 @@ fn the_program_is_killed_while_it_reads_inserts() {
 
 #[test]
 fn postgres_restarts_at_once() {
-    let (mut server, source) = (PostgresServer::start(), source());
-    let steps = steps_of(&server, &source);
+    restarts(&source(), &[]);
+}
+
+#[test]
+fn postgres_restarts_at_once_under_several_sessions() {
+    restarts(&large(), &JOBS);
+}
+
+fn restarts(source: &Source, args: &[&str]) {
+    let mut server = PostgresServer::start();
+    let steps = steps_of(&server, source);
     let mut rng = seeded("replica restarts");
     for _ in 0..times(1, 7) {
         let database = server.fresh_database();
-        let mut running = runner(&server, &database, &source.plain).spawn();
+        let mut running = runner(&server, &database, &source.plain).args(args).spawn();
         let mut moments: Vec<_> = (0..3).map(|_| moment(&mut rng, steps)).collect();
         moments.sort_unstable();
         for at in moments {
@@ -120,26 +184,35 @@ fn postgres_restarts_at_once() {
             server.restart();
         }
         running.wait(LIMIT).expect_code(0);
-        expect_restored(&server, &source, &database, MOVED);
+        expect_restored(&server, source, &database, MOVED);
     }
 }
 
 /// Both are given the same work; the one that begins last does the rest.
 #[test]
 fn two_at_once() {
-    let (server, source) = (PostgresServer::shared(), source());
-    let steps = steps_of(server, &source);
+    two_meet(&source(), &[]);
+}
+
+#[test]
+fn two_at_once_with_several_sessions_each() {
+    two_meet(&large(), &JOBS);
+}
+
+fn two_meet(source: &Source, args: &[&str]) {
+    let server = PostgresServer::shared();
+    let steps = steps_of(server, source);
     let database = server.fresh_database();
-    let mut first = runner(server, &database, &source.plain).spawn();
+    let mut first = runner(server, &database, &source.plain).args(args).spawn();
     reaches(server, &database, &mut first, steps / 2);
-    let second = runner(server, &database, &source.plain).spawn();
+    let second = runner(server, &database, &source.plain).args(args).spawn();
     let first = first.wait(LIMIT);
     second.wait(LIMIT).expect_code(0);
     if first.code() != Some(0) {
         let first = first.expect_code(7);
         assert!(first.stderr.contains("another process has taken over this run"), "{}", first.stderr);
     }
-    expect_restored(server, &source, &database, MOVED);
+    expect_restored(server, source, &database, MOVED);
 }
 
 #[test]

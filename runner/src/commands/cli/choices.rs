@@ -46,6 +46,6 @@ pub enum Publish {
 pub enum OnError {
     /// Stop the run with an error.
     Stop,
-    /// Set it aside in the reject file and continue.
+    /// Set a row aside in the reject file, list a statement, and continue.
     Skip,
 }

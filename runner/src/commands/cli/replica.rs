@@ -25,6 +25,10 @@ pub struct ReplicaOptions {
     #[arg(long, env = "PGBOOTSTRAP_INTO_EXISTING", value_parser = flag())]
     pub into_existing: bool,
 
+    /// How many sessions copy rows, and make indexes and keys, at once.
+    #[arg(long, env = "PGBOOTSTRAP_JOBS", value_parser = clap::value_parser!(u16).range(1..=64), value_name = "NUMBER")]
+    pub jobs: Option<u16>,
+
     /// Collect statistics at the end, so that the first queries are planned well.
     #[arg(long, env = "PGBOOTSTRAP_ANALYZE", value_parser = flag())]
     pub analyze: bool,

@@ -9,15 +9,15 @@ use super::flag;
 use crate::show::telemetry::LogFormat;
 use crate::show::terminal::When;
 
-/// What to do about rows that cannot be loaded.
+/// What to do about what cannot be loaded.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Errors")]
 pub struct ErrorOptions {
-    /// What to do with a row that cannot be loaded.
+    /// What to do with a row that cannot be loaded, and with a statement that --replica-url's database refuses.
     #[arg(long, env = "PGBOOTSTRAP_ON_ERROR", value_enum, default_value_t = OnError::Stop, value_name = "WHAT")]
     pub on_error: OnError,
 
-    /// How many rows may be set aside before the run fails.
+    /// How many rows may be set aside, and statements skipped, before the run fails.
     #[arg(long, env = "PGBOOTSTRAP_MAX_ERRORS", default_value_t = 100, value_name = "NUMBER")]
     pub max_errors: u64,
 

@@ -4,13 +4,13 @@ use replica::{Address, AddressError, ConnectOptions};
 
 use super::{duration, usage};
 use crate::base::error::Error;
-use crate::commands::cli::{LoadArgs, OnError, Publish, Rows};
+use crate::commands::cli::{LoadArgs, Publish, Rows};
 use crate::load::sink::target::ReplicaTarget;
 use convert::shape::DDL_TIME;
 
 /// Options that concern Redis, or what a database does not have yet, and whether each was given.
 fn refused(args: &LoadArgs) -> Vec<(&'static str, bool)> {
-    let LoadArgs { kv, redis, instead, changes, errors, resuming, stream, status, speed, source, .. } = args;
+    let LoadArgs { kv, redis, instead, changes, resuming, stream, status, speed, source, .. } = args;
     vec![
         ("--kv-url", kv.kv_url.is_some()),
         ("--kv-username", kv.kv_username.is_some()),
@@ -33,8 +33,6 @@ fn refused(args: &LoadArgs) -> Vec<(&'static str, bool)> {
         ("--sequence-gap", changes.sequence_gap != 1000),
         ("--ddl-time", changes.ddl_time != DDL_TIME),
         ("--snapshot-lsn", source.snapshot_lsn.is_some()),
-        ("--on-error skip", errors.on_error == OnError::Skip),
-        ("--reject-file", errors.reject_file.is_some()),
         ("--checkpoint", resuming.checkpoint.is_some()),
         ("--resume-from", resuming.resume_from.is_some()),
         ("--restart", resuming.restart),
@@ -58,6 +56,7 @@ pub(super) fn target(args: &LoadArgs) -> Result<Option<ReplicaTarget>, Error> {
             ("--into-existing", options.into_existing),
             ("--analyze", options.analyze),
             ("--forget", options.forget),
+            ("--jobs", options.jobs.is_some()),
         ];
         return match given.iter().find(|(_, given)| *given) {
             Some((option, _)) => Err(usage(format!("{option} needs --replica-url, the database to fill"))),
@@ -78,6 +77,7 @@ pub(super) fn target(args: &LoadArgs) -> Result<Option<ReplicaTarget>, Error> {
         into_existing: options.into_existing,
         analyze: options.analyze,
         forget: options.forget,
+        jobs: options.jobs.map_or(1, usize::from),
     }))
 }
 

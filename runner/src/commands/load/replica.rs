@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use replica::{Claim, Record, Replica};
+use replica::{Claim, Record, Replica, Skipped, SkippedList};
 use source::Identity;
 use source::identity::START_OVER;
 use twox_hash::XxHash3_64;
@@ -45,11 +45,10 @@ pub(super) async fn begin(
         match attempt {
             Ok((run, record)) => {
                 retries.going_on();
-                let Point { checkpoint, statements } = point(&record)?;
+                let point = point(&record)?;
                 let fresh = record.step == 0;
-                let point = Point { checkpoint: checkpoint.clone(), statements };
-                let sink = ReplicaSink::new(target, run, point, retries, stop.clone());
-                return Ok(Begun { sink, checkpoint, fresh });
+                let sink = ReplicaSink::new(target, run, &point, retries, stop.clone());
+                return Ok(Begun { sink, checkpoint: point.checkpoint, fresh });
             }
             Err(error) => retries.failed(error, "begin to fill the replica").await?,
         }
@@ -169,4 +168,26 @@ fn fit(target: &ReplicaTarget, report: &replica::Report) -> Result<(), Error> {
         what.extend(sql.iter().map(|line| format!("\n  {line}")));
     }
     Err(Error::Unfit { address: target.connect.address.to_string(), what })
+}
+
+/// What was left out of a database: the list, and what each entry costs. Rows that were set aside before they were sent are
+/// in the reject file alone.
+pub(super) fn skipped(list: &SkippedList, rejected: u64) -> Option<Error> {
+    if list.entries == 0 && rejected == 0 {
+        return None;
+    }
+    let mut what = String::new();
+    for entry in &list.first {
+        let Skipped { place, what: of, message, cost, rows, .. } = entry;
+        let rows = if *rows > 0 { format!(" ({rows} rows)") } else { String::new() };
+        what.push_str(&format!("\n  {place}: {of}{rows}: {message}; missing: {cost}"));
+    }
+    let more = list.entries - list.first.len() as i64;
+    if more > 0 {
+        what.push_str(&format!("\n  and {more} more, which kasho_bootstrap.skipped lists"));
+    }
+    if rejected > 0 {
+        what.push_str(&format!("\n  {rejected} rows are in the reject file"));
+    }
+    Some(Error::Skipped(what))
 }

@@ -14,6 +14,7 @@ const WIND_DOWN: Duration = Duration::from_secs(10);
 
 impl Loader<'_> {
     async fn drain(&mut self, sink: &mut Sink) -> Result<(), Error> {
+        sink.settle().await?;
         while !sink.is_idle() {
             let durable = sink.durable().await?;
             let nothing = durable.is_none();
@@ -31,6 +32,8 @@ impl Loader<'_> {
         let last = Arc::new(self.checkpoint(&end, true));
         sink.flush((*last).clone()).await?;
         self.drain(sink).await?;
+        // A sink knows of rows that were refused there.
+        let last = self.last.clone().filter(|last| last.complete).unwrap_or(last);
         sink.finish(&last).await?;
         self.progress.durable(&last, end.raw.unwrap_or(end.scan.offset));
         self.mirror.write(&last, true).await

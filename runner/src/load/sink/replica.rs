@@ -1,68 +1,54 @@
-//! A PostgreSQL database: one transaction after the other, each with the point after it.
+//! A PostgreSQL database: transactions, each with the point after it.
 //!
 //! ```text
 //! statement ─▶ a transaction of its own          ┐
-//! slabs of rows ─▶ one transaction for some MiB  ┴─▶ replica::Run::apply(batch, point) ─▶ durable
+//! slabs of rows ─▶ one transaction for some MiB  ┴─▶ crew: one after the other, or several sessions ─▶ durable
 //! ```
 //!
-//! While a transaction runs, the threads of the pipeline read and convert ahead.
+//! While transactions run, the threads of the pipeline read and convert ahead. With one session a batch is done when the next
+//! is begun. With several, batches of rows are done beside each other, and so are consecutive indexes and keys of different
+//! tables; any other statement waits until everything before it is done.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use convert::render::Block;
 use convert::render::members::Rendered;
-use replica::{Batch, CopyInto, Recovered, Replica, Rows, Run};
-use serde::{Deserialize, Serialize};
-use source::retry::Backoff;
+use replica::{CopyInto, Replica, Rows, Run, SkippedList};
 
+use self::crew::Crew;
+use self::job::{Job, Statement};
+use self::ledger::{After, Ledger};
+use self::shared::Shared;
 use super::target::ReplicaTarget;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::checkpoint::Checkpoint;
-use crate::load::progress::Progress;
+
+pub use self::ledger::Point;
+pub use self::place::SlabPlace;
+pub use self::retries::Retries;
+pub use self::shared::Aside;
+
+mod crew;
+mod hand;
+mod job;
+mod ledger;
+mod place;
+mod refused;
+mod retries;
+mod shared;
+mod statement;
 
 /// A transaction of rows is sent when it has this many bytes: enough that its own cost is small.
 const BATCH_BYTES: usize = 8 << 20;
+/// The same with several sessions: as each has one in memory, and all are to have something to do.
+const BATCH_BYTES_OF_SEVERAL: usize = 4 << 20;
 /// How long a transaction may go on after a signal.
 const AFTER_SIGNAL: Duration = Duration::from_secs(5);
-
-/// What the record in the database says of the way so far.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Point {
-    /// Everything before it is done.
-    pub checkpoint: Option<Checkpoint>,
-    /// So many of the statements that come next, all of which one statement of the dump became, are done too.
-    pub statements: usize,
-}
-
-impl Point {
-    /// Reads what a run's record has; the point of a run that has done nothing is empty.
-    ///
-    /// # Errors
-    /// [`Error::Checkpoint`].
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
-        let point: Self = serde_json::from_str(text).map_err(|error| {
-            Error::Checkpoint(format!(
-                "the record in kasho_bootstrap.runs is of another version of this program ({error}): continue with the program that began, or begin with an empty database"
-            ))
-        })?;
-        if let Some(checkpoint) = &point.checkpoint {
-            Checkpoint::parse(&checkpoint.to_bytes(), "the record in kasho_bootstrap.runs")?;
-        }
-        Ok(point)
-    }
-
-    fn text(&self) -> String {
-        // A structure of strings, numbers and maps with text keys cannot fail to serialise.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
+/// So many entries of what was skipped are shown.
+const SHOWN: i64 = 50;
 
 /// A slab's rows on their way to the database.
 pub struct Slab<'a> {
@@ -70,97 +56,161 @@ pub struct Slab<'a> {
     pub block: &'a Arc<Block>,
     /// How many there are, without those that were left out.
     pub rows: u64,
-    /// The first one's number in its table, from 0.
-    pub first_row: u64,
+    /// Where they are in the dump.
+    pub place: SlabPlace,
 }
 
 /// What the next transaction will do.
 enum Pending {
     Nothing,
-    Statements(Vec<String>),
-    Rows {
-        rows: Rows,
-        /// The table of the first row, and its number there.
-        first: (String, u64),
-    },
+    /// Texts, the first with this number, each with the rows that became it.
+    Statements(u64, Vec<Text>),
+    Rows(Box<PendingRows>),
+}
+
+/// A statement, and how many rows became it, and where they are.
+type Text = (String, Option<(u64, SlabPlace)>);
+
+struct PendingRows {
+    rows: Rows,
+    slabs: Vec<SlabPlace>,
+    /// From the first slab's number to the one after the last.
+    numbers: (u64, u64),
+    /// The tables of which two transactions may not be open at once.
+    unique: Vec<String>,
+}
+
+/// What the crew is given now: what is of another kind waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Rows,
+    Indexes,
 }
 
 /// Fills a database.
 pub struct ReplicaSink {
     target: ReplicaTarget,
     /// None where the run was done already.
-    run: Option<Run>,
+    crew: Option<Crew>,
+    shared: Option<Arc<Shared>>,
+    doing: Doing,
     pending: Pending,
     /// Where the rows of a block go.
     into: Option<(Arc<Block>, Arc<CopyInto>)>,
-    /// The point of the record.
-    point: Point,
-    durable: VecDeque<Checkpoint>,
+    /// So many of the statements that come first were done by an earlier call.
+    done: usize,
     retries: Retries,
     stop: Stop,
+    skipped: SkippedList,
 }
 
 impl ReplicaSink {
     /// A sink for the run, which goes on at `point`; without a run everything is done.
     #[must_use]
-    pub fn new(target: &ReplicaTarget, run: Option<Run>, point: Point, retries: Retries, stop: Stop) -> Self {
+    pub fn new(target: &ReplicaTarget, run: Option<Run>, point: &Point, retries: Retries, stop: Stop) -> Self {
+        let shared = run.map(|run| Arc::new(Shared::new(run, Ledger::new(point))));
+        let new = |shared: &Arc<Shared>| Crew::new(Arc::clone(shared), retries.another(), target.jobs);
         Self {
             target: target.clone(),
-            run,
+            crew: shared.as_ref().map(new),
+            shared,
+            doing: Doing::Rows,
             pending: Pending::Nothing,
             into: None,
-            point,
-            durable: VecDeque::new(),
+            done: point.statements,
             retries,
             stop,
+            skipped: SkippedList::default(),
         }
+    }
+
+    /// From now on what PostgreSQL refuses is set aside.
+    pub fn set_aside(&mut self, aside: Aside) {
+        if let Some(crew) = &mut self.crew {
+            crew.set_aside(aside);
+        }
+    }
+
+    /// How many errors this call has skipped.
+    pub(super) fn errors(&self) -> u64 {
+        self.shared.as_ref().map_or(0, |shared| shared.ledger().tally.errors())
     }
 
     /// Whether a slab, or statements, may go into the transaction that is being filled.
     pub(super) fn takes(&self, slab: Option<(&Slab<'_>, &Rendered)>) -> bool {
         match (&self.pending, slab) {
             (Pending::Nothing, _) => true,
-            (Pending::Rows { rows, .. }, Some((slab, rendered))) => {
-                rendered.as_sql == 0 && *rows.settings() == *slab.block.plan.settings
+            (Pending::Rows(pending), Some((slab, rendered))) => {
+                rendered.as_sql == 0 && *pending.rows.settings() == *slab.block.plan.settings
             }
-            (Pending::Rows { .. } | Pending::Statements(_), _) => false,
+            (Pending::Rows(_) | Pending::Statements(..), _) => false,
         }
     }
 
     pub(super) fn is_full(&self) -> bool {
         match &self.pending {
             Pending::Nothing => false,
-            Pending::Statements(_) => true,
-            Pending::Rows { rows, .. } => rows.bytes() >= BATCH_BYTES,
+            Pending::Statements(..) => true,
+            Pending::Rows(pending) if self.target.jobs > 1 => pending.rows.bytes() >= BATCH_BYTES_OF_SEVERAL,
+            Pending::Rows(pending) => pending.rows.bytes() >= BATCH_BYTES,
         }
     }
 
-    /// Statements that one of the dump's became. They are UTF-8, whatever the dump's encoding is.
-    pub(super) fn push_statements(&mut self, rendered: &Rendered) -> Result<(), Error> {
-        let text = |index| String::from_utf8(rendered.member(index).to_vec());
+    /// Statements that one of the dump's became, numbered from `first`. They are UTF-8, whatever the dump's encoding is.
+    pub(super) fn push_statements(
+        &mut self,
+        first: u64,
+        rendered: &Rendered,
+        slab: Option<&Slab<'_>>,
+    ) -> Result<(), Error> {
+        let rows = || slab.map(|slab| (slab.rows, slab.place.clone()));
+        let text = |index| String::from_utf8(rendered.member(index).to_vec()).map(|text| (text, rows()));
         let texts: Result<Vec<_>, _> = (0..rendered.members.len()).map(text).collect();
         // Without the error, which has the bytes.
         let texts =
             texts.map_err(|_| Error::Internal("a statement for the database is not UTF-8".to_owned()))?;
-        self.pending = Pending::Statements(texts);
+        if !(texts.len() == 1 && self.is_done(first)) {
+            self.pending = Pending::Statements(first, texts);
+        }
         Ok(())
     }
 
-    /// A slab's rows.
-    pub(super) fn push_rows(&mut self, rendered: &Rendered, slab: &Slab<'_>) -> Result<(), Error> {
+    /// A slab's rows, whose number is `number`.
+    pub(super) fn push_rows(
+        &mut self,
+        number: u64,
+        rendered: &Rendered,
+        slab: &Slab<'_>,
+    ) -> Result<(), Error> {
         if rendered.as_sql > 0 {
-            return self.push_statements(rendered);
+            return self.push_statements(number, rendered, Some(slab));
+        }
+        if self.is_done(number) {
+            return Ok(());
         }
         let into = self.into(slab.block);
-        let first = (slab.block.plan.table.clone(), slab.first_row);
-        if !matches!(self.pending, Pending::Rows { .. }) {
-            let rows = Rows::with_settings(Arc::clone(&slab.block.plan.settings));
-            self.pending = Pending::Rows { rows, first };
+        if !matches!(self.pending, Pending::Rows(_)) {
+            self.pending = Pending::Rows(Box::new(PendingRows {
+                rows: Rows::with_settings(Arc::clone(&slab.block.plan.settings)),
+                slabs: Vec::new(),
+                numbers: (number, number),
+                unique: Vec::new(),
+            }));
         }
-        if let Pending::Rows { rows, .. } = &mut self.pending {
-            rows.push(&into, Bytes::copy_from_slice(&rendered.bytes), slab.rows);
+        if let Pending::Rows(pending) = &mut self.pending {
+            pending.rows.push(&into, Bytes::copy_from_slice(&rendered.bytes), slab.rows);
+            pending.slabs.push(slab.place.clone());
+            pending.numbers.1 = number + 1;
+            let plan = &slab.block.plan;
+            if plan.unique && pending.unique.last() != Some(&plan.table) {
+                pending.unique.push(plan.table.clone());
+            }
         }
         Ok(())
+    }
+
+    fn is_done(&self, number: u64) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.ledger().is_done(number))
     }
 
     fn into(&mut self, block: &Arc<Block>) -> Arc<CopyInto> {
@@ -177,90 +227,140 @@ impl ReplicaSink {
         }
     }
 
-    /// Commits what was pushed, with the checkpoint after it.
+    /// Gives the crew what was pushed, with the checkpoint after it.
     pub(super) async fn flush(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        let stop = self.stop.clone();
+        within(&stop, self.given(checkpoint)).await
+    }
+
+    async fn given(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        let (Some(crew), Some(shared)) = (&mut self.crew, &self.shared) else { return Ok(()) };
         match std::mem::replace(&mut self.pending, Pending::Nothing) {
             // What only moves the point is found again by reading.
-            Pending::Nothing if !checkpoint.complete => {}
-            Pending::Nothing => self.done(Batch::statement(""), &checkpoint, "note the end").await?,
-            Pending::Statements(texts) => self.statements(texts, &checkpoint).await?,
-            Pending::Rows { rows, first: (table, row) } => {
-                let place =
-                    format!("copy rows of {table}, of which row {} is the first that is sent", row + 1);
-                self.done(rows.into(), &checkpoint, &place).await?;
+            Pending::Nothing if !checkpoint.complete => shared.ledger().pass(checkpoint),
+            Pending::Nothing => self.statements((0, vec![(String::new(), None)]), checkpoint).await?,
+            Pending::Statements(first, texts) => self.statements((first, texts), checkpoint).await?,
+            Pending::Rows(pending) => {
+                let PendingRows { rows, slabs, numbers, unique } = *pending;
+                if self.doing != Doing::Rows {
+                    crew.settle().await?;
+                    self.doing = Doing::Rows;
+                }
+                let id = shared.ledger().add(Some(numbers), checkpoint);
+                crew.give(id, Job::rows(rows, slabs, unique)).await?;
             }
         }
-        self.durable.push_back(checkpoint);
         Ok(())
     }
 
     /// Each statement by itself, as psql runs them.
-    async fn statements(&mut self, texts: Vec<String>, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let place = format!("run the statement before line {} of the dump", checkpoint.scan.line + 1);
-        let count = texts.len();
-        for (index, text) in texts.into_iter().enumerate().skip(self.point.statements) {
-            let batch = Batch::statement(text);
-            if index + 1 == count {
-                return self.done(batch, checkpoint, &place).await;
+    async fn statements(
+        &mut self,
+        (first, texts): (u64, Vec<Text>),
+        checkpoint: Checkpoint,
+    ) -> Result<(), Error> {
+        let (Some(crew), Some(shared)) = (&mut self.crew, &self.shared) else { return Ok(()) };
+        let end = (checkpoint.scan.offset, checkpoint.scan.line);
+        let (done, count) = (std::mem::take(&mut self.done), texts.len());
+        let beside = texts.first().filter(|_| count == 1).and_then(|(text, _)| statement::beside(text));
+        if beside.is_none() || self.doing != Doing::Indexes {
+            crew.settle().await?;
+        }
+        self.doing = if beside.is_some() { Doing::Indexes } else { Doing::Rows };
+        let tables: Vec<_> = beside.into_iter().collect();
+        let mut last = Some(checkpoint);
+        for (index, (text, rows)) in texts.into_iter().enumerate().skip(done) {
+            let job = Job::statement(Statement { text, index, end, rows }, tables.clone());
+            match last.take_if(|_| index + 1 == count) {
+                None => crew.alone(&job, After::Statements(index + 1)).await?,
+                Some(checkpoint) => {
+                    let numbers = Some((first, first + 1)).filter(|_| !tables.is_empty());
+                    let id = shared.ledger().add(numbers, checkpoint);
+                    match tables.is_empty() {
+                        true => crew.alone(&job, After::Entry(id)).await?,
+                        false => crew.give(id, job).await?,
+                    }
+                }
             }
-            let before = self.point.checkpoint.take();
-            self.apply(&batch, Point { checkpoint: before, statements: index + 1 }, &place).await?;
         }
         Ok(())
     }
 
-    /// Commits a batch after which everything before the checkpoint is done.
-    async fn done(&mut self, batch: Batch, checkpoint: &Checkpoint, place: &str) -> Result<(), Error> {
-        let point = Point { checkpoint: Some(checkpoint.clone()), statements: 0 };
-        self.apply(&batch, point, place).await
-    }
-
-    async fn apply(&mut self, batch: &Batch, point: Point, place: &str) -> Result<(), Error> {
-        let text = point.text();
-        self.point = point;
-        let Some(run) = &mut self.run else { return Ok(()) };
-        let stop = self.stop.clone();
-        let applied = applied(run, Step::Batch(batch, &text), place, &mut self.retries);
-        tokio::pin!(applied);
-        tokio::select! {
-            biased;
-            result = &mut applied => result,
-            signal = stop.wait() => match tokio::time::timeout(AFTER_SIGNAL, applied).await {
-                Ok(result) => result,
-                // The record tells the next call whether it is there.
-                Err(_) => Err(Error::Stopped(signal)),
-            },
+    /// The next checkpoint before which everything is done. Cancel safe.
+    pub(super) async fn durable(&mut self) -> Result<Option<Checkpoint>, Error> {
+        let (Some(crew), Some(shared)) = (&mut self.crew, &self.shared) else { return Ok(None) };
+        loop {
+            let durable = shared.ledger().durable();
+            if durable.is_some() || !crew.is_at_work() {
+                return Ok(durable);
+            }
+            crew.landed().await?;
         }
     }
 
-    pub(super) fn durable(&mut self) -> Option<Checkpoint> {
-        self.durable.pop_front()
+    pub(super) fn is_idle(&self) -> bool {
+        self.shared.as_ref().is_none_or(|shared| shared.ledger().is_idle())
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        self.durable.is_empty()
+    /// Looks after what was refused beside others.
+    pub(super) async fn tend(&mut self) -> Result<(), Error> {
+        match &mut self.crew {
+            Some(crew) => within(&self.stop, crew.tend()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until everything that was given is done.
+    pub(super) async fn settle(&mut self) -> Result<(), Error> {
+        match &mut self.crew {
+            Some(crew) => within(&self.stop, crew.settle()).await,
+            None => Ok(()),
+        }
     }
 
     /// Collects statistics if asked for, and closes the run.
     pub(super) async fn finish(&mut self, last: &Checkpoint) -> Result<(), Error> {
-        if self.run.is_some() && self.target.analyze {
-            self.done(Batch::statement("ANALYZE"), last, "collect statistics").await?;
+        if let Some(crew) = &mut self.crew {
+            crew.settle().await?;
+            if self.target.analyze {
+                let end = (last.scan.offset, last.scan.line);
+                let analyze = Statement { text: "ANALYZE".to_owned(), index: 0, end, rows: None };
+                crew.alone(&Job::statement(analyze, Vec::new()), After::Statements(0)).await?;
+            }
+            crew.finish().await?;
         }
-        if let Some(run) = &mut self.run {
-            applied(run, Step::Finish, "finish the run", &mut self.retries).await?;
-        }
+        (self.crew, self.shared) = (None, None);
+        self.skipped = self.list().await?;
         if self.target.forget {
-            self.run = None;
             self.removed().await?;
         }
         Ok(())
     }
 
+    /// What was left out, once the run is done.
+    #[must_use]
+    pub fn skipped(&self) -> &SkippedList {
+        &self.skipped
+    }
+
     /// Removes the record of a run that has done nothing.
     pub(super) async fn forget(&mut self) {
-        self.run = None;
+        (self.crew, self.shared) = (None, None);
         if let Err(error) = self.removed().await {
             tracing::warn!(error = %crate::base::error::chain(&error), "the run's record stays in the database");
+        }
+    }
+
+    async fn list(&mut self) -> Result<SkippedList, Error> {
+        loop {
+            let listed = match Replica::connect(self.target.connect.clone()).await {
+                Ok(replica) => replica.skipped(&self.target.run, SHOWN).await,
+                Err(error) => Err(error),
+            };
+            match listed {
+                Ok(list) => return Ok(list),
+                Err(error) => self.retries.failed(error, "read what was skipped").await?,
+            }
         }
     }
 
@@ -278,81 +378,16 @@ impl ReplicaSink {
     }
 }
 
-/// What is done in one transaction.
-enum Step<'a> {
-    Batch(&'a Batch, &'a str),
-    Finish,
-}
-
-/// Takes the step, exactly once, as often as it needs to be tried.
-async fn applied(run: &mut Run, step: Step<'_>, place: &str, retries: &mut Retries) -> Result<(), Error> {
-    loop {
-        let result = match step {
-            Step::Batch(batch, point) => run.apply(batch, point).await,
-            Step::Finish => run.finish().await,
-        };
-        let Err(error) = result else {
-            retries.going_on();
-            return Ok(());
-        };
-        let lost = error.ends_session();
-        retries.failed(error, place).await?;
-        if lost && recovered(run, place, retries).await? == Recovered::Committed {
-            retries.going_on();
-            return Ok(());
-        }
-    }
-}
-
-async fn recovered(run: &mut Run, place: &str, retries: &mut Retries) -> Result<Recovered, Error> {
-    loop {
-        match run.recover().await {
-            Ok(recovered) => return Ok(recovered),
-            Err(error) => retries.failed(error, place).await?,
-        }
-    }
-}
-
-/// How long failures that may pass are borne.
-pub struct Retries {
-    allowed: Duration,
-    failing: Option<Backoff>,
-    progress: Arc<Progress>,
-    stop: Stop,
-}
-
-impl Retries {
-    /// As the target says.
-    #[must_use]
-    pub fn new(target: &ReplicaTarget, progress: Arc<Progress>, stop: Stop) -> Self {
-        Self { allowed: target.retry, failing: None, progress, stop }
-    }
-
-    /// Waits, if another try may help.
-    ///
-    /// # Errors
-    /// [`Error::Replica`] if it may not, or if it has lasted too long; [`Error::Stopped`].
-    pub async fn failed(&mut self, error: replica::Error, action: &str) -> Result<(), Error> {
-        let failing = self.failing.get_or_insert_default();
-        let over = failing.is_over(self.allowed);
-        if !error.is_retryable() || over {
-            let context = match error.is_retryable() {
-                true => format!("{action}, tried for {} s", failing.elapsed().as_secs()),
-                false => action.to_owned(),
-            };
-            return Err(Error::Replica { context, error: Box::new(error) });
-        }
-        tracing::warn!(error = %crate::base::error::chain(&error), "the replica failed, retrying");
-        self.progress.waiting("the replica cannot be reached");
-        self.progress.retried();
-        let pause = failing.pause();
-        self.stop.sleep(pause).await
-    }
-
-    /// It has worked.
-    pub fn going_on(&mut self) {
-        if self.failing.take().is_some() {
-            self.progress.going_on();
-        }
+/// Does it, but not for long after a signal.
+async fn within<T>(stop: &Stop, doing: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::pin!(doing);
+    tokio::select! {
+        biased;
+        result = &mut doing => result,
+        signal = stop.wait() => match tokio::time::timeout(AFTER_SIGNAL, doing).await {
+            Ok(result) => result,
+            // The record tells the next call whether it is there.
+            Err(_) => Err(Error::Stopped(signal)),
+        },
     }
 }

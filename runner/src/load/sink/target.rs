@@ -19,6 +19,8 @@ pub struct ReplicaTarget {
     pub analyze: bool,
     /// Remove the record at the end.
     pub forget: bool,
+    /// How many sessions work at once.
+    pub jobs: usize,
 }
 
 /// Redis, and the options for writing to it.
