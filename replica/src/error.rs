@@ -17,6 +17,8 @@ pub struct Error {
     action: &'static str,
     address: Arc<str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// The client library has lost count of the server's answers.
+    out_of_step: bool,
 }
 
 /// Why an operation failed.
@@ -80,7 +82,13 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, action: &'static str, address: &Arc<str>) -> Self {
-        Self { kind, action, address: Arc::clone(address), source: None }
+        Self { kind, action, address: Arc::clone(address), source: None, out_of_step: false }
+    }
+
+    /// The same, after which the session is of no use, whatever the server thinks of it.
+    pub(crate) fn out_of_step(mut self) -> Self {
+        self.out_of_step = true;
+        self
     }
 
     pub(crate) fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -99,7 +107,8 @@ impl Error {
             return Self::new(ErrorKind::Server(Box::new(ServerError::new(db, rows))), action, address);
         }
         let kind = kind(&error);
-        Self { kind, action, address: Arc::clone(address), source: error.into_source() }
+        let source = error.into_source();
+        Self { kind, action, address: Arc::clone(address), source, out_of_step: false }
     }
 
     /// Why it failed.
@@ -134,8 +143,10 @@ impl Error {
     pub fn ends_session(&self) -> bool {
         match &self.kind {
             ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::InDoubt => true,
-            ErrorKind::Server(error) => error.fatal || sqlstate::ends_session(&error.code),
-            _ => false,
+            ErrorKind::Server(error) => {
+                self.out_of_step || error.fatal || sqlstate::ends_session(&error.code)
+            }
+            _ => self.out_of_step,
         }
     }
 

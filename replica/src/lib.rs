@@ -115,4 +115,4 @@ pub use replica::Replica;
 pub use run::{Recovered, Run};
 pub use secret::Secret;
 pub use skipped::{Skipped, SkippedList};
-pub use worker::{Refused, Worker};
+pub use worker::{Refused, Sifted, Untaken, Worker};

@@ -32,12 +32,6 @@ pub(crate) enum CopyFailed {
 }
 
 impl CopyFailed {
-    pub(crate) fn error(&self) -> &Error {
-        match self {
-            Self::Table(error) | Self::Rows(error) => error,
-        }
-    }
-
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::Table(error) | Self::Rows(error) => error,
@@ -113,8 +107,9 @@ impl Session {
     pub(crate) async fn copy(&self, copy: &Copy) -> Result<(), CopyFailed> {
         let action = "copy rows";
         let sink = self.client.copy_in::<_, Bytes>(&copy.into.sql()).await;
-        // Nothing was sent yet, so the message quotes no value.
-        let sink = sink.map_err(|error| CopyFailed::Table(self.failed(error, action)))?;
+        // Nothing was sent yet, so the message quotes no value. The library ends such a COPY twice, and takes the second
+        // answer for that to the next statement.
+        let sink = sink.map_err(|error| CopyFailed::Table(self.failed(error, action).out_of_step()))?;
         let sent = Self::send(sink, copy).await;
         let failed = |error| CopyFailed::Rows(Error::of(error, action, &self.address, true));
         let taken = sent.map_err(failed)?;

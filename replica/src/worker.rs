@@ -3,6 +3,8 @@
 //! So several batches can be worked on at once. Which of them is committed, and with which point, is decided by the run,
 //! one after the other.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::Statement;
 
 use crate::batch::{Batch, Copy, Rows};
@@ -56,6 +58,23 @@ pub enum Refused {
     },
 }
 
+/// Why tables take no rows, by the numbers of their first slabs in a batch.
+pub type Untaken = BTreeMap<usize, Box<ServerError>>;
+
+/// What has become of a batch of rows.
+#[derive(Debug, Clone)]
+pub enum Sifted {
+    /// These were refused; all others are in the transaction.
+    Found(Vec<Refused>),
+    /// A table takes no rows at all. The worker is of no use any more; another one can leave the table out.
+    Untaken {
+        /// The number of its first slab.
+        slab: usize,
+        /// Why.
+        error: Box<ServerError>,
+    },
+}
+
 impl Worker {
     pub(crate) async fn open(options: &ConnectOptions, run: &str, generation: u64) -> Result<Self, Error> {
         let session = Session::open(options).await?;
@@ -76,13 +95,14 @@ impl Worker {
     }
 
     /// Takes rows, without those that PostgreSQL refuses, and leaves the transaction open. Gives those; once they are more
-    /// than `most`, it looks no further.
+    /// than `most`, it looks no further. Rows of `untaken`, which are tables by the numbers of their first slabs, are left
+    /// out.
     ///
     /// # Errors
     /// As [`Worker::work`]: what is no refusal of rows.
-    pub async fn sift(&mut self, rows: &Rows, most: u64) -> Result<Vec<Refused>, Error> {
+    pub async fn sift(&mut self, rows: &Rows, untaken: &Untaken, most: u64) -> Result<Sifted, Error> {
         self.has_settings = !rows.settings.is_empty();
-        let sifted = self.sifted(rows, most).await;
+        let sifted = self.sifted(rows, untaken, most).await;
         self.unless_failed(sifted).await
     }
 
@@ -124,16 +144,23 @@ impl Worker {
         self.session.perform(batch).await
     }
 
-    async fn sifted(&self, rows: &Rows, most: u64) -> Result<Vec<Refused>, Error> {
+    async fn sifted(&self, rows: &Rows, untaken: &Untaken, most: u64) -> Result<Sifted, Error> {
         self.session.run("begin a transaction", BEGIN).await?;
         self.session.prepare_rows(rows).await?;
         let mut found = Vec::new();
         let mut slab = 0;
         for copy in &rows.copies {
-            self.sift_one(copy, slab, most, &mut found).await?;
+            match untaken.get(&slab) {
+                Some(error) => found.push(Refused::Table { slab, rows: copy.rows, error: error.clone() }),
+                None => {
+                    if let Some(error) = self.sift_one(copy, slab, most, &mut found).await? {
+                        return Ok(Sifted::Untaken { slab, error });
+                    }
+                }
+            }
             slab += copy.slabs.len();
         }
-        Ok(found)
+        Ok(Sifted::Found(found))
     }
 
     async fn run_each(
@@ -159,14 +186,14 @@ impl Worker {
         Ok(found)
     }
 
-    /// `slab` is the number of the copy's first slab.
+    /// `slab` is the number of the copy's first slab. Gives why the table takes no rows, if it does not.
     async fn sift_one(
         &self,
         copy: &Copy,
         slab: usize,
         most: u64,
         found: &mut Vec<Refused>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Box<ServerError>>, Error> {
         let lines = Lines::new(&copy.slabs);
         if lines.count() != copy.rows {
             let table = copy.into.table.clone();
@@ -182,11 +209,7 @@ impl Worker {
             };
             let Err(failed) = self.behind_savepoint(&part).await? else { continue };
             match failed {
-                CopyFailed::Table(error) => {
-                    let rows = copy.rows - rows.start;
-                    found.push(Refused::Table { slab, rows, error: refusal(error)? });
-                    return Ok(());
-                }
+                CopyFailed::Table(error) => return Ok(Some(refusal(error)?)),
                 CopyFailed::Rows(error) if part.rows == 1 => {
                     let (at, start) = lines.place(rows.start);
                     let bytes = part.slabs.concat().into();
@@ -198,10 +221,10 @@ impl Worker {
                 }
             }
             if found.len() as u64 > most {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn behind_savepoint(&self, copy: &Copy) -> Result<Result<(), CopyFailed>, Error> {
@@ -209,7 +232,8 @@ impl Worker {
         let result = self.session.copy(copy).await;
         let end = match &result {
             Ok(()) => RELEASE,
-            Err(failed) if failed.error().is_refusal() => UNDO,
+            Err(CopyFailed::Rows(error)) if error.is_refusal() => UNDO,
+            Err(CopyFailed::Table(error)) if error.is_refusal() => return Ok(result),
             Err(_) => return result.map(Ok).map_err(CopyFailed::into_error),
         };
         self.session.run(LOOKING, end).await?;

@@ -34,7 +34,7 @@ fn without_refused(bytes: &[u8], out: &mut Rendered) {
     while start < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
         let line = &bytes[start..end];
-        if line.strip_suffix(b"\n").unwrap_or(line) == REFUSED {
+        if is_cut(line) {
             let reason = FaultReason::Field(FieldError::DanglingBackslash);
             out.faults.push(RowFault { row, start, end, lines: row, column: None, reason });
         } else {
@@ -42,6 +42,13 @@ fn without_refused(bytes: &[u8], out: &mut Rendered) {
         }
         (start, row) = (end, row + 1);
     }
+}
+
+/// Whether the line's last backslash escapes its end: then it is no row, and COPY would read the next one as its rest.
+/// [`REFUSED`] is such a line.
+fn is_cut(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.iter().rev().take_while(|byte| [**byte] == *REFUSED).count() % 2 == 1
 }
 
 #[cfg(test)]

@@ -245,8 +245,7 @@ impl<'a> Loader<'a> {
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
-        let rows = extent.rows - rejects.len() as u64;
-        let slab = Slab { block, rows, place: SlabPlace::new(block, &before.scan, rejects) };
+        let slab = Slab { block, place: SlabPlace::new(block, &before.scan, extent.rows, rejects) };
         if from < limit && !sink.takes(rendered, Some(&slab)) {
             self.flush(sink).await?;
         }

@@ -21,6 +21,10 @@ fn rows_at_fault_are_left_out() {
     let out = rendered(b"1\n\\\n3\n", 3);
     assert_eq!((out.member(0), out.members[0].rows()), (b"1\n3\n".as_slice(), 3));
     assert_eq!((out.faults[0].row, out.faults[0].start, out.faults[0].end), (1, 2, 4));
+    // A backslash that escapes the end of its line would take the next row along.
+    let cut = rendered(b"1\ta\\\n2\tb\\\\\n3\tc\\\\\\\n4\td\n", 4);
+    assert_eq!(cut.member(0), b"2\tb\\\\\n4\td\n");
+    assert_eq!(cut.faults.iter().map(|fault| fault.row).collect::<Vec<_>>(), [0, 2]);
     let none = rendered(b"\\\n", 1);
     assert_eq!((none.members.len(), none.faults.len()), (0, 1));
 }

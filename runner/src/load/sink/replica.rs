@@ -54,9 +54,7 @@ const SHOWN: i64 = 50;
 pub struct Slab<'a> {
     /// What they are rows of.
     pub block: &'a Arc<Block>,
-    /// How many there are, without those that were left out.
-    pub rows: u64,
-    /// Where they are in the dump.
+    /// How many there are, and where in the dump.
     pub place: SlabPlace,
 }
 
@@ -68,8 +66,8 @@ enum Pending {
     Rows(Box<PendingRows>),
 }
 
-/// A statement, and how many rows became it, and where they are.
-type Text = (String, Option<(u64, SlabPlace)>);
+/// A statement, and the rows that became it.
+type Text = (String, Option<SlabPlace>);
 
 struct PendingRows {
     rows: Rows,
@@ -163,7 +161,7 @@ impl ReplicaSink {
         rendered: &Rendered,
         slab: Option<&Slab<'_>>,
     ) -> Result<(), Error> {
-        let rows = || slab.map(|slab| (slab.rows, slab.place.clone()));
+        let rows = || slab.map(|slab| slab.place.clone());
         let text = |index| String::from_utf8(rendered.member(index).to_vec()).map(|text| (text, rows()));
         let texts: Result<Vec<_>, _> = (0..rendered.members.len()).map(text).collect();
         // Without the error, which has the bytes.
@@ -198,7 +196,7 @@ impl ReplicaSink {
             }));
         }
         if let Pending::Rows(pending) = &mut self.pending {
-            pending.rows.push(&into, Bytes::copy_from_slice(&rendered.bytes), slab.rows);
+            pending.rows.push(&into, Bytes::copy_from_slice(&rendered.bytes), slab.place.rows);
             pending.slabs.push(slab.place.clone());
             pending.numbers.1 = number + 1;
             let plan = &slab.block.plan;

@@ -78,6 +78,10 @@ impl Crew {
         if self.jobs == 1 {
             return self.alone(&job, After::Entry(id)).await;
         }
+        if self.more_of_untaken(&job).is_some() {
+            self.settle().await?;
+            return self.alone(&job, After::Entry(id)).await;
+        }
         // Rows take memory.
         let most = if job.is_statement() { WAITING } else { 0 };
         self.waiting.push_back((id, job));
@@ -162,6 +166,11 @@ impl Crew {
     /// Does a batch while nothing else is done. If PostgreSQL refuses it, what is refused is skipped where that is wanted.
     pub(super) async fn alone(&mut self, job: &Job, after: After) -> Result<(), Error> {
         let point = self.shared.point(after);
+        if let Some(entry) = self.more_of_untaken(job) {
+            self.take(Step::Skip(&[entry]), &point, &job.place).await?;
+            self.shared.done(after, None);
+            return Ok(());
+        }
         let Outcome::Refused(error) = self.take(Step::Batch(&job.batch), &point, &job.place).await? else {
             self.shared.done(after, None);
             return Ok(());
@@ -174,6 +183,14 @@ impl Crew {
         let sifted = hand.sift(job, after, &aside).await;
         self.hands.push(hand);
         sifted
+    }
+
+    /// The entry for rows of a table that has taken none of those before.
+    fn more_of_untaken(&self, job: &Job) -> Option<Skipped> {
+        match (&self.aside, &job.what) {
+            (Some(_), What::Rows(slabs)) => refused::more(slabs, &self.shared.ledger().tally),
+            _ => None,
+        }
     }
 
     async fn skip(
@@ -190,7 +207,7 @@ impl Crew {
             let ledger = self.shared.ledger();
             let skipped = ledger.errors(after) + 1;
             if skipped > most {
-                let place = place.to_owned();
+                let place = format!("{place}, {}", entry.what);
                 return Err(Error::TooManySkipped { place, said: entry.message, skipped, allowed: most });
             }
             let mut tally = ledger.tally.clone();
@@ -220,11 +237,14 @@ impl Crew {
         let mut run = shared.run.lock().await;
         loop {
             let Err(error) = attempt(&mut run, &step, point).await else { break };
+            let lost = error.ends_session();
             if error.is_refusal() {
                 self.retries.going_on();
+                if lost && self.aside.is_some() {
+                    recover(&mut run, place, &mut self.retries).await?;
+                }
                 return Ok(Outcome::Refused(error));
             }
-            let lost = error.ends_session();
             self.retries.failed(error, place).await?;
             if lost && recover(&mut run, place, &mut self.retries).await? == Recovered::Committed {
                 break;

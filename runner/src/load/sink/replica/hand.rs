@@ -3,7 +3,7 @@
 use std::slice;
 use std::sync::Arc;
 
-use replica::{Recovered, Worker};
+use replica::{Recovered, Sifted, Untaken, Worker};
 
 use super::job::{Job, What};
 use super::ledger::{After, Tally};
@@ -58,9 +58,10 @@ impl Hand {
 
     /// Does a batch of rows without those that PostgreSQL refuses, which are set aside. Nothing else is done meanwhile.
     pub(super) async fn sift(&mut self, job: &Job, after: After, aside: &Aside) -> Result<(), Error> {
+        let mut untaken = Untaken::new();
         loop {
             let tried = match self.worker().await {
-                Ok(worker) => self.try_to_sift(worker, job, after, aside).await?,
+                Ok(worker) => self.try_to_sift(worker, (job, &mut untaken), after, aside).await?,
                 Err(error) => Tried::Failed(error),
             };
             match self.ended(tried, &job.place).await? {
@@ -102,7 +103,7 @@ impl Hand {
     async fn try_to_sift(
         &mut self,
         mut worker: Worker,
-        job: &Job,
+        (job, untaken): (&Job, &mut Untaken),
         after: After,
         aside: &Aside,
     ) -> Result<Tried, Error> {
@@ -111,13 +112,14 @@ impl Hand {
             (ledger.tally.clone(), ledger.errors(after))
         };
         let allowed = aside.most.saturating_sub(errors);
-        let faults = match faults(&mut worker, job, allowed).await {
-            Ok(faults) => faults,
+        let faults = match faults(&mut worker, job, untaken, allowed).await {
+            Ok(Some(faults)) => faults,
+            Ok(None) => return Ok(Tried::Again),
             Err(error) => return self.not_done(worker, error, &job.place).await,
         };
         let slabs: &[SlabPlace] = match &job.what {
             What::Rows(slabs) => slabs,
-            What::Statement(statement) => statement.rows.as_ref().map_or(&[], |rows| slice::from_ref(&rows.1)),
+            What::Statement(statement) => statement.rows.as_ref().map_or(&[], slice::from_ref),
         };
         let noted = refused::rows(&faults, slabs, &before);
         let found = noted.tally.errors() - before.errors();
@@ -189,6 +191,10 @@ impl Hand {
 
     /// Nothing of a batch is in the database.
     async fn not_done(&mut self, worker: Worker, error: replica::Error, place: &str) -> Result<Tried, Error> {
+        if error.is_refusal() && error.ends_session() {
+            // No other session knows of it.
+            return Ok(Tried::Ended(Outcome::Refused(error)));
+        }
         if error.ends_session() {
             let shared = Arc::clone(&self.shared);
             let mut run = shared.run.lock().await;
@@ -203,11 +209,23 @@ impl Hand {
     }
 }
 
-/// Does a batch of rows in the worker's transaction, without those that PostgreSQL refuses.
-async fn faults(worker: &mut Worker, job: &Job, most: u64) -> Result<Vec<Fault>, replica::Error> {
-    match (job.batch.rows(), &job.what) {
-        (Some(rows), _) => Ok(worker.sift(rows, most).await?.into_iter().map(Fault::of_copy).collect()),
-        (None, What::Rows(_)) => Ok(Vec::new()),
+/// Does a batch of rows in the worker's transaction, without those that PostgreSQL refuses. None where another worker must
+/// begin again, without a table more.
+async fn faults(
+    worker: &mut Worker,
+    job: &Job,
+    untaken: &mut Untaken,
+    most: u64,
+) -> Result<Option<Vec<Fault>>, replica::Error> {
+    let faults = match (job.batch.rows(), &job.what) {
+        (Some(rows), _) => match worker.sift(rows, untaken, most).await? {
+            Sifted::Found(found) => found.into_iter().map(Fault::of_copy).collect(),
+            Sifted::Untaken { slab, error } => {
+                untaken.insert(slab, error);
+                return Ok(None);
+            }
+        },
+        (None, What::Rows(_)) => Vec::new(),
         (None, What::Statement(statement)) => {
             let inserts = statement::inserts(&statement.text);
             let texts: Vec<_> = inserts.each.iter().map(|(text, _)| *text).collect();
@@ -216,16 +234,18 @@ async fn faults(worker: &mut Worker, job: &Job, most: u64) -> Result<Vec<Fault>,
             if refused.len() == texts.len() && refused.iter().all(untaken) {
                 let rows = inserts.each.iter().map(|(_, rows)| rows).sum();
                 let first = refused.drain(..).next();
-                return Ok(first.into_iter().map(|(_, error)| Fault::of_table(rows, error)).collect());
+                let fault = |(_, error)| Fault::of_table(rows, error);
+                return Ok(Some(first.into_iter().map(fault).collect()));
             }
             let fault = |(index, error): (usize, _)| {
                 let (text, rows) = inserts.each[index];
                 let before = inserts.each[..index].iter().map(|(_, rows)| rows).sum();
                 Fault::of_insert(text, before, rows, error)
             };
-            Ok(refused.into_iter().map(fault).collect())
+            refused.into_iter().map(fault).collect()
         }
-    }
+    };
+    Ok(Some(faults))
 }
 
 fn too_many(faults: &[Fault], skipped: u64, allowed: u64, place: &str) -> Error {

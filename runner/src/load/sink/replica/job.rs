@@ -29,8 +29,8 @@ pub(super) struct Statement {
     pub(super) index: usize,
     /// Where the dump's statement ends: the offset, and the line.
     pub(super) end: (u64, u64),
-    /// So many rows of the dump became it, and that is where they are.
-    pub(super) rows: Option<(u64, SlabPlace)>,
+    /// The rows of the dump that became it, if any did.
+    pub(super) rows: Option<SlabPlace>,
 }
 
 impl Job {

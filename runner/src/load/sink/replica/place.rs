@@ -20,6 +20,8 @@ pub struct SlabPlace {
     pub place: Place,
     /// The first row's number in its block, from 0.
     pub first_row: u64,
+    /// How many are sent.
+    pub rows: u64,
     /// The rows that are left out already, by their numbers in the slab, and how long they are.
     pub rejected: Vec<(u64, u64)>,
     /// Each row is a line of the dump.
@@ -27,15 +29,16 @@ pub struct SlabPlace {
 }
 
 impl SlabPlace {
-    /// The place of a slab with these rows left out, which begins at `before`.
+    /// The place of a slab of so many rows, with these left out, which begins at `before`.
     #[must_use]
-    pub fn new(block: &Arc<Block>, before: &dump::ScanPoint, rejects: &[Reject]) -> Self {
+    pub fn new(block: &Arc<Block>, before: &dump::ScanPoint, rows: u64, rejects: &[Reject]) -> Self {
         let at = before.block.as_ref();
         Self {
             block: Arc::clone(block),
             block_at: at.map_or((before.offset, before.line), |at| (at.offset, at.line)),
             place: Place { offset: before.offset, line: before.line },
             first_row: at.map_or(0, |at| at.rows),
+            rows: rows.saturating_sub(rejects.len() as u64),
             rejected: rejects.iter().map(|one| (u64::from(one.row), one.bytes.len() as u64)).collect(),
             lines: at.is_some_and(|at| at.insert.is_none()),
         }

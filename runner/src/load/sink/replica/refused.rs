@@ -81,7 +81,7 @@ pub(super) fn rows<'a>(faults: &'a [Fault], slabs: &[SlabPlace], before: &Tally)
                 TABLE
             }
         };
-        let new = || of_rows(slab, part, &fault.error);
+        let new = || of_rows(slab, part, (&fault.error.code, fault.error.said()));
         let entry = entries.entry((slab.block_at.0, part)).or_insert_with(new);
         entry.rows = entry.rows.saturating_add(i64::try_from(fault.rows).unwrap_or(i64::MAX));
     }
@@ -89,21 +89,30 @@ pub(super) fn rows<'a>(faults: &'a [Fault], slabs: &[SlabPlace], before: &Tally)
     noted
 }
 
-fn of_rows(slab: &SlabPlace, part: i32, error: &ServerError) -> Skipped {
+fn of_rows(slab: &SlabPlace, part: i32, (code, said): (&str, String)) -> Skipped {
     Skipped {
         at: i64::try_from(slab.block_at.0).unwrap_or(i64::MAX),
         part,
         place: format!("line {}", slab.block_at.1),
         what: format!("rows of {}", slab.block.plan.table),
         rows: 0,
-        code: error.code.clone(),
-        message: error.said(),
+        code: code.to_owned(),
+        message: said,
         cost: match part {
             ROWS => "these rows, which are in the reject file",
             _ => "all rows of the table here, which only the dump has",
         }
         .to_owned(),
     }
+}
+
+/// The entry for these rows, if the rows before them in their block were skipped as a whole: they need not be sent.
+pub(super) fn more(slabs: &[SlabPlace], tally: &Tally) -> Option<Skipped> {
+    let first = slabs.first()?;
+    let all = slabs.iter().all(|slab| tally.block == Some(slab.block_at.0));
+    let rows: u64 = slabs.iter().map(|slab| slab.rows).sum();
+    let said = ("", "as of the rows before".to_owned());
+    all.then(|| Skipped { rows: i64::try_from(rows).unwrap_or(i64::MAX), ..of_rows(first, TABLE, said) })
 }
 
 /// The entry of a statement.
