@@ -177,6 +177,12 @@ impl Address {
         self
     }
 
+    /// The same server and login, and another database.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        Self { database: name.to_owned(), ..self.clone() }
+    }
+
     /// The database's name.
     #[must_use]
     pub fn database(&self) -> &str {

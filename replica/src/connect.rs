@@ -124,8 +124,7 @@ impl Door<'_> {
     fn password(&self) -> Result<Option<Secret>, Error> {
         let address = &self.options.address;
         if let Some(file) = &self.options.password_file {
-            let text = self.read(file)?;
-            return Ok(Some(Secret::new(text.trim_end_matches(['\n', '\r']))));
+            return password_of(file, self.name).map(Some);
         }
         let Some(file) = address.passfile.as_deref().filter(|_| address.password.is_none()) else {
             return Ok(address.password.clone());
@@ -143,11 +142,11 @@ impl Door<'_> {
     }
 
     fn read(&self, file: &Path) -> Result<String, Error> {
-        std::fs::read_to_string(file).map_err(|error| self.file(file, "it cannot be read").because(error))
+        read(file, self.name)
     }
 
     fn file(&self, file: &Path, what: &'static str) -> Error {
-        Error::new(ErrorKind::File { path: file.display().to_string(), what }, ACTION, self.name)
+        of_file(file, what, self.name)
     }
 
     fn failed(&self, problem: Problem) -> Error {
@@ -157,6 +156,26 @@ impl Door<'_> {
             None => error,
         }
     }
+}
+
+/// The password that does not depend on the host: of its own file, or of the address.
+pub(crate) fn password_in(options: &ConnectOptions) -> Result<Option<Secret>, Error> {
+    match &options.password_file {
+        Some(file) => password_of(file, &options.address.to_string().into()).map(Some),
+        None => Ok(options.address.password.clone()),
+    }
+}
+
+fn password_of(file: &Path, name: &Arc<str>) -> Result<Secret, Error> {
+    Ok(Secret::new(read(file, name)?.trim_end_matches(['\n', '\r'])))
+}
+
+fn read(file: &Path, name: &Arc<str>) -> Result<String, Error> {
+    std::fs::read_to_string(file).map_err(|error| of_file(file, "it cannot be read", name).because(error))
+}
+
+fn of_file(file: &Path, what: &'static str, name: &Arc<str>) -> Error {
+    Error::new(ErrorKind::File { path: file.display().to_string(), what }, ACTION, name)
 }
 
 /// A socket needs no encryption, and has none.

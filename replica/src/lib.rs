@@ -1,10 +1,15 @@
-//! A PostgreSQL database as the place of a load: statements and rows in, a database out, each exactly once.
+//! A PostgreSQL database as the place of a load: statements and rows in, a database out, each exactly once. And a look at what
+//! it holds then.
 //!
 //! ```text
 //!  Address ─▶ Replica ─┬─▶ preflight ─▶ Report: all that is wrong
 //!                      └─▶ begin ─▶ Run ─▶ apply(Batch, point): one transaction ─▶ the rows, and the record
 //!                                    ▲          │ the connection is lost
 //!                                    └─ recover ┘ Committed, or NotCommitted
+//!
+//!  Address ─▶ Look ─┬─▶ rows, sequences, large objects, as they are
+//!                   └─▶ expect ─▶ add(Rows) ─▶ compare: what is missing, extra, different
+//!          ─▶ Scratch ─▶ run(definitions), for whoever compares them
 //! ```
 //!
 //! The crate knows no dump and no Redis.
@@ -15,16 +20,18 @@
 //!
 //! ```text
 //! replica              a database to fill, before and after a run
-//! run                  batches with their points, each exactly once; recovery
+//! run, expected        batches with their points, each exactly once; recovery; rows that must be there, compared with those that are
 //! worker               a session beside the run's: work that the run commits; rows without those that are refused
-//! preflight, skipped   what stands in the way, all at once; the list of what was left out
-//! record               the record of runs; who may go on; orphaned sessions
-//! session, sieve       settings, statements, rows; which rows to try next, until the bad ones are found
+//! preflight, look      what stands in the way, all at once; what a filled database holds
+//! record, scratch      the record of runs; who may go on; orphaned sessions; a database for definitions alone
+//! session, libpq       settings, statements, rows; the way there for libpq's programs
+//! skipped, sieve       the list of what was left out; which rows to try next, until the bad ones are found
 //! connect, batch       hosts, TLS and login; what one transaction does
 //! passfile, tls        libpq's password file; what rustls is to trust
 //! error                what can go wrong, and what to do about it
 //! address, mask        what an address means; messages without values
 //! secret, sqlstate     a text that no message shows; which errors are worth another try
+//! name, record_text    names and literals of SQL; the text of a row value
 //! ```
 //!
 //! # Use
@@ -90,12 +97,18 @@ mod address;
 mod batch;
 mod connect;
 mod error;
+mod expected;
+mod libpq;
+mod look;
 mod mask;
+mod name;
 mod passfile;
 mod preflight;
 mod record;
+mod record_text;
 mod replica;
 mod run;
+mod scratch;
 mod secret;
 mod session;
 mod sieve;
@@ -108,11 +121,15 @@ pub use address::{Address, AddressError, SslMode};
 pub use batch::{Batch, CopyInto, Rows};
 pub use connect::ConnectOptions;
 pub use error::{Error, ErrorKind, ServerError};
+pub use expected::{Compared, Detail, DifferentRow, Expected, RowFault, Values};
+pub use libpq::environment;
+pub use look::{Attribute, Filled, Lines, Look, Relation};
 pub use mask::Place;
 pub use preflight::{Fault, Needs, Report, Warning};
 pub use record::{Claim, Record};
 pub use replica::Replica;
 pub use run::{Recovered, Run};
+pub use scratch::Scratch;
 pub use secret::Secret;
 pub use skipped::{Skipped, SkippedList};
 pub use worker::{Refused, Sifted, Untaken, Worker};

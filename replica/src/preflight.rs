@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
+use crate::name::quoted;
 use crate::record;
 use crate::session::Session;
 
@@ -366,10 +367,6 @@ impl Fault {
             _ => return None,
         })
     }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl fmt::Display for Fault {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, Row, Statement};
+use tokio_postgres::{Client, CopyInSink, CopyOutStream, Row, Statement};
 
 use crate::batch::{Batch, Copy, Rows, Work};
 use crate::connect::{self, ConnectOptions};
@@ -129,6 +129,22 @@ impl Session {
         sink.finish().await
     }
 
+    /// Copies rows out. Each item is a row's line.
+    pub(crate) async fn copy_out(&self, action: &'static str, text: &str) -> Result<CopyOutStream, Error> {
+        self.client.copy_out(text).await.map_err(|error| self.failed(error, action))
+    }
+
+    /// The first row that a query gives.
+    pub(crate) async fn row(
+        &self,
+        action: &'static str,
+        text: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Row, Error> {
+        let rows = self.rows(action, text, values).await?;
+        rows.into_iter().next().ok_or_else(|| self.error(ErrorKind::Protocol, action))
+    }
+
     pub(crate) fn error(&self, kind: ErrorKind, action: &'static str) -> Error {
         Error::new(kind, action, &self.address)
     }
@@ -143,7 +159,7 @@ impl Session {
         row.try_get(column).map_err(|error| self.failed(error, action))
     }
 
-    fn failed(&self, error: tokio_postgres::Error, action: &'static str) -> Error {
+    pub(crate) fn failed(&self, error: tokio_postgres::Error, action: &'static str) -> Error {
         Error::of(error, action, &self.address, false)
     }
 }

@@ -20,7 +20,9 @@ use crate::show::status::report::Reporter;
 use crate::show::summary::{self, Ending};
 use crate::show::telemetry::LogFormat;
 use crate::show::{log, metrics, status, telemetry, terminal};
-use cli::{Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand};
+use cli::{
+    Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand, VerifyArgs,
+};
 use convert::form::RowForm;
 use load::Outcome;
 use source::object::Listener;
@@ -53,6 +55,9 @@ async fn execute(cli: &Cli) -> Result<(), Error> {
             return say(&String::from_utf8_lossy(&script));
         }
         Some(Command::Load(args)) => Box::pin(load(args)),
+        Some(Command::Verify(args)) if args.load.replica.replica_url.is_some() => {
+            Box::pin(verify_replica(args))
+        }
         Some(Command::Verify(args)) => Box::pin(verify(args)),
         Some(Command::Inspect(args)) => Box::pin(inspect(args)),
         Some(Command::Transform(command)) => Box::pin(transform(command)),
@@ -93,10 +98,11 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     result?.skipped.map_or(Ok(()), Err)
 }
 
-async fn verify(args: &LoadArgs) -> Result<(), Error> {
+async fn verify(args: &VerifyArgs) -> Result<(), Error> {
+    let (options, args) = (args, &args.load);
     telemetry::init(args.display.log_format, args.display.quiet);
     let stop = Stop::on_signals()?;
-    let config = verify::config(args)?;
+    let config = verify::config(options)?;
     let (progress, shown) = show_progress(args).await?;
     let result = verified(&config, &progress, &stop).await;
     shown.end().await;
@@ -111,6 +117,36 @@ async fn verified(config: &Config, progress: &Progress, stop: &Stop) -> Result<v
     let config = verify::registered(config, progress, stop).await?;
     let config = transform::prepare(&config, stop).await?;
     verify::verify(&config, progress, stop).await
+}
+
+async fn verify_replica(args: &VerifyArgs) -> Result<(), Error> {
+    let proof = &args.proof;
+    telemetry::init(args.load.display.log_format, args.load.display.quiet);
+    let stop = Stop::on_signals()?;
+    let (config, compared) = verify::replica::config(args)?;
+    let (progress, shown) = show_progress(&args.load).await?;
+    let result = async {
+        load::look(&config, &stop).await?;
+        let config = transform::prepare(&config, &stop).await?;
+        verify::replica::verify(&config, compared, &progress, &stop).await
+    }
+    .await;
+    shown.end().await;
+    let report = result?;
+    if let Some(path) = &proof.html {
+        std::fs::write(path, report.html()).map_err(|error| Error::File {
+            action: "write the report to",
+            path: path.clone(),
+            error,
+        })?;
+    }
+    if !args.load.display.quiet || proof.report == ListFormat::Json {
+        say(&match proof.report {
+            ListFormat::Text => report.text(),
+            ListFormat::Json => report.json(),
+        })?;
+    }
+    report.verdict()
 }
 
 async fn inspect(args: &InspectArgs) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod once;
 mod refused;
 mod skip;
 mod tutorial;
+mod verify;
 
 use std::path::Path;
 

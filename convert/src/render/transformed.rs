@@ -71,6 +71,11 @@ impl Transformed {
         self.plan.apply(&row, number, scratch)
     }
 
+    /// The transformed columns, in quotes where SQL needs them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.plan.columns().filter_map(|at| self.written.columns.get(at)).map(String::as_str)
+    }
+
     /// How many columns are transformed.
     #[must_use]
     pub fn columns(&self) -> usize {

@@ -8,7 +8,8 @@ pub use self::source::SourceOptions;
 pub use changes::{ChangeOptions, SelectionOptions, TransformOptions};
 pub use choices::{OnError, Publish, Rows, Section};
 pub use commands::{
-    InspectArgs, ListFormat, PreviewArgs, RangesArgs, RangesCommand, TransformArgs, TransformCommand,
+    InspectArgs, ListFormat, PreviewArgs, ProofOptions, RangesArgs, RangesCommand, TransformArgs,
+    TransformCommand, VerifyArgs,
 };
 pub use help::{command, parse, refuse};
 pub use redis::{InsteadOptions, KvArgs, RedisOptions};
@@ -69,12 +70,13 @@ pub enum Command {
     /// Redis and the time that the consumer takes. Writes nothing and needs no Redis. Exits with 0 if the dump
     /// can be loaded, otherwise with the exit code that the load would have.
     Inspect(Box<InspectArgs>),
-    /// Compare the contents of Redis with the dump.
+    /// Compare the contents of Redis, or a database, with the dump.
     ///
     /// Takes the same options as the load. Reads the dump as the load did, reads the entries of the run from
-    /// Redis, and compares them byte by byte. Writes nothing. Exits with 0 if they are equal. If they differ, it
-    /// lists the first differences and exits with 8.
-    Verify(Box<LoadArgs>),
+    /// Redis, and compares them byte by byte. With --replica-url it compares a database instead: rows, sequences,
+    /// large objects and definitions. Changes nothing. Exits with 0 if everything is equal. If not, it lists the first
+    /// differences and exits with 8.
+    Verify(Box<VerifyArgs>),
     /// Write, try out or check a transform configuration.
     ///
     /// Does not use Redis.

@@ -23,7 +23,7 @@ use kvbuffer::{Buffer, Entry, ErrorKind, Position, Range, Ranges, Score, Sequenc
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
 use crate::base::stop::Stop;
-use crate::commands::cli::LoadArgs;
+use crate::commands::cli::{ListFormat, VerifyArgs};
 use crate::commands::config;
 use crate::load::checkpoint::differences;
 use crate::load::config::{Config, Destination};
@@ -41,6 +41,7 @@ use source::Identity;
 mod compare;
 mod difference;
 mod page;
+pub mod replica;
 mod report;
 
 pub use difference::{Difference, What};
@@ -57,8 +58,18 @@ const BEHIND: usize = 1000;
 ///
 /// # Errors
 /// [`Error::Usage`], also for options that only a load may have.
-pub fn config(args: &LoadArgs) -> Result<Config, Error> {
-    config::only_for_load(args, "verify")?;
+pub fn config(args: &VerifyArgs) -> Result<Config, Error> {
+    let (proof, args) = (&args.proof, &args.load);
+    let of_database = [
+        ("--report", proof.report != ListFormat::Text),
+        ("--html", proof.html.is_some()),
+        ("--show-values", proof.show_values),
+        ("--pg-dump", proof.pg_dump.is_some()),
+        ("--no-definitions", proof.no_definitions),
+    ];
+    if let Some((option, _)) = of_database.iter().find(|(_, given)| *given) {
+        return Err(Error::Usage(format!("{option} needs --replica-url, the database to compare")));
+    }
     let refused = [
         ("--output", args.instead.output.is_some()),
         ("--dry-run", args.instead.dry_run),

@@ -8,6 +8,7 @@ use pg_bootstrap_tests::fixtures::Packing;
 use pg_bootstrap_tests::loads::{LIMIT, long};
 use pg_bootstrap_tests::servers::PostgresServer;
 
+use super::verify::verify;
 use super::{expect_restored, runner};
 use crate::harness::server_of;
 
@@ -16,12 +17,28 @@ const WITHOUT_NAMES: &[&str] = &["27-column-order.sql"];
 
 /// Whatever the program fills is what psql fills.
 #[track_caller]
+/// The options of a load that say what is to be there, and not how it gets there.
+fn of_verify<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    let mut kept = Vec::new();
+    let mut all = args.iter();
+    while let Some(arg) = all.next() {
+        match *arg {
+            "--analyze" | "--forget" => {}
+            "--jobs" => drop(all.next()),
+            arg => kept.push(arg),
+        }
+    }
+    kept
+}
+
 fn try_out(server: &PostgresServer, source: &Source, dump: &Path, args: &[&str]) {
     let replica = server.fresh_database();
     runner(server, &replica, dump).args(args).run(LIMIT).expect_code(0);
     let several = args.contains(&"--jobs");
     let order = if several { RowOrder::AnyWithinTable("several sessions") } else { RowOrder::Exact };
     expect_restored(server, source, &replica, order);
+    let verified = verify(server, &replica, dump).args(of_verify(args)).run(LIMIT).expect_code(0);
+    assert!(verified.stdout.starts_with(b"equal: "), "{}", String::from_utf8_lossy(&verified.stdout));
     server.drop_database(&replica);
 }
 

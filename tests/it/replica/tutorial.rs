@@ -60,7 +60,7 @@ fn a_masked_staging_database() {
             }
         }
     }
-    assert_eq!(commands, 9, "commands of the page");
+    assert_eq!(commands, 10, "commands of the page");
     let staging = Database { name: "staging".into() };
     let found = "SELECT (SELECT count(*) FROM shop.customers) || ' ' || (to_regnamespace('kasho_bootstrap') IS NULL) \
         || ' ' || (SELECT reltuples > 0 FROM pg_class WHERE oid = 'shop.customers'::regclass)";

@@ -1,5 +1,7 @@
 //! Options of the commands other than `load`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{KvArgs, LoadArgs};
@@ -18,6 +20,46 @@ pub struct InspectArgs {
     /// The options of the load.
     #[command(flatten)]
     pub load: LoadArgs,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// How a database is compared, and what is told.
+    #[command(flatten)]
+    pub proof: ProofOptions,
+    /// The options of the load.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
+/// How a database is compared, and what is told.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Comparison with a database")]
+pub struct ProofOptions {
+    /// Format of the report.
+    #[arg(long, value_enum, default_value_t = ListFormat::Text, value_name = "FORMAT")]
+    pub report: ListFormat,
+
+    /// Also write the report to this file, as one page for whoever has to sign it. It holds no values.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// How many of the rows that differ are named, for each table.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "NUMBER")]
+    pub first: u32,
+
+    /// Show the values of these rows too, in the text and in JSON.
+    #[arg(long)]
+    pub show_values: bool,
+
+    /// The pg_dump that prints definitions; by default the one on PATH. It must be as new as the server at least.
+    #[arg(long, value_name = "PATH")]
+    pub pg_dump: Option<PathBuf>,
+
+    /// Do not compare definitions. Without this option the comparison fails where it cannot compare them.
+    #[arg(long, conflicts_with = "pg_dump")]
+    pub no_definitions: bool,
 }
 
 /// Options of `ranges`.

@@ -85,13 +85,13 @@ fn unusable(error: &AddressError) -> Error {
     usage(format!("--replica-url cannot be used: {error}"))
 }
 
-/// Refuses a database where a command is about Redis or the dump alone.
+/// Refuses a database where a command is about the dump alone.
 ///
 /// # Errors
 /// [`Error::Usage`].
 pub fn only_for_load(args: &LoadArgs, command: &str) -> Result<(), Error> {
     match args.replica.replica_url {
-        Some(_) => Err(usage(format!("{command} does not take --replica-url: only load does"))),
+        Some(_) => Err(usage(format!("{command} does not take --replica-url: only load and verify do"))),
         None => Ok(()),
     }
 }
