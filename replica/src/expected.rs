@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::look::{Look, Relation};
 use crate::name::quoted;
 use crate::record_text;
+use crate::session::CopyFailed;
 
 const ACTION: &str = "compare the rows of a table";
 /// What is printed of a value, if it is asked for.
@@ -153,7 +154,7 @@ impl Look {
     }
 
     async fn send(&self, copy: &Copy) -> Result<(), Error> {
-        self.session.copy(copy).await
+        self.session.copy(copy).await.map_err(CopyFailed::into_error)
     }
 
     async fn filling(

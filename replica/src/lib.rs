@@ -23,9 +23,10 @@
 //! run, expected        batches with their points, each exactly once; recovery; rows that must be there, compared with those that are
 //! worker               a session beside the run's: work that the run commits; rows without those that are refused
 //! preflight, look      what stands in the way, all at once; what a filled database holds
+//! skipped              the list of what was left out
 //! record, scratch      the record of runs; who may go on; orphaned sessions; a database for definitions alone
 //! session, libpq       settings, statements, rows; the way there for libpq's programs
-//! skipped, sieve       the list of what was left out; which rows to try next, until the bad ones are found
+//! sieve                which rows to try next, until the bad ones are found
 //! connect, batch       hosts, TLS and login; what one transaction does
 //! passfile, tls        libpq's password file; what rustls is to trust
 //! error                what can go wrong, and what to do about it

@@ -232,9 +232,7 @@ pub(crate) async fn forget(session: &Session, run: &str) -> Result<bool, Error> 
         session.rows(action, delete, &[&run]).await?;
     }
     if session.rows(action, "SELECT 1 FROM kasho_bootstrap.runs LIMIT 1", &[]).await?.is_empty() {
-        session
-            .run(action, DROP)
-            .await?;
+        session.run(action, DROP).await?;
     }
     Ok(gone)
 }

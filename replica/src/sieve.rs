@@ -29,7 +29,9 @@ impl<'a> Lines<'a> {
 
     /// The slab of a row, and where it begins there.
     pub(crate) fn place(&self, row: u64) -> (usize, usize) {
-        self.starts.get(row as usize).map_or((self.slabs.len(), 0), |&(slab, at)| (slab as usize, at as usize))
+        self.starts
+            .get(row as usize)
+            .map_or((self.slabs.len(), 0), |&(slab, at)| (slab as usize, at as usize))
     }
 
     /// The row's number in its slab, from 0.

@@ -68,7 +68,7 @@ fn errors_are_one_line_without_what_machines_read() {
         "{url:?}"
     );
     let away =
-        refused(&["--kv-url", "redis://127.0.0.1:1", "--snapshot-lsn", "1/0", "--retry-timeout", "0s"], 11);
+        refused(&["--kv-url", "redis://127.0.0.1:1", "--snapshot-lsn", "1/0", "--retry-timeout", "1s"], 11);
     let [error, hint] = &away[..] else { panic!("{away:?}") };
     assert!(error.starts_with("error: connect to Redis"), "{away:?}");
     assert_eq!(hint, "hint: this may pass: run the same command again");

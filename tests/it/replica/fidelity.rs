@@ -15,8 +15,6 @@ use crate::harness::server_of;
 /// Rows whose columns come in another order than those of the restored table: psql cannot restore them without names.
 const WITHOUT_NAMES: &[&str] = &["27-column-order.sql"];
 
-/// Whatever the program fills is what psql fills.
-#[track_caller]
 /// The options of a load that say what is to be there, and not how it gets there.
 fn of_verify<'a>(args: &[&'a str]) -> Vec<&'a str> {
     let mut kept = Vec::new();
@@ -31,6 +29,8 @@ fn of_verify<'a>(args: &[&'a str]) -> Vec<&'a str> {
     kept
 }
 
+/// Whatever the program fills is what psql fills.
+#[track_caller]
 fn try_out(server: &PostgresServer, source: &Source, dump: &Path, args: &[&str]) {
     let replica = server.fresh_database();
     runner(server, &replica, dump).args(args).run(LIMIT).expect_code(0);

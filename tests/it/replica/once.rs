@@ -122,7 +122,8 @@ fn connections_of_several_sessions_are_cut() {
     for _ in 0..times(1, 10) {
         let database = server.fresh_database();
         let proxy = Proxy::start(server.port());
-        let url = server.url(&database).replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
+        let url =
+            server.url(&database).replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port()));
         let mut running = at(&url, &source.plain).args(JOBS).spawn();
         let mut cuts = 0;
         for at in [10, STATEMENTS - 20, STATEMENTS + 1, STATEMENTS + 4, STATEMENTS + 8] {
@@ -132,7 +133,10 @@ fn connections_of_several_sessions_are_cut() {
             } else {
                 // One of them, within what it sends, or within an answer.
                 let direction = if rng.one_in(2) { Direction::Up } else { Direction::Down };
-                proxy.cut_after(direction, rng.below(if direction == Direction::Up { 3_000_000 } else { 400 }));
+                proxy.cut_after(
+                    direction,
+                    rng.below(if direction == Direction::Up { 3_000_000 } else { 400 }),
+                );
             }
             cuts += u64::from(running.is_running());
         }

@@ -196,11 +196,16 @@ fn rows_that_are_bad_before_they_are_sent_are_in_the_same_file() {
     let dump = dump_of(rows.as_bytes());
     let input = Input::of(&dump);
     let rejects = input.path("rejects");
-    expect(skipping(server, &database, &input.file, &rejects).run(LIMIT), 16, &["rows of public.items (2 rows)"]);
+    expect(
+        skipping(server, &database, &input.file, &rejects).run(LIMIT),
+        16,
+        &["rows of public.items (2 rows)"],
+    );
     let mut found: Vec<_> = lines(&rejects)
         .iter()
         .map(|line| {
-            let kept = base64::engine::general_purpose::STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap();
+            let kept =
+                base64::engine::general_purpose::STANDARD.decode(line["bytes"].as_str().unwrap()).unwrap();
             let offset = line["offset"].as_u64().unwrap() as usize;
             assert_eq!(kept, dump[offset..][..kept.len()]);
             (line["row"].as_u64().unwrap(), String::from_utf8(kept).unwrap())

@@ -13,7 +13,7 @@ use crate::show::terminal::When;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Errors")]
 pub struct ErrorOptions {
-    /// What to do with a row that cannot be loaded, and with a statement that --replica-url's database refuses.
+    /// What to do with a row that cannot be loaded, and with a statement that the replica refuses.
     #[arg(long, env = "PGBOOTSTRAP_ON_ERROR", value_enum, default_value_t = OnError::Stop, value_name = "WHAT")]
     pub on_error: OnError,
 

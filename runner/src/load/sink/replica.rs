@@ -105,7 +105,13 @@ pub struct ReplicaSink {
 impl ReplicaSink {
     /// A sink for the run, which goes on at `point`; without a run everything is done.
     #[must_use]
-    pub fn new(target: &ReplicaTarget, run: Option<Run>, point: &Point, retries: Retries, stop: Stop) -> Self {
+    pub fn new(
+        target: &ReplicaTarget,
+        run: Option<Run>,
+        point: &Point,
+        retries: Retries,
+        stop: Stop,
+    ) -> Self {
         let shared = run.map(|run| Arc::new(Shared::new(run, Ledger::new(point))));
         let new = |shared: &Arc<Shared>| Crew::new(Arc::clone(shared), retries.another(), target.jobs);
         Self {

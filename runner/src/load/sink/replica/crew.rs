@@ -140,7 +140,8 @@ impl Crew {
         while index < self.waiting.len() && self.at_work.len() < self.jobs && self.refused.is_empty() {
             let tables = &self.waiting[index].1.tables;
             let earlier = self.waiting.iter().take(index).map(|(_, job)| &job.tables);
-            let taken = self.tables.values().chain(earlier).any(|other| other.iter().any(|t| tables.contains(t)));
+            let taken =
+                self.tables.values().chain(earlier).any(|other| other.iter().any(|t| tables.contains(t)));
             if taken {
                 index += 1;
             } else if let Some((id, job)) = self.waiting.remove(index) {

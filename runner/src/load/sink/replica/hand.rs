@@ -148,7 +148,11 @@ impl Hand {
             Tried::Ended(Outcome::Done) => {
                 for entry in &entries {
                     let (rows, what) = (entry.rows, &entry.what);
-                    tracing::warn!(rows, first = entry.message, "{what}: left out, as PostgreSQL refuses them");
+                    tracing::warn!(
+                        rows,
+                        first = entry.message,
+                        "{what}: left out, as PostgreSQL refuses them"
+                    );
                 }
             }
             // They come again.
@@ -230,7 +234,8 @@ async fn faults(
             let inserts = statement::inserts(&statement.text);
             let texts: Vec<_> = inserts.each.iter().map(|(text, _)| *text).collect();
             let mut refused = worker.each(inserts.settings, &texts).await?;
-            let untaken = |(_, error): &(usize, Box<replica::ServerError>)| statement::takes_none(&error.code);
+            let untaken =
+                |(_, error): &(usize, Box<replica::ServerError>)| statement::takes_none(&error.code);
             if refused.len() == texts.len() && refused.iter().all(untaken) {
                 let rows = inserts.each.iter().map(|(_, rows)| rows).sum();
                 let first = refused.drain(..).next();

@@ -159,7 +159,8 @@ impl Ledger {
         };
         let is_done = |entry: &Entry| entry.done || Some(entry.id) == id;
         let before = self.entries.iter().take_while(|entry| is_done(entry)).count();
-        let low = before.checked_sub(1).map_or(self.low.as_ref(), |last| Some(&self.entries[last].checkpoint));
+        let low =
+            before.checked_sub(1).map_or(self.low.as_ref(), |last| Some(&self.entries[last].checkpoint));
         let beyond = low.map_or(0, |low| low.next.get());
         let later = self.entries.iter().skip(before).filter(|entry| is_done(entry));
         let mut ahead: Vec<_> = self.earlier.iter().copied().collect();

@@ -58,7 +58,13 @@ impl SlabPlace {
 
     /// The line of the reject file for a row that begins at `start` of what was sent. Only of lines that are sent as they
     /// are is it known where exactly they begin.
-    pub(super) fn reject<'a>(&self, row: u64, start: usize, bytes: &'a [u8], error: &ServerError) -> Rejected<'a> {
+    pub(super) fn reject<'a>(
+        &self,
+        row: u64,
+        start: usize,
+        bytes: &'a [u8],
+        error: &ServerError,
+    ) -> Rejected<'a> {
         let (original, left_out) = self.original(row);
         let exact = self.lines && self.block.transformed.is_none();
         let column = error.place.as_ref().and_then(|place| place.column.clone()).or(error.column.clone());

@@ -62,7 +62,9 @@ pub(super) fn cost(text: &str, code: &str) -> &'static str {
         (_, ("ALTER", _)) if UNDEFINED.contains(&code) && has_words(text, &["DROP"]) => {
             "nothing: there was nothing to drop"
         }
-        (_, ("ALTER", _)) if has_words(text, &["ADD", "CONSTRAINT"]) => "the guarantee that the constraint gives",
+        (_, ("ALTER", _)) if has_words(text, &["ADD", "CONSTRAINT"]) => {
+            "the guarantee that the constraint gives"
+        }
         (_, ("ALTER", _)) => "this property of the object",
         (_, ("COMMENT" | "SECURITY", _)) => "the comment or label alone",
         (_, ("REFRESH", _)) => "the rows of the materialized view",
@@ -143,10 +145,19 @@ mod tests {
     #[test]
     fn names_say_what_it_is_about() {
         for (text, called) in [
-            ("SET LOCAL default_tablespace = 'a';\nCREATE INDEX i ON public.t USING btree (a);", "CREATE INDEX i of public.t"),
+            (
+                "SET LOCAL default_tablespace = 'a';\nCREATE INDEX i ON public.t USING btree (a);",
+                "CREATE INDEX i of public.t",
+            ),
             ("CREATE TABLE public.\"T\" (a int DEFAULT 5);", "CREATE TABLE public.\"T\""),
-            ("ALTER TABLE ONLY public.t ADD CONSTRAINT t_pkey PRIMARY KEY (a);", "ALTER TABLE t_pkey of public.t"),
-            ("CREATE FUNCTION public.f() RETURNS int AS 'SELECT 5' LANGUAGE sql;", "CREATE FUNCTION in public"),
+            (
+                "ALTER TABLE ONLY public.t ADD CONSTRAINT t_pkey PRIMARY KEY (a);",
+                "ALTER TABLE t_pkey of public.t",
+            ),
+            (
+                "CREATE FUNCTION public.f() RETURNS int AS 'SELECT 5' LANGUAGE sql;",
+                "CREATE FUNCTION in public",
+            ),
             ("INSERT INTO public.t VALUES ('secret');", "INSERT public.t"),
             ("DROP SCHEMA s;", "DROP SCHEMA s"),
             ("DO $$BEGIN PERFORM 'secret'; END$$;", "DO"),
