@@ -69,8 +69,9 @@ fn errors_are_one_line_without_what_machines_read() {
     );
     let away =
         refused(&["--kv-url", "redis://127.0.0.1:1", "--snapshot-lsn", "1/0", "--retry-timeout", "1s"], 11);
-    let [error, hint] = &away[..] else { panic!("{away:?}") };
-    assert!(error.starts_with("error: connect to Redis"), "{away:?}");
+    let [waiting, error, hint] = &away[..] else { panic!("{away:?}") };
+    assert!(waiting.starts_with("warning: waiting: connect to Redis"), "{away:?}");
+    assert!(error.starts_with("error: connect to Redis, tried for 1 s"), "{away:?}");
     assert_eq!(hint, "hint: this may pass: run the same command again");
 }
 
