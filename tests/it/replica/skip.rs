@@ -238,6 +238,46 @@ fn transformed_rows_are_rejected_without_their_values() {
     assert_eq!(server.connect(&database).value(left).unwrap().as_deref(), Some("0"));
 }
 
+/// Statements with rows that only SQL can say are tried one by one, and what COPY can say row by row.
+#[test]
+fn rows_of_inserts_are_found_too() {
+    let server = PostgresServer::shared();
+    let database = server.fresh_database();
+    let script = "CREATE TABLE public.n (a int CHECK (a > 0), t timestamptz);\n\
+        CREATE TABLE public.lost (a no_such_type);\n\
+        INSERT INTO public.n VALUES (1, now());\nINSERT INTO public.n VALUES (-1, now());\n\
+        INSERT INTO public.n VALUES (2, now()),\n(-2, now());\nINSERT INTO public.n VALUES (3, now());\n\
+        INSERT INTO public.lost VALUES (now());\nINSERT INTO public.lost VALUES (now());\n\
+        INSERT INTO public.items VALUES (1, 'a'), (2, 'b');\nINSERT INTO public.items VALUES ('x', 'c');\n";
+    let input = Input::of(&dump_of(script.as_bytes()));
+    let rejects = input.path("rejects");
+    let says = [
+        "rows of public.n (3 rows)",
+        "rows of public.lost (2 rows)",
+        "rows of public.items (1 rows)",
+        "4 rows are in",
+    ];
+    expect(skipping(server, &database, &input.file, &rejects).run(LIMIT), 16, &says);
+    let found: Vec<_> = lines(&rejects)
+        .iter()
+        .map(|line| {
+            let bytes = line["bytes"].as_str().unwrap();
+            let bytes = base64::engine::general_purpose::STANDARD.decode(bytes).unwrap();
+            (line["row"].as_u64().unwrap(), String::from_utf8(bytes).unwrap())
+        })
+        .collect();
+    let found: Vec<_> = found.iter().map(|(row, text)| (*row, text.as_str())).collect();
+    let wanted = [
+        (2, "INSERT INTO public.n VALUES (-1, now());"),
+        (3, "INSERT INTO public.n VALUES (2, now()),\n(-2, now());"),
+        (3, "x\tc\n"),
+    ];
+    assert_eq!(found, wanted);
+    let taken =
+        "SELECT (SELECT string_agg(a::text, ' ' ORDER BY a) FROM n) || ', ' || (SELECT count(*) FROM items)";
+    assert_eq!(server.connect(&database).value(taken).unwrap().as_deref(), Some("1 3, 2"));
+}
+
 /// psql goes on after errors as well: what it makes of a dump is what the load makes.
 #[track_caller]
 fn as_psql(server: &PostgresServer, source: &Source, args: &[&str]) {
@@ -263,6 +303,12 @@ fn a_dump_with_clean_goes_on_as_psql_does() {
         let source = Source::of_database(server, "database", &[], args).expect("the database");
         as_psql(server, &source, &["--jobs", jobs]);
     }
+}
+
+#[test]
+fn the_regression_database_goes_on_as_psql_does() {
+    let source = Source::of_fixture("corpora/regression-15-inserts.sql.zst");
+    as_psql(PostgresServer::shared(), &source, &[]);
 }
 
 #[test]
