@@ -237,3 +237,58 @@ fn a_signal_ends_it_and_the_next_call_goes_on() {
     );
     expect_restored(server, &source, &database, MOVED);
 }
+
+/// Three tables that are a transaction each where there are several sessions, without definitions.
+fn three_tables(second: &str) -> Vec<u8> {
+    let mut dump = Vec::new();
+    for (table, text) in [("a", "first"), ("b", second), ("c", "third")] {
+        dump.extend_from_slice(format!("COPY public.{table} (n, t) FROM stdin;\n").as_bytes());
+        let start = dump.len();
+        let mut row = 0;
+        while dump.len() - start < 4 << 20 {
+            row += 1;
+            dump.extend_from_slice(format!("{row}\t{text} {}\n", "x".repeat(500)).as_bytes());
+        }
+        dump.extend_from_slice(b"\\.\n\n");
+    }
+    dump
+}
+
+#[test]
+fn what_is_done_beyond_the_point_is_not_done_again_and_must_be_the_same() {
+    let server = PostgresServer::shared();
+    let database = server.fresh_database();
+    let mut session = server.connect(&database);
+    for table in ["a", "b", "c"] {
+        session.query(&format!("CREATE TABLE public.{table} (n int, t text)")).unwrap();
+    }
+    let (dump, other) = (
+        Source::of_bytes("three", &three_tables("second")),
+        Source::of_bytes("other", &three_tables("others")),
+    );
+    let run = |source: &Source, jobs: &str| {
+        let run = runner(server, &database, Path::new("-")).stdin_file(&source.plain);
+        run.args(["--into-existing", "--jobs", jobs])
+    };
+    // The first table is not to be had, the others are.
+    session.query("BEGIN; LOCK TABLE public.a").unwrap();
+    let mut running = run(&dump, "2").spawn();
+    let ahead =
+        "SELECT json_array_length(point::json -> 'ahead') FROM kasho_bootstrap.runs WHERE point <> ''";
+    let both = || {
+        let found = server.connect(&database).value(ahead).ok().flatten();
+        found.as_deref() == Some("2") || !running.is_running()
+    };
+    assert!(wait_until(LIMIT, both));
+    running.kill();
+    running.wait(LIMIT);
+    session.query("ROLLBACK").unwrap();
+    let counts = "SELECT (SELECT count(*) FROM a) || ' ' || (SELECT count(*) FROM b) || ' ' || (SELECT count(*) FROM c)";
+    let rows =
+        three_tables("second").split(|byte| *byte == b'\n').filter(|line| line.len() > 500).count() / 3;
+    assert_eq!(session.value(counts).unwrap(), Some(format!("0 {rows} {rows}")));
+    let refused = run(&other, "2").run(LIMIT).expect_code(5);
+    assert!(refused.stderr.contains("the dump has others there by now"), "{}", refused.stderr);
+    run(&dump, "1").run(LIMIT).expect_code(0);
+    assert_eq!(session.value(counts).unwrap(), Some(format!("{rows} {rows} {rows}")));
+}

@@ -16,10 +16,11 @@ use bytes::Bytes;
 use convert::render::Block;
 use convert::render::members::Rendered;
 use replica::{CopyInto, Replica, Rows, Run, SkippedList};
+use twox_hash::XxHash3_64;
 
 use self::crew::Crew;
 use self::job::{Job, Statement};
-use self::ledger::{After, Ledger};
+use self::ledger::{After, Ledger, Span};
 use self::shared::Shared;
 use super::target::ReplicaTarget;
 use crate::base::error::Error;
@@ -72,8 +73,10 @@ type Text = (String, Option<SlabPlace>);
 struct PendingRows {
     rows: Rows,
     slabs: Vec<SlabPlace>,
-    /// From the first slab's number to the one after the last.
-    numbers: (u64, u64),
+    /// From the first slab's number to the one after the last, and a hash of their rows.
+    span: Span,
+    /// What comes next is done already, and no part of it.
+    sealed: bool,
     /// The tables of which two transactions may not be open at once.
     unique: Vec<String>,
 }
@@ -97,6 +100,8 @@ pub struct ReplicaSink {
     into: Option<(Arc<Block>, Arc<CopyInto>)>,
     /// So many of the statements that come first were done by an earlier call.
     done: usize,
+    /// The hash of what was passed of something that an earlier call has done.
+    hashed: u64,
     retries: Retries,
     stop: Stop,
     skipped: SkippedList,
@@ -122,6 +127,7 @@ impl ReplicaSink {
             pending: Pending::Nothing,
             into: None,
             done: point.statements,
+            hashed: 0,
             retries,
             stop,
             skipped: SkippedList::default(),
@@ -155,6 +161,7 @@ impl ReplicaSink {
         match &self.pending {
             Pending::Nothing => false,
             Pending::Statements(..) => true,
+            Pending::Rows(pending) if pending.sealed => true,
             Pending::Rows(pending) if self.target.jobs > 1 => pending.rows.bytes() >= BATCH_BYTES_OF_SEVERAL,
             Pending::Rows(pending) => pending.rows.bytes() >= BATCH_BYTES,
         }
@@ -173,7 +180,7 @@ impl ReplicaSink {
         // Without the error, which has the bytes.
         let texts =
             texts.map_err(|_| Error::Internal("a statement for the database is not UTF-8".to_owned()))?;
-        if !(texts.len() == 1 && self.is_done(first)) {
+        if !self.is_done(first, &rendered.bytes)? {
             self.pending = Pending::Statements(first, texts);
         }
         Ok(())
@@ -189,7 +196,10 @@ impl ReplicaSink {
         if rendered.as_sql > 0 {
             return self.push_statements(number, rendered, Some(slab));
         }
-        if self.is_done(number) {
+        if self.is_done(number, &rendered.bytes)? {
+            if let Pending::Rows(pending) = &mut self.pending {
+                pending.sealed = true;
+            }
             return Ok(());
         }
         let into = self.into(slab.block);
@@ -197,14 +207,16 @@ impl ReplicaSink {
             self.pending = Pending::Rows(Box::new(PendingRows {
                 rows: Rows::with_settings(Arc::clone(&slab.block.plan.settings)),
                 slabs: Vec::new(),
-                numbers: (number, number),
+                span: (number, number, 0),
+                sealed: false,
                 unique: Vec::new(),
             }));
         }
         if let Pending::Rows(pending) = &mut self.pending {
             pending.rows.push(&into, Bytes::copy_from_slice(&rendered.bytes), slab.place.rows);
             pending.slabs.push(slab.place.clone());
-            pending.numbers.1 = number + 1;
+            pending.span.1 = number + 1;
+            pending.span.2 = hash(pending.span.2, &rendered.bytes);
             let plan = &slab.block.plan;
             if plan.unique && pending.unique.last() != Some(&plan.table) {
                 pending.unique.push(plan.table.clone());
@@ -213,8 +225,18 @@ impl ReplicaSink {
         Ok(())
     }
 
-    fn is_done(&self, number: u64) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.ledger().is_done(number))
+    /// Whether an earlier call has done what has this number, with these bytes.
+    fn is_done(&mut self, number: u64, bytes: &[u8]) -> Result<bool, Error> {
+        let earlier = self.shared.as_ref().and_then(|shared| shared.ledger().earlier(number));
+        let Some((first, end, hashed)) = earlier else { return Ok(false) };
+        self.hashed = hash(if number == first { 0 } else { self.hashed }, bytes);
+        if number + 1 == end && self.hashed != hashed {
+            return Err(Error::Checkpoint(
+                "an earlier call has loaded rows beyond its checkpoint, and the dump has others there by now: fill an empty database"
+                    .to_owned(),
+            ));
+        }
+        Ok(true)
     }
 
     fn into(&mut self, block: &Arc<Block>) -> Arc<CopyInto> {
@@ -245,12 +267,12 @@ impl ReplicaSink {
             Pending::Nothing => self.statements((0, vec![(String::new(), None)]), checkpoint).await?,
             Pending::Statements(first, texts) => self.statements((first, texts), checkpoint).await?,
             Pending::Rows(pending) => {
-                let PendingRows { rows, slabs, numbers, unique } = *pending;
+                let PendingRows { rows, slabs, span, unique, .. } = *pending;
                 if self.doing != Doing::Rows {
                     crew.settle().await?;
                     self.doing = Doing::Rows;
                 }
-                let id = shared.ledger().add(Some(numbers), checkpoint);
+                let id = shared.ledger().add(Some(span), checkpoint);
                 crew.give(id, Job::rows(rows, slabs, unique)).await?;
             }
         }
@@ -274,12 +296,12 @@ impl ReplicaSink {
         let tables: Vec<_> = beside.into_iter().collect();
         let mut last = Some(checkpoint);
         for (index, (text, rows)) in texts.into_iter().enumerate().skip(done) {
+            let span = (first, first + 1, hash(0, text.as_bytes()));
             let job = Job::statement(Statement { text, index, end, rows }, tables.clone());
             match last.take_if(|_| index + 1 == count) {
                 None => crew.alone(&job, After::Statements(index + 1)).await?,
                 Some(checkpoint) => {
-                    let numbers = Some((first, first + 1)).filter(|_| !tables.is_empty());
-                    let id = shared.ledger().add(numbers, checkpoint);
+                    let id = shared.ledger().add(Some(span).filter(|_| !tables.is_empty()), checkpoint);
                     match tables.is_empty() {
                         true => crew.alone(&job, After::Entry(id)).await?,
                         false => crew.give(id, job).await?,
@@ -380,6 +402,11 @@ impl ReplicaSink {
             }
         }
     }
+}
+
+/// The hash of bytes behind others.
+fn hash(before: u64, bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(before, bytes)
 }
 
 /// Does it, but not for long after a signal.

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::base::error::Error;
 use crate::load::checkpoint::Checkpoint;
 
-/// Numbers from the first to one before the second.
-pub(super) type Numbers = (u64, u64);
+/// Numbers from the first to one before the second, and a hash of what was sent for them: a pipe may bring another dump the
+/// next time.
+pub(super) type Span = (u64, u64, u64);
 
 /// What the record in the database says of the way so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,9 +24,10 @@ pub struct Point {
     pub checkpoint: Option<Checkpoint>,
     /// So many of the statements that come next, all of which one statement of the dump became, are done too.
     pub statements: usize,
-    /// What is done beyond: the numbers of slabs and statements.
+    /// What is done beyond: slabs and statements by their numbers, from the first to one before the second, and a hash of
+    /// what was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ahead: Vec<(u64, u64)>,
+    pub ahead: Vec<(u64, u64, u64)>,
     /// How many statements, and tables with all their rows, were skipped.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
@@ -89,7 +91,7 @@ impl Tally {
 
 struct Entry {
     id: u64,
-    numbers: Option<Numbers>,
+    span: Option<Span>,
     checkpoint: Checkpoint,
     done: bool,
 }
@@ -110,7 +112,7 @@ pub(super) struct Ledger {
     entries: VecDeque<Entry>,
     next: u64,
     /// What earlier calls have done beyond the point where this one begins.
-    earlier: Vec<Numbers>,
+    earlier: Vec<Span>,
     pub(super) tally: Tally,
     durable: VecDeque<Checkpoint>,
 }
@@ -128,21 +130,21 @@ impl Ledger {
         }
     }
 
-    /// Whether an earlier call has done it.
-    pub(super) fn is_done(&self, number: u64) -> bool {
-        self.earlier.iter().any(|&(first, end)| (first..end).contains(&number))
+    /// What an earlier call has done with this number in it.
+    pub(super) fn earlier(&self, number: u64) -> Option<Span> {
+        self.earlier.iter().copied().find(|&(first, end, _)| (first..end).contains(&number))
     }
 
     /// Takes something up that is to be done, the next in the dump's order.
-    pub(super) fn add(&mut self, numbers: Option<Numbers>, checkpoint: Checkpoint) -> u64 {
+    pub(super) fn add(&mut self, span: Option<Span>, checkpoint: Checkpoint) -> u64 {
         self.next += 1;
-        self.entries.push_back(Entry { id: self.next, numbers, checkpoint, done: false });
+        self.entries.push_back(Entry { id: self.next, span, checkpoint, done: false });
         self.next
     }
 
     /// There is nothing to do up to here.
     pub(super) fn pass(&mut self, checkpoint: Checkpoint) {
-        match self.entries.back_mut().filter(|entry| entry.done && entry.numbers.is_none()) {
+        match self.entries.back_mut().filter(|entry| entry.done && entry.span.is_none()) {
             Some(entry) => entry.checkpoint = checkpoint,
             None => {
                 let id = self.add(None, checkpoint);
@@ -163,13 +165,14 @@ impl Ledger {
             before.checked_sub(1).map_or(self.low.as_ref(), |last| Some(&self.entries[last].checkpoint));
         let beyond = low.map_or(0, |low| low.next.get());
         let later = self.entries.iter().skip(before).filter(|entry| is_done(entry));
-        let mut ahead: Vec<_> = self.earlier.iter().copied().collect();
-        ahead.extend(later.filter_map(|entry| entry.numbers));
-        ahead.retain(|numbers| numbers.1 > beyond);
+        let mut ahead = self.earlier.clone();
+        ahead.extend(later.filter_map(|entry| entry.span));
+        ahead.retain(|&(_, end, _)| end > beyond);
+        ahead.sort_unstable();
         Point {
             checkpoint: low.map(|low| with_tally(low.clone(), tally)),
             statements: if let After::Statements(count) = after { count } else { 0 },
-            ahead: merged(ahead),
+            ahead,
             skipped: tally.entries,
             skipped_block: tally.block,
         }
@@ -186,7 +189,7 @@ impl Ledger {
             self.durable.push_back(with_tally(entry.checkpoint, &self.tally));
         }
         let beyond = self.low.as_ref().map_or(0, |low| low.next.get());
-        self.earlier.retain(|numbers| numbers.1 > beyond);
+        self.earlier.retain(|&(_, end, _)| end > beyond);
     }
 
     /// The next checkpoint before which everything is done.
@@ -211,19 +214,6 @@ fn with_tally(mut checkpoint: Checkpoint, tally: &Tally) -> Checkpoint {
     checkpoint.rejected += tally.rows;
     checkpoint.reject_bytes = checkpoint.reject_bytes.max(tally.reject_bytes);
     checkpoint
-}
-
-/// The same numbers in as few ranges as it takes.
-fn merged(mut ranges: Vec<Numbers>) -> Vec<Numbers> {
-    ranges.sort_unstable();
-    let mut out: Vec<Numbers> = Vec::new();
-    for (first, end) in ranges {
-        match out.last_mut() {
-            Some(last) if first <= last.1 => last.1 = last.1.max(end),
-            _ => out.push((first, end)),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -35,16 +35,19 @@ fn ledger() -> Ledger {
     Ledger::new(&Point::default())
 }
 
-fn point(ledger: &Ledger, after: After) -> (Option<u64>, Vec<Numbers>) {
+fn point(ledger: &Ledger, after: After) -> (Option<u64>, Vec<(u64, u64)>) {
     let point = ledger.point(after, &ledger.tally);
-    (point.checkpoint.map(|checkpoint| checkpoint.next.get()), point.ahead)
+    (
+        point.checkpoint.map(|checkpoint| checkpoint.next.get()),
+        point.ahead.iter().map(|&(first, end, _)| (first, end)).collect(),
+    )
 }
 
 #[test]
 fn the_point_moves_when_all_before_it_is_done() {
     let mut ledger = ledger();
     let ids: Vec<_> = [(1, 3), (3, 4), (4, 6), (6, 7)]
-        .map(|numbers| ledger.add(Some(numbers), checkpoint(numbers.1)))
+        .map(|numbers| ledger.add(Some((numbers.0, numbers.1, 7)), checkpoint(numbers.1)))
         .into();
     assert_eq!(point(&ledger, After::Entry(ids[1])), (None, vec![(3, 4)]));
     ledger.done(After::Entry(ids[1]));
@@ -63,14 +66,15 @@ fn the_point_moves_when_all_before_it_is_done() {
 
 #[test]
 fn what_an_earlier_call_has_done_is_kept_until_the_point_passes_it() {
-    let earlier = Point { checkpoint: Some(checkpoint(5)), ahead: vec![(6, 8), (9, 10)], ..Point::default() };
+    let earlier =
+        Point { checkpoint: Some(checkpoint(5)), ahead: vec![(6, 8, 1), (9, 10, 2)], ..Point::default() };
     let mut ledger = Ledger::new(&earlier);
-    let done: Vec<_> = (4..12).filter(|number| ledger.is_done(*number)).collect();
+    let done: Vec<_> = (4..12).filter(|number| ledger.earlier(*number).is_some()).collect();
     assert_eq!(done, [6, 7, 9]);
     // One slab is done anew, the next ones are passed, then one that is not done, then one that is.
-    let first = ledger.add(Some((5, 6)), checkpoint(8));
-    let second = ledger.add(Some((8, 9)), checkpoint(10));
-    assert_eq!(point(&ledger, After::Entry(second)), (Some(5), vec![(6, 10)]));
+    let first = ledger.add(Some((5, 6, 3)), checkpoint(8));
+    let second = ledger.add(Some((8, 9, 4)), checkpoint(10));
+    assert_eq!(point(&ledger, After::Entry(second)), (Some(5), vec![(6, 8), (8, 9), (9, 10)]));
     ledger.done(After::Entry(first));
     assert_eq!(point(&ledger, After::Entry(second)), (Some(10), vec![]));
 }
@@ -78,7 +82,7 @@ fn what_an_earlier_call_has_done_is_kept_until_the_point_passes_it() {
 #[test]
 fn nothing_to_do_is_passed_and_leaves_no_trace() {
     let mut ledger = ledger();
-    let id = ledger.add(Some((1, 2)), checkpoint(2));
+    let id = ledger.add(Some((1, 2, 5)), checkpoint(2));
     for next in 2..100 {
         ledger.pass(checkpoint(next));
     }
@@ -89,7 +93,7 @@ fn nothing_to_do_is_passed_and_leaves_no_trace() {
 #[test]
 fn what_is_skipped_is_in_the_point() {
     let mut ledger = ledger();
-    let id = ledger.add(Some((1, 2)), checkpoint(2));
+    let id = ledger.add(Some((1, 2, 5)), checkpoint(2));
     let tally = Tally { rows: 3, reject_bytes: 70, entries: 1, block: Some(8) };
     let point = ledger.point(After::Entry(id), &tally);
     let after = point.checkpoint.clone().unwrap();
