@@ -241,7 +241,7 @@ fn a_signal_ends_it_and_the_next_call_goes_on() {
 /// Three tables that are a transaction each where there are several sessions, without definitions.
 fn three_tables(second: &str) -> Vec<u8> {
     let mut dump = Vec::new();
-    for (table, text) in [("a", "first"), ("b", second), ("c", "third")] {
+    for (table, text) in [("a", "first_"), ("b", second), ("c", "third_")] {
         dump.extend_from_slice(format!("COPY public.{table} (n, t) FROM stdin;\n").as_bytes());
         let start = dump.len();
         let mut row = 0;
