@@ -59,7 +59,7 @@ pub(crate) struct Untried(Vec<Range<u64>>);
 
 impl Untried {
     pub(crate) fn new(count: u64) -> Self {
-        Self(vec![0..count])
+        Self(std::iter::once(0..count).collect())
     }
 
     pub(crate) fn next(&mut self) -> Option<Range<u64>> {

@@ -1,6 +1,5 @@
 //! A session beside the run's own, with the batches that it does: each exactly once, as often as it needs to be tried.
 
-use std::slice;
 use std::sync::Arc;
 
 use replica::{Recovered, Sifted, Untaken, Worker};
@@ -119,7 +118,7 @@ impl Hand {
         };
         let slabs: &[SlabPlace] = match &job.what {
             What::Rows(slabs) => slabs,
-            What::Statement(statement) => statement.rows.as_ref().map_or(&[], slice::from_ref),
+            What::Statement(statement) => statement.rows.as_slice(),
         };
         let noted = refused::rows(&faults, slabs, &before);
         let found = noted.tally.errors() - before.errors();
