@@ -13,7 +13,7 @@ use tokio_postgres::Row;
 
 use crate::batch::{Copy, Rows};
 use crate::error::Error;
-use crate::look::{Look, Relation};
+use crate::look::{Attribute, Look, Relation};
 use crate::name::quoted;
 use crate::record_text;
 use crate::session::CopyFailed;
@@ -118,15 +118,17 @@ impl Look {
         let table = expected.table();
         let create = format!("CREATE TEMPORARY TABLE {table} (LIKE {} INCLUDING GENERATED)", relation.name);
         self.session.run(ACTION, &create).await?;
-        let nullable: Vec<_> = relation
-            .columns
-            .iter()
-            .filter(|column| !column.generated)
-            .map(|column| format!("ALTER COLUMN {} DROP NOT NULL", quoted(&column.name)))
-            .collect();
-        if !nullable.is_empty() {
-            let alter = format!("ALTER TABLE {table} {}", nullable.join(", "));
-            self.session.run(ACTION, &alter).await?;
+        // Whether the rows suit what was said of them later is not asked here.
+        let changes = |column: &Attribute| {
+            let name = quoted(&column.name);
+            let base = column.under_domain.as_ref();
+            let base = base.map(|base| format!("ALTER COLUMN {name} TYPE {base}"));
+            [Some(format!("ALTER COLUMN {name} DROP NOT NULL")), base].into_iter().flatten()
+        };
+        let stored = relation.columns.iter().filter(|column| !column.generated);
+        let changes: Vec<_> = stored.flat_map(changes).collect();
+        if !changes.is_empty() {
+            self.session.run(ACTION, &format!("ALTER TABLE {table} {}", changes.join(", "))).await?;
         }
         Ok(expected)
     }
@@ -226,7 +228,8 @@ impl Comparison<'_> {
             compared.columns = self.differing_columns().await?;
             compared.rows = self.different_rows().await?;
         }
-        if missing + extra > 0 {
+        // Without a key and without values there is nothing to name a row by.
+        if missing + extra > 0 && (self.detail.values || !self.key().is_empty()) {
             compared.rows.extend(self.other_rows().await?);
             compared.rows.truncate(self.detail.first);
         }

@@ -36,6 +36,8 @@ pub struct Attribute {
     pub instant: bool,
     /// Integers and UUIDs, which name a row and tell nothing of it.
     pub plain_key: bool,
+    /// Of a domain, the type under it: a check may be younger than the rows, and not valid for them.
+    pub under_domain: Option<String>,
 }
 
 /// What a name leads to.
@@ -119,7 +121,13 @@ const COLUMNS: &str = "SELECT a.attname::text, a.attgenerated <> '', \
     (a.atthasdef AND a.attgenerated = '') OR a.attidentity <> '', a.atttypid = 1184, \
     a.atttypid IN (20, 21, 23, 2950), \
     (SELECT pg_catalog.array_position(i.indkey::int2[], a.attnum) FROM pg_catalog.pg_index i \
-        WHERE i.indrelid = a.attrelid AND i.indisprimary) \
+        WHERE i.indrelid = a.attrelid AND i.indisprimary), \
+    (WITH RECURSIVE d AS (SELECT t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t \
+            WHERE t.oid = a.atttypid AND t.typtype = 'd' \
+        UNION ALL SELECT t.typbasetype, t.typtypmod FROM d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype \
+            WHERE t.typtype = 'd') \
+        SELECT pg_catalog.format_type(d.typbasetype, d.typtypmod) FROM d JOIN pg_catalog.pg_type b \
+            ON b.oid = d.typbasetype WHERE b.typtype <> 'd') \
     FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 /// Tables with rows of their own: neither the server's, nor our record, nor an extension's.
@@ -167,6 +175,7 @@ impl Look {
                 defaults: is(2)?,
                 instant: is(3)?,
                 plain_key: is(4)?,
+                under_domain: self.session.value(action, &row, 6)?,
             });
         }
         key.sort();

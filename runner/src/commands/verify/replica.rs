@@ -17,7 +17,8 @@
 //!
 //! - Nobody writes into the replica meanwhile.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -78,10 +79,23 @@ pub fn config(args: &VerifyArgs) -> Result<(Config, Proof), Error> {
             "verify changes nothing in the replica: it does not take {option}"
         )));
     }
+    if let (Some(page), Some(dump)) =
+        (&args.proof.html, load.dump.as_ref().or(load.source.dump_file.as_ref()))
+        && is_same_file(page, Path::new(dump))
+    {
+        return Err(Error::Usage(format!(
+            "--html and --dump-file are the same file, {dump}: one would overwrite the other"
+        )));
+    }
     let program = args.proof.pg_dump.clone().unwrap_or_else(|| PathBuf::from("pg_dump"));
     let client = (!args.proof.no_definitions).then(|| Client { program, arguments: Vec::new() });
     let detail = Detail { first: args.proof.first as usize, values: args.proof.show_values };
     Ok((config::load(load)?, Proof { detail, client }))
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let found = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    found(one).is_some_and(|one| Some(one) == found(other))
 }
 
 /// What failed, for an error of the replica.

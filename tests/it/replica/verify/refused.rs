@@ -1,7 +1,10 @@
 //! What cannot be compared, and what is said of it.
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use pg_bootstrap_tests::binary::Runner;
-use pg_bootstrap_tests::servers::PostgresServer;
+use pg_bootstrap_tests::servers::{PostgresServer, wait_until};
 
 use super::{expect_clean, text};
 use crate::harness::{Input, LIMIT, dump, expect};
@@ -25,6 +28,27 @@ fn options() {
         &["look at the replica, tried for"],
     );
     expect(run(&[&replica[..], &["--restart"]].concat()), 2, &["--restart does not go with --replica-url"]);
+}
+
+/// A signal ends the comparison at once, and nothing that it has made stays.
+#[test]
+fn a_signal() {
+    let (server, input) = (PostgresServer::start(), Input::of(&dump(20_000)));
+    let replica = server.fresh_database();
+    runner(&server, &replica, &input.file).run(LIMIT).expect_code(0);
+    let url = server.url(&replica);
+    // The pipe stays open, so that it waits for more of the dump.
+    let mut run = Runner::new().args(["verify", "-", "--replica-url", &url]).stdin_pipe().spawn();
+    let mut pipe = run.stdin();
+    let whole = std::fs::read(&input.file).unwrap();
+    pipe.write_all(&whole[..whole.len() / 2]).unwrap();
+    pipe.flush().unwrap();
+    let scratch = "SELECT count(*) FROM pg_database WHERE datname LIKE 'pg_bootstrap_verify_%'";
+    let mut session = server.connect(&replica);
+    assert!(wait_until(LIMIT, || session.value(scratch).unwrap().as_deref() == Some("1")));
+    run.signal("TERM");
+    expect(run.wait(LIMIT), 143, &["SIGTERM"]);
+    expect_clean(&server, &replica);
 }
 
 /// Definitions that were not compared are not equal, unless nobody wants to know.

@@ -86,7 +86,9 @@ pub(super) fn foretold(text: &str) -> Foretold {
                 let typed = tokens
                     .get(index + 1)
                     .is_some_and(|next| matches!(next.kind, TokenKind::Str | TokenKind::EscapeStr));
-                if !PLAIN.contains(&word.as_str()) && !typed {
+                // `1e-07`
+                let number = index > 0 && tokens[index - 1].end == token.start && is_exponent(&word);
+                if !PLAIN.contains(&word.as_str()) && !typed && !number {
                     return Foretold::No;
                 }
             }
@@ -96,6 +98,11 @@ pub(super) fn foretold(text: &str) -> Foretold {
         }
     }
     found
+}
+
+/// Whether it is what follows the digits of a number: `e`, `e7`.
+fn is_exponent(word: &str) -> bool {
+    word.strip_prefix('e').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -116,7 +123,7 @@ mod tests {
     fn what_can_be_foretold() {
         let of = |values: &str| foretold(&format!("SET LOCAL x TO a;\nINSERT INTO t (now) VALUES {values};"));
         for literals in [
-            "(1, -2.5, NULL, true, 'now()', B'1', E'a\\'b')",
+            "(1, -2.5, -1e-07, 2.5E7, NULL, true, 'now()', B'1', E'a\\'b')",
             "('1'::integer, 'x'::timestamp with time zone)",
         ] {
             assert_eq!(of(literals), Foretold::Yes, "{literals}");
@@ -125,7 +132,8 @@ mod tests {
         assert_eq!(of("(1, date '2020-01-01')"), Foretold::Yes);
         assert_eq!(of("(1, DEFAULT)"), Foretold::WithDefaults);
         assert_eq!(foretold("INSERT INTO t DEFAULT VALUES"), Foretold::WithDefaults);
-        for expression in ["(now())", "(1, DEFAULT, random())", "(current_user)", "('a' || \"f\"())"] {
+        for expression in ["(now())", "(1, DEFAULT, random())", "(current_user)", "(e1)", "('a' || \"f\"())"]
+        {
             assert_eq!(of(expression), Foretold::No, "{expression}");
         }
     }
