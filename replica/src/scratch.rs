@@ -6,7 +6,7 @@ use crate::name::quoted;
 use crate::session::Session;
 
 /// What such databases are called.
-const PREFIX: &str = "pg_bootstrap_verify_";
+const PREFIX: &str = "pgbootstrap_verify_";
 
 /// Encoding and locale are the database's own, so that what is made has the same defaults.
 const CREATE: &str = "SELECT pg_catalog.format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', \

@@ -35,7 +35,7 @@ pub(super) fn text(finished: &Finished) -> String {
 /// Nothing that the comparison has made is left.
 #[track_caller]
 pub(super) fn expect_clean(server: &PostgresServer, database: &Database) {
-    let left = "SELECT string_agg(datname, ' ') FROM pg_database WHERE datname LIKE 'pg_bootstrap_verify_%' \
+    let left = "SELECT string_agg(datname, ' ') FROM pg_database WHERE datname LIKE 'pgbootstrap_verify_%' \
         AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = pg_database.datname)";
     assert_eq!(server.connect(database).value(left).unwrap(), None);
 }

@@ -25,12 +25,12 @@ pub struct InspectArgs {
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// How a database is compared, and what is told.
-    #[command(flatten)]
-    pub proof: ProofOptions,
     /// The options of the load.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// How a database is compared, and what is told.
+    #[command(flatten)]
+    pub proof: ProofOptions,
 }
 
 /// How a database is compared, and what is told.
@@ -49,7 +49,7 @@ pub struct ProofOptions {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "NUMBER")]
     pub first: u32,
 
-    /// Show the values of these rows too, in the text and in JSON.
+    /// Show the values of rows that differ, in the text and in JSON.
     #[arg(long)]
     pub show_values: bool,
 

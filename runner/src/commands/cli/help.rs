@@ -18,7 +18,7 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done; 2 wrong usage; 3 the dump is broken; 4 the positions do not fit; 5 the checkpoint belongs to another load; 6 too many rejected rows; 7 Redis or the replica refuses; 8 verification failed; 9 a local file cannot be written; worth a retry: 10 the dump cannot be read, 11 Redis cannot be reached or another run is writing, 12 Redis is full, 13 the change stream cannot be reached, 14 the replica cannot be reached; 16 done, but what the replica refused was left out; 130 and 143 stopped by a signal; 141 the reader of --output - is gone.";
 
 /// The options that `-h` shows: the ones that most calls need.
-const SHORT: [&str; 14] = [
+const SHORT: [&str; 17] = [
     "dump",
     "snapshot_lsn",
     "kv_url",
@@ -31,6 +31,9 @@ const SHORT: [&str; 14] = [
     "restart",
     "dry_run",
     "format",
+    "report",
+    "html",
+    "show_values",
     "rows_per_table",
     "help",
 ];

@@ -1,7 +1,6 @@
 //! What cannot be compared, and what is said of it.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::servers::{PostgresServer, wait_until};
@@ -43,7 +42,7 @@ fn a_signal() {
     let whole = std::fs::read(&input.file).unwrap();
     pipe.write_all(&whole[..whole.len() / 2]).unwrap();
     pipe.flush().unwrap();
-    let scratch = "SELECT count(*) FROM pg_database WHERE datname LIKE 'pg_bootstrap_verify_%'";
+    let scratch = "SELECT count(*) FROM pg_database WHERE datname LIKE 'pgbootstrap_verify_%'";
     let mut session = server.connect(&replica);
     assert!(wait_until(LIMIT, || session.value(scratch).unwrap().as_deref() == Some("1")));
     run.signal("TERM");

@@ -87,7 +87,8 @@ pub(super) fn foretold(text: &str) -> Foretold {
                     .get(index + 1)
                     .is_some_and(|next| matches!(next.kind, TokenKind::Str | TokenKind::EscapeStr));
                 // `1e-07`
-                let number = index > 0 && tokens[index - 1].end == token.start && is_exponent(&word);
+                let digits = token.start > 0 && matches!(bytes[token.start - 1], b'0'..=b'9' | b'.');
+                let number = digits && is_exponent(&word);
                 if !PLAIN.contains(&word.as_str()) && !typed && !number {
                     return Foretold::No;
                 }
