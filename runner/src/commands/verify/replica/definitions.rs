@@ -42,7 +42,7 @@ pub(super) struct Definitions {
 }
 
 enum Place {
-    Scratch(Scratch),
+    Scratch(Box<Scratch>),
     /// Hashes of statements, each with how often it is there and what it is.
     Statements(Statements, String),
     Nowhere(Why),
@@ -178,7 +178,7 @@ impl Definitions {
 
 async fn place(options: &ConnectOptions) -> Result<Place, Error> {
     match Scratch::create(options).await {
-        Ok(scratch) => Ok(Place::Scratch(scratch)),
+        Ok(scratch) => Ok(Place::Scratch(Box::new(scratch))),
         Err(error) if error.is_retryable() && error.server().is_none_or(|error| error.code != "25006") => {
             Err(failed("create a database for definitions")(error))
         }
