@@ -219,11 +219,17 @@ fn wants_to_run(object: &ReplicaBootstrap) -> bool {
 
 impl Scope {
     /// The objects that wait for a place.
-    pub fn queued(&self) -> impl Iterator<Item = ObjectRef<ReplicaBootstrap>> + use<> {
-        self.objects
-            .state()
-            .into_iter()
-            .filter(|object| object.status.as_ref().and_then(|status| status.phase) == Some(Phase::Queued))
+    #[must_use]
+    pub fn queued(&self) -> Vec<ObjectRef<ReplicaBootstrap>> {
+        self.those(|object| object.status.as_ref().and_then(|status| status.phase) == Some(Phase::Queued))
+    }
+
+    /// The objects that are wanted.
+    pub fn those(&self, wanted: impl Fn(&ReplicaBootstrap) -> bool) -> Vec<ObjectRef<ReplicaBootstrap>> {
+        let all = self.objects.state();
+        all.iter()
+            .filter(|object| wanted(object))
             .map(|object| ObjectRef::from_obj(object.as_ref()))
+            .collect()
     }
 }

@@ -60,10 +60,7 @@ pub async fn reconcile(object: Arc<ReplicaBootstrap>, around: Arc<Surroundings>)
     let result = act(&object, &around).await;
     let error = result.as_ref().err().map(Error::reason);
     around.context.admin.metrics.reconciled(began.elapsed(), error);
-    let action = result?;
-    // Somebody else may have written the status, which starts no reconcile.
-    let is_settled = action == Action::await_change() && object.metadata.deletion_timestamp.is_none();
-    Ok(if is_settled { Action::requeue(around.context.resync) } else { action })
+    result
 }
 
 /// When to retry after an error.

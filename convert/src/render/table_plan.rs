@@ -131,7 +131,7 @@ impl TablePlan {
         };
         let takes = |name: &String| if cast(name) { Takes::Unknown } else { Takes::of(find(name), trust) };
         let table = schema.qualify(&header.table);
-        let unique = known.is_none() || schema.keys().unique.iter().any(|key| key.table == table);
+        let unique = known.is_none() || schema.keys().has_unique(&table);
         let order_differs = in_order && known.is_some_and(|table| table.order_may_differ);
         // The server finds the columns, as with psql.
         sql_only |= form == RowForm::Copy && header.insert && order_differs;

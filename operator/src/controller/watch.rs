@@ -26,6 +26,8 @@ use crate::admin::Admin;
 use crate::context::{Context, Scope};
 use crate::names;
 
+/// In how many parts all objects are looked at again.
+const PARTS: u64 = 60;
 /// How many reconciles may run at the same time in one controller.
 const CONCURRENCY: u16 = 8;
 
@@ -108,7 +110,8 @@ impl Watches {
             .watches_stream(self.pods, |pod| dereference::reference_of(&pod))
             .watches_stream(self.warnings, move |event| dereference::object_of_event(&event, &of_warnings))
             .watches_stream(self.refusals, move |event| dereference::object_of_event(&event, &of_refusals))
-            .reconcile_on(queued(&context, scope))
+            .reconcile_on(queued(&context, scope.clone()))
+            .reconcile_on(looked_at_again(scope, context.resync))
             .graceful_shutdown_on(stopped(stop))
             .run(reconcile, after_error, around)
             .for_each(|result| {
@@ -191,8 +194,27 @@ fn queued(context: &Context, scope: Scope) -> impl Stream<Item = ObjectRef<Repli
     futures_util::stream::unfold((context.places.subscribe(), scope), |(mut places, scope)| async move {
         places.changed().await.ok()?;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let waiting: Vec<_> = scope.queued().collect();
-        Some((futures_util::stream::iter(waiting), (places, scope)))
+        Some((futures_util::stream::iter(scope.queued()), (places, scope)))
+    })
+    .flatten()
+}
+
+/// Every object once in each such time: somebody else may have written its status, which starts no reconcile. In parts, so that
+/// many objects are not looked at all at once, and without an alarm for each of them, which would take memory.
+fn looked_at_again(
+    scope: Scope,
+    every: Duration,
+) -> impl Stream<Item = ObjectRef<ReplicaBootstrap>> + Send + use<> {
+    let parts = every.as_secs().clamp(1, PARTS);
+    let pause = every / u32::try_from(parts).unwrap_or(1);
+    futures_util::stream::unfold((scope, 0_u64), move |(scope, part)| async move {
+        tokio::time::sleep(pause).await;
+        let these = scope.those(|object| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            object.metadata.uid.hash(&mut hasher);
+            object.metadata.deletion_timestamp.is_none() && hasher.finish() % parts == part
+        });
+        Some((futures_util::stream::iter(these), (scope, (part + 1) % parts)))
     })
     .flatten()
 }
