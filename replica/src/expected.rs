@@ -164,9 +164,9 @@ impl Look {
         settings: &str,
         fill: impl Future<Output = Result<(), Error>>,
     ) -> Result<(), Error> {
-        // A load's session has the server's own.
+        // A load's session has the server's own. A transaction that only reads may write into temporary tables, and into no other.
         let defaults = "SET LOCAL TimeZone TO DEFAULT; SET LOCAL DateStyle TO DEFAULT; SET LOCAL IntervalStyle TO DEFAULT;";
-        self.session.run(ACTION, &format!("BEGIN; {defaults}\n{settings}")).await?;
+        self.session.run(ACTION, &format!("BEGIN READ ONLY; {defaults}\n{settings}")).await?;
         let filled = fill.await;
         let end = if filled.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = match &filled {

@@ -1,5 +1,6 @@
 //! A session that looks at what a database holds, and changes none of it.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -214,7 +215,7 @@ impl Look {
     /// Errors of the connection, and of rights.
     pub async fn filled(
         &self,
-        known: &[u32],
+        known: &HashSet<u32>,
         leaves_out: impl Fn(&str) -> bool,
     ) -> Result<(Vec<Filled>, Vec<String>), Error> {
         let action = "look for other tables with rows";

@@ -33,10 +33,15 @@ pub const PACKED: &str = "rows are packed: the translicator's own transforms do 
 /// How many tables the summary lists; the others share one line.
 const TABLES: usize = 40;
 
-/// The summary as the last event of a log for machines: whole, with every table.
+/// The summary as the last event of a log for machines. Of the tables it has those that the text has, since a line of a log
+/// must not grow with their number.
 pub fn log(progress: &Progress, first: Option<u64>, ending: Ending, form: RowForm) {
     let details = progress.details();
-    let counts = |counts| serde_json::to_string(counts).unwrap_or_default();
+    // A map of texts and numbers cannot fail to serialise.
+    let counts = |counts: &serde_json::Map<String, serde_json::Value>| {
+        serde_json::to_string(counts).unwrap_or_default()
+    };
+    let tables = largest(&details).into_iter().take(TABLES);
     let into_redis = form != RowForm::Copy;
     let first = first.filter(|_| into_redis).map(|first| format!("0/BOOTSTRAP{first:08}"));
     tracing::info!(
@@ -46,7 +51,7 @@ pub fn log(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFor
         changes = into_redis.then_some(details.changes),
         rows = details.rows,
         first_position = first,
-        last_position = details.lsn.filter(|_| into_redis),
+        last_position = details.lsn.as_deref().filter(|_| into_redis),
         resumed_changes = into_redis.then_some(details.resumed_changes),
         resumed_rows = details.resumed_rows,
         seconds = progress.elapsed().as_secs_f64(),
@@ -55,8 +60,9 @@ pub fn log(progress: &Progress, first: Option<u64>, ending: Ending, form: RowFor
         retries = progress.retries(),
         rejected = details.rejected,
         not_parsed = details.not_understood,
-        left_out = counts(&details.skipped),
-        rows_by_table = counts(&details.tables),
+        left_out =
+            counts(&details.skipped.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect()),
+        rows_by_table = counts(&tables.map(|(name, rows)| (name.to_owned(), rows.into())).collect()),
         "summary"
     );
 }
@@ -134,19 +140,25 @@ fn skipped(out: &mut String, details: &Details) {
     let _ = writeln!(out, "  left out    {}", kinds.join(", "));
 }
 
+/// The tables with their rows, the largest first.
+fn largest(details: &Details) -> Vec<(&str, u64)> {
+    let mut tables: Vec<_> = details.tables.iter().map(|(name, rows)| (name.as_str(), *rows)).collect();
+    tables.sort_by_key(|(name, rows)| (std::cmp::Reverse(*rows), *name));
+    tables
+}
+
 fn tables(out: &mut String, details: &Details) {
     if details.tables.is_empty() {
         return;
     }
     let since = if details.resumed_changes > 0 { " since the checkpoint" } else { "" };
     let _ = writeln!(out, "  rows by table{since}:");
-    let mut tables: Vec<_> = details.tables.iter().collect();
-    tables.sort_by_key(|(name, rows)| (std::cmp::Reverse(**rows), *name));
+    let tables = largest(details);
     for (name, rows) in tables.iter().take(TABLES) {
         let _ = writeln!(out, "    {rows:>12}  {name}");
     }
     if tables.len() > TABLES {
-        let rest: u64 = tables[TABLES..].iter().map(|(_, rows)| **rows).sum();
+        let rest: u64 = tables[TABLES..].iter().map(|(_, rows)| *rows).sum();
         let _ = writeln!(out, "    {rest:>12}  in {} more tables", tables.len() - TABLES);
     }
 }

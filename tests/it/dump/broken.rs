@@ -42,6 +42,13 @@ impl Bench {
     }
 }
 
+/// A dry load with so many MiB of address space.
+fn dry_load_within(mib: u64, input: &Input) -> Finished {
+    let runner = Runner::of("prlimit".as_ref()).arg(format!("--as={}", mib << 20)).arg(pg_bootstrap_sync());
+    let args = ["load", "--dry-run", "--workers", "1", "--progress", "never"];
+    runner.args(args).arg(&input.file).run(LIMIT)
+}
+
 /// What would be killed or aborted without a word is refused, and where the memory suffices the row is loaded.
 #[test]
 fn a_row_for_which_there_is_too_little_memory() {
@@ -50,14 +57,7 @@ fn a_row_for_which_there_is_too_little_memory() {
     script.resize(script.len() + (400 << 20), b'x');
     script.extend_from_slice(b"\n\\.\n");
     let input = Input::of(&script);
-    let limited = |mib: u64| {
-        let runner =
-            Runner::of("prlimit".as_ref()).arg(format!("--as={}", mib << 20)).arg(pg_bootstrap_sync());
-        runner
-            .args(["load", "--dry-run", "--workers", "1", "--progress", "never"])
-            .arg(&input.file)
-            .run(LIMIT)
-    };
+    let limited = |mib| dry_load_within(mib, &input);
     expect(limited(700), 3, &["a row or statement of more than", "MiB at byte 77", "raise it"]);
     expect(limited(4000), 0, &[]);
 }
@@ -71,14 +71,7 @@ fn more_tables_than_the_memory_holds() {
         (0..20_000).map(|table| format!("CREATE TABLE public.t{table} ({columns});\n")).collect();
     let input = Input::of(script.as_bytes());
     // What the program takes before it knows a table depends on the machine, and below that it cannot start.
-    let mut limits = (150..4000_u64).step_by(50).map(|mib| {
-        let runner =
-            Runner::of("prlimit".as_ref()).arg(format!("--as={}", mib << 20)).arg(pg_bootstrap_sync());
-        runner
-            .args(["load", "--dry-run", "--workers", "1", "--progress", "never"])
-            .arg(&input.file)
-            .run(LIMIT)
-    });
+    let mut limits = (150..4000).step_by(50).map(|mib| dry_load_within(mib, &input));
     let started = limits.find(|finished| finished.code().is_some()).unwrap();
     expect(started, 3, &["the definitions of more than", "tables at byte", "raise it"]);
 }

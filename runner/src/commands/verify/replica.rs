@@ -17,6 +17,7 @@
 //!
 //! - Nobody writes into the replica meanwhile.
 
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -230,7 +231,7 @@ impl Comparison<'_> {
     }
 
     /// Tables of which the dump has no rows: they must have none.
-    async fn others(&self, look: &Look, known: &[u32]) -> Result<Vec<TableReport>, Error> {
+    async fn others(&self, look: &Look, known: &HashSet<u32>) -> Result<Vec<TableReport>, Error> {
         let keep = self.config.shape.keep_kasho;
         let found = look.filled(known, |name| !keep && object::is_kasho_name(name)).await;
         let (filled, empty) = found.map_err(failed("look for other tables"))?;

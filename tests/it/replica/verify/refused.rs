@@ -114,3 +114,33 @@ fn no_right_to_create_a_database() {
     }
     expect_clean(&server, &replica);
 }
+
+/// Rows that a policy hides are no proof that there are none.
+#[test]
+fn rows_that_a_policy_hides() {
+    let (server, input) = (PostgresServer::start(), Input::of(&dump(5)));
+    let replica = server.fresh_database();
+    runner(&server, &replica, &input.file).run(LIMIT).expect_code(0);
+    let hide = "INSERT INTO public.items VALUES (999, 'hidden'); CREATE ROLE reader LOGIN; \
+        GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON public.items TO reader; \
+        ALTER TABLE public.items ENABLE ROW LEVEL SECURITY; \
+        CREATE POLICY p ON public.items FOR SELECT TO reader USING (id < 100)";
+    server.connect(&replica).query(hide).unwrap();
+    let url = server.url(&replica).replace("postgres://postgres@", "postgres://reader@");
+    let run = Runner::new().arg("verify").arg(&input.file).args(["--replica-url", &url, "--no-definitions"]);
+    expect(run.run(LIMIT), 7, &["read the rows of a table", "row-level security policy"]);
+}
+
+/// What a dump with `--clean` drops first is not there in the database for definitions, and all that it makes then is.
+#[test]
+fn a_dump_with_clean() {
+    let server = PostgresServer::shared();
+    let replica = server.fresh_database();
+    server.run_sql(&replica, "CREATE TABLE public.t (a integer); INSERT INTO public.t VALUES (1)");
+    let input = Input::of(&server.pg_dump(&replica, &["--clean"]));
+    let run = || super::verify(server, &replica, &input.file).run(LIMIT);
+    assert!(text(&run().expect_code(0)).starts_with("equal: 1 table, 1 row; "));
+    server.run_sql(&replica, "CREATE INDEX t_a ON public.t (a)");
+    assert!(text(&run().expect_code(8)).contains("t_a"));
+    server.drop_database(&replica);
+}

@@ -52,8 +52,6 @@ enum Place {
 enum Why {
     /// Nobody wants to know.
     LeftOut,
-    /// The dump has none.
-    None,
     /// They cannot be.
     Failed(String),
 }
@@ -91,17 +89,12 @@ impl Definitions {
                 Err(error) if error.is_retryable() || error.ends_session() => {
                     return Err(failed("make definitions for comparison")(error));
                 }
+                // Of an empty database nothing can be dropped or changed: `pg_dump --clean`, `--data-only`.
+                Err(_) if !self.creates => return Ok(()),
                 Err(error) => {
-                    let why = match self.creates {
-                        true => Why::Failed(format!(
-                            "{} cannot be made beside the replica: {}",
-                            dump::verb(main(text)),
-                            chain(&error)
-                        )),
-                        false => Why::None,
-                    };
-                    self.give_up(why).await?;
-                    return Ok(());
+                    let verb = dump::verb(main(text));
+                    let why = format!("{verb} cannot be made beside the replica: {}", chain(&error));
+                    return self.give_up(Why::Failed(why)).await;
                 }
             },
         }
@@ -131,9 +124,6 @@ impl Definitions {
         let (client, keep) = (self.client.clone(), self.keep_kasho);
         let leaves_out = move |name: &str| !keep && name.split([' ', '.']).any(object::is_kasho_name);
         let compared: Result<DefinitionsReport, String> = match &mut self.place {
-            Place::Nowhere(Why::None) => {
-                return Ok(DefinitionsReport { none: true, ..DefinitionsReport::default() });
-            }
             Place::Nowhere(Why::LeftOut) => {
                 return Ok(DefinitionsReport { left_out: true, ..DefinitionsReport::default() });
             }

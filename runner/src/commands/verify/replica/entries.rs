@@ -45,14 +45,16 @@ impl ObjectFault {
 
 /// Lines by which pg_dump says what holds for the entries that follow.
 const SETTINGS: [&[u8]; 2] = [b"SET default_tablespace = ", b"SET default_table_access_method = "];
-/// Lines that tell nothing of the database.
-const NOTHING: [&[u8]; 5] = [
-    b"-- Dumped from database version",
-    b"-- Dumped by pg_dump version",
-    b"-- PostgreSQL database dump complete",
-    b"\\restrict ",
-    b"\\unrestrict ",
-];
+/// Lines before all objects that tell nothing of the database.
+const NOTHING: [&[u8]; 3] =
+    [b"-- Dumped from database version", b"-- Dumped by pg_dump version", b"\\restrict "];
+/// The same behind them.
+const NOTHING_BEHIND: &[u8] = b"\\unrestrict ";
+/// The line with which pg_dump says that there are no more.
+const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete\n";
+/// What is no object.
+const HEAD: &str = "what stands before all objects";
+const TAIL: &str = "what stands behind all objects";
 
 impl Entries {
     /// Reads pg_dump's text, but for entries whose name `leaves_out`.
@@ -101,10 +103,9 @@ struct Reading {
 
 impl Reading {
     fn new() -> Self {
-        let name = "what stands before all objects".to_owned();
         Self {
             entries: Entries::default(),
-            name,
+            name: HEAD.to_owned(),
             text: Vec::new(),
             pending: Vec::new(),
             settings: Default::default(),
@@ -112,10 +113,15 @@ impl Reading {
     }
 
     fn line(&mut self, line: &[u8]) {
-        if NOTHING.iter().any(|nothing| line.starts_with(nothing)) {
+        let is_nothing = match &*self.name {
+            HEAD => NOTHING.iter().any(|nothing| line.starts_with(nothing)),
+            TAIL => line.starts_with(NOTHING_BEHIND),
+            _ => false,
+        };
+        if is_nothing {
             return;
         }
-        if let Some(name) = name(line) {
+        if let Some(name) = name(line).or_else(|| (line == COMPLETE).then(|| TAIL.to_owned())) {
             return self.begins(name);
         }
         let may_be_between =
@@ -145,6 +151,9 @@ impl Reading {
 
     fn ends(&mut self) {
         self.pending.clear();
+        if self.name == TAIL && self.text.is_empty() {
+            return;
+        }
         for setting in &self.settings {
             self.text.extend_from_slice(setting);
         }
@@ -204,5 +213,15 @@ SET default_tablespace = '';\n\n--\n-- Name: t; Type: TABLE; Schema: public; Own
         let other = TEXT.replace("default_tablespace = ''", "default_tablespace = fast");
         assert_eq!(differences(&other).len(), 3);
         assert_eq!(differences(&TEXT.replace("row_security = off", "row_security = on")).len(), 1);
+        // Whatever a function's text looks like.
+        for line in [
+            "\\restrict x",
+            "\\unrestrict x",
+            "-- Dumped by pg_dump version 1",
+            "-- PostgreSQL database dump complete\nx",
+        ] {
+            let other = TEXT.replace("CREATE FUNCTION x\n", &format!("CREATE FUNCTION x\n{line}\n"));
+            assert!(!differences(&other).is_empty(), "{line}");
+        }
     }
 }

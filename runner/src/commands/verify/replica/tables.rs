@@ -9,7 +9,7 @@
 //! A sum that agrees proves that the rows are equal: the text of the replica's rows is that of the dump's. One that does not may be
 //! another spelling of the same value, and proves nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,8 @@ pub(super) struct Tables {
     /// Rows go to the server at once, or are counted only until it is known for which tables it is needed.
     filling: bool,
     counting: bool,
+    /// So many tables are divided into parts.
+    divided: usize,
     /// The table whose rows came last.
     last: String,
 }
@@ -83,11 +85,11 @@ impl Tables {
     /// Without sums, where the dump is read only once.
     pub(super) fn new(once: bool) -> Self {
         let (all, order, last) = (HashMap::new(), Vec::new(), String::new());
-        Self { all, order, seed: Seed::by_chance(), filling: once, counting: true, last }
+        Self { all, order, seed: Seed::by_chance(), filling: once, counting: true, divided: 0, last }
     }
 
     /// The object identifiers of those that are there.
-    pub(super) fn known(&self) -> Vec<u32> {
+    pub(super) fn known(&self) -> HashSet<u32> {
         self.all.values().filter_map(|table| Some(table.relation.as_ref()?.oid)).collect()
     }
 
@@ -110,7 +112,11 @@ impl Tables {
             return table.statements(look, slab, self.filling).await;
         }
         match &mut table.stage {
-            Stage::Summing(summing) => summing.add(&slab.rendered.bytes),
+            Stage::Summing(summing) => {
+                let before = summing.is_divided();
+                summing.add(&slab.rendered.bytes);
+                self.divided += usize::from(summing.is_divided() && !before);
+            }
             Stage::Server(..) if self.filling => table.fill(look, slab).await?,
             Stage::Server(..) | Stage::Told(..) => {}
         }
@@ -126,9 +132,7 @@ impl Tables {
             summing.pause();
         }
         name.clone_into(&mut self.last);
-        let divided =
-            |table: &&Table| matches!(&table.stage, Stage::Summing(summing) if summing.is_divided());
-        if self.all.values().filter(divided).count() >= DIVIDED
+        if self.divided >= DIVIDED
             && let Some(Table { stage: Stage::Summing(summing), .. }) = self.all.get_mut(name)
         {
             summing.pause();
