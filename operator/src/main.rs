@@ -40,7 +40,7 @@ fn run(args: RunArgs) -> ExitCode {
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %error, "the operator ends with an error with an error");
+            tracing::error!(error = %error, "the operator ends with an error");
             ExitCode::FAILURE
         }
     };

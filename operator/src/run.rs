@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Client, Config};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
@@ -27,12 +27,14 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 /// [`Error::Config`] and [`Error::Listen`] before anything is done; [`Error::LeaseLost`], after which the process
 /// must end at once.
 pub async fn run(args: RunArgs) -> Result<(), Error> {
+    // Caught from the very first: who sees that the operator starts may stop it at once.
+    let caught = Caught::new();
     let client = connect().await.map_err(Error::Config)?;
     let admin = Arc::new(Admin::default());
     let bound = admin::serve(args.admin_addr, Arc::clone(&admin)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), admin = %bound, "the operator starts");
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(signals(stop));
+    tokio::spawn(signals(caught, stop));
     let identity = identity();
     if !args.leader_election {
         act(&args, client, admin, identity, stopped).await;
@@ -125,24 +127,41 @@ fn context(
     )
 }
 
+/// The signals that stop the operator. They are caught from the moment that this exists.
+struct Caught {
+    term: Signal,
+    int: Signal,
+}
+
+impl Caught {
+    /// None where signals cannot be caught.
+    fn new() -> Option<Self> {
+        let caught = signal(SignalKind::terminate())
+            .and_then(|term| signal(SignalKind::interrupt()).map(|int| Self { term, int }));
+        caught
+            .inspect_err(
+                |error| tracing::error!(%error, "signals cannot be caught: one ends the process at once"),
+            )
+            .ok()
+    }
+
+    /// Waits for the next, and says its name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.term.recv() => "SIGTERM",
+            _ = self.int.recv() => "SIGINT",
+        }
+    }
+}
+
 /// Stops at the first signal.
-async fn signals(stop: watch::Sender<bool>) {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be caught: a signal will end the process at once");
-        return std::future::pending().await;
-    };
-    let name = tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
-    };
+async fn signals(caught: Option<Caught>, stop: watch::Sender<bool>) {
+    let Some(mut caught) = caught else { return std::future::pending().await };
+    let name = caught.next().await;
     tracing::info!(signal = name, "stopping");
     stop.send_replace(true);
     // After another signal, running reconciles are not awaited.
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
+    caught.next().await;
     std::process::exit(130);
 }
 

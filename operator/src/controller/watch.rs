@@ -103,7 +103,8 @@ impl Watches {
             .jobs
             .inspect(move |_| freed.places.send_modify(|changes| *changes = changes.wrapping_add(1)));
         let around = Arc::new(Surroundings { context: Arc::clone(&context), scope: scope.clone() });
-        Controller::for_stream(objects, scope.objects.clone())
+        let unready = stopped_before_ready(scope.objects.clone(), stop.clone());
+        let controller = Controller::for_stream(objects, scope.objects.clone())
             .with_config(Config::default().concurrency(CONCURRENCY))
             // By their annotation, which a Job also has that was left behind without an owner.
             .watches_stream(jobs, |job| dereference::reference_of(&job))
@@ -119,8 +120,26 @@ impl Watches {
                     tell(&error);
                 }
                 ready(())
-            })
-            .await;
+            });
+        tokio::select! {
+            () = controller => {}
+            () = unready => {}
+        }
+    }
+}
+
+/// Waits until it is to stop, where that comes before all objects were listed. The controller would wait for the rest of
+/// the list then, which it no longer reads. Nothing is reconciled before that.
+async fn stopped_before_ready(objects: Store<ReplicaBootstrap>, stop: Receiver<bool>) {
+    let listed = async {
+        // An error says that nobody fills the store any more.
+        let _ = objects.wait_until_ready().await;
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        () = listed => {}
+        () = stopped(stop) => {}
     }
 }
 

@@ -63,6 +63,21 @@ fn nothing_is_doubled_or_forgotten_when_the_operator_dies_at_any_moment() {
 }
 
 #[test]
+fn a_signal_soon_after_the_start_ends_it_in_order() {
+    let namespace = Namespace::new("signal");
+    let mut operator = Operator::start(&namespace);
+    for moment in 0..times(20, 200) {
+        // Before, while and after it has become the leader and lists its objects.
+        std::thread::sleep(Duration::from_millis(2 * moment as u64));
+        operator.stop();
+        operator.start_again();
+    }
+    operator.stop();
+    let log = operator.log();
+    assert!(!log.contains("abandoned"), "it waited for something that never comes: {log}");
+}
+
+#[test]
 fn one_of_two_operators_acts() {
     let namespace = Namespace::new("leader");
     let mut first = Operator::with(&namespace, &[], &[]);
