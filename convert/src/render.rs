@@ -26,6 +26,7 @@ pub mod rows;
 pub mod statements;
 pub mod table_plan;
 pub mod transformed;
+pub mod values;
 pub mod verbatim;
 
 pub use block::Block;

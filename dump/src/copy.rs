@@ -116,8 +116,23 @@ pub enum FieldError {
 /// # Errors
 /// [`FieldError`] where PostgreSQL refuses the field as well.
 pub fn unescape(field: &[u8], out: &mut Vec<u8>) -> Result<(), FieldError> {
-    let mut rest = field;
-    while let Some(at) = memchr::memchr2(b'\\', b'\r', rest) {
+    unescape_part(field, out, usize::MAX).map(|_| ())
+}
+
+/// The same for the beginning of a field, until `most` bytes were appended or the field has ended. Says how many bytes of the
+/// field that were; the rest is a field by itself.
+///
+/// # Errors
+/// As [`unescape`].
+pub fn unescape_part(field: &[u8], out: &mut Vec<u8>, most: usize) -> Result<usize, FieldError> {
+    let (mut rest, enough) = (field, out.len().saturating_add(most));
+    while !rest.is_empty() && out.len() < enough {
+        let room = rest.len().min(enough - out.len());
+        let Some(at) = memchr::memchr2(b'\\', b'\r', &rest[..room]) else {
+            out.extend_from_slice(&rest[..room]);
+            rest = &rest[room..];
+            continue;
+        };
         out.extend_from_slice(&rest[..at]);
         if rest[at] == b'\r' {
             return Err(FieldError::CarriageReturn);
@@ -129,8 +144,7 @@ pub fn unescape(field: &[u8], out: &mut Vec<u8>) -> Result<(), FieldError> {
         out.push(byte);
         rest = &rest[at + 1 + used..];
     }
-    out.extend_from_slice(rest);
-    Ok(())
+    Ok(field.len() - rest.len())
 }
 
 /// The byte that the escape after a backslash stands for, and how many bytes it takes.
@@ -197,5 +211,22 @@ mod tests {
         assert_eq!(read(r"\101\1018\7\x41\x4G\xZ"), Ok("AA8\u{7}A\u{4}GxZ".to_owned()));
         assert_eq!(read("a\\"), Err(FieldError::DanglingBackslash));
         assert_eq!(read("a\rb"), Err(FieldError::CarriageReturn));
+    }
+
+    #[test]
+    fn the_parts_of_a_field_are_the_field() {
+        let field = br"ab\\cd\tef\101\x41\7gh\\";
+        let mut whole = Vec::new();
+        unescape(field, &mut whole).unwrap();
+        for most in 1..=whole.len() {
+            let (mut rest, mut parts) = (field.as_slice(), Vec::new());
+            while !rest.is_empty() {
+                let before = parts.len();
+                let used = unescape_part(rest, &mut parts, most).unwrap();
+                assert!(parts.len() - before <= most);
+                rest = &rest[used..];
+            }
+            assert_eq!(parts, whole, "in parts of {most}");
+        }
     }
 }

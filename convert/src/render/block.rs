@@ -8,7 +8,7 @@ use kvbuffer::Sequence;
 
 use super::fault::FaultReason;
 use super::lines::{ALL, Lines, Numbers};
-use super::members::Rendered;
+use super::members::{Give, Rendered};
 use super::statements::Statements;
 use super::table_plan::TablePlan;
 use super::transformed::{self, Transformed};
@@ -122,7 +122,7 @@ impl Block {
 
     fn is_one_change(&self, line: Lines<'_>) -> bool {
         let mut out = Rendered::default();
-        changes::render(line, &self.plan, Sequence::FIRST, &mut out);
+        changes::render(line, &self.plan, Sequence::FIRST, &mut out, &mut |_| {});
         !out.faults.iter().any(|fault| matches!(fault.reason, FaultReason::TooLarge { .. }))
     }
 
@@ -144,7 +144,7 @@ impl Block {
     }
 
     /// Turns the rows of a slab, which take these numbers, into changes numbered from `first`. `copy` is a buffer that is used
-    /// on the way; `out` must be empty.
+    /// on the way; `out` must be empty. `give` may take what a row in pieces is so far.
     pub fn render(
         &self,
         slab: &Slab,
@@ -152,30 +152,38 @@ impl Block {
         first: Sequence,
         copy: &mut Vec<u8>,
         out: &mut Rendered,
+        give: &mut Give<'_>,
     ) {
         let (bytes, first_row) = (slab.bytes(), slab.first_row);
         let Some(shape) = &slab.insert else {
             let lines = Lines { bytes, crlf: slab.crlf, rows: slab.rows, numbers, first_row, ignoring: &[] };
-            return self.lines(lines, first, out);
+            return self.lines(lines, first, out, give);
         };
         let mut copied = copy_form::write(bytes, shape, &self.plan, self.transformed.is_some(), copy);
         let (rows, ignoring) = (copied.rows(), std::mem::take(&mut copied.ignoring));
         let lines = Lines { bytes: copy, crlf: false, rows, numbers, first_row, ignoring: &ignoring };
-        if copied.sql.is_empty() {
-            self.lines(lines, first, out);
+        let sql = (std::mem::take(&mut copied.sql), copied.faulty());
+        let mut give = |out: &mut Rendered| {
+            copied.place(bytes, &self.plan, out);
+            give(out);
+        };
+        if sql.0.is_empty() {
+            self.lines(lines, first, out, &mut give);
         } else {
-            let rows = (std::mem::take(&mut copied.sql), copied.faulty());
-            Statements::new(bytes, shape, &self.plan, rows).render(lines, first, out);
+            Statements::new(bytes, shape, &self.plan, sql).render(lines, first, out, &mut give);
         }
         copied.place(bytes, &self.plan, out);
     }
 
     /// The same for rows in COPY's form.
-    pub fn lines(&self, lines: Lines<'_>, first: Sequence, out: &mut Rendered) {
-        let Some(by) = &self.transformed else { return changes::render(lines, &self.plan, first, out) };
+    pub fn lines(&self, lines: Lines<'_>, first: Sequence, out: &mut Rendered, give: &mut Give<'_>) {
+        let Some(by) = &self.transformed else { return changes::render(lines, &self.plan, first, out, give) };
         let written = transformed::write(lines, &self.plan, by);
         let after = Lines { bytes: &written.bytes, crlf: false, rows: written.rows(), ..lines };
-        changes::render(after, &by.written, first, out);
+        changes::render(after, &by.written, first, out, &mut |out| {
+            written.place(out);
+            give(out);
+        });
         written.place(out);
     }
 }

@@ -3,13 +3,15 @@
 use kvbuffer::Sequence;
 
 use super::lines::Lines;
-use super::members::Rendered;
+use super::members::{Give, Rendered};
+use super::pieces::Place;
 use super::table_plan::TablePlan;
 use super::{packed, pieces, rows, verbatim};
 use crate::form::RowForm;
 
-/// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`.
-pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered) {
+/// Turns rows into the changes of the plan's form, numbered from `first`, appending to `out`. `give` may take that of a row in
+/// pieces on the way.
+pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Rendered, give: &mut Give<'_>) {
     if lines.numbers.last == 1 {
         return whole(lines, plan, first, out);
     }
@@ -18,7 +20,8 @@ pub fn render(lines: Lines<'_>, plan: &TablePlan, first: Sequence, out: &mut Ren
         whole(front, plan, first, out);
     }
     if let Some(sequence) = first.checked_add(front.numbers.all) {
-        pieces::row(last, (front.rows as u32, front.bytes.len()), front.numbers.all, plan, sequence, out);
+        let place = Place { row: front.rows as u32, start: front.bytes.len(), numbers: front.numbers.all };
+        pieces::row(last, place, plan, sequence, out, give);
     }
 }
 

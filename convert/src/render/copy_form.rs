@@ -85,14 +85,14 @@ impl Copied {
         self.faults.iter().map(|(row, _)| *row).collect()
     }
 
-    /// Puts what became of the copied rows at its place in the slab, with the faults that they had before.
-    pub(super) fn place(self, slab: &[u8], plan: &TablePlan, out: &mut Rendered) {
+    /// Puts what became of the copied rows at its place in the slab, with the faults that they had before. What has its place
+    /// keeps it.
+    pub(super) fn place(&self, slab: &[u8], plan: &TablePlan, out: &mut Rendered) {
         let Self { ends, faults, .. } = self;
         for member in &mut out.members {
             let end = (member.rows() as usize).checked_sub(1).map(|row| &ends[row]);
             (member.row_end, member.lines) = end.map_or((0, 0), |end| (end.offset as u32, end.lines));
         }
-        let mut known = faults.into_iter().peekable();
         for fault in &mut out.faults {
             let before = (fault.row as usize).checked_sub(1).map(|row| &ends[row]);
             let start = before.map_or(0, |end| end.offset);
@@ -101,7 +101,8 @@ impl Copied {
             let blank = slab[start..fault.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             fault.start = start + blank;
             fault.lines = before.map_or(0, |end| end.lines) + lines_in(&slab[start..fault.start]);
-            if let Some((_, (column, reason))) = known.next_if(|(row, _)| *row == fault.row) {
+            if let Ok(at) = faults.binary_search_by_key(&fault.row, |(row, _)| *row) {
+                let (column, reason) = faults[at].1.clone();
                 (fault.column, fault.reason) = (column.and_then(|at| plan.columns.get(at).cloned()), reason);
             } else if let FaultReason::Undecodable { offset, .. } = &mut fault.reason
                 && let Err(error) = plan.encoding.to_utf8(&slab[fault.start..fault.end])

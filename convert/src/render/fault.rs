@@ -108,7 +108,7 @@ pub enum FaultReason {
 }
 
 /// What is wrong with the row in hand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fault {
     pub(super) column: Option<String>,
     pub(super) reason: FaultReason,

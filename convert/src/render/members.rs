@@ -2,7 +2,10 @@
 
 use super::fault::RowFault;
 
-/// The changes of a slab.
+/// May take what was made of a slab so far, all of it: what is much comes in parts, so that nobody has to hold it whole.
+pub type Give<'a> = dyn FnMut(&mut Rendered) + 'a;
+
+/// The changes of a slab, or of a part of it.
 #[derive(Debug, Default)]
 pub struct Rendered {
     /// The members, one after the other.

@@ -17,16 +17,14 @@
 //! how many numbers a slab takes is known from its bytes in the dump, and no pack of several rows comes near the largest
 //! change: a byte of the dump becomes four at most.
 
-use std::borrow::Cow;
-
-use dump::copy::{self, FieldError, NULL};
 use dump::{Slab, SlabSize, TypeClass};
 use kvbuffer::{MAX_WIRE_SIZE, Sequence};
 
-use super::fault::{Fault, FaultReason, RowFault, field_count, undecodable};
+use super::fault::{Fault, FaultReason, RowFault};
 use super::lines::Lines;
 use super::members::Rendered;
 use super::table_plan::TablePlan;
+use super::values::{Reader, Values};
 use crate::form::RowForm;
 
 /// The slabs of packs: with rows of a hundred bytes, as many as make a replica ready soonest. The change stream holds a
@@ -155,99 +153,6 @@ fn fault_at(row: u32, place: std::ops::Range<usize>, fault: Fault) -> RowFault {
 
 fn line_end(bytes: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1)
-}
-
-/// Takes the values of rows.
-pub(super) trait Values {
-    /// The next value, of this column; none is NULL.
-    fn value(&mut self, column: usize, plan: &TablePlan, value: Option<&[u8]>);
-}
-
-/// Lines to values.
-pub(super) struct Reader<'a> {
-    plan: &'a TablePlan,
-    crlf: bool,
-    /// Everything is UTF-8, without a NUL or a carriage return.
-    trusted: bool,
-    scratch: Vec<u8>,
-}
-
-impl<'a> Reader<'a> {
-    /// Of lines of `bytes`.
-    pub(super) fn new(plan: &'a TablePlan, crlf: bool, bytes: &[u8]) -> Self {
-        let plain = plan.encoding.is_utf8_compatible() && memchr::memchr2(0, b'\r', bytes).is_none();
-        Self {
-            plan,
-            crlf,
-            trusted: plain && !crlf && std::str::from_utf8(bytes).is_ok(),
-            scratch: Vec::new(),
-        }
-    }
-
-    /// Gives the values of a row, which may have a fault behind some of them.
-    pub(super) fn row(&mut self, line: &[u8], into: &mut impl Values) -> Result<(), Fault> {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let line = if self.crlf { line.strip_suffix(b"\r").ok_or(FaultReason::LineEnd)? } else { line };
-        let text = if self.trusted { Cow::Borrowed(line) } else { self.decode(line)? };
-        self.values(&text, into)
-    }
-
-    #[cold]
-    fn decode<'line>(&self, line: &'line [u8]) -> Result<Cow<'line, [u8]>, Fault> {
-        match self.plan.encoding.to_utf8(line) {
-            Ok(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.as_bytes())),
-            Ok(Cow::Owned(text)) => Ok(Cow::Owned(text.into_bytes())),
-            Err(error) => Err(undecodable(self.plan, line, error.offset)),
-        }
-    }
-
-    fn values(&mut self, line: &[u8], into: &mut impl Values) -> Result<(), Fault> {
-        let plan = self.plan;
-        let columns = plan.columns.len();
-        if columns == 0 {
-            return if line.is_empty() { Ok(()) } else { Err(field_count(plan, line)) };
-        }
-        let mut rest = Some(line);
-        for column in 0..columns {
-            let Some(from) = rest else { return Err(field_count(plan, line)) };
-            let (field, behind) = match memchr::memchr(b'\t', from) {
-                Some(tab) => (&from[..tab], Some(&from[tab + 1..])),
-                None => (from, None),
-            };
-            rest = behind;
-            let value = self.value(field);
-            let value =
-                value.map_err(|reason| Fault { column: Some(plan.columns[column].clone()), reason })?;
-            into.value(column, plan, value);
-        }
-        if rest.is_some() { Err(field_count(plan, line)) } else { Ok(()) }
-    }
-
-    /// The bytes of a field that is not NULL.
-    fn value<'b>(&'b mut self, field: &'b [u8]) -> Result<Option<&'b [u8]>, FaultReason> {
-        if field == NULL {
-            return Ok(None);
-        }
-        if !self.trusted {
-            match memchr::memchr2(0, b'\r', field).map(|at| field[at]) {
-                Some(0) => return Err(FaultReason::Nul),
-                Some(_) => return Err(FaultReason::Field(FieldError::CarriageReturn)),
-                None => {}
-            }
-        }
-        if memchr::memchr(b'\\', field).is_none() {
-            return Ok(Some(field));
-        }
-        self.scratch.clear();
-        copy::unescape(field, &mut self.scratch).map_err(FaultReason::Field)?;
-        if memchr::memchr(0, &self.scratch).is_some() {
-            return Err(FaultReason::Nul);
-        }
-        match std::str::from_utf8(&self.scratch) {
-            Ok(_) => Ok(Some(&self.scratch)),
-            Err(error) => Err(FaultReason::Undecodable { offset: error.valid_up_to(), encoding: "UTF8" }),
-        }
-    }
 }
 
 /// The values of a pack: row by row in one buffer, or a buffer for each column.

@@ -21,9 +21,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::fault::{Fault, FaultReason, RowFault};
 use super::lines::{Lines, Numbers};
-use super::members::{Member, Rendered};
-use super::packed::{self, Reader, Values};
+use super::members::{Give, Member, Rendered};
+use super::packed;
 use super::table_plan::TablePlan;
+use super::values::{Reader, Values};
 
 /// Bytes of text in a piece, as SQL spells it. The change stream holds a thousand changes at once, so that larger ones would
 /// cost its memory.
@@ -33,14 +34,21 @@ const PIECE: usize = 1 << 20;
 pub(super) const SURE: usize = 1_000_000;
 /// A row of more bytes is certainly larger, whatever its escapes stand for (four bytes at most).
 pub(super) const HOPELESS: usize = 4 * MAX_WIRE_SIZE;
+/// Once so many bytes of pieces are there, they may be taken.
+const PART: usize = 4 << 20;
 /// What the schemas are called that hold pieces, with the number of the first one behind it.
 const SCHEMA: &str = "kasho_bootstrap_";
 
 /// How many numbers a row takes that goes in pieces; nothing for one that cannot be read.
 pub(super) fn numbers_of_row(line: Lines<'_>, plan: &TablePlan) -> Option<u64> {
+    Some(measured(line, plan).ok()?.pieces + 1)
+}
+
+/// What a row becomes, but for its digest.
+fn measured(line: Lines<'_>, plan: &TablePlan) -> Result<Text, Fault> {
     let mut cutter = Cutter { hash: None, ..Cutter::new(|_: &[u8]| {}) };
-    insert(line, plan, &mut cutter).ok()?;
-    Some(cutter.finish().pieces + 1)
+    insert(line, plan, &mut cutter)?;
+    Ok(cutter.finish())
 }
 
 /// How many numbers a statement takes that goes in pieces.
@@ -69,71 +77,94 @@ pub(super) fn split(lines: Lines<'_>) -> (Lines<'_>, Lines<'_>) {
     )
 }
 
-/// Appends the pieces of a row, numbered from `first`. `at` is its index in the slab and where it begins there, `before` the
-/// numbers of the slab before it.
+/// Where a row is in its slab.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// Its index.
+    pub(super) row: u32,
+    /// Where it begins.
+    pub(super) start: usize,
+    /// The numbers before it.
+    pub(super) numbers: u64,
+}
+
+/// Appends the pieces of a row, numbered from `first`. `give` may take them, as soon as it is certain that the row has no fault.
 pub(super) fn row(
     line: Lines<'_>,
-    (at, start): (u32, usize),
-    before: u64,
+    place: Place,
     plan: &TablePlan,
     first: Sequence,
     out: &mut Rendered,
+    give: &mut Give<'_>,
 ) {
-    let (keep, members) = (out.bytes.len(), out.members.len());
-    let end = start + line.bytes.len();
-    let written = write(line, plan, first, out, |number, pieces, out| {
-        let number = (before + number) as u32;
-        let member_end = out.bytes.len() as u32;
-        out.members.push(match pieces {
-            0 => Member { number, row: at, end: member_end, row_end: end as u32, lines: at + 1, pieces: 0 },
-            _ => Member { number, row: at, end: member_end, row_end: start as u32, lines: at, pieces },
-        });
-    });
+    let written = check(line, plan).and_then(|()| write(line, place, plan, first, out, give));
     if let Err(Fault { column, reason }) = written {
-        out.bytes.truncate(keep);
-        out.members.truncate(members);
-        out.faults.push(RowFault { row: at, start, end, lines: at, column, reason });
+        let Place { row, start, .. } = place;
+        let end = start + line.bytes.len();
+        out.faults.push(RowFault { row, start, end, lines: row, column, reason });
     }
 }
 
-/// Writes the changes of a row and calls `ended` after each, with its index and how many pieces of the row have come, or 0
-/// after the last change.
-fn write(
-    line: Lines<'_>,
-    plan: &TablePlan,
-    first: Sequence,
-    out: &mut Rendered,
-    mut ended: impl FnMut(u64, u32, &mut Rendered),
-) -> Result<(), Fault> {
+/// Whether a row can be sent in the pieces that it has numbers for.
+fn check(line: Lines<'_>, plan: &TablePlan) -> Result<(), Fault> {
     let pieces = line.numbers.last - 1;
-    let mut count = 0;
-    let mut put = |literal: &[u8]| {
-        if count < pieces
-            && let Some(sequence) = first.checked_add(count)
-        {
-            let sql = piece(first, count + 1, literal);
-            kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, &sql);
-            ended(count, count as u32 + 1, out);
-        }
-        count += 1;
-    };
-    let mut cutter = Cutter::new(&mut put);
-    insert(line, plan, &mut cutter)?;
-    let Text { pieces: needed, length, digest } = cutter.finish();
+    let Text { pieces: needed, length, .. } = measured(line, plan)?;
     if needed > pieces {
         return Err(FaultReason::Outgrown { size: length, pieces }.into());
     }
+    // Offsets in a slab are 32 bits.
+    if u32::try_from(line.bytes.len()).is_err() {
+        return Err(FaultReason::TooLarge { size: length }.into());
+    }
+    Ok(())
+}
+
+/// Writes the changes of a row.
+fn write(
+    line: Lines<'_>,
+    place: Place,
+    plan: &TablePlan,
+    first: Sequence,
+    out: &mut Rendered,
+    give: &mut Give<'_>,
+) -> Result<(), Fault> {
+    let pieces = line.numbers.last - 1;
+    let end = place.start + line.bytes.len();
+    let mut count = 0;
+    let mut change = |sql: String| {
+        let Some(sequence) = first.checked_add(count) else { return };
+        kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, &sql);
+        let (number, member_end) = ((place.numbers + count) as u32, out.bytes.len() as u32);
+        let (row_end, lines, written) = match count == pieces {
+            true => (end, place.row + 1, 0),
+            false => (place.start, place.row, count as u32 + 1),
+        };
+        out.members.push(Member {
+            number,
+            row: place.row,
+            end: member_end,
+            row_end: row_end as u32,
+            lines,
+            pieces: written,
+        });
+        count += 1;
+        // The last one stays: what follows looks at it for where the row ends.
+        if out.bytes.len() >= PART && written > 0 {
+            give(out);
+        }
+    };
+    let mut number = 0;
+    let mut put = |literal: &[u8]| {
+        number += 1;
+        change(piece(first, number, literal));
+    };
+    let mut cutter = Cutter::new(&mut put);
+    insert(line, plan, &mut cutter)?;
+    let Text { pieces: needed, digest, .. } = cutter.finish();
     for _ in needed..pieces {
         put(b"");
     }
-    if let Some(sequence) = first.checked_add(pieces) {
-        let sql = last(first, &digest);
-        kvbuffer::encode_ddl(&mut out.bytes, sequence, &plan.ddl_time, &plan.database, &sql);
-        if u32::try_from(out.bytes.len()).is_err() {
-            return Err(FaultReason::TooLarge { size: out.bytes.len() }.into());
-        }
-        ended(pieces, 0, out);
-    }
+    change(last(first, &digest));
     Ok(())
 }
 
@@ -171,20 +202,30 @@ pub(super) fn text(
 
 impl<F: FnMut(&[u8])> Values for Cutter<F> {
     fn value(&mut self, column: usize, _plan: &TablePlan, value: Option<&[u8]>) {
-        if column > 0 {
-            self.push(b",");
+        if let Some(value) = value {
+            self.begins(column);
+            self.part(value);
+            self.ends();
+        } else {
+            self.push(if column > 0 { b",NULL" } else { b"NULL" });
         }
-        let Some(mut rest) = value else {
-            self.push(b"NULL");
-            return;
-        };
-        self.push(b"'");
+    }
+
+    fn begins(&mut self, column: usize) -> bool {
+        self.push(if column > 0 { b",'" } else { b"'" });
+        true
+    }
+
+    fn part(&mut self, mut rest: &[u8]) {
         while let Some(at) = memchr(b'\'', rest) {
             self.push(&rest[..at]);
             self.push(b"''");
             rest = &rest[at + 1..];
         }
         self.push(rest);
+    }
+
+    fn ends(&mut self) {
         self.push(b"'");
     }
 }
@@ -312,4 +353,4 @@ impl<F: FnMut(&[u8])> Cutter<F> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -16,7 +16,7 @@ use kvbuffer::Sequence;
 
 use super::fault::{FaultReason, RowFault};
 use super::lines::{Lines, Numbers};
-use super::members::Rendered;
+use super::members::{Give, Rendered};
 use super::packed::HEAD;
 use super::table_plan::TablePlan;
 use super::{changes, expressions, pieces};
@@ -79,8 +79,8 @@ impl<'a> Statements<'a> {
     }
 
     /// Turns all rows of the slab into changes numbered from `first`. `lines` are those that have COPY's form, and something in
-    /// the place of each other one.
-    pub(super) fn render(&self, lines: Lines<'_>, first: Sequence, out: &mut Rendered) {
+    /// the place of each other one. `give` may take what a row in pieces is so far.
+    pub(super) fn render(&self, lines: Lines<'_>, first: Sequence, out: &mut Rendered, give: &mut Give<'_>) {
         let starts: Vec<_> =
             std::iter::once(0).chain(memchr::memchr_iter(b'\n', lines.bytes).map(|at| at + 1)).collect();
         let units = units(&lines, self.plan);
@@ -103,7 +103,7 @@ impl<'a> Statements<'a> {
             }
             let rows = units[from].start..units[unit - 1].end;
             let bytes = &lines.bytes[starts[rows.start as usize]..starts[rows.end as usize]];
-            self.literals((from, numbers), rows, Lines { bytes, ..lines }, first, out);
+            self.literals((from, numbers), rows, Lines { bytes, ..lines }, first, out, give);
         }
     }
 
@@ -120,6 +120,7 @@ impl<'a> Statements<'a> {
         lines: Lines<'_>,
         first: Sequence,
         out: &mut Rendered,
+        give: &mut Give<'_>,
     ) {
         let Some(first) = first.checked_add(from as u64) else { return };
         let (start, count) = (rows.start, u64::from(rows.end - rows.start));
@@ -132,13 +133,18 @@ impl<'a> Statements<'a> {
             .collect();
         let first_row = lines.first_row + u64::from(start);
         let lines = Lines { rows: count, numbers, first_row, ignoring: &ignoring, ..lines };
-        let (members, faults) = (out.members.len(), out.faults.len());
-        changes::render(lines, self.plan, first, out);
-        for member in &mut out.members[members..] {
-            member.number += from as u32;
-            member.row += start;
-        }
-        out.faults[faults..].iter_mut().for_each(|fault| fault.row += start);
+        let (mut members, mut faults) = (out.members.len(), out.faults.len());
+        let mut move_on = |out: &mut Rendered, give: &mut Give<'_>| {
+            for member in &mut out.members[members..] {
+                member.number += from as u32;
+                member.row += start;
+            }
+            out.faults[faults..].iter_mut().for_each(|fault| fault.row += start);
+            give(out);
+            (members, faults) = (out.members.len(), out.faults.len());
+        };
+        changes::render(lines, self.plan, first, out, &mut |out| move_on(out, give));
+        move_on(out, &mut |_| {});
     }
 
     /// The rows of one change, which is SQL text, or of so many pieces of it.

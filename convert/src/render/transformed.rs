@@ -126,18 +126,19 @@ impl Written {
         self.ends.len() as u64
     }
 
-    /// Puts what became of the written rows at its place in the slab, with the faults that they had before.
-    pub(super) fn place(self, out: &mut Rendered) {
+    /// Puts what became of the written rows at its place in the slab, with the faults that they had before. What has its place
+    /// keeps it.
+    pub(super) fn place(&self, out: &mut Rendered) {
         let Self { ends, faults, .. } = self;
         for member in &mut out.members {
             member.row_end = (member.rows() as usize).checked_sub(1).map_or(0, |row| ends[row]) as u32;
         }
-        let mut known = faults.into_iter().peekable();
         for fault in &mut out.faults {
             let row = fault.row as usize;
             fault.start = row.checked_sub(1).map_or(0, |before| ends[before]);
             fault.end = ends[row];
-            if let Some((_, own)) = known.next_if(|(row, _)| *row == fault.row) {
+            if let Ok(at) = faults.binary_search_by_key(&fault.row, |(row, _)| *row) {
+                let own = faults[at].1.clone();
                 (fault.column, fault.reason) = (own.column, own.reason);
             }
         }

@@ -187,10 +187,16 @@ impl Counts<'_> {
             }
             Item::Rows { mut rows, count, table, block, before, share, .. } => {
                 self.moved(&before);
-                let converted = converted(&mut rows, stop).await?;
-                self.rows((&table, &block), count, &converted);
+                self.begin((&table, &block), count);
+                loop {
+                    let converted = converted(&mut rows, stop).await?;
+                    self.rows((&table, &block), count, &converted);
+                    pipeline.recycle(converted.rendered);
+                    if converted.last {
+                        break;
+                    }
+                }
                 self.before = Some((table, before.scan.offset));
-                pipeline.recycle(converted.rendered);
                 drop(share);
             }
             Item::LeftOut { after } | Item::TableEnd { after } | Item::End { after } => {
@@ -212,19 +218,27 @@ impl Counts<'_> {
         self.change(member.len());
     }
 
-    fn rows(&mut self, (name, block): (&Arc<str>, &Block), count: u64, converted: &Converted) {
-        let Converted { rendered, rejects } = converted;
+    /// Begins a slab of so many rows.
+    fn begin(&mut self, (name, block): (&Arc<str>, &Block), count: u64) {
         let table = self.tables.entry(Arc::clone(name)).or_insert_with(|| Table::new(name));
+        table.rows += count;
+        self.rows += count;
         if let Some(by) = &block.transformed
             && !self.transformed.last().is_some_and(|(_, last)| Arc::ptr_eq(last, by))
         {
             self.transformed.push((Arc::clone(name), Arc::clone(by)));
         }
+    }
+
+    /// What became of a slab of `count` rows, or of a part of it.
+    fn rows(&mut self, (name, block): (&Arc<str>, &Block), count: u64, converted: &Converted) {
+        let Converted { rendered, rejects, .. } = converted;
+        let table = self.tables.entry(Arc::clone(name)).or_insert_with(|| Table::new(name));
         if table.columns.is_empty() && !rendered.members.is_empty() {
             table.columns.clone_from(&block.plan.columns);
         }
-        table.rows += count - rejects.len() as u64;
-        self.rows += count - rejects.len() as u64;
+        table.rows -= rejects.len() as u64;
+        self.rows -= rejects.len() as u64;
         table.rejected += rejects.len() as u64;
         let room = Report::FAULTS.saturating_sub(self.report.faults.len());
         let before = table.rows + table.rejected - count;

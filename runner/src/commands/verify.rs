@@ -253,18 +253,23 @@ impl DumpReading<'_> {
                 self.moved(after.raw.unwrap_or(after.scan.offset), after.rows);
             }
             Item::Rows { mut rows, count, first, table, before, share, .. } => {
-                let converted = converted(&mut rows, stop).await?;
-                let Converted { rendered, rejects } = converted;
-                let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
-                if let Some(reject) = first_fatal(&rejects, allowed) {
-                    return Err(row_error(&self.config.location.name(), &table, reject, &before));
+                let mut rejected = 0;
+                loop {
+                    let Converted { rendered, rejects, last } = converted(&mut rows, stop).await?;
+                    let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
+                    if let Some(reject) = first_fatal(&rejects, allowed) {
+                        return Err(row_error(&self.config.location.name(), &table, reject, &before));
+                    }
+                    rejected += rejects.len() as u64;
+                    self.put(first, &rendered);
+                    pipeline.recycle(rendered);
+                    if last {
+                        break;
+                    }
                 }
-                let rejected = rejects.len() as u64;
                 self.rejected += rejected;
-                self.put(first, &rendered);
                 self.table = Some(table);
                 self.moved(before.raw.unwrap_or(before.scan.offset), before.rows + count - rejected);
-                pipeline.recycle(rendered);
                 drop(share);
             }
             Item::TableEnd { .. } => self.table = None,

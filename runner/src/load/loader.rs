@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dump::Place;
 use kvbuffer::{Position, Sequence};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use crate::base::error::Error;
 use crate::base::stop::Stop;
@@ -79,6 +79,16 @@ pub(crate) struct Loader<'a> {
     /// The last checkpoint that is durable.
     last: Option<Arc<Checkpoint>>,
     pace: Pace,
+}
+
+/// What the parts of a slab have in common.
+struct OfSlab<'a> {
+    /// Its first number.
+    first: Sequence,
+    extent: Extent,
+    block: &'a Arc<Block>,
+    /// The point before it.
+    before: &'a Mark,
 }
 
 impl<'a> Loader<'a> {
@@ -164,18 +174,24 @@ impl<'a> Loader<'a> {
                 self.count(count, bytes, after);
                 self.flush_full(sink).await
             }
-            Item::Rows { rows, count, numbers, first, table, block, before, share } => {
-                let converted = self.converted(rows, sink).await?;
-                self.table = Some(Arc::clone(&table));
-                if block.transformed.is_none() {
-                    self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
+            Item::Rows { mut rows, count, numbers, first, table, block, before, share } => {
+                let extent = Extent { rows: count, numbers };
+                let of = OfSlab { first, extent, block: &block, before: &before };
+                let mut passed = Passed { numbers: std::mem::take(&mut self.pieces), ..Passed::default() };
+                loop {
+                    let converted = self.converted(&mut rows, sink).await?;
+                    self.table = Some(Arc::clone(&table));
+                    if block.transformed.is_none() {
+                        self.tell_of_untransformed(&table, &converted.rendered, block.plan.form);
+                    }
+                    self.rows(&converted, &of, &mut passed, sink).await?;
+                    pipeline.recycle(converted.rendered);
+                    if converted.last {
+                        break;
+                    }
                 }
-                let result = self
-                    .rows(&converted, &block, Extent { rows: count, numbers }, first, &before, sink)
-                    .await;
-                pipeline.recycle(converted.rendered);
                 drop(share);
-                result
+                Ok(())
             }
             Item::LeftOut { after } => {
                 self.mark = Some(after);
@@ -194,11 +210,11 @@ impl<'a> Loader<'a> {
     /// Waits for a slab's rows. If that takes long, what came before them is sent meanwhile.
     async fn converted(
         &mut self,
-        mut rows: oneshot::Receiver<Converted>,
+        rows: &mut mpsc::Receiver<Converted>,
         sink: &mut Sink,
     ) -> Result<Converted, Error> {
         loop {
-            match tokio::time::timeout(LINGER, converted(&mut rows, self.stop)).await {
+            match tokio::time::timeout(LINGER, converted(rows, self.stop)).await {
                 Ok(converted) => return converted,
                 Err(_) => {
                     self.flush(sink).await?;
@@ -227,20 +243,20 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Puts a slab's changes into batches. The checkpoint of a batch is the point after its last row.
+    /// Puts a slab's changes, or a part of them, into batches. The checkpoint of a batch is the point after its last row, or
+    /// piece of one.
     async fn rows(
         &mut self,
         converted: &Converted,
-        block: &Arc<Block>,
-        extent: Extent,
-        first: Sequence,
-        before: &Mark,
+        of: &OfSlab<'_>,
+        passed: &mut Passed,
         sink: &mut Sink,
     ) -> Result<(), Error> {
-        let Converted { rendered, rejects } = converted;
+        let Converted { rendered, rejects, last: is_last } = converted;
+        let OfSlab { first, extent, block, before } = *of;
+        passed.rejects = 0;
         let lengths = self.set_aside(rejects, before, sink).await?;
         let stop_at = self.first_fatal(rejects, sink.errors());
-        let mut passed = Passed { numbers: std::mem::take(&mut self.pieces), ..Passed::default() };
         let mut from = rendered.members.partition_point(|member| u64::from(member.number) < passed.numbers);
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
@@ -254,18 +270,18 @@ impl<'a> Loader<'a> {
             sink.push(first, rendered, from..to, Some(&slab))?;
             let last = rendered.members[to - 1];
             let start = from.checked_sub(1).map_or(0, |index| rendered.members[index].end);
-            let (until, mark) = if to == rendered.members.len() && stop_at.is_none() {
+            let (until, mark) = if to == rendered.members.len() && stop_at.is_none() && *is_last {
                 (extent, after_slab(before, extent, rendered, rejects))
             } else {
                 (Extent::up_to(&last), after_member(before, &last))
             };
-            self.pass(&mut passed, until, to - from, rejects, &lengths);
+            self.pass(passed, until, to - from, rejects, &lengths);
             self.count(to - from, (last.end - start) as usize, mark);
             from = to;
             self.flush_full(sink).await?;
         }
-        if rendered.members.is_empty() && stop_at.is_none() {
-            self.pass(&mut passed, extent, 0, rejects, &lengths);
+        if rendered.members.is_empty() && stop_at.is_none() && *is_last {
+            self.pass(passed, extent, 0, rejects, &lengths);
             self.mark = Some(after_slab(before, extent, rendered, rejects));
         }
         match stop_at.and_then(|row| rejects.iter().find(|reject| reject.row == row)) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dump::ScanPoint;
 use kvbuffer::Sequence;
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 use crate::base::budget::Share;
 use crate::base::error::Error;
@@ -51,8 +51,8 @@ pub enum Item {
     },
     /// Rows.
     Rows {
-        /// Their changes, once a worker has made them.
-        rows: oneshot::Receiver<Converted>,
+        /// Their changes, once a worker has made them, in parts up to the last one.
+        rows: mpsc::Receiver<Converted>,
         /// How many there are.
         count: u64,
         /// How many numbers they use.
@@ -87,23 +87,25 @@ pub enum Item {
     Failed(Box<Error>),
 }
 
-/// A slab after conversion.
+/// A slab after conversion, or a part of it.
 #[derive(Debug)]
 pub struct Converted {
     /// Its changes.
     pub rendered: Rendered,
     /// The rows that could not be converted.
     pub rejects: Vec<Reject>,
+    /// Whether nothing follows. Else it ends within a row.
+    pub last: bool,
 }
 
-/// Waits for a slab's rows, which may take long, but no longer than for a signal.
+/// Waits for a slab's rows, or for a part of them, which may take long, but no longer than for a signal.
 ///
 /// # Errors
 /// [`Error::Stopped`]; [`Error::Internal`] if the worker is gone.
-pub async fn converted(rows: &mut oneshot::Receiver<Converted>, stop: &Stop) -> Result<Converted, Error> {
+pub async fn converted(rows: &mut mpsc::Receiver<Converted>, stop: &Stop) -> Result<Converted, Error> {
     tokio::select! {
         biased;
-        rows = rows => rows.map_err(|_| Error::Internal("a converting thread ended".to_owned())),
+        rows = rows.recv() => rows.ok_or_else(|| Error::Internal("a converting thread ended".to_owned())),
         signal = stop.wait() => Err(Error::Stopped(signal)),
     }
 }

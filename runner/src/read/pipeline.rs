@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use dump::{BlockPoint, Event, Slab};
 use kvbuffer::Sequence;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::item::{Converted, Item, Mark, Reject};
 use super::task::Task;
@@ -53,7 +53,7 @@ struct Job {
     block: Arc<Block>,
     first: Sequence,
     numbers: Numbers,
-    reply: oneshot::Sender<Converted>,
+    reply: mpsc::Sender<Converted>,
 }
 
 /// A running pipeline.
@@ -152,24 +152,33 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
         let estimate = block.estimate(slab.rows, slab.bytes().len());
         let kept = if estimate < SMALL { None } else { used.get() };
         let mut rendered = kept.unwrap_or_default();
-        rendered.bytes.reserve(estimate);
-        block.render(&slab, numbers, first, &mut copy, &mut rendered);
+        // A row in pieces is given away in parts.
+        rendered.bytes.reserve(if numbers.last > 1 { KEPT } else { estimate });
+        let parts = reply.clone();
+        let mut give = |part: &mut Rendered| {
+            // The writer may be gone; then the rest is not needed either.
+            let _ = parts.blocking_send(finished(std::mem::take(part), &slab, false));
+        };
+        block.render(&slab, numbers, first, &mut copy, &mut rendered, &mut give);
         if copy.capacity() > KEPT {
             copy = Vec::new();
         }
-        let rejects = rendered.faults.drain(..).map(|fault| Reject {
-            row: fault.row,
-            start: fault.start as u64,
-            lines: u64::from(fault.lines),
-            column: fault.column,
-            reason: fault.reason,
-            bytes: slab.bytes()[fault.start..fault.end].to_vec(),
-        });
-        let rejects = rejects.collect();
+        let converted = finished(rendered, &slab, true);
         slabs.put(slab.into_buffer());
-        // The writer may be gone; then the item is not needed.
-        let _ = reply.send(Converted { rendered, rejects });
+        let _ = reply.blocking_send(converted);
     }
+}
+
+fn finished(mut rendered: Rendered, slab: &Slab, last: bool) -> Converted {
+    let rejects = rendered.faults.drain(..).map(|fault| Reject {
+        row: fault.row,
+        start: fault.start as u64,
+        lines: u64::from(fault.lines),
+        column: fault.column,
+        reason: fault.reason,
+        bytes: slab.bytes()[fault.start..fault.end].to_vec(),
+    });
+    Converted { rejects: rejects.collect(), rendered, last }
 }
 
 /// Why the scan thread ends.
@@ -251,7 +260,7 @@ impl ScanThread {
                 let raw_bytes = slab.bytes().len();
                 let bytes = raw_bytes + block.estimate(slab.rows, raw_bytes);
                 let share = self.budget.take(bytes).ok_or(Ended::Unwanted)?;
-                let (reply, rows) = oneshot::channel();
+                let (reply, rows) = mpsc::channel(1);
                 let (count, table) = (slab.rows, Arc::from(block.plan.table.as_str()));
                 let before = Box::new(before(after, &slab, first));
                 let job = Job { slab, block: Arc::clone(&block), first, numbers, reply };

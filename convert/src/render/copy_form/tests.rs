@@ -37,7 +37,7 @@ fn of_block(dump: &str, block: &Block) -> Rendered {
     let (mut out, mut copy) = (Rendered::default(), Vec::new());
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
-            block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
+            block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out, &mut |_| {});
         }
     }
     out
@@ -218,7 +218,7 @@ fn what_is_said_behind_the_next_slab() {
             if let Event::Rows(slab) = event {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
                 let block = Block::plain(plan.clone());
-                block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
+                block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out, &mut |_| {});
                 all.extend(told(&out));
             }
         }
@@ -270,7 +270,7 @@ fn escapes_of_another_encoding() {
     let (mut out, mut copy) = (Rendered::default(), Vec::new());
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
-            block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
+            block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out, &mut |_| {});
         }
     }
     assert!(told(&out).concat().contains("\u{e9} \u{e9} \u{e9} \u{e9}"), "{:?}", told(&out));
@@ -334,7 +334,7 @@ fn a_slab_ends_within_a_statement() {
         match event {
             Event::Rows(slab) => {
                 let (mut out, mut copy) = (Rendered::default(), Vec::new());
-                block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out);
+                block.render(&slab, block.numbers(&slab), Sequence::FIRST, &mut copy, &mut out, &mut |_| {});
                 assert!(out.faults.is_empty());
                 assert_eq!(out.members.last().unwrap().row_end as usize, slab.bytes().len());
                 rows.push(out.members.len() as u64);

@@ -236,7 +236,7 @@ fn inserts_give_the_packs_of_copy() {
     while let Some(event) = scanner.next_event().unwrap() {
         if let Event::Rows(slab) = event {
             let block = Block::plain(plan.clone());
-            block.render(&slab, Numbers::plain(1), Sequence::FIRST, &mut copy, &mut out);
+            block.render(&slab, Numbers::plain(1), Sequence::FIRST, &mut copy, &mut out, &mut |_| {});
             assert_eq!(out.members[0].row_end as usize, slab.bytes().len());
         } else if matches!(event, Event::End) {
             break;

@@ -44,6 +44,12 @@ fn whole(texts: &[&str]) -> String {
 
 /// The slabs of a dump with what they become, numbered from one.
 fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
+    rendered_by(dump, &Block::plain(plan.clone()))
+}
+
+/// The same by a block that may transform.
+pub(in crate::render) fn rendered_by(dump: &str, block: &Block) -> Vec<(Slab, Numbers, Rendered)> {
+    let plan = &block.plan;
     let slabs = if plan.form == RowForm::Packed { packed::SLABS } else { dump::SlabSize::default() };
     let mut scanner = Scanner::new().with_slabs(slabs);
     scanner.push(dump.as_bytes());
@@ -52,9 +58,8 @@ fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
     while let Some(event) = scanner.next_event().unwrap() {
         match event {
             Event::Rows(slab) => {
-                let block = Block::plain(plan.clone());
-                let (numbers, mut out) = (block.numbers(&slab), Rendered::default());
-                block.render(&slab, numbers, Sequence::FIRST, &mut Vec::new(), &mut out);
+                let out = in_parts(block, &slab);
+                let numbers = block.numbers(&slab);
                 all.push((slab, numbers, out));
             }
             Event::End => break,
@@ -62,6 +67,32 @@ fn rendered(dump: &str, plan: &TablePlan) -> Vec<(Slab, Numbers, Rendered)> {
         }
     }
     all
+}
+
+/// What a slab becomes, put together from parts, which are as what comes at once, and never much at a time.
+fn in_parts(block: &Block, slab: &Slab) -> Rendered {
+    let (numbers, mut whole, mut parts) = (block.numbers(slab), Rendered::default(), Vec::new());
+    block.render(slab, numbers, Sequence::FIRST, &mut Vec::new(), &mut whole, &mut |_| {});
+    let mut last = Rendered::default();
+    block.render(slab, numbers, Sequence::FIRST, &mut Vec::new(), &mut last, &mut |part| {
+        parts.push(std::mem::take(part));
+    });
+    parts.push(last);
+    let mut joined = Rendered::default();
+    for part in parts {
+        assert!(part.bytes.len() < PART + 2 * PIECE + (1 << 20), "{} bytes at once", part.bytes.len());
+        let before = joined.bytes.len() as u32;
+        joined.bytes.extend(part.bytes);
+        joined
+            .members
+            .extend(part.members.iter().map(|member| Member { end: before + member.end, ..*member }));
+        joined.faults.extend(part.faults);
+        joined.as_sql += part.as_sql;
+    }
+    assert!(joined.bytes == whole.bytes, "the parts are other bytes");
+    assert_eq!((&joined.members, &joined.faults), (&whole.members, &whole.faults));
+    assert_eq!(joined.as_sql, whole.as_sql);
+    whole
 }
 
 fn copy(rows: &str) -> String {
@@ -160,7 +191,7 @@ fn a_row_that_becomes_another_keeps_its_numbers() {
         let mut out = Rendered::default();
         let lines =
             Lines { bytes: bytes.as_bytes(), crlf: false, rows: 1, numbers, first_row: 0, ignoring: &[] };
-        changes::render(lines, &plan, Sequence::FIRST, &mut out);
+        changes::render(lines, &plan, Sequence::FIRST, &mut out, &mut |_| {});
         out
     };
     let shorter = render(10);

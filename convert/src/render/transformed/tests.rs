@@ -9,6 +9,8 @@ use super::*;
 use crate::form::RowForm;
 use crate::render::Block;
 use crate::render::lines::Numbers;
+use crate::render::literals::Takes;
+use crate::render::pieces::tests::rendered_by;
 
 /// `id`, then two columns of text, transformed by these rules.
 fn plan(rules: &str, encoding: Encoding) -> Block {
@@ -16,6 +18,7 @@ fn plan(rules: &str, encoding: Encoding) -> Block {
     let plan = TablePlan {
         columns,
         classes: vec![TypeClass::Integer, TypeClass::Text, TypeClass::Text],
+        takes: vec![Takes::Anything; 3],
         encoding,
         ..TablePlan::bare("public.t")
     };
@@ -41,7 +44,7 @@ fn lines(bytes: &[u8], crlf: bool, first_row: u64) -> Lines<'_> {
 
 fn rendered(bytes: &[u8], block: &Block, crlf: bool, first_row: u64) -> Rendered {
     let mut out = Rendered::default();
-    block.lines(lines(bytes, crlf, first_row), Sequence::FIRST, &mut out);
+    block.lines(lines(bytes, crlf, first_row), Sequence::FIRST, &mut out, &mut |_| {});
     out
 }
 
@@ -121,9 +124,29 @@ fn packed_rows_are_transformed_too() {
         first_row: 0,
         ignoring: &[],
     };
-    block.lines(lines, Sequence::FIRST, &mut out);
+    block.lines(lines, Sequence::FIRST, &mut out, &mut |_| {});
     let sql = values(&out).remove(0);
     assert!(sql.ends_with("VALUES\n('1','it''s','b'),\n('2','it''s','c');"), "{sql}");
+}
+
+/// Rows at fault and rows that are transformed before it, by COPY and by INSERT.
+#[test]
+fn a_transformed_row_in_pieces_comes_in_parts() {
+    let block = plan("a: {type: Constant, value: \"it's\"}", Encoding::Utf8);
+    let large = "it's \\\\ \"é\"".repeat(2 << 20);
+    let of_copy =
+        format!("COPY public.t (id, a, b) FROM stdin;\n1\tsecret\tb\n2\tx\\0\tc\n3\tsecret\t{large}\n\\.\n");
+    let quoted = large.replace('\'', "''");
+    let of_insert =
+        format!("INSERT INTO public.t VALUES\n\t(1, 'secret', 'b'),\n\t(3, 'secret', '{quoted}');\n");
+    for (dump, faults) in [(of_copy, 1), (of_insert, 0)] {
+        let found = rendered_by(&dump, &block);
+        let (slab, numbers, out) = &found[0];
+        assert!(numbers.last > 20 && out.members.len() as u64 + faults == numbers.all, "{numbers:?}");
+        assert_eq!(out.faults.len() as u64, faults);
+        assert_eq!(out.members.last().unwrap().row_end as usize, slab.bytes().len());
+        assert!(!String::from_utf8_lossy(&out.bytes).contains("secret"));
+    }
 }
 
 fn field() -> impl Strategy<Value = String> {
