@@ -2,12 +2,11 @@
 //!
 //! ```text
 //! statement ─▶ a transaction of its own          ┐
-//! slabs of rows ─▶ one transaction for some MiB  ┴─▶ crew: one after the other, or several sessions ─▶ durable
+//! slabs of rows ─▶ one transaction for some MiB  ┴─▶ crew of sessions ─▶ durable
 //! ```
 //!
-//! While transactions run, the threads of the pipeline read and convert ahead. With one session a batch is done when the next
-//! is begun. With several, batches of rows are done beside each other, and so are consecutive indexes and keys of different
-//! tables; any other statement waits until everything before it is done.
+//! While transactions run, the threads of the pipeline read and convert ahead. Batches of rows are done beside each other, and
+//! so are consecutive indexes and keys of different tables; any other statement waits until everything before it is done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,10 +41,9 @@ mod retries;
 mod shared;
 mod statement;
 
-/// A transaction of rows is sent when it has this many bytes: enough that its own cost is small.
-const BATCH_BYTES: usize = 8 << 20;
-/// The same with several sessions: as each has one in memory, and all are to have something to do.
-const BATCH_BYTES_OF_SEVERAL: usize = 4 << 20;
+/// A transaction of rows is sent when it has this many bytes: enough that its own cost is small, and few enough that each
+/// session can have one in memory.
+const BATCH_BYTES: usize = 4 << 20;
 /// How long a transaction may go on after a signal.
 const AFTER_SIGNAL: Duration = Duration::from_secs(5);
 /// So many entries of what was skipped are shown.
@@ -117,7 +115,7 @@ impl ReplicaSink {
         retries: Retries,
         stop: Stop,
     ) -> Self {
-        let shared = run.map(|run| Arc::new(Shared::new(run, Ledger::new(point))));
+        let shared = run.map(|run| Arc::new(Shared::new(run, Ledger::new(point), target.jobs)));
         let new = |shared: &Arc<Shared>| Crew::new(Arc::clone(shared), retries.another(), target.jobs);
         Self {
             target: target.clone(),
@@ -161,9 +159,7 @@ impl ReplicaSink {
         match &self.pending {
             Pending::Nothing => false,
             Pending::Statements(..) => true,
-            Pending::Rows(pending) if pending.sealed => true,
-            Pending::Rows(pending) if self.target.jobs > 1 => pending.rows.bytes() >= BATCH_BYTES_OF_SEVERAL,
-            Pending::Rows(pending) => pending.rows.bytes() >= BATCH_BYTES,
+            Pending::Rows(pending) => pending.sealed || pending.rows.bytes() >= BATCH_BYTES,
         }
     }
 

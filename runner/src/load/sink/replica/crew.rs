@@ -1,4 +1,5 @@
 //! The sessions of a run: batches beside each other, where that makes no difference, and one after the other, where it may.
+//! There is one hand more than may work at once: while one waits for its commit, another works.
 //!
 //! ```text
 //! give ─▶ waiting ─▶ hands, each with a batch ─▶ done
@@ -29,7 +30,8 @@ pub(super) struct Crew {
     shared: Arc<Shared>,
     retries: Retries,
     aside: Option<Aside>,
-    jobs: usize,
+    /// How many hands there may be.
+    most: usize,
     /// Those that have nothing to do.
     hands: Vec<Hand>,
     at_work: JoinSet<Landed>,
@@ -60,7 +62,7 @@ impl Crew {
             shared,
             retries,
             aside: None,
-            jobs,
+            most: jobs + 1,
             hands: Vec::new(),
             at_work: JoinSet::new(),
             tables: BTreeMap::new(),
@@ -75,9 +77,6 @@ impl Crew {
 
     /// Takes what may be done beside others that were given, and waits for room.
     pub(super) async fn give(&mut self, id: u64, job: Job) -> Result<(), Error> {
-        if self.jobs == 1 {
-            return self.alone(&job, After::Entry(id)).await;
-        }
         if self.more_of_untaken(&job).is_some() {
             self.settle().await?;
             return self.alone(&job, After::Entry(id)).await;
@@ -137,7 +136,7 @@ impl Crew {
     /// Gives what waits to whoever is free, unless something was refused.
     fn start(&mut self) {
         let mut index = 0;
-        while index < self.waiting.len() && self.at_work.len() < self.jobs && self.refused.is_empty() {
+        while index < self.waiting.len() && self.at_work.len() < self.most && self.refused.is_empty() {
             let tables = &self.waiting[index].1.tables;
             let earlier = self.waiting.iter().take(index).map(|(_, job)| &job.tables);
             let taken =
