@@ -23,6 +23,7 @@
 //! redis                         the connection: batches, the writer, the reader
 //! decode, encode, wire          bytes to changes, changes to bytes, the size of a change as a message
 //! change, error                 a change; what can go wrong, and what to do about it
+//! footprint                     how much memory the set takes
 //! holder, position, timestamp   who holds a lease; sequences and scores; texts that are read as timestamps
 //! ```
 //!
@@ -111,6 +112,7 @@ pub mod change;
 mod decode;
 mod encode;
 mod error;
+pub mod footprint;
 mod holder;
 pub mod position;
 pub mod ranges;

@@ -54,6 +54,13 @@ impl Block {
         Self { plan, transformed: None }
     }
 
+    /// The same rows in another form, to learn how large they would be.
+    #[must_use]
+    pub fn in_form(&self, form: RowForm) -> Self {
+        let transformed = self.transformed.as_deref().map(|by| Arc::new(by.in_form(form)));
+        Self { plan: TablePlan { form, ..self.plan.clone() }, transformed }
+    }
+
     /// What its rows are after their transforms.
     #[must_use]
     pub fn written(&self) -> &TablePlan {

@@ -15,6 +15,7 @@ use super::lines::{Lines, REFUSED, push};
 use super::members::Rendered;
 use super::table_plan::TablePlan;
 use crate::definitions::Definitions;
+use crate::form::RowForm;
 
 /// What becomes of the rows of a block.
 #[derive(Debug)]
@@ -48,6 +49,17 @@ impl Transformed {
         let width = table.columns.len();
         let hashed = (0..width).map(|_| AtomicU64::new(0)).collect();
         Self { plan, written, width, hashed, definitions }
+    }
+
+    /// The same for rows in another form. Its hashes are counted anew.
+    pub(super) fn in_form(&self, form: RowForm) -> Self {
+        Self {
+            plan: self.plan.clone(),
+            written: TablePlan { form, ..self.written.clone() },
+            width: self.width,
+            hashed: (0..self.width).map(|_| AtomicU64::new(0)).collect(),
+            definitions: None,
+        }
     }
 
     /// The columns with password hashes: their places, their names, and how many hashes were computed so far or would have been.

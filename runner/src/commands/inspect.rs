@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use kvbuffer::{ChangeData, Sequence, decode};
+use kvbuffer::{ChangeData, Sequence, decode, footprint};
 
 use crate::base::aside::aside;
 use crate::base::error::{self, Error};
@@ -29,6 +29,7 @@ use crate::load::config::Config;
 use crate::load::progress::Progress;
 use crate::read::item::{Converted, Item, Mark, converted};
 use crate::read::pipeline::Pipeline;
+use crate::read::task::Task;
 use convert::definitions::Definitions;
 use convert::render::Block;
 use convert::render::pieces::is_piece;
@@ -78,8 +79,9 @@ pub async fn inspect(
     let location = config.location.clone();
     let format = off_thread(move || format(&location)).await?;
     progress.begin(None, 0, format.size);
-    let mut pipeline = Pipeline::start(config.task(config.first.unwrap_or(Sequence::FIRST)))?;
     let report = Report::new(format, config.shape.rows);
+    let task = config.task(config.first.unwrap_or(Sequence::FIRST));
+    let mut pipeline = Pipeline::start(Task { measured: Some(report.other()), ..task })?;
     let mut counts =
         Counts { report, progress, before: None, tables: BTreeMap::new(), rows: 0, transformed: Vec::new() };
     let counted = counts.count(&mut pipeline, stop).await;
@@ -214,7 +216,7 @@ impl Counts<'_> {
         };
         let verb = if is_piece(&text) { PIECE.to_owned() } else { dump::verb(&text) };
         *self.report.statements.entry(verb).or_default() += 1;
-        self.report.statement_bytes += member.len() as u64;
+        self.report.held_by_statements += footprint::of_member(member.len() as u64);
         self.change(member.len());
     }
 
@@ -248,6 +250,8 @@ impl Counts<'_> {
             column: reject.column.clone(),
             reason: reject.reason.to_string(),
         }));
+        self.report.other_rows.changes += converted.measured.changes;
+        self.report.other_rows.held += converted.measured.held;
         table.in_pieces += rendered.members.iter().filter(|member| member.pieces == 1).count() as u64;
         table.as_sql += rendered.as_sql;
         for index in 0..rendered.members.len() {
@@ -287,6 +291,7 @@ impl Counts<'_> {
     fn change(&mut self, bytes: usize) {
         self.report.changes += 1;
         self.report.member_bytes += bytes as u64;
+        self.report.held += footprint::of_member(bytes as u64);
     }
 
     /// A point after everything that was counted.

@@ -255,7 +255,7 @@ impl DumpReading<'_> {
             Item::Rows { mut rows, count, first, table, before, share, .. } => {
                 let mut rejected = 0;
                 loop {
-                    let Converted { rendered, rejects, last } = converted(&mut rows, stop).await?;
+                    let Converted { rendered, rejects, last, .. } = converted(&mut rows, stop).await?;
                     let allowed = if self.config.shape.skip_rows { usize::MAX } else { 0 };
                     if let Some(reject) = first_fatal(&rejects, allowed) {
                         return Err(row_error(&self.config.location.name(), &table, reject, &before));

@@ -53,6 +53,7 @@ impl Config {
             first,
             limit: None,
             workers: self.workers,
+            measured: None,
         }
     }
 

@@ -252,7 +252,7 @@ impl<'a> Loader<'a> {
         passed: &mut Passed,
         sink: &mut Sink,
     ) -> Result<(), Error> {
-        let Converted { rendered, rejects, last: is_last } = converted;
+        let Converted { rendered, rejects, last: is_last, .. } = converted;
         let OfSlab { first, extent, block, before } = *of;
         passed.rejects = 0;
         let lengths = self.set_aside(rejects, before, sink).await?;

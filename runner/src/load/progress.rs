@@ -85,6 +85,13 @@ impl Progress {
         self.lock().clone()
     }
 
+    /// How many bytes of the dump are durable, and how many there are, where that is known.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, Option<u64>) {
+        let details = self.lock();
+        (details.bytes, details.bytes_total)
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dump::ScanPoint;
-use kvbuffer::Sequence;
+use kvbuffer::{Sequence, footprint};
 use tokio::sync::mpsc;
 
 use crate::base::budget::Share;
@@ -96,6 +96,27 @@ pub struct Converted {
     pub rejects: Vec<Reject>,
     /// Whether nothing follows. Else it ends within a row.
     pub last: bool,
+    /// What it would be in the form that was to be measured, at the end.
+    pub measured: Measured,
+}
+
+/// Changes that are not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Measured {
+    /// How many there are.
+    pub changes: u64,
+    /// Bytes that their members take in Redis.
+    pub held: u64,
+}
+
+impl Measured {
+    /// Adds these changes.
+    pub fn add(&mut self, rendered: &Rendered) {
+        for index in 0..rendered.members.len() {
+            self.changes += 1;
+            self.held += footprint::of_member(rendered.member(index).len() as u64);
+        }
+    }
 }
 
 /// Waits for a slab's rows, or for a part of them, which may take long, but no longer than for a signal.

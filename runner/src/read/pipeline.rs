@@ -23,7 +23,7 @@ use dump::{BlockPoint, Event, Slab};
 use kvbuffer::Sequence;
 use tokio::sync::mpsc;
 
-use super::item::{Converted, Item, Mark, Reject};
+use super::item::{Converted, Item, Mark, Measured, Reject};
 use super::task::Task;
 use super::walk::Walk;
 use crate::base::budget::Budget;
@@ -31,6 +31,7 @@ use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
 use crate::base::spares::Spares;
 use crate::base::stop::Stop;
+use convert::form::RowForm;
 use convert::planner::{PlanPoint, Work};
 use convert::render::Block;
 use convert::render::lines::Numbers;
@@ -85,7 +86,8 @@ impl Pipeline {
         let mut threads = Vec::new();
         for index in 0..task.workers.max(1) {
             let (work, used, slabs) = (Arc::clone(&work), used.clone(), slabs.clone());
-            let body = move || convert(&work, &used, &slabs);
+            let measured = task.measured;
+            let body = move || convert(&work, &used, &slabs, measured);
             threads.push(thread::Builder::new().name(format!("convert-{index}")).spawn(body)?);
         }
         let reader =
@@ -144,8 +146,14 @@ impl Pipeline {
     }
 }
 
-fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs: &Spares<Vec<u8>>) {
+fn convert(
+    work: &Mutex<blocking::Receiver<Job>>,
+    used: &Spares<Rendered>,
+    slabs: &Spares<Vec<u8>>,
+    measured: Option<RowForm>,
+) {
     let mut copy = Vec::new();
+    let mut measure = measured.map(Measure::new);
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { slab, block, first, numbers, reply }) = job else { return };
@@ -163,7 +171,10 @@ fn convert(work: &Mutex<blocking::Receiver<Job>>, used: &Spares<Rendered>, slabs
         if copy.capacity() > KEPT {
             copy = Vec::new();
         }
-        let converted = finished(rendered, &slab, true);
+        let mut converted = finished(rendered, &slab, true);
+        if let Some(measure) = &mut measure {
+            converted.measured = measure.slab(&slab, &block, &mut copy);
+        }
         slabs.put(slab.into_buffer());
         let _ = reply.blocking_send(converted);
     }
@@ -178,7 +189,32 @@ fn finished(mut rendered: Rendered, slab: &Slab, last: bool) -> Converted {
         reason: fault.reason,
         bytes: slab.bytes()[fault.start..fault.end].to_vec(),
     });
-    Converted { rejects: rejects.collect(), rendered, last }
+    Converted { rejects: rejects.collect(), rendered, last, measured: Measured::default() }
+}
+
+/// Makes the rows in another form, only to see how large they are.
+struct Measure {
+    form: RowForm,
+    /// The last block, and the same in that form.
+    block: Option<(Arc<Block>, Block)>,
+}
+
+impl Measure {
+    fn new(form: RowForm) -> Self {
+        Self { form, block: None }
+    }
+
+    fn slab(&mut self, slab: &Slab, block: &Arc<Block>, copy: &mut Vec<u8>) -> Measured {
+        let kept = self.block.take().filter(|(known, _)| Arc::ptr_eq(known, block));
+        let (_, other) =
+            self.block.insert(kept.unwrap_or_else(|| (Arc::clone(block), block.in_form(self.form))));
+        let (mut measured, mut rendered) = (Measured::default(), Rendered::default());
+        other.render(slab, other.numbers(slab), Sequence::FIRST, copy, &mut rendered, &mut |part| {
+            measured.add(&std::mem::take(part));
+        });
+        measured.add(&rendered);
+        measured
+    }
 }
 
 /// Why the scan thread ends.

@@ -6,6 +6,7 @@ use dump::ScanPoint;
 use kvbuffer::Sequence;
 
 use crate::base::error::Error;
+use convert::form::RowForm;
 use convert::planner::{Limit, PlanPoint};
 use convert::shape::Shape;
 use source::{EntryStart, Identity, Location, Source};
@@ -45,6 +46,8 @@ pub struct Task {
     pub limit: Option<Limit>,
     /// Threads that convert.
     pub workers: usize,
+    /// Measure the rows in this form too, which nobody writes.
+    pub measured: Option<RowForm>,
 }
 
 impl Task {

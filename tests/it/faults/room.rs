@@ -56,6 +56,21 @@ fn a_full_redis_is_waited_for() {
     );
 }
 
+/// It is told while there is still time to do something.
+#[test]
+fn a_lack_of_room_is_foreseen() {
+    let whole = dump(20 * ROWS);
+    let input = Input::of(&whole);
+    let redis = RedisServer::start();
+    redis.cli(&["CONFIG", "SET", "maxmemory", "60mb"]);
+    let slow = ["--batch-size", "100", "--max-rate", "10000"];
+    let mut running = runner(&redis, &input.file).args(slow).spawn();
+    running.wait_for_stderr("Redis will be full before the dump ends", LIMIT);
+    assert!(!running.stderr_so_far().contains("waiting: Redis is full"));
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1gb"]);
+    running.kill();
+}
+
 #[test]
 fn a_high_water_mark() {
     let whole = dump(ROWS);

@@ -8,13 +8,14 @@ use serde::Serialize;
 use convert::definitions::Telltale;
 use convert::form::RowForm;
 use convert::render::packed::SLABS;
+use kvbuffer::footprint;
+
+use crate::read::item::Measured;
 
 mod advice;
 
 /// The name of changes that are not statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";
-/// Bytes that Redis uses for an entry in addition to the member.
-const PER_ENTRY: u64 = 180;
 /// Changes per second that the consumer applies to a replica with default durability, as measured.
 const CONSUMER: Rates = Rates { fast: 3000, slow: 700 };
 /// The same for packed rows.
@@ -105,7 +106,7 @@ impl From<Seconds> for [u64; 2] {
     }
 }
 
-/// An estimate of the changes in one form of rows.
+/// The changes in one form of rows, about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Form {
     /// `single` or `packed`.
@@ -186,7 +187,7 @@ pub struct Report {
     pub rejected: u64,
     /// Bytes of the changes.
     pub member_bytes: u64,
-    /// Bytes that they need in Redis, at most.
+    /// Bytes of memory that they need in Redis.
     pub redis_bytes: u64,
     /// Seconds that the consumer needs for them: at 3,000 and at 700 changes per second, and at 190,000 and at 50,000
     /// packed rows per second.
@@ -206,9 +207,15 @@ pub struct Report {
     /// How rows are sent.
     #[serde(skip)]
     pub form: RowForm,
-    /// Bytes of the changes of SQL text that are not rows.
+    /// Bytes that Redis holds for the members.
     #[serde(skip)]
-    pub statement_bytes: u64,
+    pub held: u64,
+    /// The same for those that are not rows.
+    #[serde(skip)]
+    pub held_by_statements: u64,
+    /// The rows in the other form.
+    #[serde(skip)]
+    pub other_rows: Measured,
     /// Why the dump cannot be loaded to its end. Everything that is counted comes before that place.
     pub error: Option<String>,
     /// About the transforms, if there are any.
@@ -225,7 +232,9 @@ impl Report {
     pub(super) fn new(format: Format, form: RowForm) -> Self {
         Self {
             form,
-            statement_bytes: 0,
+            held: 0,
+            held_by_statements: 0,
+            other_rows: Measured::default(),
             other_form: Form { rows: "", changes: 0, redis_bytes: 0, consumer_seconds: Seconds::default() },
             format,
             bytes: 0,
@@ -250,13 +259,18 @@ impl Report {
     pub(super) fn conclude(&mut self) {
         self.rows = self.tables.iter().map(|table| table.rows).sum();
         self.rejected = self.tables.iter().map(|table| table.rejected).sum();
-        self.redis_bytes = self.member_bytes + self.changes * PER_ENTRY;
+        self.redis_bytes = self.held + footprint::of_entries(self.changes);
         self.consumer_seconds = self.seconds(self.form);
-        self.other_form = self.estimate(match self.form {
+        self.other_form = self.in_other_form();
+        self.advice = self.advices();
+    }
+
+    /// The form of rows that is only measured.
+    pub(super) fn other(&self) -> RowForm {
+        match self.form {
             RowForm::Single => RowForm::Packed,
             RowForm::Packed | RowForm::Copy => RowForm::Single,
-        });
-        self.advice = self.advices();
+        }
     }
 
     fn seconds(&self, form: RowForm) -> Seconds {
@@ -273,27 +287,28 @@ impl Report {
         }
     }
 
-    /// Estimated from the sizes of the tables, because the rows were not made in that form.
-    fn estimate(&self, form: RowForm) -> Form {
-        let (mut changes, mut bytes) = (self.statements.values().sum::<u64>(), self.statement_bytes);
-        for table in &self.tables {
-            let names: u64 = table.columns.iter().map(|column| column.len() as u64 + 5).sum();
-            let head = 120 + table.name.len() as u64 + names;
-            let (count, each) = match form {
-                RowForm::Single => (table.rows, head),
-                RowForm::Packed | RowForm::Copy => {
-                    let packs = table.rows.div_ceil(SLABS.rows).max(table.bytes.div_ceil(SLABS.bytes as u64));
-                    (packs.min(table.rows), 100 + head)
-                }
-            };
-            changes += count;
-            bytes += table.bytes + count * each;
-        }
-        let rows = match form {
-            RowForm::Single => "single",
-            RowForm::Packed | RowForm::Copy => "packed",
+    fn in_other_form(&self) -> Form {
+        let statements = self.statements.values().sum::<u64>();
+        let (rows, count) = match self.other() {
+            RowForm::Single => ("single", self.other_rows.changes),
+            RowForm::Packed | RowForm::Copy => ("packed", self.packs()),
         };
-        Form { rows, changes, redis_bytes: bytes + changes * PER_ENTRY, consumer_seconds: self.seconds(form) }
+        let changes = statements + count;
+        Form {
+            rows,
+            changes,
+            redis_bytes: self.held_by_statements + self.other_rows.held + footprint::of_entries(changes),
+            consumer_seconds: self.seconds(self.other()),
+        }
+    }
+
+    /// About how many packs the rows would be: those that were measured are of smaller slabs.
+    fn packs(&self) -> u64 {
+        let of = |table: &Table| {
+            let packs = table.rows.div_ceil(SLABS.rows).max(table.bytes.div_ceil(SLABS.bytes as u64));
+            packs.min(table.rows)
+        };
+        self.tables.iter().map(of).sum()
     }
 
     fn count(&self, words: &[&str]) -> u64 {
@@ -332,7 +347,7 @@ impl Report {
                 )
             }
         };
-        let _ = writeln!(out, "  in Redis    {} at most", size(self.redis_bytes));
+        let _ = writeln!(out, "  in Redis    {}", size(self.redis_bytes));
         let Seconds { least, most } = self.consumer_seconds;
         let _ = writeln!(out, "  consumer    {} to {}", time(least), time(most));
         let Form { rows, changes, redis_bytes, consumer_seconds } = &self.other_form;
@@ -430,14 +445,14 @@ mod tests {
     fn advice_follows_from_the_counts() {
         let mut report = Report::new(Format::default(), RowForm::Single);
         report.changes = 7001;
-        report.member_bytes = 1000;
+        report.held = 2_000_000;
         report.statements =
             [("GRANT", 1), ("OWNER", 2), ("SETVAL", 1)].map(|(verb, count)| (verb.to_owned(), count)).into();
         report.skipped = [("setting_geqo".to_owned(), 1)].into();
         report.tables = vec![Table { rows: 6997, rejected: 2, ..Table::new("public.t") }];
         report.conclude();
         assert_eq!((report.rows, report.rejected), (6997, 2));
-        assert_eq!(report.redis_bytes, 1000 + 7001 * 180);
+        assert_eq!(report.redis_bytes, 2_000_000 + footprint::of_entries(7001));
         assert_eq!(report.consumer_seconds, Seconds { least: 3, most: 11 });
         let said = report.text();
         for part in [
@@ -446,7 +461,7 @@ mod tests {
             "1 sequences",
             "the dump defines no table",
             "(geqo)",
-            "1.2 MiB",
+            "in Redis    2.5 MiB",
             "--rows packed: about 6 changes",
         ] {
             assert!(said.contains(part), "no {part:?} in:\n{said}");
@@ -459,6 +474,7 @@ mod tests {
         report.changes = 702;
         report.statements = [("CREATE TABLE".to_owned(), 700)].into();
         report.tables = vec![Table { rows: 1_000_000, bytes: 100 << 20, ..Table::new("public.t") }];
+        report.other_rows.changes = 1_000_000;
         report.conclude();
         assert_eq!(report.consumer_seconds, Seconds { least: 6, most: 21 });
         assert_eq!((report.other_form.rows, report.other_form.changes), ("single", 1_000_700));

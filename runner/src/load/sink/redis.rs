@@ -18,6 +18,7 @@ use source::retry::Backoff;
 use watch::{Durable, LEASE, Watch, entries};
 
 mod failure;
+mod forecast;
 pub mod session;
 mod watch;
 

@@ -9,6 +9,7 @@ use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
 use tokio::task::JoinHandle;
 
 use super::failure::{counted, evicts};
+use super::forecast::{Forecast, Lack};
 use crate::base::error::Error;
 use crate::load::checkpoint::Checkpoint;
 use crate::load::progress::Progress;
@@ -78,6 +79,7 @@ impl Watch {
             token: token.to_owned(),
             shared: Arc::clone(&shared),
             progress,
+            forecast: Forecast::default(),
         };
         Self { shared, task: tokio::spawn(run.watch(buffer)) }
     }
@@ -129,11 +131,12 @@ struct Watching {
     token: String,
     shared: Arc<Shared>,
     progress: Arc<Progress>,
+    forecast: Forecast,
 }
 
 impl Watching {
     /// This task ignores errors: the writer meets them too, and handles them.
-    async fn watch(self, mut buffer: Buffer) {
+    async fn watch(mut self, mut buffer: Buffer) {
         // It is the writer's connection still.
         if let Ok(server) = buffer.server().await {
             *self.shared.server.lock().unwrap_or_else(PoisonError::into_inner) = server.id;
@@ -203,9 +206,17 @@ impl Watching {
         *self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some(damage);
     }
 
-    async fn look(&self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
+    async fn look(&mut self, buffer: &Buffer) -> Result<(), kvbuffer::Error> {
         let memory = buffer.memory().await?;
         self.progress.redis_memory(memory.used, memory.max);
+        let (read, total) = self.progress.bytes();
+        if let Some(Lack { needed, free }) = self.forecast.look(read, total, memory.used, memory.max) {
+            tracing::warn!(
+                needed,
+                free,
+                "Redis will be full before the dump ends, by what its beginning took: raise maxmemory"
+            );
+        }
         if let Some(refusal) = evicts(buffer, &self.target, &memory) {
             self.tell(refusal);
         }

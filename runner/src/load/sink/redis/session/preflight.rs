@@ -8,7 +8,6 @@ use super::super::failure::evicts;
 use super::Run;
 use crate::base::error::Error;
 use crate::load::sink::target::HighWater;
-use source::Identity;
 
 /// The oldest version of Redis that has the commands used here.
 const OLDEST: (u32, u32) = (6, 2);
@@ -41,7 +40,6 @@ impl Run<'_> {
                 "--memory-high-water is a share of maxmemory, but Redis has no maxmemory: give a size, like 8GiB"
             );
         }
-        self.advise_on_memory(&memory);
         Ok(Ok(()))
     }
 
@@ -64,16 +62,6 @@ impl Run<'_> {
                 _ => Err(error),
             },
             Ok(()) => Ok(()),
-        }
-    }
-
-    /// A dump needs about two and a half times the size of its COPY text. The factor depends on its rows.
-    fn advise_on_memory(&self, memory: &kvbuffer::Memory) {
-        let (Some(max), Some(size)) = (memory.max, self.source.and_then(Identity::size)) else { return };
-        let needed = size.saturating_mul(5) / 2;
-        let free = max.saturating_sub(memory.used);
-        if needed > free {
-            tracing::warn!(needed, free, "Redis may have too little memory for this dump");
         }
     }
 }
