@@ -52,7 +52,9 @@ impl Lease {
                 Ok(true) => return,
                 Ok(false) => {}
                 Err(error) if error.is_code(409) => {}
-                Err(error) => tracing::warn!(error = %error, "the lease cannot be requested"),
+                Err(error) => {
+                    tracing::warn!(error = %error, "the lease cannot be requested, retrying: nothing is reconciled without it");
+                }
             }
             tokio::time::sleep(PERIOD).await;
         }
@@ -71,7 +73,11 @@ impl Lease {
             match tokio::time::timeout(left, self.attempt()).await {
                 Ok(Ok(true)) => renewed = asked,
                 Ok(Ok(false)) => return Err(Error::LeaseLost(self.name.clone())),
-                Ok(Err(error)) => tracing::warn!(error = %error, "the lease was not renewed"),
+                Ok(Err(error)) => tracing::warn!(
+                    error = %error,
+                    "the lease was not renewed, retrying: this process ends if that fails for {} s",
+                    RENEW_WITHIN.as_secs()
+                ),
                 Err(_) => {}
             }
             if renewed.elapsed() >= RENEW_WITHIN {

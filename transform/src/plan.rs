@@ -189,9 +189,10 @@ impl Plan {
                 Step::Action(_) => {}
             }
             if matches!(column.sql.kind, SqlKind::Other | SqlKind::Unknown) {
-                let what =
-                    format!("the type of {} is {}: results are not checked", column.name, column.sql.text);
-                warn(what, "PostgreSQL checks them when the change is applied");
+                warn(
+                    format!("the type of {} is {}: results are not checked", column.name, column.sql.text),
+                    "PostgreSQL checks them when the change is applied",
+                );
             }
         }
         faults

@@ -154,7 +154,9 @@ fn tell(error: &kube::runtime::controller::Error<crate::error::Error, watcher::E
         Error::QueueError(error) => {
             tracing::warn!(error = %error, "a watch failed and is restarted; check that the definition and the role are installed");
         }
-        Error::RunnerError(error) => tracing::error!(error = %error, "the controller failed"),
+        Error::RunnerError(error) => {
+            tracing::error!(error = %error, "the controller failed; restart the operator if objects are not reconciled any more")
+        }
     }
 }
 

@@ -105,7 +105,7 @@ async fn clear(config: &Config, progress: &Progress, stop: &Stop) {
     match run.begin().await {
         Ok(session) => session.leave(&target.run).await,
         Err(error) => {
-            tracing::warn!(error = %crate::base::error::chain(&error), "the batches in flight could not be cleared")
+            tracing::warn!(error = %crate::base::error::chain(&error), "the batches in flight could not be cleared: the next call may find entries that no run owns")
         }
     }
 }

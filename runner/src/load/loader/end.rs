@@ -67,7 +67,7 @@ impl Loader<'_> {
             match tokio::time::timeout(limit, drained).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %crate::base::error::chain(&error), "not all batches in flight arrived");
+                    tracing::warn!(error = %crate::base::error::chain(&error), "not all batches in flight arrived: the next call will find out which did");
                 }
                 Err(_) => tracing::warn!(
                     "no answer for {} s after the signal: the next call will find out whether the batches in flight arrived",
@@ -78,7 +78,7 @@ impl Loader<'_> {
         if let Some(last) = self.last.take()
             && let Err(error) = self.mirror.write(&last, true).await
         {
-            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is not up to date");
+            tracing::warn!(error = %crate::base::error::chain(&error), "the checkpoint file is not up to date: what was loaded after it may be loaded again");
         }
     }
 }

@@ -208,15 +208,13 @@ impl RedisSink {
         let error = passing(error, &self.target, "write to Redis")?;
         let first = self.failing.is_none();
         let failing = self.failing.get_or_insert_default();
-        let (allowed, why) = match error.kind() {
-            ErrorKind::OutOfMemory => (self.target.full, "Redis is full"),
-            _ => (self.target.retry, "Redis cannot be reached"),
-        };
+        let full = *error.kind() == ErrorKind::OutOfMemory;
+        let allowed = if full { self.target.full } else { self.target.retry };
         let waited = failing.elapsed();
         if failing.is_over(allowed) {
-            return Err(match error.kind() {
-                ErrorKind::OutOfMemory => Error::Full { waited: waited.as_secs() },
-                _ => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
+            return Err(match full {
+                true => Error::Full { waited: waited.as_secs() },
+                false => redis(format!("write to Redis, tried for {} s", waited.as_secs()), error),
             });
         }
         // One warning for each failure that lasts, however often it is tried.
@@ -225,7 +223,10 @@ impl RedisSink {
             true => tracing::warn!(%error, "writing failed, retrying"),
             false => tracing::debug!(%error, "writing failed again, retrying"),
         }
-        self.progress.waiting(why);
+        match full {
+            true => self.progress.waiting("Redis is full"),
+            false => self.progress.waiting("Redis cannot be reached"),
+        }
         self.progress.retried();
         Ok(())
     }

@@ -369,7 +369,7 @@ impl ReplicaSink {
     pub(super) async fn forget(&mut self) {
         (self.crew, self.shared) = (None, None);
         if let Err(error) = self.removed().await {
-            tracing::warn!(error = %crate::base::error::chain(&error), "the run's record stays in the database");
+            tracing::warn!(error = %crate::base::error::chain(&error), "the run has done nothing, but its record stays in the database, in the schema kasho_bootstrap");
         }
     }
 

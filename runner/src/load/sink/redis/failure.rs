@@ -24,14 +24,14 @@ pub(super) fn passing(
 
 /// Redis has less of the run than was acknowledged.
 pub(super) fn lost(expected: u64, found: Option<u64>) -> Error {
-    Error::Lost(match found {
-        Some(found) => format!(
+    match found {
+        Some(found) => Error::Lost(format!(
             "the run was at sequence {expected}, but Redis has it at {found} (a failover to a replica that is behind, or a restart from an older file)"
-        ),
-        None => format!(
+        )),
+        None => Error::Lost(format!(
             "the run was at sequence {expected}, but Redis does not have it (it was flushed, or restarted without its data)"
-        ),
-    })
+        )),
+    }
 }
 
 /// Redis has another number of entries than it has acknowledged.
@@ -45,13 +45,18 @@ pub(super) fn counted(first: Sequence, next: Sequence, found: u64, members: u64)
 /// A policy of Redis that may drop the set, unless the options accept it.
 pub(super) fn evicts(buffer: &Buffer, target: &RedisTarget, memory: &Memory) -> Option<Error> {
     let evicts = memory.policy != "noeviction" && !target.allow_eviction;
-    evicts.then(|| Error::Refused {
-        address: buffer.address().to_owned(),
-        what: format!(
+    let cannot_hold = |what| refusal(buffer, what);
+    evicts.then(|| {
+        cannot_hold(format!(
             "its maxmemory-policy is {}, which may drop the whole set while every write succeeds; set it to noeviction, or use --allow-eviction",
             memory.policy
-        ),
+        ))
     })
+}
+
+/// The error of a Redis that can be reached, but not be used.
+pub(super) fn refusal(buffer: &Buffer, what: String) -> Error {
+    Error::Refused { address: buffer.address().to_owned(), what }
 }
 
 /// An error of Redis in the given action.

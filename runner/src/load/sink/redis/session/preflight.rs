@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kvbuffer::{Buffer, ErrorKind, KeyType, Role};
 
-use super::super::failure::evicts;
+use super::super::failure::{evicts, refusal};
 use super::Run;
 use crate::base::error::Error;
 use crate::load::sink::target::HighWater;
@@ -18,13 +18,16 @@ impl Run<'_> {
         let server = buffer.server().await?;
         let key = buffer.key_type().await?;
         let memory = buffer.memory().await?;
-        let refuse = |what: String| Ok(Err(refusal(buffer, what)));
+        let cannot_hold = |what: String| Ok(Err(refusal(buffer, what)));
         if version(&server.version) < OLDEST {
             let (major, minor) = OLDEST;
-            return refuse(format!("it has version {}, but needs at least {major}.{minor}", server.version));
+            return cannot_hold(format!(
+                "it has version {}, but needs at least {major}.{minor}",
+                server.version
+            ));
         }
         if let KeyType::Other(name) = key {
-            return refuse(format!(
+            return cannot_hold(format!(
                 "key {} is a {name}, not a sorted set, so it is not Kasho's; check --kv-key and the database in --kv-url",
                 buffer.keys().set()
             ));
@@ -64,10 +67,6 @@ impl Run<'_> {
             Ok(()) => Ok(()),
         }
     }
-}
-
-fn refusal(buffer: &Buffer, what: String) -> Error {
-    Error::Refused { address: buffer.address().to_owned(), what }
 }
 
 fn version(text: &str) -> (u32, u32) {
