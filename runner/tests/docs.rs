@@ -1,6 +1,9 @@
 //! Compares the documentation with the program: options, exit codes, metrics, fields, kinds and commands.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test fails")]
 
+#[path = "docs/messages.rs"]
+mod messages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
