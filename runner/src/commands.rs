@@ -54,6 +54,7 @@ async fn execute(cli: &Cli) -> Result<(), Error> {
             clap_complete::generate(*shell, &mut cli::command(), "pg-bootstrap-sync", &mut script);
             return say(&String::from_utf8_lossy(&script));
         }
+        Some(Command::Man { command }) => return say(&cli::manual(command.as_deref())),
         Some(Command::Load(args)) => Box::pin(load(args)),
         Some(Command::Verify(args)) if args.load.replica.replica_url.is_some() => {
             Box::pin(verify_replica(args))

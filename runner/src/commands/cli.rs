@@ -11,7 +11,7 @@ pub use commands::{
     InspectArgs, ListFormat, PreviewArgs, ProofOptions, RangesArgs, RangesCommand, TransformArgs,
     TransformCommand, VerifyArgs,
 };
-pub use help::{command, parse, refuse};
+pub use help::{command, manual, parse, refuse};
 pub use redis::{InsteadOptions, KvArgs, RedisOptions};
 pub use run::{DisplayOptions, ErrorOptions, ResumeOptions, SpeedOptions, StatusOptions, StreamOptions};
 
@@ -63,6 +63,12 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or that of a command.
+    Man {
+        /// The command.
+        #[arg(value_parser = ["load", "completions", "inspect", "verify", "transform", "ranges"])]
+        command: Option<String>,
+    },
     /// Report what is in a dump, and what its load will need.
     ///
     /// Takes the same options as the load. Reads the whole dump, makes its changes and counts them. The report
@@ -90,7 +96,7 @@ pub enum Command {
 /// Options of a load, in the order of the help page.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump to load: a path, s3://bucket/key, s3://bucket/folder/ or - for standard input.
+    /// The dump: a path, s3://bucket/key, s3://bucket/folder/ or - for a pipe.
     #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
     pub dump: Option<String>,
 

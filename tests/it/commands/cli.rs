@@ -156,6 +156,34 @@ fn help_version_and_completions() {
 }
 
 #[test]
+fn manual_pages() {
+    for (name, option) in [
+        ("", "--kv-url"),
+        ("load", "--replica-url"),
+        ("inspect", "--format"),
+        ("verify", "--kv-url"),
+        ("transform", "preview"),
+        ("ranges", "purge"),
+        ("completions", "shell"),
+    ] {
+        let args: &[&str] = if name.is_empty() { &["man"] } else { &["man", name] };
+        let page = stdout(&bare(args).expect_code(0));
+        let title = ["pg-bootstrap-sync", name].join("-");
+        let title = title.trim_end_matches('-');
+        assert!(page.contains(&format!(".TH {title} 1")), "{name}: {page}");
+        assert!(page.replace("\\-", "-").contains(option), "{name} lacks {option}");
+        let bare: Vec<_> = page.split(".TP\n").filter(|entry| entry.trim().lines().count() < 2).collect();
+        assert_eq!(bare, [""; 0], "{name}: not described");
+    }
+    let page = stdout(&bare(&["man", "load"]).expect_code(0));
+    assert!(page.contains("PGBOOTSTRAP_REPLICA_URL"), "the variables are not said");
+    // What they hold is not printed: it may be a password.
+    let page = Runner::new().arg("man").env("PGBOOTSTRAP_KV_URL", format!("redis://:{SECRET}@h")).run(LIMIT);
+    expect_discreet(&page);
+    expect(bare(&["man", "something"]), 2, &["something"]);
+}
+
+#[test]
 fn what_is_said_where() {
     let input = Input::of(&dump(5000));
     let redis = RedisServer::start();

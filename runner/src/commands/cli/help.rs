@@ -46,6 +46,25 @@ pub fn command() -> clap::Command {
         .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
 }
 
+/// The manual page in roff, or that of a command.
+#[must_use]
+pub fn manual(name: Option<&str>) -> String {
+    // With all options as they are on the long page of help.
+    let mut command = Cli::command().after_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"));
+    command.build();
+    let page = match name.and_then(|name| command.find_subcommand(name)) {
+        Some(one) => {
+            let name = format!("pg-bootstrap-sync-{}", one.get_name());
+            one.clone().display_name(name)
+        }
+        None => command,
+    };
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = clap_mangen::Man::new(page).render(&mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 fn short_help(command: clap::Command) -> clap::Command {
     let subcommands: Vec<_> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
     let command = command.mut_args(|arg| {
