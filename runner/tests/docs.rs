@@ -135,6 +135,8 @@ fn pages_of_help_are_as_they_were() {
     command.build();
     let mut pages = vec![("help".to_owned(), command.clone())];
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        let manual = runner::commands::cli::manual(Some(verb.get_name()));
+        assert!(manual.contains(&format!(".TH pg-bootstrap-sync-{} 1", verb.get_name())));
         pages.push((format!("help-{}", verb.get_name()), verb.clone()));
     }
     for (name, page) in pages {

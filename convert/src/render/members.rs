@@ -39,7 +39,8 @@ impl Rendered {
     }
 }
 
-/// One member of a [`Rendered`] slab. Offsets are 32 bits: a slab is bounded, and a row that large is no change.
+/// One member of a [`Rendered`] slab. Offsets are 32 bits: the scanner refuses a row or a statement that is
+/// larger, and what a row in pieces becomes comes in parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
     /// Its number, counted from the slab's first.

@@ -112,10 +112,6 @@ fn check(line: Lines<'_>, plan: &TablePlan) -> Result<(), Fault> {
     if needed > pieces {
         return Err(FaultReason::Outgrown { size: length, pieces }.into());
     }
-    // Offsets in a slab are 32 bits.
-    if u32::try_from(line.bytes.len()).is_err() {
-        return Err(FaultReason::TooLarge { size: length }.into());
-    }
     Ok(())
 }
 

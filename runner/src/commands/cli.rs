@@ -66,7 +66,7 @@ pub enum Command {
     /// Print the manual page, or that of a command.
     Man {
         /// The command.
-        #[arg(value_parser = ["load", "completions", "inspect", "verify", "transform", "ranges"])]
+        #[arg(value_parser = help::known)]
         command: Option<String>,
     },
     /// Report what is in a dump, and what its load will need.

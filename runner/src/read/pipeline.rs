@@ -135,6 +135,8 @@ impl Pipeline {
         self.stop();
         self.budget.close();
         self.items.close();
+        // With an item goes its receiver: a worker may wait to give away a part of a row.
+        while self.items.try_recv().is_ok() {}
         let mut panicked = None;
         for thread in self.threads.drain(..) {
             let name = thread.thread().name().unwrap_or("thread").to_owned();
@@ -168,12 +170,12 @@ fn convert(
             let _ = parts.blocking_send(finished(std::mem::take(part), &slab, false));
         };
         block.render(&slab, numbers, first, &mut copy, &mut rendered, &mut give);
-        if copy.capacity() > KEPT {
-            copy = Vec::new();
-        }
         let mut converted = finished(rendered, &slab, true);
         if let Some(measure) = &mut measure {
             converted.measured = measure.slab(&slab, &block, &mut copy);
+        }
+        if copy.capacity() > KEPT {
+            copy = Vec::new();
         }
         slabs.put(slab.into_buffer());
         let _ = reply.blocking_send(converted);
@@ -344,4 +346,51 @@ fn before(mut mark: Mark, slab: &Slab, first: Sequence) -> Mark {
     mark.rows -= slab.rows;
     mark.next = first;
     mark
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use convert::shape::{DDL_TIME, Shape};
+    use source::Location;
+
+    use super::super::task::Start;
+    use super::*;
+
+    /// A worker that waits for somebody to take the next part of a row does not keep the pipeline from its end.
+    #[test]
+    fn it_ends_while_nobody_takes_the_parts_of_a_row() {
+        let mut dump = tempfile::NamedTempFile::new().unwrap();
+        let row = "x".repeat(40 << 20);
+        write!(dump, "CREATE TABLE public.t (a text);\nCOPY public.t (a) FROM stdin;\n{row}\n\\.\n").unwrap();
+        let shape = Shape {
+            rows: RowForm::Single,
+            ddl_time: DDL_TIME.to_owned(),
+            no_owner: false,
+            no_privileges: false,
+            keep_kasho: false,
+            selection: convert::selection::Selection::default(),
+            transforms: None,
+            skip_rows: false,
+            silent_triggers: false,
+        };
+        let location = Location::parse(&dump.path().to_string_lossy(), &source::object::Access::default());
+        let pipeline = Pipeline::start(Task {
+            location: location.unwrap(),
+            shape: Arc::new(shape),
+            start: Start::Fresh,
+            first: Sequence::FIRST,
+            limit: None,
+            workers: 1,
+            measured: None,
+        });
+        let pipeline = pipeline.unwrap();
+        while pipeline.items.len() < 2 {
+            thread::yield_now();
+        }
+        let (ended, end) = blocking::channel();
+        thread::spawn(move || ended.send(pipeline.join().is_ok()));
+        assert_eq!(end.recv_timeout(Duration::from_secs(120)), Ok(true));
+    }
 }

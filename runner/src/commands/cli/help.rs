@@ -46,7 +46,7 @@ pub fn command() -> clap::Command {
         .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
 }
 
-/// The manual page in roff, or that of a command.
+/// The manual page in roff, or that of a command, whose name is [`known`].
 #[must_use]
 pub fn manual(name: Option<&str>) -> String {
     // With all options as they are on the long page of help.
@@ -63,6 +63,14 @@ pub fn manual(name: Option<&str>) -> String {
     // Writing to memory does not fail.
     let _ = clap_mangen::Man::new(page).render(&mut text);
     String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The name of a command.
+pub(super) fn known(name: &str) -> Result<String, String> {
+    match Cli::command().find_subcommand(name) {
+        Some(_) => Ok(name.to_owned()),
+        None => Err("there is no such command".to_owned()),
+    }
 }
 
 fn short_help(command: clap::Command) -> clap::Command {
