@@ -46,7 +46,7 @@ pub fn command() -> clap::Command {
         .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
 }
 
-/// The manual page in roff, or that of a command, whose name is [`known`].
+/// The manual page in roff, or that of a command, if there is one of that name.
 #[must_use]
 pub fn manual(name: Option<&str>) -> String {
     // With all options as they are on the long page of help.
