@@ -114,8 +114,8 @@ pub use session::{Session, without_concurrently};
 pub use setting::{DatabaseSetting, Scope, Setting, Value, is_on, setting_of_database};
 pub use statement::{Boundary, Stop};
 pub use subject::{
-    Section, Subject, copies_identities, made_by_query, mentions, owner, renames, section, subject, verb,
-    writes_within,
+    Section, Subject, copies_identities, foreign_key, made_by_query, mentions, owner, renames, section,
+    subject, verb, writes_within,
 };
 pub use token::standard_strings;
 pub use transaction::Transaction;

@@ -264,6 +264,16 @@ fn altered_table(c: &mut Cursor<'_>) -> Option<Subject> {
     Some(Subject::Relation(table))
 }
 
+/// The table of a foreign key that the statement adds to it alone, and the one that it references.
+#[must_use]
+pub fn foreign_key(text: &str, standard: bool) -> Option<(QualifiedName, QualifiedName)> {
+    let mut c = Cursor::new(text, standard);
+    let table = c.words(&["ALTER", "TABLE", "ONLY"]).then(|| qualified(&mut c)).flatten()?;
+    c.words(&["ADD", "CONSTRAINT"]).then(|| c.part()).flatten()?;
+    (c.words(&["FOREIGN", "KEY"]) && c.skip_past("REFERENCES")).then_some(())?;
+    Some((table, qualified(&mut c)?))
+}
+
 fn sequence(c: &mut Cursor<'_>, new: bool) -> Option<Subject> {
     existing(c);
     let sequence = qualified(c)?;

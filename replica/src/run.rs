@@ -6,9 +6,9 @@ use crate::batch::Batch;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, ErrorKind};
 use crate::record::{self, Claim, Record};
-use crate::session::Session;
+use crate::session::{BEGIN, Session};
 use crate::skipped::{self, Skipped};
-use crate::worker::{BEGIN, Worker};
+use crate::worker::Worker;
 
 /// A run that this process works on.
 ///

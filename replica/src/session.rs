@@ -23,6 +23,13 @@ SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE
     ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout');
 "#;
 
+/// A message of COPY has no more: as much as the server takes at once, and so little that the memory which it gathers messages
+/// in is used again.
+const MESSAGE_BYTES: usize = 64 << 10;
+
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const RELY: &str = "set what rows rely on";
+
 /// What has failed of a COPY.
 pub(crate) enum CopyFailed {
     /// There is no such table, or none that takes rows, or not from us.
@@ -87,20 +94,36 @@ impl Session {
         match &batch.0 {
             Work::Statement(text) => self.run("run a statement", text).await,
             Work::Rows(rows) => {
-                self.prepare_rows(rows).await?;
-                for copy in &rows.copies {
-                    self.copy(copy).await.map_err(CopyFailed::into_error)?;
-                }
-                Ok(())
+                self.run(RELY, &relied_on(rows)).await?;
+                self.copy_all(rows).await
             }
         }
     }
 
-    /// Sets what rows rely on, until the end of the transaction.
-    pub(crate) async fn prepare_rows(&self, rows: &Rows) -> Result<(), Error> {
-        // As in Kasho's own sessions: triggers and foreign keys are the source's business.
-        let settings = format!("SET LOCAL session_replication_role = replica;\n{}", rows.settings);
-        self.run("set what rows rely on", &settings).await
+    /// Begins a transaction, and does in it what a batch says.
+    pub(crate) async fn begin_and_perform(&self, batch: &Batch) -> Result<(), Error> {
+        match &batch.0 {
+            Work::Statement(_) => {
+                self.run("begin a transaction", BEGIN).await?;
+                self.perform(batch).await
+            }
+            Work::Rows(rows) => {
+                self.begin_rows(rows).await?;
+                self.copy_all(rows).await
+            }
+        }
+    }
+
+    /// Begins a transaction with the settings that rows rely on, at once.
+    pub(crate) async fn begin_rows(&self, rows: &Rows) -> Result<(), Error> {
+        self.run(RELY, &format!("{BEGIN};\n{}", relied_on(rows))).await
+    }
+
+    async fn copy_all(&self, rows: &Rows) -> Result<(), Error> {
+        for copy in &rows.copies {
+            self.copy(copy).await.map_err(CopyFailed::into_error)?;
+        }
+        Ok(())
     }
 
     /// Copies rows into their table.
@@ -124,7 +147,10 @@ impl Session {
     async fn send(sink: CopyInSink<Bytes>, copy: &Copy) -> Result<u64, tokio_postgres::Error> {
         let mut sink = pin!(sink);
         for slab in &copy.slabs {
-            sink.feed(slab.clone()).await?;
+            let mut rest = slab.clone();
+            while !rest.is_empty() {
+                sink.feed(rest.split_to(rest.len().min(MESSAGE_BYTES))).await?;
+            }
         }
         sink.finish().await
     }
@@ -162,4 +188,10 @@ impl Session {
     pub(crate) fn failed(&self, error: tokio_postgres::Error, action: &'static str) -> Error {
         Error::of(error, action, &self.address, false)
     }
+}
+
+/// What rows rely on, until the end of the transaction. As in Kasho's own sessions, triggers and foreign keys are the source's
+/// business.
+fn relied_on(rows: &Rows) -> String {
+    format!("SET LOCAL session_replication_role = replica;\n{}", rows.settings)
 }

@@ -11,10 +11,9 @@ use crate::batch::{Batch, Copy, Rows};
 use crate::connect::ConnectOptions;
 use crate::error::{Error, ErrorKind, ServerError};
 use crate::record;
-use crate::session::{CopyFailed, Session};
+use crate::session::{BEGIN, CopyFailed, Session};
 use crate::sieve::{Lines, Untried};
 
-pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 const LOOKING: &str = "look for what is refused";
 const SAVEPOINT: &str = "SAVEPOINT kasho_bootstrap";
 const RELEASE: &str = "RELEASE kasho_bootstrap";
@@ -90,7 +89,7 @@ impl Worker {
     /// the worker can be used.
     pub async fn work(&mut self, batch: &Batch) -> Result<(), Error> {
         self.has_settings = batch.has_settings();
-        let worked = self.attempt(batch).await;
+        let worked = self.session.begin_and_perform(batch).await;
         self.unless_failed(worked).await
     }
 
@@ -139,14 +138,8 @@ impl Worker {
         }
     }
 
-    async fn attempt(&self, batch: &Batch) -> Result<(), Error> {
-        self.session.run("begin a transaction", BEGIN).await?;
-        self.session.perform(batch).await
-    }
-
     async fn sifted(&self, rows: &Rows, untaken: &Untaken, most: u64) -> Result<Sifted, Error> {
-        self.session.run("begin a transaction", BEGIN).await?;
-        self.session.prepare_rows(rows).await?;
+        self.session.begin_rows(rows).await?;
         let mut found = Vec::new();
         let mut slab = 0;
         for copy in &rows.copies {

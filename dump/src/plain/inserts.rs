@@ -233,10 +233,10 @@ impl InsertBlock {
         if let (InHand::Unseen, Some(first)) = (&self.statement, bytes.first()) {
             self.statement = if *first == b',' { InHand::Decided } else { InHand::Here(0, 0, None) };
         }
-        let target = slabs.target(&self.point, offset);
+        let (target, most) = (slabs.target(&self.point, offset), slabs.most(self.point.rows));
         let (mut end, mut rows) = self.found;
         let next = loop {
-            if end >= target || rows >= slabs.rows {
+            if end >= target || rows >= most {
                 break Next::Slab;
             }
             match insert::row(bytes, end, &self.shape, false, &mut ()) {

@@ -18,11 +18,13 @@ pub struct SlabSize {
     pub bytes: usize,
     /// A slab has at most this many rows.
     pub rows: u64,
+    /// A slab also ends behind so many rows of its block.
+    pub border: u64,
 }
 
 impl Default for SlabSize {
     fn default() -> Self {
-        Self { bytes: SLAB_BYTES, rows: SLAB_ROWS }
+        Self { bytes: SLAB_BYTES, rows: SLAB_ROWS, border: u64::MAX }
     }
 }
 
@@ -30,6 +32,14 @@ impl SlabSize {
     /// So many bytes of a statement are looked at before rows of it are given out.
     pub(super) fn look_ahead(self) -> usize {
         (32 * self.bytes).min(MOST_AHEAD)
+    }
+
+    /// How many rows a slab may have that begins behind so many of its block.
+    pub(super) fn most(self, before: u64) -> u64 {
+        match self.border.checked_sub(before) {
+            None | Some(0) => self.rows,
+            Some(left) => self.rows.min(left),
+        }
     }
 
     /// Bytes from `offset`, which begins a row, to the next multiple of [`SlabSize::bytes`] from the block's start.

@@ -145,11 +145,12 @@ impl Block {
         let rest = || memchr::memrchr(b'\n', bytes).filter(|_| whole).map(|at| at + 1);
         let length = closed.or(full).or_else(rest)?;
         let rows = memchr_iter(b'\n', &bytes[..length]).count() as u64;
-        if rows <= slabs.rows {
+        let most = slabs.most(self.point.rows);
+        if rows <= most {
             return Some((length, rows));
         }
-        let last = memchr_iter(b'\n', &bytes[..length]).nth(slabs.rows as usize - 1)?;
-        Some((last + 1, slabs.rows))
+        let last = memchr_iter(b'\n', &bytes[..length]).nth(most as usize - 1)?;
+        Some((last + 1, most))
     }
 
     /// The length of the rows before the closing line, if that begins within `part` of `bytes`.

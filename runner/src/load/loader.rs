@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::checkpoint::{Checkpoint, VERSION};
-use crate::load::config::Config;
+use crate::load::config::{Config, Destination};
 use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
 use crate::load::reject::{self, SharedRejects};
@@ -35,6 +35,10 @@ mod point;
 const BATCH_BYTES: usize = 1 << 20;
 /// A batch that is not full is sent when nothing has come for this long.
 const LINGER: Duration = Duration::from_millis(200);
+/// After so many rows it is told if packs would be better for them: where a row takes no more than so many bytes of the dump,
+/// there are hundreds in a pack.
+const PACKED_AFTER: u64 = 100_000;
+const PACKED_BELOW: u64 = 2000;
 /// While nothing comes, the state of Redis is looked at so often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -76,6 +80,8 @@ pub(crate) struct Loader<'a> {
     table: Option<Arc<str>>,
     /// The tables with rows in pieces for which a warning was logged.
     told: BTreeSet<Arc<str>>,
+    /// Rows go to Redis one by one, and nothing was said about it.
+    may_suggest: bool,
     /// The last checkpoint that is durable.
     last: Option<Arc<Checkpoint>>,
     pace: Pace,
@@ -117,6 +123,8 @@ impl<'a> Loader<'a> {
             mark: None,
             table: None,
             told: BTreeSet::new(),
+            may_suggest: matches!(config.target, Destination::Redis(_))
+                && config.shape.rows == RowForm::Single,
             last: None,
             pace: Pace::new(config.max_rate),
         }
@@ -445,8 +453,22 @@ impl<'a> Loader<'a> {
         let raw = checkpoint.read.unwrap_or(checkpoint.scan.offset);
         let checkpoint = Arc::new(checkpoint);
         self.progress.durable(&checkpoint, raw);
+        self.suggest_packs(&checkpoint);
         self.mirror.write(&checkpoint, false).await?;
         self.last = Some(checkpoint);
         Ok(())
+    }
+
+    /// Tells once, of a dump with many small rows, that there is a form in which they arrive much sooner.
+    fn suggest_packs(&mut self, checkpoint: &Checkpoint) {
+        let rows = checkpoint.plan.counters().rows;
+        if self.may_suggest && rows >= PACKED_AFTER {
+            self.may_suggest = false;
+            if checkpoint.scan.offset / rows < PACKED_BELOW {
+                tracing::info!(
+                    "the translicator applies some thousand single rows a second, and ten times as many or more with --rows packed, to which its own transforms do not apply"
+                );
+            }
+        }
     }
 }

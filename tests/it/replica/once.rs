@@ -20,7 +20,7 @@ const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free sp
 const STATEMENTS: u64 = 240;
 
 fn source() -> Source {
-    Source::of_bytes("generated", &dumpgen::dump(if long() { 1_000_000 } else { 60_000 }))
+    Source::of_bytes("generated", &dumpgen::dump(if long() { 1_000_000 } else { 200_000 }))
 }
 
 /// How many transactions are done.
@@ -245,7 +245,7 @@ fn three_tables(second: &str) -> Vec<u8> {
         dump.extend_from_slice(format!("COPY public.{table} (n, t) FROM stdin;\n").as_bytes());
         let start = dump.len();
         let mut row = 0;
-        while dump.len() - start < 4 << 20 {
+        while dump.len() - start < 9 << 20 {
             row += 1;
             dump.extend_from_slice(format!("{row}\t{text} {}\n", "x".repeat(500)).as_bytes());
         }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! While transactions run, the threads of the pipeline read and convert ahead. Batches of rows are done beside each other, and
-//! so are consecutive indexes and keys of different tables; any other statement waits until everything before it is done.
+//! so are consecutive indexes and keys, or foreign keys, of different tables; any other statement waits until everything before
+//! it is done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use self::crew::Crew;
 use self::job::{Job, Statement};
 use self::ledger::{After, Ledger, Span};
 use self::shared::Shared;
+use self::statement::Beside;
 use super::target::ReplicaTarget;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
@@ -41,9 +43,10 @@ mod retries;
 mod shared;
 mod statement;
 
-/// A transaction of rows is sent when it has this many bytes: enough that its own cost is small, and few enough that each
-/// session can have one in memory.
-const BATCH_BYTES: usize = 4 << 20;
+/// All transactions of rows together have this many bytes: those that are worked on, and the next one, which is gathered.
+const ROWS_BYTES: usize = 24 << 20;
+/// Each has so many at least: enough that its own cost is small.
+const BATCH_BYTES: usize = 2 << 20;
 /// How long a transaction may go on after a signal.
 const AFTER_SIGNAL: Duration = Duration::from_secs(5);
 /// So many entries of what was skipped are shown.
@@ -84,6 +87,7 @@ struct PendingRows {
 enum Doing {
     Rows,
     Indexes,
+    ForeignKeys,
 }
 
 /// Fills a database.
@@ -115,7 +119,7 @@ impl ReplicaSink {
         retries: Retries,
         stop: Stop,
     ) -> Self {
-        let shared = run.map(|run| Arc::new(Shared::new(run, Ledger::new(point), target.jobs)));
+        let shared = run.map(|run| Arc::new(Shared::new(run, Ledger::new(point))));
         let new = |shared: &Arc<Shared>| Crew::new(Arc::clone(shared), retries.another(), target.jobs);
         Self {
             target: target.clone(),
@@ -159,7 +163,7 @@ impl ReplicaSink {
         match &self.pending {
             Pending::Nothing => false,
             Pending::Statements(..) => true,
-            Pending::Rows(pending) => pending.sealed || pending.rows.bytes() >= BATCH_BYTES,
+            Pending::Rows(pending) => pending.sealed || pending.rows.bytes() >= batch_bytes(self.target.jobs),
         }
     }
 
@@ -285,15 +289,21 @@ impl ReplicaSink {
         let end = (checkpoint.scan.offset, checkpoint.scan.line);
         let (done, count) = (std::mem::take(&mut self.done), texts.len());
         let beside = texts.first().filter(|_| count == 1).and_then(|(text, _)| statement::beside(text));
-        if beside.is_none() || self.doing != Doing::Indexes {
+        let doing = match &beside {
+            Some(Beside::Index(_)) => Doing::Indexes,
+            Some(Beside::ForeignKey(_)) => Doing::ForeignKeys,
+            None => Doing::Rows,
+        };
+        if beside.is_none() || self.doing != doing {
             crew.settle().await?;
         }
-        self.doing = if beside.is_some() { Doing::Indexes } else { Doing::Rows };
-        let tables: Vec<_> = beside.into_iter().collect();
+        self.doing = doing;
+        let tables = beside.map_or_else(Vec::new, Beside::tables);
         let mut last = Some(checkpoint);
         for (index, (text, rows)) in texts.into_iter().enumerate().skip(done) {
             let span = (first, first + 1, hash(0, text.as_bytes()));
             let job = Job::statement(Statement { text, index, end, rows }, tables.clone());
+            let job = Job { in_any_order: doing == Doing::ForeignKeys, ..job };
             match last.take_if(|_| index + 1 == count) {
                 None => crew.alone(&job, After::Statements(index + 1)).await?,
                 Some(checkpoint) => {
@@ -398,6 +408,11 @@ impl ReplicaSink {
             }
         }
     }
+}
+
+/// How many bytes a transaction of rows has, with so many sessions.
+fn batch_bytes(jobs: usize) -> usize {
+    (ROWS_BYTES / (jobs + 1)).max(BATCH_BYTES)
 }
 
 /// The hash of bytes behind others.

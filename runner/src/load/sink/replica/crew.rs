@@ -1,5 +1,4 @@
 //! The sessions of a run: batches beside each other, where that makes no difference, and one after the other, where it may.
-//! There is one hand more than may work at once: while one waits for its commit, another works.
 //!
 //! ```text
 //! give ─▶ waiting ─▶ hands, each with a batch ─▶ done
@@ -62,7 +61,7 @@ impl Crew {
             shared,
             retries,
             aside: None,
-            most: jobs + 1,
+            most: jobs,
             hands: Vec::new(),
             at_work: JoinSet::new(),
             tables: BTreeMap::new(),
@@ -137,8 +136,10 @@ impl Crew {
     fn start(&mut self) {
         let mut index = 0;
         while index < self.waiting.len() && self.at_work.len() < self.most && self.refused.is_empty() {
-            let tables = &self.waiting[index].1.tables;
-            let earlier = self.waiting.iter().take(index).map(|(_, job)| &job.tables);
+            let job = &self.waiting[index].1;
+            let tables = &job.tables;
+            let earlier = self.waiting.iter().take(if job.in_any_order { 0 } else { index });
+            let earlier = earlier.map(|(_, job)| &job.tables);
             let taken =
                 self.tables.values().chain(earlier).any(|other| other.iter().any(|t| tables.contains(t)));
             if taken {

@@ -93,12 +93,7 @@ impl Hand {
     }
 
     async fn try_to_carry(&mut self, mut worker: Worker, job: &Job, after: After) -> Result<Tried, Error> {
-        let worked = {
-            // It is never closed.
-            let _place = self.shared.places.acquire().await;
-            worker.work(&job.batch).await
-        };
-        match worked {
+        match worker.work(&job.batch).await {
             Ok(()) => self.commit(worker, (&[], None), after, &job.place).await,
             Err(error) => self.not_done(worker, error, &job.place).await,
         }

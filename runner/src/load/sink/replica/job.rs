@@ -12,6 +12,8 @@ pub(super) struct Job {
     pub(super) place: String,
     /// Nothing else is done to these tables meanwhile.
     pub(super) tables: Vec<String>,
+    /// Others of these may be done first, though they were given later.
+    pub(super) in_any_order: bool,
 }
 
 /// What a batch has.
@@ -42,6 +44,7 @@ impl Job {
             place: format!("copy rows of {}, of which row {} is the first that is sent", of.0, of.1 + 1),
             what: What::Rows(slabs),
             tables,
+            in_any_order: false,
         }
     }
 
@@ -51,6 +54,7 @@ impl Job {
             place: format!("run the statement before line {} of the dump", statement.end.1 + 1),
             what: What::Statement(statement),
             tables,
+            in_any_order: false,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use replica::{Recovered, Run, Worker};
-use tokio::sync::Semaphore;
 
 use super::ledger::{After, Ledger, Tally};
 use super::retries::Retries;
@@ -14,14 +13,12 @@ use crate::load::reject::SharedRejects;
 pub(super) struct Shared {
     /// Whoever commits holds it, from the point to the answer.
     pub(super) run: tokio::sync::Mutex<Run>,
-    /// So many work at once. Who commits needs no place: the next works meanwhile.
-    pub(super) places: Semaphore,
     ledger: Mutex<Ledger>,
 }
 
 impl Shared {
-    pub(super) fn new(run: Run, ledger: Ledger, jobs: usize) -> Self {
-        Self { run: tokio::sync::Mutex::new(run), places: Semaphore::new(jobs), ledger: Mutex::new(ledger) }
+    pub(super) fn new(run: Run, ledger: Ledger) -> Self {
+        Self { run: tokio::sync::Mutex::new(run), ledger: Mutex::new(ledger) }
     }
 
     /// Held for no longer than it takes to read or write it.

@@ -73,10 +73,31 @@ pub(super) fn cost(text: &str, code: &str) -> &'static str {
     }
 }
 
-/// The table of an index, primary key or unique constraint that it makes: such statements of different tables can run
-/// beside each other.
-pub(super) fn beside(text: &str) -> Option<String> {
+/// What can run beside others of its kind that are about other tables.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// An index, primary key or unique constraint of this table.
+    Index(String),
+    /// A foreign key of the first table, which references the second. Their order makes no difference.
+    ForeignKey([String; 2]),
+}
+
+impl Beside {
+    /// The tables that it is about.
+    pub(super) fn tables(self) -> Vec<String> {
+        match self {
+            Self::Index(table) => vec![table],
+            Self::ForeignKey(tables) => tables.to_vec(),
+        }
+    }
+}
+
+/// Whether the statement can run beside others of its kind.
+pub(super) fn beside(text: &str) -> Option<Beside> {
     let text = bare(text);
+    if let Some((table, referenced)) = dump::foreign_key(text, true) {
+        return Some(Beside::ForeignKey([table.to_string(), referenced.to_string()]));
+    }
     let kind = classify(text, true);
     let key = || {
         let words = |words: &[&str]| has_words(text, words);
@@ -88,7 +109,7 @@ pub(super) fn beside(text: &str) -> Option<String> {
         return None;
     }
     match subject(&kind, text, true) {
-        Subject::Part { of, .. } => Some(of.to_string()),
+        Subject::Part { of, .. } => Some(Beside::Index(of.to_string())),
         _ => None,
     }
 }
@@ -189,19 +210,24 @@ mod tests {
 
     #[test]
     fn indexes_and_keys_run_beside_others() {
-        for (text, table) in [
+        for (text, tables) in [
             ("CREATE INDEX i ON public.t USING btree (a);", Some("public.t")),
             ("SET LOCAL search_path = a;\nCREATE UNIQUE INDEX i ON ONLY public.t (a);", Some("public.t")),
             ("ALTER TABLE ONLY public.t ADD CONSTRAINT c PRIMARY KEY (a);", Some("public.t")),
             ("ALTER TABLE ONLY public.t ADD CONSTRAINT c UNIQUE (a);", Some("public.t")),
-            ("ALTER TABLE ONLY public.t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES public.u(a);", None),
+            (
+                "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES public.\"U\"(a) NOT VALID;",
+                Some("public.t public.\"U\""),
+            ),
+            ("ALTER TABLE public.t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES public.u(a);", None),
             ("ALTER TABLE public.t ADD CONSTRAINT c CHECK ((a IS JSON WITH UNIQUE KEYS));", None),
             ("ALTER TABLE public.t ADD CONSTRAINT c PRIMARY KEY (a);", None),
             ("ALTER INDEX public.i ATTACH PARTITION public.j;", None),
             ("CREATE TABLE public.t (a int UNIQUE);", None),
             ("COMMENT ON INDEX public.i IS 'x';", None),
         ] {
-            assert_eq!(beside(text).as_deref(), table, "{text}");
+            let found = beside(text).map(|beside| beside.tables().join(" "));
+            assert_eq!(found.as_deref(), tables, "{text}");
         }
     }
 }
