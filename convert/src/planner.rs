@@ -234,6 +234,10 @@ impl Planner {
             }
             Event::CopyStart(header) => self.copy_start(&header, scanner)?.map(Work::Sql),
             Event::Rows(slab) => Some(match &self.current {
+                Current::Loading(_) if slab.first_row >= self.shape.selection.border() => {
+                    self.skip_many("row_over_limit", slab.rows);
+                    Work::LeftOut(slab)
+                }
                 Current::Loading(block) => {
                     let numbers = block.numbers(&slab);
                     Work::Rows { block: Arc::clone(block), slab, numbers }

@@ -22,6 +22,7 @@ pub(crate) use unmatched::Unmatched;
 
 /// The option, and its part of what shapes the changes.
 const USE_LIST: &str = "--use-list";
+const MAX_ROWS: &str = "--max-rows-per-table";
 
 /// A choice. The empty one is everything.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +33,7 @@ pub struct Selection {
     exclude_schemas: Vec<Pattern>,
     sections: Option<Sections>,
     database: Option<String>,
+    max_rows: Option<u64>,
     /// Entries of an archive by their numbers, in the order in which they are read.
     entries: Option<Arc<[i32]>>,
 }
@@ -51,6 +53,8 @@ pub struct Words<'a> {
     pub sections: Option<Sections>,
     /// `--database`.
     pub database: Option<&'a str>,
+    /// `--max-rows-per-table`.
+    pub max_rows: Option<u64>,
     /// What is in the file of `--use-list`.
     pub entries: Option<Arc<[i32]>>,
 }
@@ -100,6 +104,7 @@ impl Selection {
             exclude_schemas: read("--exclude-schema", words.exclude_schemas, 1)?,
             sections: words.sections,
             database: words.database.map(str::to_owned),
+            max_rows: words.max_rows,
             entries: words.entries.clone(),
         })
     }
@@ -135,6 +140,7 @@ impl Selection {
             ("--exclude-schema", list(&self.exclude_schemas)),
             ("--section", sections),
             ("--database", self.database.clone().unwrap_or_default()),
+            (MAX_ROWS, self.max_rows.map_or_else(String::new, |rows| rows.to_string())),
             (USE_LIST, self.entries.as_deref().map_or_else(String::new, entries::text)),
         ]
         .into_iter()
@@ -166,6 +172,7 @@ impl Selection {
             exclude_schemas: &exclude_schemas,
             sections,
             database: parts.get("--database").map(String::as_str),
+            max_rows: parts.get(MAX_ROWS).and_then(|text| text.parse().ok()),
             entries: parts.get(USE_LIST).and_then(|text| entries::parse(text)),
         })
     }
@@ -184,6 +191,12 @@ impl Selection {
         }
         let selection = self.clone();
         choice.with_data(move |data| selection.has_data(data))
+    }
+
+    /// Rows of a block behind so many are left out, and a slab is to end there.
+    #[must_use]
+    pub fn border(&self) -> u64 {
+        self.max_rows.unwrap_or(u64::MAX)
     }
 
     /// Whether it goes by the entries of an archive.

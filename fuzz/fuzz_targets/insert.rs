@@ -13,7 +13,7 @@ use convert::render::members::Rendered;
 use convert::render::rows;
 
 /// So that a few rows make several slabs.
-const SLABS: SlabSize = SlabSize { bytes: 64, rows: 3 };
+const SLABS: SlabSize = SlabSize { bytes: 64, rows: 3, border: u64::MAX };
 const OFF: &str = "SET standard_conforming_strings = off;\n";
 
 fn plan(columns: usize) -> TablePlan {

@@ -334,6 +334,7 @@ fn selection() -> Selection {
         exclude_schemas: &none,
         sections: Some(Sections::ALL),
         database: Some("shop"),
+        max_rows: Some(9),
         entries: Some([7].into()),
     })
     .unwrap()

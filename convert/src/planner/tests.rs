@@ -17,7 +17,8 @@ fn shape() -> Shape {
 
 /// What the work of a dump is: texts with their numbers, and rows as `table first+count`.
 fn plan_with(shape: Shape, dump: &str, limit: Option<Limit>) -> Result<(Vec<String>, Planner), Error> {
-    let mut scanner = Scanner::new();
+    let slabs = SlabSize { border: shape.selection.border(), ..SlabSize::default() };
+    let mut scanner = Scanner::new().with_slabs(slabs);
     scanner.push(dump.as_bytes());
     scanner.finish();
     let mut planner = Planner::new(Arc::new(shape), "a dump", Sequence::FIRST, limit);
@@ -338,6 +339,24 @@ fn what_hangs_on_a_table_goes_with_it() {
             "9 COMMENT ON INDEX s.j IS 'x';",
         ]
     );
+}
+
+#[test]
+fn no_more_rows_of_a_table_than_wanted() {
+    let dump = "CREATE TABLE s.t (a int);\nCREATE TABLE s.u (a int);\nCOPY s.t (a) FROM stdin;\n1\n2\n3\n4\n5\n\\.\n\
+        INSERT INTO s.u VALUES\n\t(1),\n\t(2);\nINSERT INTO s.u VALUES (3), (4), (5);\nCREATE INDEX i ON s.t (a);\n";
+    for (most, rows) in [(1, [1, 1]), (3, [3, 3]), (5, [5, 5]), (6, [5, 5])] {
+        let (all, planner) =
+            choose(crate::selection::Words { max_rows: Some(most), ..Default::default() }, dump);
+        let count = |table: &str| -> u64 {
+            let begin = format!(" {table} +");
+            all.iter().filter_map(|line| line.split_once(&begin)?.1.parse::<u64>().ok()).sum()
+        };
+        assert_eq!(["s.t", "s.u"].map(count), rows, "at most {most}: {all:?}");
+        let left_out = planner.counters().skipped.get("row_over_limit").copied().unwrap_or(0);
+        assert_eq!(left_out, 10 - rows.iter().sum::<u64>());
+        assert!(all.last().is_some_and(|line| line.contains("CREATE INDEX i")));
+    }
 }
 
 #[test]

@@ -29,9 +29,9 @@ use crate::form::RowForm;
 
 /// The slabs of packs: with rows of a hundred bytes, as many as make a replica ready soonest. The change stream holds a
 /// thousand entries at once, so larger ones would cost its memory.
-pub const SLABS: SlabSize = SlabSize { bytes: 512 * 1024, rows: 5000 };
+pub const SLABS: SlabSize = SlabSize { bytes: 512 * 1024, rows: 5000, border: u64::MAX };
 /// The same where values are transformed, which can make a row a few thousand bytes longer.
-pub const SLABS_OF_TRANSFORMED: SlabSize = SlabSize { bytes: 128 * 1024, rows: 500 };
+pub const SLABS_OF_TRANSFORMED: SlabSize = SlabSize { bytes: 128 * 1024, rows: 500, border: u64::MAX };
 /// In a slab larger than this the last row has a pack of its own.
 const ALONE: usize = SLABS.bytes / 2 * 3;
 /// A row of so many bytes or more is long: in a pack of such rows the server hardly feels whether they are an array.

@@ -9,7 +9,7 @@ use super::lines::{Lines, REFUSED};
 use super::members::Rendered;
 
 /// The slabs: small enough to be spread over all workers, large enough that nothing is spent on each.
-pub const SLABS: SlabSize = SlabSize { bytes: 256 * 1024, rows: 100_000 };
+pub const SLABS: SlabSize = SlabSize { bytes: 256 * 1024, rows: 100_000, border: u64::MAX };
 
 /// Takes the rows over, but for those at fault already.
 pub fn render(lines: Lines<'_>, out: &mut Rendered) {

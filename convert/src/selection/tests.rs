@@ -36,6 +36,7 @@ fn a_choice_is_read_from_what_was_registered_of_it() {
         exclude_schemas: &strings(&["\"o ld\""]),
         sections: Some(Sections { pre_data: true, no_refresh: true, ..Sections::default() }),
         database: Some("shop of \"x"),
+        max_rows: Some(12),
         entries: Some([7, 8, 9, 3].into()),
     };
     for selection in [Selection::new(&words).unwrap(), Selection::default()] {
@@ -45,6 +46,7 @@ fn a_choice_is_read_from_what_was_registered_of_it() {
         let counts = |selection: &Selection| (selection.tables.len(), selection.exclude_schemas.len());
         assert_eq!(counts(&read), counts(&selection));
         assert_eq!(read.entries, selection.entries);
+        assert_eq!(read.border(), selection.border());
     }
 }
 

@@ -123,6 +123,7 @@ fn selection(options: &SelectionOptions) -> Result<Selection, Error> {
         exclude_schemas: &options.exclude_schema,
         sections: sections.filter(|sections| *sections != Sections::ALL),
         database: options.database.as_deref(),
+        max_rows: options.max_rows_per_table,
         entries: options.use_list.as_deref().map(entries).transpose()?,
     })?)
 }

@@ -35,7 +35,7 @@ use convert::render::Block;
 use convert::render::pieces::is_piece;
 use convert::render::transformed::Transformed;
 use convert::transforms::Transforms;
-use report::{Fault, Format, Hashing, PIECE, Report, Table};
+use report::{Fault, Format, Hashing, Needed, PIECE, Report, Table};
 use source::Location;
 
 pub mod report;
@@ -82,8 +82,15 @@ pub async fn inspect(
     let report = Report::new(format, config.shape.rows);
     let task = config.task(config.first.unwrap_or(Sequence::FIRST));
     let mut pipeline = Pipeline::start(Task { measured: Some(report.other()), ..task })?;
-    let mut counts =
-        Counts { report, progress, before: None, tables: BTreeMap::new(), rows: 0, transformed: Vec::new() };
+    let mut counts = Counts {
+        report,
+        progress,
+        before: None,
+        tables: BTreeMap::new(),
+        rows: 0,
+        needs: dump::Needs::default(),
+        transformed: Vec::new(),
+    };
     let counted = counts.count(&mut pipeline, stop).await;
     pipeline.end(stop, &counted).await?;
     if stop.requested().is_some() {
@@ -152,6 +159,8 @@ struct Counts<'a> {
     tables: BTreeMap<Arc<str>, Table>,
     /// Rows of all tables.
     rows: u64,
+    /// What the statements need of the server.
+    needs: dump::Needs,
     /// The channels of the blocks' rows, each with its table.
     transformed: Vec<(Arc<str>, Arc<Transformed>)>,
 }
@@ -214,6 +223,7 @@ impl Counts<'_> {
             Ok(ChangeData::Ddl(ddl)) => ddl.ddl,
             _ => String::new(),
         };
+        self.needs.see(&text);
         let verb = if is_piece(&text) { PIECE.to_owned() } else { dump::verb(&text) };
         *self.report.statements.entry(verb).or_default() += 1;
         self.report.held_by_statements += footprint::of_member(member.len() as u64);
@@ -311,6 +321,7 @@ impl Counts<'_> {
 
     fn finish(mut self) -> Report {
         self.report.tables = self.tables.into_values().collect();
+        self.report.needs = Needed::new(&self.needs);
         self.report.conclude();
         self.report
     }

@@ -61,7 +61,8 @@ impl Walk {
     fn over(mut source: Source, task: &Task, name: &str) -> Result<Self, Error> {
         task.choose(&mut source)?;
         let planner = Planner::new(Arc::clone(&task.shape), name, task.first, task.limit.clone());
-        let slabs = slabs(task.shape.rows, task.shape.transforms.is_some());
+        let border = task.shape.selection.border();
+        let slabs = SlabSize { border, ..slabs(task.shape.rows, task.shape.transforms.is_some()) };
         let scanner = Scanner::new().with_slabs(slabs);
         let mut walk =
             Self { source, scanner, slabs, planner, name: name.to_owned(), looked_at: LARGE, statements: 0 };

@@ -107,6 +107,42 @@ fn choices_are_pg_dumps() {
     server.drop_database(&source);
 }
 
+const LONG: &str =
+    "CREATE TABLE public.a (n int, t text); CREATE TABLE public.b (n int); CREATE TABLE public.c (n int);
+    INSERT INTO public.a SELECT n, repeat('x', n % 300) FROM generate_series(1, 5000) n;
+    INSERT INTO public.b SELECT generate_series(1, 7);
+    CREATE INDEX i ON public.a (n);";
+
+#[test]
+fn the_first_rows_of_each_table() {
+    let server = PostgresServer::shared();
+    let source = server.fresh_database();
+    server.psql(&source, &Input::of(LONG.as_bytes()).file).expect_clean();
+    for options in [&[][..], &["--inserts"], &["--rows-per-insert=7"]] {
+        let dump = Source::of_bytes(&format!("{options:?}"), &server.pg_dump(&source, options));
+        for rows in ["--rows=single", "--rows=packed"] {
+            let redis = RedisServer::start();
+            load(&redis, &dump.plain, &["--max-rows-per-table=1234", rows]);
+            let verify = Runner::new().args(["verify", "--kv-url", &redis.url(), "--dump-file"]);
+            verify.arg(&dump.plain).run(LIMIT).expect_code(0);
+            let (replica, _) = replicate(server, &redis, strict_options(5));
+            let found = server
+                .connect(&replica)
+                .query("SELECT count(*), sum(n), (SELECT count(*) FROM public.b), (SELECT count(*) FROM public.c), to_regclass('public.i') FROM public.a")
+                .unwrap();
+            let sum = (1234 * 1235 / 2).to_string();
+            let text = |text: &str| Some(text.to_owned());
+            assert_eq!(
+                found,
+                [[text("1234"), Some(sum), text("7"), text("0"), text("i")]],
+                "{options:?} {rows}"
+            );
+            server.drop_database(&replica);
+        }
+    }
+    server.drop_database(&source);
+}
+
 const SEVERAL: &str = "CREATE ROLE a;\n\\connect template1\nSET client_encoding = 'UTF8';\n\\connect shop\nCREATE TABLE public.t (a int, b text);\nCOPY public.t (a, b) FROM stdin;\n1\tone\n\\.\n\\connect other\nCREATE TABLE public.t (b int);\nCOPY public.t (b) FROM stdin;\n7\n\\.\nALTER TABLE ONLY public.t ADD CONSTRAINT c CHECK (b > 0);\n";
 
 #[test]

@@ -207,7 +207,7 @@ fn strings_of_such_rows_are_standard() {
 /// A statement ends in the slab after.
 #[test]
 fn what_is_said_behind_the_next_slab() {
-    let size = dump::SlabSize { bytes: 64, rows: 3 };
+    let size = dump::SlabSize { bytes: 64, rows: 3, border: u64::MAX };
     let packed = TablePlan { form: RowForm::Packed, ..plan(&[TypeClass::Integer, TypeClass::Text], &[]) };
     let packs = |dump: &str, plan: &TablePlan| -> Vec<String> {
         let mut scanner = Scanner::new().with_slabs(size);

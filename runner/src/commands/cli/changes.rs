@@ -86,6 +86,17 @@ pub struct SelectionOptions {
     #[arg(long, env = "PGBOOTSTRAP_SECTION", value_enum, value_delimiter = '\n', value_name = "SECTION")]
     pub section: Vec<Section>,
 
+    /// Load at most this many rows of each table, the first ones: for trials.
+    ///
+    /// Rows that refer to others may stay without these: then their foreign keys are refused.
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_MAX_ROWS_PER_TABLE",
+        value_parser = clap::value_parser!(u64).range(1..),
+        value_name = "NUMBER"
+    )]
+    pub max_rows_per_table: Option<u64>,
+
     /// The database to load, if the dump contains several, as pg_dumpall writes them.
     #[arg(long, env = "PGBOOTSTRAP_DATABASE", value_name = "NAME")]
     pub database: Option<String>,

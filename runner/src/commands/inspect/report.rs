@@ -13,6 +13,9 @@ use kvbuffer::footprint;
 use crate::read::item::Measured;
 
 mod advice;
+mod needs;
+
+pub use needs::Needed;
 
 /// The name of changes that are not statements of the dump but pieces of them.
 pub(super) const PIECE: &str = "PIECE";
@@ -202,6 +205,8 @@ pub struct Report {
     pub skipped: BTreeMap<String, u64>,
     /// Definitions that could not be parsed and are sent unchanged.
     pub not_understood: u64,
+    /// What the replica's server must have before.
+    pub needs: Needed,
     /// The first rows that cannot be loaded.
     pub faults: Vec<Fault>,
     /// How rows are sent.
@@ -248,6 +253,7 @@ impl Report {
             statements: BTreeMap::new(),
             skipped: BTreeMap::new(),
             not_understood: 0,
+            needs: Needed::default(),
             faults: Vec::new(),
             error: None,
             transforms: None,
@@ -370,6 +376,13 @@ impl Report {
         }
         for advice in &self.advice {
             let _ = writeln!(out, "  - {advice}");
+        }
+        if !self.needs.sql.is_empty() {
+            let _ =
+                writeln!(out, "  the replica's server must have more than the dump makes; psql there tells:");
+            for sql in &self.needs.sql {
+                let _ = writeln!(out, "    {sql}");
+            }
         }
         out
     }

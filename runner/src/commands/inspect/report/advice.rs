@@ -38,7 +38,7 @@ impl Report {
         });
         let roles = given(self.count(&["OWNER", "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES"]), |roles| {
             format!(
-                "{roles} statements name roles, which must exist on the replica: create them, or use --no-owner and --no-privileges"
+                "{roles} statements name roles, which must exist on the replica: create them as below, or use --no-owner and --no-privileges"
             )
         });
         [room, rejected, roles].into_iter().flatten().collect()
