@@ -22,7 +22,7 @@ pub enum Identity {
     },
     /// An object: its version identifies it, in one bucket.
     Object {
-        /// Its address: `s3://bucket/key`.
+        /// Its address: `s3://bucket/key`, or a URL without its query.
         uri: String,
         /// Its size in bytes.
         size: u64,

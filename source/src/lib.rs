@@ -1,7 +1,7 @@
 //! Where the bytes of a dump come from, and which dump it is.
 //!
 //! ```text
-//! Location: file, s3://, pipe ─▶ open ─▶ decompress ─▶ archive ─▶ bytes     Identity: which dump it is, compared
+//! Location: file, object, pipe ─▶ open ─▶ decompress ─▶ archive ─▶ bytes     Identity: which dump it is, compared
 //!           directory             ▲                                 │       on resume
 //!              object: ranges, tried again                        trail: a pipe's bytes, hashed as they come
 //! ```
@@ -14,7 +14,7 @@
 //! location                            the name of a dump as typed
 //! open                                an open dump: reading, skipping, its identity at an offset
 //! archive                             an archive of pg_dump, as the script that it stands for
-//! object, trail                       S3: ranges, tried again; the hash of a pipe's bytes
+//! object, trail                       object stores, web servers: ranges, tried again; the hash of a pipe's bytes
 //! identity                            which dump it is
 //! decompress, error, restrict, retry  gzip, zstd, lz4; errors; bytes that do not count for a pipe's identity; backoff
 //! ahead, counted                      bytes unpacked ahead, by a thread; bytes that were read, counted

@@ -18,7 +18,8 @@ pub enum Location {
     File(PathBuf),
     /// A folder with an archive in the directory format, which can be read again.
     Folder(PathBuf),
-    /// An object in S3, or a prefix of those of an archive in the directory format. It can be read again.
+    /// An object in a store or on a web server, or a prefix of those of an archive in the directory format. It can be read
+    /// again.
     Object(Object),
     /// Standard input, or anything else that can be read only once.
     Pipe(Pipe),
@@ -51,16 +52,17 @@ pub enum PipeFrom {
 }
 
 impl Location {
-    /// Parses the name that the user gave: a path, `s3://bucket/key`, `s3://bucket/folder/`, or `-`. This sends no request to S3.
+    /// Parses the name that the user gave: a path, a URI like `s3://bucket/key` or `s3://bucket/folder/`, or `-`. This
+    /// sends no request.
     ///
     /// # Errors
     /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory without an archive, and for
     /// an invalid URI.
-    pub fn parse(name: &str, s3: &Access) -> Result<Self, Error> {
+    pub fn parse(name: &str, access: &Access) -> Result<Self, Error> {
         if name == "-" {
             return Ok(Self::Pipe(Pipe::new(PipeFrom::Stdin)));
         }
-        if let Some(object) = Object::parse(name, s3)? {
+        if let Some(object) = Object::parse(name, access)? {
             return Ok(Self::Object(object));
         }
         let path = PathBuf::from(name);

@@ -1,7 +1,7 @@
-//! A dump in S3: one version of one object, read in ranges.
+//! A dump in an object store, or on a web server: one version of one object, read in ranges.
 //!
 //! ```text
-//! scan thread: ObjectReader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
+//! scan thread: ObjectReader ─▶ from which offset ─▶ thread "object": a look, then GET range after range, If-Match
 //!                  ◀──── whole ranges, two ahead ◀──┘
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! - Failures that may pass (a cut connection, 5xx, a missing reply) are retried. The retry continues after the last
 //!   byte that arrived.
 //! - Memory: three ranges of `MOST` bytes at most.
+//! - The query of a URL, which may be a signature, is only sent: no text contains it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,15 +21,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::Url;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Error;
 use crate::identity::Identity;
 
+mod connect;
 mod failure;
 mod fetch;
+mod store;
 
 pub use failure::Failure;
+pub use store::Store;
 
 /// The first range is small, for callers that only need to recognise the dump.
 const LEAST: u64 = 256 * 1024;
@@ -38,20 +43,35 @@ const MOST: u64 = 4 << 20;
 /// The object, and how to reach it. Credentials come from the environment when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
+    store: Store,
+    /// The bucket, the container, or scheme and host of a web server.
     bucket: String,
     key: String,
+    query: Query,
     access: Access,
 }
 
-/// How to reach S3.
+/// The query of a URL, which may be a signature.
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Query(Option<String>);
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Query").field(&self.0.is_some()).finish()
+    }
+}
+
+/// How to reach the service.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// The URL of a service other than AWS: `http://` or `https://`, host and port.
+    /// The URL of the service, if it is not the usual one: `http://` or `https://`, host and port.
     pub endpoint: Option<String>,
-    /// The region.
+    /// The region of S3.
     pub region: Option<String>,
-    /// The bucket goes into the path, not into the host's name.
+    /// The bucket goes into the path, not into the host's name. Of S3.
     pub path_style: bool,
+    /// A web server is asked without TLS, if the URL says so.
+    pub allow_http: bool,
     /// PEM certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// How long to retry.
@@ -63,7 +83,7 @@ pub struct Access {
 type Tell = dyn Fn(Option<&str>) + Send + Sync;
 
 /// Is told why the service cannot be read and that this is retried, and then, with `None`, that it can be read again.
-/// Two ways to reach S3 are the same whoever listens.
+/// Two ways to reach a service are the same whoever listens.
 #[derive(Clone, Default)]
 pub struct Listener(Option<Arc<Tell>>);
 
@@ -105,13 +125,18 @@ impl Object {
     /// An object by its URI; `None` for any other text. A URI that ends with `/` names a [prefix](Object::is_prefix).
     ///
     /// # Errors
-    /// [`Error::Usage`] for a URI without bucket or key, and for an endpoint that is not a URL.
+    /// [`Error::Usage`] for a URI without bucket or key, for a URL of a web server with credentials or without a file,
+    /// and for an endpoint that is not a URL.
     pub fn parse(name: &str, access: &Access) -> Result<Option<Self>, Error> {
-        let Some(rest) = name.strip_prefix("s3://") else { return Ok(None) };
+        let Some(store) = Store::of(name) else { return Ok(None) };
+        if store == Store::Web {
+            return Self::of_url(name, access).map(Some).map_err(Error::Usage);
+        }
+        let (_, rest) = name.split_once("://").unwrap_or_default();
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
         if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
-            return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
+            return Err(Error::Usage(format!("--dump-file {name} is not of the form {}", store.form())));
         }
         if let Err(why) = check_key(key.strip_suffix('/').unwrap_or(key)) {
             return Err(Error::Usage(format!("--dump-file {name} cannot be requested: {why}")));
@@ -120,7 +145,39 @@ impl Object {
             check_endpoint(endpoint)?;
         }
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        Ok(Some(Self { bucket, key, access: access.clone() }))
+        Ok(Some(Self { store, bucket, key, query: Query::default(), access: access.clone() }))
+    }
+
+    /// A file of a web server.
+    fn of_url(name: &str, access: &Access) -> Result<Self, String> {
+        // The text is not repeated: it may contain a password.
+        let url =
+            Url::parse(name).map_err(|error| format!("the URL of --dump-file cannot be read: {error}"))?;
+        let shown = shown(name);
+        let refused = |why: &str| Err(format!("--dump-file {shown} {why}"));
+        if !url.username().is_empty() || url.password().is_some() {
+            return refused("contains credentials: use a presigned URL, or download the dump into a pipe");
+        }
+        if url.fragment().is_some() {
+            return refused("has a #, which is not part of an address: write %23");
+        }
+        if url.path().ends_with('/') {
+            return refused(
+                "is no file: a web server does not list a folder; put an archive in the directory format into S3, GCS or Azure",
+            );
+        }
+        if url.scheme() == "http" && !access.allow_http {
+            return refused(
+                "is read without TLS: whoever is on the way may read and change it; use https:// or --allow-http",
+            );
+        }
+        Ok(Self {
+            store: Store::Web,
+            bucket: url.origin().ascii_serialization(),
+            key: url.path().trim_start_matches('/').to_owned(),
+            query: Query(url.query().map(str::to_owned)),
+            access: access.clone(),
+        })
     }
 
     /// Whether it stands for the objects below its key, as a folder does.
@@ -140,10 +197,30 @@ impl Object {
         self.access.listener = listener;
     }
 
-    /// `s3://bucket/key`.
+    /// `s3://bucket/key`, or the URL without its query.
     #[must_use]
     pub fn uri(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.key)
+        format!("{}{}/{}", self.store.scheme(), self.bucket, self.key)
+    }
+
+    /// The whole URL of a web server's file. It may be a secret.
+    fn url(&self) -> String {
+        match &self.query.0 {
+            Some(query) => format!("{}?{query}", self.uri()),
+            None => self.uri(),
+        }
+    }
+}
+
+/// The name of a dump as typed, without what may be a secret in a URL.
+#[must_use]
+pub fn shown(name: &str) -> String {
+    match Url::parse(name) {
+        Ok(url) if Store::of(name) == Some(Store::Web) => {
+            format!("{}{}", url.origin().ascii_serialization(), url.path())
+        }
+        Err(_) if Store::of(name) == Some(Store::Web) => "that URL".to_owned(),
+        _ => name.to_owned(),
     }
 }
 
@@ -165,7 +242,7 @@ fn check_endpoint(endpoint: &str) -> Result<(), Error> {
         Some(host) if is_address(host) => Ok(()),
         // The text is not repeated: it may contain a password.
         _ => Err(Error::Usage(
-            "--s3-endpoint is not an address like https://minio.example:9000; credentials come from the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+            "--store-endpoint is not an address like https://minio.example:9000; credentials come from the environment".to_owned(),
         )),
     }
 }
@@ -329,13 +406,52 @@ mod tests {
     }
 
     #[test]
+    fn urls() {
+        let access = Access::default();
+        let parse = |name: &str| Object::parse(name, &access);
+        let signed =
+            parse("HTTPS://dumps.example:8443/a%20b/shop.sql?X-Amz-Signature=s3cr3t&x=1").unwrap().unwrap();
+        assert_eq!(signed.uri(), "https://dumps.example:8443/a%20b/shop.sql");
+        assert_eq!(signed.url(), "https://dumps.example:8443/a%20b/shop.sql?X-Amz-Signature=s3cr3t&x=1");
+        assert!(!format!("{signed:?}").contains("s3cr3t"), "{signed:?}");
+        for (wrong, why) in [
+            ("https://me:s3cr3t@host/a", "credentials"),
+            ("https://s3cr3t@host/a", "credentials"),
+            ("https://host/a/?s3cr3t", "is no file"),
+            ("https://host?s3cr3t", "is no file"),
+            ("https://host/a?s3cr3t#b", "%23"),
+            ("http://host/a?s3cr3t", "--allow-http"),
+            ("https://host:s3cr3t/a", "cannot be read"),
+            ("https://", "cannot be read"),
+        ] {
+            let message = parse(wrong).unwrap_err().to_string();
+            assert!(message.contains(why) && !message.contains("s3cr3t"), "{message}");
+            assert!(!shown(wrong).contains("s3cr3t"), "{wrong}");
+        }
+        let plain = Access { allow_http: true, ..Access::default() };
+        assert_eq!(Object::parse("http://host:80/a", &plain).unwrap().unwrap().uri(), "http://host/a");
+    }
+
+    #[test]
+    fn stores_by_their_uris() {
+        let parse = |name: &str| Object::parse(name, &Access::default()).unwrap().unwrap();
+        for (uri, store) in [("gs://dumps/a/b.sql", Store::Gcs), ("az://dumps/a/b.sql", Store::Azure)] {
+            assert_eq!((parse(uri).uri().as_str(), parse(uri).store), (uri, store));
+            assert!(!parse(uri).is_prefix());
+        }
+        assert!(parse("gs://dumps/shop/").is_prefix());
+        let message = Object::parse("az://dumps", &Access::default()).unwrap_err().to_string();
+        assert!(message.contains("az://container/key"), "{message}");
+    }
+
+    #[test]
     fn endpoints() {
         for right in ["http://127.0.0.1:9000", "https://s3.example/prefix"] {
             check_endpoint(right).unwrap();
         }
         for wrong in ["", "minio:9000", "https://", "https://user:s3cr3t@minio"] {
             let message = check_endpoint(wrong).unwrap_err().to_string();
-            assert!(message.contains("--s3-endpoint") && !message.contains("s3cr3t"), "{message}");
+            assert!(message.contains("--store-endpoint") && !message.contains("s3cr3t"), "{message}");
         }
     }
 }

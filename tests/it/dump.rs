@@ -10,6 +10,8 @@ mod psql;
 mod rejects;
 mod s3;
 mod scripts;
+mod stores;
+mod web;
 
 use pg_bootstrap_tests::servers::RedisServer;
 use pg_bootstrap_tests::zset;

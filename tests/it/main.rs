@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `commands` | the command line, and the commands `inspect`, `verify` and `ranges` |
 //! | `crash` | a load is killed, stopped or disturbed at any moment, and called again: from a `file` or a `pipe`; `failover`: Redis restarts or loses data; `rivals`: several runs at once; `signals`; `refused`: calls that must not resume; `restart`: `--restart-once`; `made_again`: a second pg_dump |
-//! | `dump` | which dumps are read or refused: `archives`, `broken`, `encodings`, `files` and pipes, `forms` of scripts, `psql`'s language, `rejects`, `s3`, `scripts` by people and other tools |
+//! | `dump` | which dumps are read or refused: `archives`, `broken`, `encodings`, `files` and pipes, `forms` of scripts, `psql`'s language, `rejects`, `s3`, `scripts` by people and other tools, `stores` besides S3, `web` servers |
 //! | `faults` | one fault at a time, its exit code and its message: `redis` itself, no `room` in it, `lost` data, local `files`, `neighbours` in the set, a `look` at the dump before anything else |
 //! | `operator` | the operator against a real control plane |
 //! | `replica` | a load that fills a PostgreSQL database: its `fidelity`, each row `once` whatever disturbs it, what is `refused`, and the tutorial |

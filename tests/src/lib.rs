@@ -14,7 +14,7 @@
 //! cluster, differential, loads   an operator with a control plane; scripts by chance; disturbed loads
 //! fidelity                       the replica against a database that psql filled
 //! binary, consumer, dumpdiff     the program under test; the reference consumer; two databases compared
-//! servers, zset                  PostgreSQL, Redis, S3, Kubernetes; the set as a whole
+//! servers, zset                  PostgreSQL, Redis, S3, web, Kubernetes; the set as a whole
 //! dumpgen, proxy                 made-up dumps; broken connections
 //! fixtures, meter, pgwire        files; what was sent to Redis; PostgreSQL's protocol
 //! resp, rng                      Redis' protocol; chance from a seed

@@ -16,6 +16,7 @@ mod sentinel;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod web;
 mod webhook;
 
 pub use change_stream::{Stream, StreamState};
@@ -25,6 +26,7 @@ pub use redis::{Data, RedisOptions, RedisServer};
 pub use s3::{ACCESS_KEY, Asked, S3Server, SECRET_KEY};
 pub use sentinel::Sentinel;
 pub use tls::Certificates;
+pub use web::{Manners, WebServer};
 pub use webhook::Webhook;
 
 use std::net::TcpListener;

@@ -96,8 +96,8 @@ pub enum Command {
 /// Options of a load, in the order of the help page.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump: a path, s3://bucket/key, s3://bucket/folder/ or - for a pipe.
-    #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
+    /// The dump: a path, s3://…, gs://…, az://…, https://… or - for a pipe.
+    #[arg(value_name = "DUMP", required_unless_present_any = ["dump_file", "dump_url_file"])]
     pub dump: Option<String>,
 
     /// Where the dump comes from.

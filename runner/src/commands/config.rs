@@ -15,7 +15,7 @@ use convert::form::RowForm;
 use convert::selection::{Sections, Selection, Words};
 use convert::shape::Shape;
 use source::Location;
-use source::object::{Access, Listener};
+use source::object::{Access, Listener, Store, shown};
 
 mod files;
 mod kasho;
@@ -55,7 +55,7 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
         .speed
         .workers
         .map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
-    let location = Location::parse(name, &s3(args, name)?)?;
+    let location = Location::parse(&name, &access(args, &name)?)?;
     files::check(args, &location)?;
     Ok(Config {
         location,
@@ -79,27 +79,42 @@ pub fn load(args: &LoadArgs) -> Result<Config, Error> {
     })
 }
 
-/// The dump, from the argument or from the option. If it is the address of a Redis, that may contain a password.
-fn dump(args: &LoadArgs) -> Result<&str, Error> {
-    let given = [args.dump.as_deref(), args.source.dump_file.as_deref()];
+/// The dump, from the argument or from an option. If it is the address of a Redis, that may contain a password.
+fn dump(args: &LoadArgs) -> Result<String, Error> {
+    let url = args.source.dump_url_file.as_deref().map(dump_url).transpose()?;
+    let given = [args.dump.as_deref(), args.source.dump_file.as_deref(), url.as_deref()];
     if let Some(address) = given.into_iter().flatten().find(|name| is_address(name)) {
         return Err(usage(format!(
-            "{} is not a dump: give a path, s3://bucket/key, or - (Redis is given by --kv-url)",
+            "{} is not a dump: give a path, a URI like s3://bucket/key, or - (Redis is given by --kv-url)",
             ConnectOptions::new(address).redacted_url()
         )));
     }
-    match given {
-        [Some(dump), Some(file)] if dump != file => Err(usage(format!(
-            "two dumps are given, {dump} and {file} (--dump-file or PGBOOTSTRAP_DUMP_FILE)"
+    let mut names = given.into_iter().flatten();
+    let Some(name) = names.next() else { return Err(usage("no dump is given")) };
+    match names.find(|other| *other != name) {
+        Some(other) => Err(usage(format!(
+            "two dumps are given, {} and {} (--dump-file or PGBOOTSTRAP_DUMP_FILE)",
+            shown(name),
+            shown(other)
         ))),
-        [Some(name), _] | [None, Some(name)] => Ok(name),
-        [None, None] => Err(usage("no dump is given")),
+        None => Ok(name.to_owned()),
     }
 }
 
-/// Whether it is the address of something other than an object in S3.
+/// The URL in a file. What is not one is not repeated: it is another secret.
+fn dump_url(path: &Path) -> Result<String, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| usage(format!("--dump-url-file {} cannot be read: {error}", path.display())))?;
+    let url = text.trim();
+    if Store::of(url) == Some(Store::Web) && !url.contains(char::is_whitespace) {
+        return Ok(url.to_owned());
+    }
+    Err(usage(format!("--dump-url-file {} must hold one URL, https://…, and nothing else", path.display())))
+}
+
+/// Whether it is the address of something that holds no dumps.
 fn is_address(name: &str) -> bool {
-    name.contains("://") && !name.starts_with("s3://")
+    name.contains("://") && Store::of(name).is_none()
 }
 
 /// What is loaded of the dump.
@@ -155,23 +170,30 @@ fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     Ok(Some(token.clone()))
 }
 
-/// How to reach S3, if the dump is there.
-fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
+/// How to reach the service that has the dump, if one has.
+fn access(args: &LoadArgs, name: &str) -> Result<Access, Error> {
+    use Store::{Azure, Gcs, S3, Web};
     let options = &args.source;
-    let given = [
-        ("--s3-endpoint", options.s3_endpoint.is_some()),
-        ("--s3-region", options.s3_region.is_some()),
-        ("--s3-path-style", options.s3_path_style),
-        ("--s3-ca-file", options.s3_ca_file.is_some()),
+    let given: [(_, _, &[Store]); 5] = [
+        ("--store-endpoint", options.endpoint().is_some(), &[S3, Gcs, Azure]),
+        ("--store-ca-file", options.ca_file().is_some(), &[S3, Gcs, Azure, Web]),
+        ("--s3-region", options.s3_region.is_some(), &[S3]),
+        ("--s3-path-style", options.s3_path_style, &[S3]),
+        ("--allow-http", options.allow_http, &[Web]),
     ];
-    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
-        return Err(usage(format!("{option} needs a dump in S3, like s3://bucket/key")));
+    let store = Store::of(name);
+    for (option, given, stores) in given {
+        if given && !store.is_some_and(|store| stores.contains(&store)) {
+            let forms: Vec<_> = stores.iter().map(|store| store.form()).collect();
+            return Err(usage(format!("{option} needs a dump of the form {}", forms.join(" or "))));
+        }
     }
     Ok(Access {
-        endpoint: options.s3_endpoint.clone(),
+        endpoint: options.endpoint().map(str::to_owned),
         region: options.s3_region.clone(),
         path_style: options.s3_path_style,
-        ca_file: options.s3_ca_file.clone(),
+        allow_http: options.allow_http,
+        ca_file: options.ca_file().map(Path::to_owned),
         retry: duration("--retry-timeout", &args.redis.retry_timeout)?,
         listener: Listener::default(),
     })

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use object_store::client::HttpError;
 
+use super::store::Store;
 use crate::error::{self, Error};
 
 /// Why reading an object ended.
@@ -65,28 +66,53 @@ pub(super) enum Trouble {
     Fatal(Failure),
 }
 
+/// Parts of errors that will not pass, and what they mean.
+const HOPELESS: [(&str, &str); 7] = [
+    ("redirect without LOCATION", "the bucket is in another region: name it with --s3-region"),
+    ("Range request not supported", NO_RANGES),
+    ("non-partial response", NO_RANGES),
+    ("value for CONTENT_RANGE", "the service does not say how large the object is"),
+    ("Content-Length Header missing", "the service does not say how much it sends (Content-Length)"),
+    ("URL scheme is not allowed", "it redirects to an http:// address: --allow-http permits that"),
+    ("file, got x-ms-resource-type", "it is a folder: a key that ends with / means what is below it"),
+];
+
+const NO_RANGES: &str = "the service sends the whole object though a range was requested, so an interrupted download could not continue: download the dump with another program into a file or a pipe";
+
+/// Where clients ask for credentials if the environment has none.
+const METADATA_SERVICE: &str = "http://169.254.169.254";
+
 /// Classifies an error of the store.
-pub(super) fn judge(error: &object_store::Error) -> Trouble {
+pub(super) fn judge(error: &object_store::Error, store: Store) -> Trouble {
     let refused = |what: String| Trouble::Fatal(Failure::Refused(what));
     if let object_store::Error::Precondition { .. } = error {
         return Trouble::Fatal(Failure::Changed("its ETag has changed".to_owned()));
     }
-    let text = error.to_string();
+    let text = error::chain(error);
     if let Some((status, body)) = status(&text) {
-        return judge_status(status, body);
+        return judge_status(status, body, store);
     }
-    if text.contains("redirect without LOCATION") {
-        return refused("the bucket is in another region: name it with --s3-region".to_owned());
+    if let Some((_, what)) = HOPELESS.iter().find(|(part, _)| text.contains(part)) {
+        return refused((*what).to_owned());
     }
     if let Some(cause @ rustls::Error::InvalidCertificate(_)) = find::<rustls::Error>(error) {
-        return refused(format!("{cause}; --s3-ca-file names certificates to trust"));
+        return refused(format!("{cause}; --store-ca-file names certificates to trust"));
     }
-    let transport = find::<HttpError>(error);
-    Trouble::Passing(transport.map_or_else(|| error::chain(error), |transport| error::chain(transport)))
+    // The text around a failure of the transport has the whole URL.
+    let why = match find::<HttpError>(error) {
+        Some(transport) => error::chain(transport),
+        None if text.contains("://") => "the reply cannot be understood".to_owned(),
+        None => text.clone(),
+    };
+    if text.contains(METADATA_SERVICE) {
+        let none = "the environment has no credentials, and the machine's metadata service cannot be asked";
+        return Trouble::Passing(format!("{none}: {why}"));
+    }
+    Trouble::Passing(why)
 }
 
-fn judge_status(status: u16, body: &str) -> Trouble {
-    let text = reply(status, body);
+fn judge_status(status: u16, body: &str, store: Store) -> Trouble {
+    let text = reply(status, body, store);
     match status {
         408 | 429 | 500.. => Trouble::Passing(text),
         404 => Trouble::Fatal(Failure::Missing(text)),
@@ -102,15 +128,17 @@ fn status(text: &str) -> Option<(u16, &str)> {
     Some((status, rest))
 }
 
-/// The description of an error reply, with S3's own error code. The rest of its text may repeat secrets.
-fn reply(status: u16, body: &str) -> String {
-    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
-    let word = code.map_or_else(String::new, |(code, _)| format!(" {code}"));
+/// The description of an error reply, with the service's own error code. The rest of its text may repeat secrets.
+fn reply(status: u16, body: &str, store: Store) -> String {
+    let code =
+        body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code);
+    let code = code.filter(|code| code.chars().all(|c| c.is_ascii_alphanumeric()));
+    let word = code.map_or_else(String::new, |code| format!(" {code}"));
     let advice = match status {
-        301 | 307 => "; check that --s3-region is the bucket's",
-        401 | 403 => "; check the credentials and their permissions",
-        404 => "; there is no such object",
-        _ => "",
+        301 | 307 if store == Store::S3 => "; check that --s3-region is the bucket's".to_owned(),
+        401 | 403 => format!("; {}", store.denied()),
+        404 => "; there is no such object".to_owned(),
+        _ => String::new(),
     };
     format!("the reply is {status}{word}{advice}")
 }
@@ -140,10 +168,12 @@ mod tests {
     fn replies_name_the_code_and_nothing_else() {
         let body = "Server returned non-2xx status code: 403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code><StringToSign>abc</StringToSign></Error>";
         let (status, body) = status(body).unwrap();
-        let text = reply(status, body);
+        let text = reply(status, body, Store::S3);
         assert!(text.contains("403 SignatureDoesNotMatch; check the credentials"), "{text}");
         assert!(!text.contains("abc"));
-        assert_eq!(reply(400, "<html>"), "the reply is 400");
+        assert_eq!(reply(400, "<html>", Store::S3), "the reply is 400");
+        assert!(reply(403, "", Store::Web).contains("the URL may have expired"));
+        assert_eq!(reply(400, "<Code>https://a/?s3cr3t</Code>", Store::Web), "the reply is 400");
     }
 
     #[test]
@@ -151,7 +181,11 @@ mod tests {
         for (status, passes) in
             [(503, true), (500, true), (429, true), (403, false), (404, false), (416, false)]
         {
-            assert_eq!(matches!(judge_status(status, ""), Trouble::Passing(_)), passes, "{status}");
+            assert_eq!(
+                matches!(judge_status(status, "", Store::S3), Trouble::Passing(_)),
+                passes,
+                "{status}"
+            );
         }
         assert!(status("error sending request").is_none());
     }

@@ -1,27 +1,21 @@
-//! The thread that sends requests to S3.
+//! The thread that sends requests to the service.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{
-    Attribute, Certificate, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig,
-};
+use object_store::{Attribute, GetOptions, GetRange, ObjectMeta, ObjectStore};
 use tokio::sync::{mpsc, oneshot};
 use twox_hash::XxHash3_64;
 
+use super::connect::connect;
 use super::failure::{Trouble, judge};
+use super::store::Store;
 use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Sizes, Version};
 use crate::identity::hex;
 use crate::retry::Backoff;
-
-/// If the service sends nothing for this long, the request is repeated.
-const SILENCE: Duration = Duration::from_secs(30);
-/// If there is no connection after this long, another attempt is made.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// Reads the object's metadata and reports it, then sends ranges as they are ordered. A new order ends the previous
 /// one. The thread ends when nobody can send orders any more.
@@ -57,7 +51,8 @@ pub(super) async fn list(prefix: &Object) -> Result<(Version, Sizes), Failure> {
 }
 
 struct Fetcher {
-    store: AmazonS3,
+    store: Store,
+    client: Box<dyn ObjectStore>,
     path: Path,
     uri: String,
     retry: Duration,
@@ -68,11 +63,13 @@ struct Fetcher {
 impl Fetcher {
     /// Of an object, or of those below a prefix, before any request.
     fn of(object: &Object) -> Result<Self, Failure> {
-        let path = Path::parse(&object.key).map_err(|error| Failure::Refused(error.to_string()))?;
-        let store = store(object)?;
+        // A client of a web server has the whole URL already.
+        let key = if object.store == Store::Web { "" } else { &object.key };
+        let path = Path::parse(key).map_err(|error| Failure::Refused(error.to_string()))?;
+        let client = connect(object)?;
         let version = Version { size: 0, etag: String::new() };
         let Access { retry, listener, .. } = object.access.clone();
-        Ok(Self { store, path, uri: object.uri(), retry, listener, version })
+        Ok(Self { store: object.store, client, path, uri: object.uri(), retry, listener, version })
     }
 
     async fn new(object: &Object) -> Result<Self, Failure> {
@@ -86,7 +83,7 @@ impl Fetcher {
     async fn list(&self) -> Result<(Version, Sizes), Failure> {
         let mut failing = None;
         loop {
-            let listed = self.store.list(Some(&self.path));
+            let listed = self.client.list(Some(&self.path));
             let add = |(size, hash, mut sizes): (u64, u64, Sizes), found: ObjectMeta| async move {
                 sizes.insert(found.location.filename().unwrap_or_default().to_owned(), found.size);
                 Ok((size + found.size, hash.wrapping_add(hash_of(&found)), sizes))
@@ -99,7 +96,7 @@ impl Fetcher {
                     self.succeeded(&mut failing);
                     return Ok((Version { size, etag: hex(hash) }, sizes));
                 }
-                Err(error) => self.pause(judge(&error), &mut failing).await?,
+                Err(error) => self.pause(judge(&error, self.store), &mut failing).await?,
             }
         }
     }
@@ -108,16 +105,43 @@ impl Fetcher {
     async fn look(&self) -> Result<Version, Failure> {
         let mut failing = None;
         loop {
-            let options = GetOptions { head: true, ..GetOptions::default() };
-            match self.store.get_opts(&self.path, options).await {
+            match self.client.get_opts(&self.path, self.glance()).await {
                 Ok(found) => {
                     self.succeeded(&mut failing);
-                    let none = "the service gives no ETag, so a change of the object could not be noticed";
-                    let etag = found.meta.e_tag.ok_or_else(|| Failure::Refused(none.to_owned()))?;
+                    let etag = self.etag(found.meta.e_tag)?;
                     return Ok(Version { size: found.meta.size, etag });
                 }
-                Err(error) => self.pause(judge(&error), &mut failing).await?,
+                Err(error) => {
+                    let trouble = match judge(&error, self.store) {
+                        // Of one byte at the beginning.
+                        Trouble::Fatal(Failure::Changed(_)) => {
+                            Trouble::Fatal(Failure::Refused("it is empty".to_owned()))
+                        }
+                        trouble => trouble,
+                    };
+                    self.pause(trouble, &mut failing).await?;
+                }
             }
+        }
+    }
+
+    /// The request for the object's metadata. A presigned URL is for GET alone, so a web server is asked for one byte.
+    fn glance(&self) -> GetOptions {
+        match self.store {
+            Store::Web => GetOptions { range: Some(GetRange::Bounded(0..1)), ..GetOptions::default() },
+            _ => GetOptions { head: true, ..GetOptions::default() },
+        }
+    }
+
+    /// An ETag by which ranges can be compared.
+    fn etag(&self, given: Option<String>) -> Result<String, Failure> {
+        let unnoticed = "so a change of the object could not be noticed";
+        let refused = |what: &str| Err(Failure::Refused(format!("the service gives {what}, {unnoticed}")));
+        match given {
+            None => refused("no ETag"),
+            // The bytes of two such versions may differ, and If-Match takes none.
+            Some(weak) if self.store == Store::Web && weak.starts_with("W/") => refused("only a weak ETag"),
+            Some(etag) => Ok(etag),
         }
     }
 
@@ -159,13 +183,13 @@ impl Fetcher {
 
     /// Appends the bytes of one request.
     async fn get(&self, range: Range<u64>, bytes: &mut Vec<u8>) -> Result<(), Trouble> {
-        let judge = |error: object_store::Error| judge(&error);
+        let judge = |error: object_store::Error| judge(&error, self.store);
         let options = GetOptions {
             range: Some(GetRange::Bounded(range.clone())),
             if_match: Some(self.version.etag.clone()),
             ..GetOptions::default()
         };
-        let found = self.store.get_opts(&self.path, options).await.map_err(judge)?;
+        let found = self.client.get_opts(&self.path, options).await.map_err(judge)?;
         // Not every service supports If-Match.
         let now = Version { size: found.meta.size, etag: found.meta.e_tag.clone().unwrap_or_default() };
         if now != self.version {
@@ -238,61 +262,4 @@ fn hash_of(found: &ObjectMeta) -> u64 {
 /// The service, or a proxy in front of it, violates the protocol. Its bytes cannot be trusted.
 fn refused(what: String) -> Trouble {
     Trouble::Fatal(Failure::Refused(format!("the service, or a proxy in front of it, is at fault: {what}")))
-}
-
-fn store(object: &Object) -> Result<AmazonS3, Failure> {
-    let Access { endpoint, region, path_style, ca_file, .. } = &object.access;
-    // Retries are counted here, where an interrupted range can continue in its middle.
-    let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&object.bucket).with_retry(retry);
-    let mut options =
-        ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE).with_connect_timeout(CONNECT);
-    if let Some(file) = ca_file {
-        for certificate in certificates(file)? {
-            options = options.with_root_certificate(certificate);
-        }
-    }
-    if let Some(region) = region {
-        builder = builder.with_region(region);
-    }
-    let of_environment = |key| builder.get_config_value(&key);
-    let endpoint = endpoint
-        .clone()
-        .or_else(|| of_environment(AmazonS3ConfigKey::S3Endpoint))
-        .or_else(|| of_environment(AmazonS3ConfigKey::Endpoint));
-    if let Some(endpoint) = endpoint {
-        options = options.with_allow_http(endpoint.starts_with("http://"));
-        let address = if *path_style { endpoint } else { with_bucket(&endpoint, &object.bucket) };
-        builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
-    }
-    builder
-        .with_virtual_hosted_style_request(!path_style)
-        .with_client_options(options)
-        .build()
-        .map_err(|error| Failure::Refused(crate::error::chain(&error)))
-}
-
-/// The address of a bucket, whose name is put before the host.
-fn with_bucket(endpoint: &str, bucket: &str) -> String {
-    let (scheme, host) = endpoint.split_once("://").unwrap_or(("https", endpoint));
-    format!("{scheme}://{bucket}.{}", host.trim_end_matches('/'))
-}
-
-fn certificates(file: &std::path::Path) -> Result<Vec<Certificate>, Failure> {
-    let refused = |error: &dyn std::fmt::Display| {
-        Failure::Refused(format!("--s3-ca-file {} cannot be used: {error}", file.display()))
-    };
-    let pem = std::fs::read(file).map_err(|error| refused(&error))?;
-    let found = Certificate::from_pem_bundle(&pem).map_err(|error| refused(&error))?;
-    if found.is_empty() { Err(refused(&"it contains no certificate")) } else { Ok(found) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bucket_goes_in_front_of_the_host() {
-        assert_eq!(with_bucket("http://s3.example:9000/", "dumps"), "http://dumps.s3.example:9000");
-    }
 }

@@ -29,7 +29,7 @@ fn runner(port: u16, redis_url: &str, key: &str) -> Runner {
         .arg("--dump-file")
         .arg(format!("s3://dumps/{key}"))
         .args([
-            "--s3-endpoint",
+            "--store-endpoint",
             &format!("http://127.0.0.1:{port}"),
             "--s3-path-style",
             "--kv-url",
@@ -166,12 +166,32 @@ fn what_is_refused() {
     expect(unknown, 2, &["403", "credentials"]);
     let bad = |args: &[&str]| Runner::new().args(args).args(["--dry-run"]).run(LIMIT);
     expect(bad(&["--dump-file", "s3://dumps"]), 2, &["s3://bucket/key"]);
-    let secret = bad(&["--dump-file", "s3://a/b", "--s3-endpoint", "http://me:pw4711@host"]);
-    assert!(!expect(secret, 2, &["--s3-endpoint"]).stderr.contains("pw4711"));
+    let secret = bad(&["--dump-file", "s3://a/b", "--store-endpoint", "http://me:pw4711@host"]);
+    assert!(!expect(secret, 2, &["--store-endpoint"]).stderr.contains("pw4711"));
     expect(bad(&["--dump-file", "x.sql", "--s3-region", "x"]), 2, &["--s3-region", "s3://bucket/key"]);
     let file = bad(&["--dump-file", "s3://a/b", "--s3-ca-file", "/no/such/file"]);
-    expect(file, 2, &["--s3-ca-file", "/no/such/file"]);
+    expect(file, 2, &["--store-ca-file", "/no/such/file"]);
     expect_untouched(&redis);
+}
+
+/// Commands that were written before there were other stores.
+#[test]
+fn former_names_of_options() {
+    let server = store("shop.sql", &dump(10));
+    let endpoint = format!("http://127.0.0.1:{}", server.port());
+    let run = |redis: &RedisServer| {
+        Runner::new()
+            .args(["--dump-file", "s3://dumps/shop.sql", "--s3-path-style", "--kv-url", &redis.url()])
+            .args(["--snapshot-lsn", "16/B374D848"])
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    };
+    let redis = RedisServer::start();
+    expect(run(&redis).args(["--s3-endpoint", &endpoint]).run(LIMIT), 0, &[]);
+    assert_eq!(snapshot(&redis).count, changes(10));
+    let redis = RedisServer::start();
+    expect(run(&redis).env("PGBOOTSTRAP_S3_ENDPOINT", &endpoint).run(LIMIT), 0, &[]);
+    assert_eq!(snapshot(&redis).count, changes(10));
 }
 
 /// What has arrived is not asked for again.

@@ -192,7 +192,7 @@ fn status(code: u16) -> HttpResponse {
 }
 
 /// `bytes=0-99`.
-fn bounds(range: &str) -> Option<(u64, u64)> {
+pub(super) fn bounds(range: &str) -> Option<(u64, u64)> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     Some((first.parse().ok()?, last.parse().ok()?))
 }
