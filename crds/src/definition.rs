@@ -141,7 +141,7 @@ mod tests {
         }
         let mut seen = 0;
         walk(&schema(), &mut seen);
-        assert_eq!(seen, 17);
+        assert_eq!(seen, 21);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub use pod::{
     RunnerVolume,
 };
 pub use source::{
-    CaBundle, KeyReference, PersistentVolumeClaimSource, RedisSpec, S3Source, SecretReference, SourceSpec,
+    AzureSource, CaBundle, GcsSource, HttpsSource, KeyReference, PersistentVolumeClaimSource, RedisSpec,
+    S3Source, SecretReference, SourceSpec,
 };
 pub use status::{
     Checkpoint, JobReference, LastError, PastRun, Phase, Progress, Range, ReplicaBootstrapStatus, RunStatus,
@@ -156,7 +157,7 @@ pub struct ReplicaBootstrapSpec {
     #[schemars(range(min = 1, max = 256))]
     pub workers: Option<i32>,
 
-    /// How long the runner retries when Redis, S3 or the change stream cannot be reached, like `30m`, before its pod
+    /// How long the runner retries when Redis, the dump's service or the change stream cannot be reached, like `30m`, before its pod
     /// ends and counts against `backoffLimit`. The runner's default is `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = source::DURATION))]

@@ -91,6 +91,24 @@ fn every_field() {
     assert_eq!(errors.reject_file.as_deref(), Some(std::path::Path::new("/rejects/eu.jsonl")));
 }
 
+/// What the runner is told of a dump in each place, other than on a volume.
+#[test]
+fn every_source() {
+    let dump = |source: Value| {
+        let mut spec = full();
+        spec["source"] = source;
+        parse(&spec).load.source
+    };
+    let gcs = dump(json!({"gcs": {"bucket": "dumps", "key": "shop.sql"}}));
+    assert_eq!(gcs.dump_file.as_deref(), Some("gs://dumps/shop.sql"));
+    let azure = dump(json!({"azure": {"account": "a", "container": "dumps", "key": "eu/"}}));
+    assert_eq!(azure.dump_file.as_deref(), Some("az://dumps/eu/"));
+    let bundle = json!({"configMapRef": {"name": "cas", "key": "ca"}});
+    let https = dump(json!({"https": {"url": "https://dumps/shop.sql", "caBundle": bundle}}));
+    assert_eq!(https.dump_file.as_deref(), Some("https://dumps/shop.sql"));
+    assert!(https.store_ca_file.is_some());
+}
+
 /// The options of docs/operator.md that have no field, each with its reason.
 fn without_a_field() -> BTreeSet<&'static str> {
     let page = include_str!("../../docs/operator.md");
@@ -112,6 +130,7 @@ fn every_option_has_a_field_or_a_reason() {
     let mut unkeyed = full();
     unkeyed["transform"] = json!({"configMapRef": {"name": "t", "key": "t"}, "insecureUnkeyed": true});
     unkeyed["redis"] = json!({"url": "redis://redis:6379"});
+    unkeyed["source"] = json!({"https": {"urlSecretRef": {"name": "dump", "key": "url"}}});
     let lines = [full(), unkeyed].map(|spec| arguments_of(&spec)).concat();
     let passed: BTreeSet<&str> = lines
         .iter()
@@ -121,6 +140,7 @@ fn every_option_has_a_field_or_a_reason() {
     let command = Cli::command();
     let all: BTreeSet<&str> = command
         .get_arguments()
+        .filter(|argument| !argument.is_hide_set())
         .filter_map(clap::Arg::get_long)
         .filter(|name| !["help", "version"].contains(name))
         .collect();

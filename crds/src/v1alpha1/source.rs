@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 /// A time span in the form that the runner takes.
 pub(super) const DURATION: &str = r"^[0-9]{1,9}(\.[0-9]+)?(ms|s|m|h|d)?$";
 
-/// Where the dump is: on a volume, or in S3. Exactly one of the two must be set.
+/// What the runner cannot address as an object.
+const KEY: &str = "(self.endsWith('/') ? self.substring(0, size(self) - 1) : self).split('/').all(part, part != '' && part != '.' && part != '..')";
+const KEY_REFUSED: &str = "key must not begin with /, and must not contain //, or . or .. as a part: the runner cannot address such an object";
+const BUCKET: &str = r"^[A-Za-z0-9][A-Za-z0-9._-]*$";
+
+/// Where the dump is: on a volume, in an object store, or on a web server. Exactly one of these must be set.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
-    validation = Rule::new("has(self.persistentVolumeClaim) != has(self.s3)").message("exactly one of persistentVolumeClaim and s3 must be set")
+    validation = Rule::new("[has(self.persistentVolumeClaim), has(self.s3), has(self.gcs), has(self.azure), has(self.https)].filter(one, one).size() == 1").message("exactly one of persistentVolumeClaim, s3, gcs, azure and https must be set")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SourceSpec {
@@ -22,6 +27,15 @@ pub struct SourceSpec {
     /// An object in S3, or in a compatible service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub s3: Option<Box<S3Source>>,
+    /// An object in Google Cloud Storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gcs: Option<GcsSource>,
+    /// An object in Azure Blob Storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure: Option<AzureSource>,
+    /// A file of a web server, which must give ETags and ranges. Its URL may be a presigned one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https: Option<HttpsSource>,
     /// The database to load, if the dump contains several, as pg_dumpall writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
@@ -46,11 +60,11 @@ pub struct PersistentVolumeClaimSource {
 #[serde(rename_all = "camelCase")]
 pub struct S3Source {
     /// The bucket.
-    #[schemars(length(min = 1, max = 255), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = BUCKET))]
     pub bucket: String,
     /// The object's key. One that ends with `/` means the objects below it, which are an archive in the directory
     /// format.
-    #[x_kube(validation = Rule::new("(self.endsWith('/') ? self.substring(0, size(self) - 1) : self).split('/').all(part, part != '' && part != '.' && part != '..')").message("key must not begin with /, and must not contain //, or . or .. as a part: the runner cannot address such an object"))]
+    #[x_kube(validation = Rule::new(KEY).message(KEY_REFUSED))]
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
     /// The region, like `eu-central-1`.
@@ -69,6 +83,63 @@ pub struct S3Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretReference>,
     /// Certificates (PEM) to trust for the endpoint instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<CaBundle>,
+}
+
+/// An object in Google Cloud Storage.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GcsSource {
+    /// The bucket.
+    #[schemars(length(min = 1, max = 255), regex(pattern = BUCKET))]
+    pub bucket: String,
+    /// The object's name. One that ends with `/` means the objects below it, as in `s3`.
+    #[x_kube(validation = Rule::new(KEY).message(KEY_REFUSED))]
+    #[schemars(length(min = 1, max = 1024))]
+    pub key: String,
+    /// A Secret with the key `GOOGLE_SERVICE_ACCOUNT_KEY`: a service account's key, in JSON. By default the identity of
+    /// the pod is used: see `runner.serviceAccountName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretReference>,
+}
+
+/// An object in Azure Blob Storage.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AzureSource {
+    /// The storage account.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[a-z0-9]+$"))]
+    pub account: String,
+    /// The container.
+    #[schemars(length(min = 1, max = 255), regex(pattern = BUCKET))]
+    pub container: String,
+    /// The blob's name. One that ends with `/` means the blobs below it, as in `s3`.
+    #[x_kube(validation = Rule::new(KEY).message(KEY_REFUSED))]
+    #[schemars(length(min = 1, max = 1024))]
+    pub key: String,
+    /// A Secret with one of the keys `AZURE_STORAGE_ACCOUNT_KEY` and `AZURE_STORAGE_SAS_TOKEN`. By default the identity
+    /// of the pod is used: see `runner.serviceAccountName`, and `runner.podLabels` for the label of a workload identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretReference>,
+}
+
+/// A file of a web server. Exactly one of `url` and `urlSecretRef` must be set.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("has(self.url) != has(self.urlSecretRef)").message("exactly one of url and urlSecretRef must be set")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpsSource {
+    /// The URL, without a query, which may be a signature, like `https://dumps.example/shop.sql.gz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("!self.matches('[?@]')").message("url contains a query or credentials, which everybody who may read this object would see: put the URL into a Secret and name it in urlSecretRef"))]
+    #[schemars(length(max = 1024), regex(pattern = r"^https://[^/\s\x00]+/[^#\s\x00]*[^/#\s\x00]$"))]
+    pub url: Option<String>,
+    /// The key of a Secret that contains the URL, with its query, like a presigned one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_secret_ref: Option<KeyReference>,
+    /// Certificates (PEM) to trust for the server instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<CaBundle>,
 }

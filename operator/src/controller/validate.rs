@@ -2,7 +2,10 @@
 //!
 //! The definition's rules have refused most errors. Objects that an older definition accepted are refused here.
 
-use crds::v1alpha1::{OnError, PersistentVolumeClaimSource, Phase, RedisSpec, S3Source};
+use crds::v1alpha1::{
+    AzureSource, CaBundle, GcsSource, OnError, PersistentVolumeClaimSource, Phase, RedisSpec, S3Source,
+    SourceSpec,
+};
 use crds::{ReplicaBootstrap, ReplicaBootstrapSpec};
 use kube::ResourceExt;
 
@@ -30,9 +33,15 @@ pub enum Source {
     Volume(PersistentVolumeClaimSource),
     /// An object in S3.
     S3(Box<S3Source>),
+    /// An object in Google Cloud Storage.
+    Gcs(GcsSource),
+    /// An object in Azure Blob Storage.
+    Azure(AzureSource),
+    /// A file of a web server, and the certificates to trust.
+    Https(Address, Option<CaBundle>),
 }
 
-/// The address of Redis. The operator compares addresses; it does not read Secrets.
+/// The address of Redis, or of a file. The operator compares addresses; it does not read Secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// The URL.
@@ -47,9 +56,12 @@ pub enum Invalid {
     /// The object was not read from an API server.
     #[error("the object has no namespace, name or UID")]
     Nameless,
-    /// Neither or both are set.
-    #[error("spec.source must have exactly one of persistentVolumeClaim and s3")]
+    /// None or several are set.
+    #[error("spec.source must have exactly one of persistentVolumeClaim, s3, gcs, azure and https")]
     Source,
+    /// Neither or both are set.
+    #[error("spec.source.https must have exactly one of url and urlSecretRef")]
+    Url,
     /// Neither or both are set.
     #[error("spec.redis must have exactly one of url and urlSecretRef")]
     Redis,
@@ -83,12 +95,7 @@ pub fn validate(object: &ReplicaBootstrap) -> Result<Validated, Invalid> {
     else {
         return Err(Invalid::Nameless);
     };
-    let source = match (&spec.source.persistent_volume_claim, &spec.source.s3) {
-        (Some(claim), None) if leads_out(&claim.path) => return Err(Invalid::Path),
-        (Some(claim), None) => Source::Volume(claim.clone()),
-        (None, Some(s3)) => Source::S3(s3.clone()),
-        _ => return Err(Invalid::Source),
-    };
+    let source = source(&spec.source)?;
     if let Some(errors) = &spec.errors {
         if (errors.on_error == OnError::Skip) != errors.reject_file.is_some() {
             return Err(Invalid::Rejects);
@@ -102,6 +109,26 @@ pub fn validate(object: &ReplicaBootstrap) -> Result<Validated, Invalid> {
         return Err(Invalid::StartWithoutLsn);
     }
     Ok(Validated { namespace, name, uid, source, address: address(&spec.redis)?, spec: spec.clone() })
+}
+
+fn source(spec: &SourceSpec) -> Result<Source, Invalid> {
+    let SourceSpec { persistent_volume_claim, s3, gcs, azure, https, database: _ } = spec;
+    match (persistent_volume_claim, s3, gcs, azure, https) {
+        (Some(claim), None, None, None, None) if leads_out(&claim.path) => Err(Invalid::Path),
+        (Some(claim), None, None, None, None) => Ok(Source::Volume(claim.clone())),
+        (None, Some(s3), None, None, None) => Ok(Source::S3(s3.clone())),
+        (None, None, Some(gcs), None, None) => Ok(Source::Gcs(gcs.clone())),
+        (None, None, None, Some(azure), None) => Ok(Source::Azure(azure.clone())),
+        (None, None, None, None, Some(https)) => {
+            let address = match (&https.url, &https.url_secret_ref) {
+                (Some(url), None) => Address::Url(url.clone()),
+                (None, Some(secret)) => Address::Secret(secret.name.clone(), secret.key.clone()),
+                _ => return Err(Invalid::Url),
+            };
+            Ok(Source::Https(address, https.ca_bundle.clone()))
+        }
+        _ => Err(Invalid::Source),
+    }
 }
 
 fn leads_out(path: &str) -> bool {

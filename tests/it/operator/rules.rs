@@ -20,7 +20,7 @@ const LIMITS: [&str; 8] =
     ["required", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "maxItems"];
 
 /// Every limit of a field of ours, `required` as the fields that are.
-const EXPECTED: [(&str, &str); 67] = [
+const EXPECTED: [(&str, &str); 72] = [
     ("", "required=redis,source"),
     ("activeDeadlineSeconds", "maximum minimum"),
     ("backoffLimit", "maximum minimum"),
@@ -69,7 +69,12 @@ const EXPECTED: [(&str, &str); 67] = [
     ("sequence.first", "minimum"),
     ("sequence.gap", "minimum"),
     ("snapshotLSN", "maxLength pattern"),
+    ("source.azure", "required=account,container,key"),
+    ("source.azure.account", "maxLength minLength pattern"),
+    ("source.azure.container", "maxLength minLength pattern"),
     ("source.database", "maxLength minLength pattern"),
+    ("source.gcs.bucket", "maxLength minLength pattern"),
+    ("source.https.url", "maxLength pattern"),
     ("source.persistentVolumeClaim.claimName", "maxLength minLength pattern"),
     ("source.persistentVolumeClaim.path", "maxLength minLength pattern"),
     ("source.s3.bucket", "maxLength minLength pattern"),
@@ -114,7 +119,7 @@ fn nodes<'a>(path: &str, node: &'a Value, all: &mut Vec<(String, &'a Value)>) {
 }
 
 /// Objects that between them have every field: what leads to a limit is there.
-fn bases() -> [Value; 3] {
+fn bases() -> [Value; 6] {
     let reference = json!({"name": "n", "key": "k"});
     let common = json!({
         "batchSize": 1, "maxRate": 1, "maxBytesPerSecond": 1, "backoffLimit": 0, "activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 0, "historyLimit": 0,
@@ -146,7 +151,17 @@ fn bases() -> [Value; 3] {
         {"name": "c", "mountPath": "/c", "persistentVolumeClaim": {"claimName": "c"}, "readOnly": true},
     ]);
     from["spec"]["runner"]["env"] = json!([{"name": "A", "valueFrom": {"secretKeyRef": reference}}, {"name": "B", "valueFrom": {"configMapKeyRef": reference}}]);
-    [claim, object, from]
+    let source = |source: Value| {
+        let mut object = claim.clone();
+        object["spec"]["source"] = source;
+        object
+    };
+    let gcs = source(json!({"gcs": {"bucket": "b", "key": "k", "credentialsSecretRef": {"name": "n"}}}));
+    let azure = source(
+        json!({"azure": {"account": "a", "container": "c", "key": "k", "credentialsSecretRef": {"name": "n"}}}),
+    );
+    let https = source(json!({"https": {"url": "https://h/f", "caBundle": {"configMapRef": reference}}}));
+    [claim, object, from, gcs, azure, https]
 }
 
 /// The pointers of a path in an object: all elements of a list.
@@ -264,16 +279,18 @@ fn every_limit_of_every_field_is_one() {
     // References occur in several places, all of one type.
     let repeated = |path: &String| {
         path.starts_with("runner.env[].valueFrom.")
-            || path.starts_with("source.s3.caBundle")
+            || (path.starts_with("source.") && path.contains(".caBundle"))
+            || (path.starts_with("source.") && path.contains(".credentialsSecretRef"))
+            || path.starts_with("source.https.urlSecretRef")
             || path.starts_with("transform.")
-            || path.starts_with("source.s3.credentials")
             || path.starts_with("redis.clientCertificateSecretRef")
             || path.starts_with("errors.rejectFile.")
             || path.starts_with("runner.volumes[].configMapRef")
             || path.starts_with("runner.volumes[].secretRef")
             || path.starts_with("runner.volumes[].persistentVolumeClaim")
             || path.starts_with("runner.imagePullSecrets[]")
-            || ["source.s3.key", "source.s3", "source.persistentVolumeClaim", "errors.rejectFile"]
+            || path.starts_with("source.") && path.ends_with(".key")
+            || ["source.s3", "source.gcs", "source.persistentVolumeClaim", "errors.rejectFile"]
                 .contains(&path.as_str())
     };
     found.retain(|path, _| !repeated(path));
@@ -290,12 +307,15 @@ fn cases() -> Vec<Case> {
     let env = |variable: Value| json!({ "env": [variable] });
     let reference = json!({"name": "n", "key": "k"});
     let key = |text: &str| json!({"s3": {"bucket": "b", "key": text}});
+    let gcs = |text: &str| json!({"gcs": {"bucket": "b", "key": text}});
+    let azure = |text: &str| json!({"azure": {"account": "a", "container": "c", "key": text}});
+    let https = |text: &str| json!({"https": {"url": text}});
     let at = |path: &str| json!({"volumes": [{"name": "a", "mountPath": path, "emptyDir": {}}]});
     let path = |text: &str| json!({"persistentVolumeClaim": {"claimName": "c", "path": text}});
     vec![
-        ("exactly one of persistentVolumeClaim and s3", "source", json!({})),
+        ("exactly one of persistentVolumeClaim, s3, gcs, azure and https", "source", json!({})),
         (
-            "exactly one of persistentVolumeClaim and s3",
+            "exactly one of persistentVolumeClaim, s3, gcs, azure and https",
             "source",
             json!({"persistentVolumeClaim": {"claimName": "c", "path": "p"}, "s3": {"bucket": "b", "key": "k"}}),
         ),
@@ -306,6 +326,18 @@ fn cases() -> Vec<Case> {
         ("key must not begin with /", "source", key("shop//")),
         ("key must not begin with /", "source", key("a//b")),
         ("key must not begin with /", "source", key("a/../b")),
+        ("key must not begin with /", "source", gcs("/shop.sql")),
+        ("key must not begin with /", "source", azure("a/../b")),
+        ("exactly one of persistentVolumeClaim, s3, gcs, azure and https", "source", {
+            let mut both = gcs("k");
+            both["https"] = json!({"url": "https://h/f"});
+            both
+        }),
+        ("exactly one of url and urlSecretRef", "source", json!({"https": {}})),
+        ("url contains a query or credentials", "source", https("https://h/f?sig=geheim")),
+        ("url contains a query or credentials", "source", https("https://me:geheim@h/f")),
+        ("should match", "source", https("http://h/f")),
+        ("should match", "source", https("https://h/folder/")),
         ("exactly one of url and urlSecretRef", "redis", json!({})),
         (
             "exactly one of url and urlSecretRef",
@@ -398,7 +430,7 @@ fn every_rule_refuses_with_its_message() {
         all.iter().flat_map(|(_, node)| node["x-kubernetes-validations"].as_array().into_iter().flatten());
     let mut untried: Vec<String> =
         rules.map(|rule| rule["message"].as_str().expect("a message").to_owned()).collect();
-    assert_eq!(untried.len(), 17);
+    assert_eq!(untried.len(), 21);
     for (words, field, value) in cases() {
         let object = with(replica_bootstrap("refused", "redis://r:6379"), &json!({ field: value }));
         expect_refused(&namespace, &object, words);
@@ -422,6 +454,7 @@ fn what_shapes_the_data_is_fixed_once_a_run_has_begun() {
     let changes = [
         json!({ "source": other_claim }),
         json!({"source": {"persistentVolumeClaim": null, "s3": {"bucket": "b", "key": "k"}}}),
+        json!({"source": {"persistentVolumeClaim": null, "gcs": {"bucket": "b", "key": "k"}}}),
         json!({"snapshotLSN": "16/2"}),
         json!({ "snapshotLSN": null }),
         json!({"redis": {"url": "redis://other:6379"}}),

@@ -3,8 +3,8 @@
 use crds::v1alpha1::{LogFormat, OnError, RowForm, RunFrom, Section};
 
 use super::paths::{
-    DUMP_MOUNT, METRICS_PORT, REDIS_CA_FILE, REDIS_CERT_FILE, REDIS_KEY_FILE, REJECT_MOUNT, S3_CA_FILE,
-    TRANSFORM_FILE, TRANSFORM_KEY_FILE,
+    DUMP_MOUNT, DUMP_URL_FILE, METRICS_PORT, REDIS_CA_FILE, REDIS_CERT_FILE, REDIS_KEY_FILE, REJECT_MOUNT,
+    STORE_CA_FILE, TRANSFORM_FILE, TRANSFORM_KEY_FILE,
 };
 use crate::controller::validate::{Address, Source, Validated};
 use crate::names;
@@ -55,9 +55,20 @@ fn source(object: &Validated, all: &mut Vec<String>) {
         Source::S3(s3) => {
             add(all, "dump-file", Some(format!("s3://{}/{}", s3.bucket, s3.key)));
             add(all, "s3-region", s3.region.as_ref());
-            add(all, "s3-endpoint", s3.endpoint.as_ref());
+            add(all, "store-endpoint", s3.endpoint.as_ref());
             add_flags(all, [("s3-path-style", s3.force_path_style == Some(true))]);
-            add(all, "s3-ca-file", s3.ca_bundle.as_ref().map(|_| S3_CA_FILE));
+            add(all, "store-ca-file", s3.ca_bundle.as_ref().map(|_| STORE_CA_FILE));
+        }
+        Source::Gcs(gcs) => add(all, "dump-file", Some(format!("gs://{}/{}", gcs.bucket, gcs.key))),
+        Source::Azure(azure) => {
+            add(all, "dump-file", Some(format!("az://{}/{}", azure.container, azure.key)));
+        }
+        Source::Https(address, bundle) => {
+            match address {
+                Address::Url(url) => add(all, "dump-file", Some(url)),
+                Address::Secret(..) => add(all, "dump-url-file", Some(DUMP_URL_FILE)),
+            }
+            add(all, "store-ca-file", bundle.as_ref().map(|_| STORE_CA_FILE));
         }
     }
     add(all, "snapshot-lsn", object.spec.snapshot_lsn.as_ref());

@@ -2,6 +2,10 @@
 
 /// The mount of the volume with the dump.
 pub(super) const DUMP_MOUNT: &str = "/dump";
+/// The folder of the dump's URL, if it is in a Secret.
+pub(super) const DUMP_URL_MOUNT: &str = "/etc/pg-bootstrap/dump-url";
+/// The dump's URL, if it is in a Secret.
+pub(super) const DUMP_URL_FILE: &str = "/etc/pg-bootstrap/dump-url/url";
 /// The port on which the runner serves its metrics.
 pub(super) const METRICS_PORT: i32 = 9187;
 /// The folder of the certificates for Redis.
@@ -16,10 +20,10 @@ pub(super) const REDIS_CERT_FILE: &str = "/etc/pg-bootstrap/redis-client/tls.crt
 pub(super) const REDIS_KEY_FILE: &str = "/etc/pg-bootstrap/redis-client/tls.key";
 /// The mount of the volume with the reject file.
 pub(super) const REJECT_MOUNT: &str = "/rejects";
-/// The folder of the certificates for S3.
-pub(super) const S3_CA_MOUNT: &str = "/etc/pg-bootstrap/s3-ca";
-/// The certificates for S3.
-pub(super) const S3_CA_FILE: &str = "/etc/pg-bootstrap/s3-ca/ca.crt";
+/// The folder of the certificates for the service that has the dump.
+pub(super) const STORE_CA_MOUNT: &str = "/etc/pg-bootstrap/store-ca";
+/// The certificates for the service that has the dump.
+pub(super) const STORE_CA_FILE: &str = "/etc/pg-bootstrap/store-ca/ca.crt";
 /// The folder of the configuration of transforms.
 pub(super) const TRANSFORM_MOUNT: &str = "/etc/pg-bootstrap/transform";
 /// The configuration of transforms.

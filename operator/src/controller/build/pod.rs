@@ -1,6 +1,6 @@
 //! The runner's pod. It meets the Pod Security standard `restricted`.
 
-use crds::v1alpha1::{EnvVar as Given, ImagePullPolicy, KeyReference, PodUser, RunnerSpec};
+use crds::v1alpha1::{EnvVar as Given, ImagePullPolicy, KeyReference, PodUser, RunnerSpec, SecretReference};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapKeySelector, Container, ContainerPort, EnvVar, EnvVarSource, LocalObjectReference,
     PodSecurityContext, PodSpec, PodTemplateSpec, SeccompProfile, SecretKeySelector, SecurityContext,
@@ -53,7 +53,7 @@ pub(super) fn purge_template(object: &Validated, settings: &Settings) -> PodTemp
             container.args = Some(purge_arguments(object));
             container.volume_mounts = Some(mounts.clone());
             container.ports = None;
-            container.env.iter_mut().for_each(|all| all.retain(|one| !one.name.starts_with("AWS_")));
+            container.env.iter_mut().for_each(|all| all.retain(|one| !is_of_source(&one.name)));
         }
     }
     template
@@ -151,15 +151,46 @@ fn environment(object: &Validated, runner: &RunnerSpec) -> Vec<EnvVar> {
     if let Address::Secret(name, key) = &object.address {
         all.push(from_secret("PGBOOTSTRAP_KV_URL", name, key, false));
     }
-    if let Source::S3(s3) = &object.source
-        && let Some(secret) = &s3.credentials_secret_ref
-    {
-        all.push(from_secret("AWS_ACCESS_KEY_ID", &secret.name, "AWS_ACCESS_KEY_ID", false));
-        all.push(from_secret("AWS_SECRET_ACCESS_KEY", &secret.name, "AWS_SECRET_ACCESS_KEY", false));
-        all.push(from_secret("AWS_SESSION_TOKEN", &secret.name, "AWS_SESSION_TOKEN", true));
-    }
+    source(&object.source, &mut all);
     all.extend(runner.env.iter().flatten().map(given));
     all
+}
+
+/// How the dump's service is reached, as far as arguments do not say it.
+fn source(source: &Source, all: &mut Vec<EnvVar>) {
+    let credentials = |secret: &Option<SecretReference>, variables: &[(&str, bool)]| -> Vec<EnvVar> {
+        let of = |name: &str| {
+            variables.iter().map(|(key, optional)| from_secret(key, name, key, *optional)).collect()
+        };
+        secret.as_ref().map(|secret| of(&secret.name)).unwrap_or_default()
+    };
+    match source {
+        Source::Volume(_) | Source::Https(..) => {}
+        Source::S3(s3) => all.extend(credentials(
+            &s3.credentials_secret_ref,
+            &[("AWS_ACCESS_KEY_ID", false), ("AWS_SECRET_ACCESS_KEY", false), ("AWS_SESSION_TOKEN", true)],
+        )),
+        Source::Gcs(gcs) => {
+            all.extend(credentials(&gcs.credentials_secret_ref, &[("GOOGLE_SERVICE_ACCOUNT_KEY", false)]));
+        }
+        Source::Azure(azure) => {
+            let account = EnvVar {
+                name: "AZURE_STORAGE_ACCOUNT_NAME".to_owned(),
+                value: Some(azure.account.clone()),
+                value_from: None,
+            };
+            all.push(account);
+            all.extend(credentials(
+                &azure.credentials_secret_ref,
+                &[("AZURE_STORAGE_ACCOUNT_KEY", true), ("AZURE_STORAGE_SAS_TOKEN", true)],
+            ));
+        }
+    }
+}
+
+/// Whether a variable is only for reading the dump.
+fn is_of_source(variable: &str) -> bool {
+    ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
 fn from_secret(variable: &str, name: &str, key: &str, optional: bool) -> EnvVar {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::controller::fixtures::{full, object, settings, validated};
 use k8s_openapi::api::core::v1::PodSpec;
+use serde_json::json;
 
 fn pod(job: &Job) -> &PodSpec {
     job.spec.as_ref().unwrap().template.spec.as_ref().unwrap()
@@ -28,9 +29,9 @@ fn every_field_reaches_the_arguments() {
     let wanted = [
         "--dump-file=s3://dumps/eu/shop.sql",
         "--s3-region=eu-central-1",
-        "--s3-endpoint=https://minio:9000",
+        "--store-endpoint=https://minio:9000",
         "--s3-path-style",
-        "--s3-ca-file=/etc/pg-bootstrap/s3-ca/ca.crt",
+        "--store-ca-file=/etc/pg-bootstrap/store-ca/ca.crt",
         "--snapshot-lsn=16/B374D848",
         "--kv-ca-file=/etc/pg-bootstrap/redis-ca/ca.crt",
         "--kv-cert-file=/etc/pg-bootstrap/redis-client/tls.crt",
@@ -218,6 +219,54 @@ fn secrets_come_by_reference_and_the_operators_labels_win() {
     assert_eq!(labels[names::LABEL_MANAGED_BY], crds::OPERATOR_MANAGER);
     assert_eq!(annotations["note"], "c");
     assert_eq!(annotations[names::ANNOTATION_OBJECT], "eu");
+}
+
+/// The options and the variables about the dump, of an object with this source.
+fn about_the_dump(source: serde_json::Value) -> (Vec<String>, Vec<String>) {
+    let mut object = object();
+    object.spec.source = serde_json::from_value(source).unwrap();
+    let job = job(&validated(&object), &settings());
+    let container = &pod(&job).containers[0];
+    let is_about = |one: &&String| one.contains("--dump-") || one.contains("store-");
+    let options = container.args.as_ref().unwrap().iter().filter(is_about).cloned().collect();
+    let variable = |one: &k8s_openapi::api::core::v1::EnvVar| {
+        let secret = one.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref());
+        let from = secret.map_or_else(
+            || one.value.clone().unwrap_or_default(),
+            |secret| format!("{}/{}", secret.name, secret.key),
+        );
+        format!("{}={from}", one.name)
+    };
+    (options, container.env.iter().flatten().map(variable).collect())
+}
+
+#[test]
+fn stores_besides_s3() {
+    let gcs = json!({"gcs": {"bucket": "dumps", "key": "shop.sql", "credentialsSecretRef": {"name": "s"}}});
+    let (options, variables) = about_the_dump(gcs);
+    assert_eq!(options, ["--dump-file=gs://dumps/shop.sql"]);
+    assert_eq!(variables, ["GOOGLE_SERVICE_ACCOUNT_KEY=s/GOOGLE_SERVICE_ACCOUNT_KEY"]);
+    let azure = json!({"azure": {"account": "shop", "container": "dumps", "key": "eu/"}});
+    let (options, variables) = about_the_dump(azure);
+    assert_eq!(options, ["--dump-file=az://dumps/eu/"]);
+    assert_eq!(variables, ["AZURE_STORAGE_ACCOUNT_NAME=shop"]);
+    let azure = json!({"azure": {"account": "shop", "container": "dumps", "key": "k", "credentialsSecretRef": {"name": "s"}}});
+    let (_, variables) = about_the_dump(azure);
+    assert_eq!(
+        variables[1..],
+        [
+            "AZURE_STORAGE_ACCOUNT_KEY=s/AZURE_STORAGE_ACCOUNT_KEY",
+            "AZURE_STORAGE_SAS_TOKEN=s/AZURE_STORAGE_SAS_TOKEN",
+        ]
+    );
+    let (options, variables) = about_the_dump(json!({"https": {"url": "https://dumps/shop.sql"}}));
+    assert_eq!((options, variables), (vec!["--dump-file=https://dumps/shop.sql".to_owned()], Vec::new()));
+    let bundle = json!({"configMapRef": {"name": "cas", "key": "ca"}});
+    let secret = json!({"https": {"urlSecretRef": {"name": "s", "key": "url"}, "caBundle": bundle}});
+    let (options, variables) = about_the_dump(secret);
+    let url = "--dump-url-file=/etc/pg-bootstrap/dump-url/url";
+    assert_eq!(options, [url, "--store-ca-file=/etc/pg-bootstrap/store-ca/ca.crt"]);
+    assert_eq!(variables, Vec::<String>::new());
 }
 
 #[test]

@@ -8,10 +8,10 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::paths::{
-    DUMP_MOUNT, REDIS_CA_MOUNT, REDIS_CLIENT_MOUNT, REJECT_MOUNT, S3_CA_MOUNT, TRANSFORM_KEY_MOUNT,
-    TRANSFORM_MOUNT,
+    DUMP_MOUNT, DUMP_URL_MOUNT, REDIS_CA_MOUNT, REDIS_CLIENT_MOUNT, REJECT_MOUNT, STORE_CA_MOUNT,
+    TRANSFORM_KEY_MOUNT, TRANSFORM_MOUNT,
 };
-use crate::controller::validate::{Source, Validated};
+use crate::controller::validate::{Address, Source, Validated};
 
 /// Volumes and their mounts.
 pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
@@ -20,10 +20,17 @@ pub(super) fn volumes(object: &Validated) -> (Vec<Volume>, Vec<VolumeMount>) {
     let rejects = object.spec.errors.as_ref().and_then(|errors| errors.reject_file.as_ref());
     match &object.source {
         Source::Volume(dump) => all.dump(dump, rejects),
-        Source::S3(s3) => {
-            all.certificates("s3-ca", s3.ca_bundle.as_ref(), S3_CA_MOUNT);
-            all.rejects(rejects);
+        Source::S3(s3) => all.certificates("store-ca", s3.ca_bundle.as_ref(), STORE_CA_MOUNT),
+        Source::Https(address, bundle) => {
+            all.certificates("store-ca", bundle.as_ref(), STORE_CA_MOUNT);
+            if let Address::Secret(name, key) = address {
+                all.add("dump-url", of_secret(name, vec![item(key, "url")]), DUMP_URL_MOUNT, true);
+            }
         }
+        Source::Gcs(_) | Source::Azure(_) => {}
+    }
+    if !matches!(object.source, Source::Volume(_)) {
+        all.rejects(rejects);
     }
     all.redis(object);
     if let Some(transform) = &object.spec.transform {
