@@ -151,6 +151,7 @@ fn bases() -> [Value; 6] {
         {"name": "c", "mountPath": "/c", "persistentVolumeClaim": {"claimName": "c"}, "readOnly": true},
     ]);
     from["spec"]["runner"]["env"] = json!([{"name": "A", "valueFrom": {"secretKeyRef": reference}}, {"name": "B", "valueFrom": {"configMapKeyRef": reference}}]);
+    from["spec"]["source"] = json!({"https": {"urlSecretRef": reference}});
     let source = |source: Value| {
         let mut object = claim.clone();
         object["spec"]["source"] = source;

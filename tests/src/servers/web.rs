@@ -303,7 +303,7 @@ fn list(path: &str, query: &str, files: &BTreeMap<String, Vec<u8>>) -> Option<St
     None
 }
 
-fn text<'a>(request: &'a http::Request<Incoming>, name: header::HeaderName) -> Option<&'a str> {
+fn text(request: &http::Request<Incoming>, name: header::HeaderName) -> Option<&str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
