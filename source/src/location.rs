@@ -18,7 +18,7 @@ pub enum Location {
     File(PathBuf),
     /// A folder with an archive in the directory format, which can be read again.
     Folder(PathBuf),
-    /// An object in S3, or a prefix of those of an archive in the directory format. It can be read again.
+    /// An object in S3 or another store, or a prefix of those of an archive in the directory format. It can be read again.
     Object(Object),
     /// Standard input, or anything else that can be read only once.
     Pipe(Pipe),
@@ -51,7 +51,8 @@ pub enum PipeFrom {
 }
 
 impl Location {
-    /// Parses the name that the user gave: a path, `s3://bucket/key`, `s3://bucket/folder/`, or `-`. This sends no request to S3.
+    /// Parses the name that the user gave: a path, the address of an object, of a
+    /// folder of objects (with `/` at its end), or `-`. This sends no request.
     ///
     /// # Errors
     /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory without an archive, and for

@@ -1,4 +1,4 @@
-//! A dump in S3: one version of one object, read in ranges.
+//! A dump in S3 or another store: one version of one object, read in ranges.
 //!
 //! ```text
 //! scan thread: ObjectReader ─▶ from which offset ─▶ thread "object": HEAD, then GET range after range, If-Match
@@ -35,18 +35,57 @@ const LEAST: u64 = 256 * 1024;
 /// Ranges double up to this.
 const MOST: u64 = 4 << 20;
 
+/// What holds objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Store {
+    /// S3, or a service that is like it: `s3://bucket/key`.
+    S3,
+    /// Google Cloud Storage: `gs://bucket/key`.
+    Google,
+    /// Azure's Blob Storage: `az://container/key`.
+    Azure,
+    /// Any server of HTTP: `https://host/path`.
+    Https,
+}
+
+impl Store {
+    const ALL: [Self; 4] = [Self::S3, Self::Google, Self::Azure, Self::Https];
+
+    /// What addresses begin with.
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::S3 => "s3://",
+            Self::Google => "gs://",
+            Self::Azure => "az://",
+            Self::Https => "https://",
+        }
+    }
+
+    /// The form of an address.
+    fn form(self) -> &'static str {
+        match self {
+            Self::S3 => "s3://bucket/key",
+            Self::Google => "gs://bucket/key",
+            Self::Azure => "az://container/key",
+            Self::Https => "https://host/path",
+        }
+    }
+}
+
 /// The object, and how to reach it. Credentials come from the environment when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
+    store: Store,
+    /// The bucket or container; of a server of HTTP the host, with its port.
     bucket: String,
     key: String,
     access: Access,
 }
 
-/// How to reach S3.
+/// How to reach the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
-    /// The URL of a service other than AWS: `http://` or `https://`, host and port.
+    /// The URL of a service other than AWS: `http://` or `https://`, host and port. This and the next two are S3's alone.
     pub endpoint: Option<String>,
     /// The region.
     pub region: Option<String>,
@@ -101,26 +140,42 @@ impl PartialEq for Listener {
 
 impl Eq for Listener {}
 
+/// Whether a dump's name is the address of an object, in S3 or in any store.
+#[must_use]
+pub fn is_address(name: &str, only_s3: bool) -> bool {
+    Store::ALL.iter().any(|store| (!only_s3 || *store == Store::S3) && name.starts_with(store.scheme()))
+}
+
 impl Object {
     /// An object by its URI; `None` for any other text. A URI that ends with `/` names a [prefix](Object::is_prefix).
     ///
     /// # Errors
-    /// [`Error::Usage`] for a URI without bucket or key, and for an endpoint that is not a URL.
+    /// [`Error::Usage`] for a URI without bucket or key, for one of HTTP that is more than a host and a path, and for an
+    /// endpoint that is not a URL.
     pub fn parse(name: &str, access: &Access) -> Result<Option<Self>, Error> {
-        let Some(rest) = name.strip_prefix("s3://") else { return Ok(None) };
+        let of = |store: &Store| Some((*store, name.strip_prefix(store.scheme())?));
+        let Some((store, rest)) = Store::ALL.iter().find_map(of) else { return Ok(None) };
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-        let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        let port = |c: char| store == Store::Https && c == ':';
+        let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || port(c));
         if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
-            return Err(Error::Usage(format!("--dump-file {name} is not of the form s3://bucket/key")));
+            // Of an address of HTTP nothing is repeated: it may have a password.
+            let shown = if store == Store::Https { "https://…" } else { name };
+            return Err(Error::Usage(format!("--dump-file {shown} is not of the form {}", store.form())));
+        }
+        if store == Store::Https && (key.contains(['?', '#', '%']) || key.ends_with('/')) {
+            return Err(Error::Usage(format!(
+                "--dump-file https://{bucket}/… cannot be requested: it must name one file, without ?, # and %; for a signed address use a pipe: curl … | pg-bootstrap-sync --dump-file -"
+            )));
         }
         if let Err(why) = check_key(key.strip_suffix('/').unwrap_or(key)) {
             return Err(Error::Usage(format!("--dump-file {name} cannot be requested: {why}")));
         }
-        if let Some(endpoint) = &access.endpoint {
+        if let Some(endpoint) = access.endpoint.as_ref().filter(|_| store == Store::S3) {
             check_endpoint(endpoint)?;
         }
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        Ok(Some(Self { bucket, key, access: access.clone() }))
+        Ok(Some(Self { store, bucket, key, access: access.clone() }))
     }
 
     /// Whether it stands for the objects below its key, as a folder does.
@@ -140,10 +195,10 @@ impl Object {
         self.access.listener = listener;
     }
 
-    /// `s3://bucket/key`.
+    /// `s3://bucket/key`, or what its store has instead.
     #[must_use]
     pub fn uri(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.key)
+        format!("{}{}/{}", self.store.scheme(), self.bucket, self.key)
     }
 }
 

@@ -10,6 +10,7 @@ mod psql;
 mod rejects;
 mod s3;
 mod scripts;
+mod stores;
 
 use pg_bootstrap_tests::servers::RedisServer;
 use pg_bootstrap_tests::zset;

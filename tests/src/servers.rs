@@ -7,6 +7,7 @@
 //!   that holds the other end of a pipe does the same, so nothing stays behind.
 
 mod change_stream;
+mod files;
 mod kubernetes;
 mod postgres;
 pub(crate) mod reaper;
@@ -19,6 +20,7 @@ mod tls;
 mod webhook;
 
 pub use change_stream::{Stream, StreamState};
+pub use files::FileServer;
 pub use kubernetes::{KubernetesServer, program};
 pub use postgres::{Database, PostgresOptions, PostgresServer, Restore, RestoreError};
 pub use redis::{Data, RedisOptions, RedisServer};

@@ -84,7 +84,7 @@ fn dump(args: &LoadArgs) -> Result<&str, Error> {
     let given = [args.dump.as_deref(), args.source.dump_file.as_deref()];
     if let Some(address) = given.into_iter().flatten().find(|name| is_address(name)) {
         return Err(usage(format!(
-            "{} is not a dump: give a path, s3://bucket/key, or - (Redis is given by --kv-url)",
+            "{} is not a dump: give a path, the address of an object (s3://, gs://, az://, https://), or - (Redis is given by --kv-url)",
             ConnectOptions::new(address).redacted_url()
         )));
     }
@@ -97,9 +97,9 @@ fn dump(args: &LoadArgs) -> Result<&str, Error> {
     }
 }
 
-/// Whether it is the address of something other than an object in S3.
+/// Whether it is the address of something other than an object.
 fn is_address(name: &str) -> bool {
-    name.contains("://") && !name.starts_with("s3://")
+    name.contains("://") && !source::object::is_address(name, false)
 }
 
 /// What is loaded of the dump.
@@ -155,17 +155,20 @@ fn restart_once(args: &LoadArgs) -> Result<Option<String>, Error> {
     Ok(Some(token.clone()))
 }
 
-/// How to reach S3, if the dump is there.
+/// How to reach the store, if the dump is in one.
 fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
     let options = &args.source;
     let given = [
         ("--s3-endpoint", options.s3_endpoint.is_some()),
         ("--s3-region", options.s3_region.is_some()),
         ("--s3-path-style", options.s3_path_style),
-        ("--s3-ca-file", options.s3_ca_file.is_some()),
     ];
-    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !name.starts_with("s3://")) {
+    let is_s3 = source::object::is_address(name, true);
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !is_s3) {
         return Err(usage(format!("{option} needs a dump in S3, like s3://bucket/key")));
+    }
+    if options.s3_ca_file.is_some() && !source::object::is_address(name, false) {
+        return Err(usage("--s3-ca-file needs a dump in a store, like s3://bucket/key"));
     }
     Ok(Access {
         endpoint: options.s3_endpoint.clone(),

@@ -75,6 +75,11 @@ pub(super) fn judge(error: &object_store::Error) -> Trouble {
     if let Some((status, body)) = status(&text) {
         return judge_status(status, body);
     }
+    if let object_store::Error::NotSupported { .. } = error {
+        return refused(
+            "the server sends no ranges, which the program reads by: use a pipe, curl … | pg-bootstrap-sync --dump-file -".to_owned(),
+        );
+    }
     if text.contains("redirect without LOCATION") {
         return refused("the bucket is in another region: name it with --s3-region".to_owned());
     }
@@ -107,7 +112,7 @@ fn reply(status: u16, body: &str) -> String {
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>"));
     let word = code.map_or_else(String::new, |(code, _)| format!(" {code}"));
     let advice = match status {
-        301 | 307 => "; check that --s3-region is the bucket's",
+        301 | 307 => "; check that the address, or --s3-region, is the right one",
         401 | 403 => "; check the credentials and their permissions",
         404 => "; there is no such object",
         _ => "",

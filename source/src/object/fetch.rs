@@ -1,11 +1,14 @@
-//! The thread that sends requests to S3.
+//! The thread that sends requests to the store.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{
     Attribute, Certificate, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig,
@@ -14,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use twox_hash::XxHash3_64;
 
 use super::failure::{Trouble, judge};
-use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Sizes, Version};
+use super::{Access, Failure, LEAST, Listener, MOST, Object, Order, Sizes, Store, Version};
 use crate::identity::hex;
 use crate::retry::Backoff;
 
@@ -57,7 +60,7 @@ pub(super) async fn list(prefix: &Object) -> Result<(Version, Sizes), Failure> {
 }
 
 struct Fetcher {
-    store: AmazonS3,
+    store: Box<dyn ObjectStore>,
     path: Path,
     uri: String,
     retry: Duration,
@@ -240,18 +243,56 @@ fn refused(what: String) -> Trouble {
     Trouble::Fatal(Failure::Refused(format!("the service, or a proxy in front of it, is at fault: {what}")))
 }
 
-fn store(object: &Object) -> Result<AmazonS3, Failure> {
-    let Access { endpoint, region, path_style, ca_file, .. } = &object.access;
+/// A client of the object's store. Credentials, and what else is not said of the services of Google and Azure, come from the
+/// environment.
+fn store(object: &Object) -> Result<Box<dyn ObjectStore>, Failure> {
     // Retries are counted here, where an interrupted range can continue in its middle.
     let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&object.bucket).with_retry(retry);
     let mut options =
         ClientOptions::new().with_timeout_disabled().with_read_timeout(SILENCE).with_connect_timeout(CONNECT);
-    if let Some(file) = ca_file {
+    if let Some(file) = &object.access.ca_file {
         for certificate in certificates(file)? {
             options = options.with_root_certificate(certificate);
         }
     }
+    let built = match object.store {
+        Store::S3 => s3(object, options, retry).map(boxed),
+        Store::Google => {
+            let builder = GoogleCloudStorageBuilder::from_env();
+            let options = plain_where_said(options, builder.get_config_value(&GoogleConfigKey::BaseUrl));
+            let builder = builder.with_bucket_name(&object.bucket).with_retry(retry);
+            builder.with_client_options(options).build().map(boxed)
+        }
+        Store::Azure => {
+            let builder = MicrosoftAzureBuilder::from_env();
+            let options = plain_where_said(options, builder.get_config_value(&AzureConfigKey::Endpoint));
+            let builder = builder.with_container_name(&object.bucket).with_retry(retry);
+            builder.with_client_options(options).build().map(boxed)
+        }
+        Store::Https => {
+            let builder = HttpBuilder::new().with_url(format!("https://{}", object.bucket)).with_retry(retry);
+            builder.with_client_options(options).build().map(boxed)
+        }
+    };
+    built.map_err(|error| Failure::Refused(crate::error::chain(&error)))
+}
+
+fn boxed(store: impl ObjectStore) -> Box<dyn ObjectStore> {
+    Box::new(store)
+}
+
+/// HTTP without TLS is right where an address says so.
+fn plain_where_said(options: ClientOptions, address: Option<String>) -> ClientOptions {
+    options.with_allow_http(address.is_some_and(|address| address.starts_with("http://")))
+}
+
+fn s3(
+    object: &Object,
+    options: ClientOptions,
+    retry: RetryConfig,
+) -> Result<object_store::aws::AmazonS3, object_store::Error> {
+    let Access { endpoint, region, path_style, .. } = &object.access;
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(&object.bucket).with_retry(retry);
     if let Some(region) = region {
         builder = builder.with_region(region);
     }
@@ -260,16 +301,12 @@ fn store(object: &Object) -> Result<AmazonS3, Failure> {
         .clone()
         .or_else(|| of_environment(AmazonS3ConfigKey::S3Endpoint))
         .or_else(|| of_environment(AmazonS3ConfigKey::Endpoint));
+    let options = plain_where_said(options, endpoint.clone());
     if let Some(endpoint) = endpoint {
-        options = options.with_allow_http(endpoint.starts_with("http://"));
         let address = if *path_style { endpoint } else { with_bucket(&endpoint, &object.bucket) };
         builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
     }
-    builder
-        .with_virtual_hosted_style_request(!path_style)
-        .with_client_options(options)
-        .build()
-        .map_err(|error| Failure::Refused(crate::error::chain(&error)))
+    builder.with_virtual_hosted_style_request(!path_style).with_client_options(options).build()
 }
 
 /// The address of a bucket, whose name is put before the host.

@@ -77,7 +77,8 @@ impl Drop for Webhook {
     }
 }
 
-fn config(certificates: &Certificates) -> ServerConfig {
+/// What a server with these certificates speaks TLS by.
+pub(super) fn config(certificates: &Certificates) -> ServerConfig {
     let read = |file: &Path| CertificateDer::from_pem_file(file).expect("read a certificate");
     let key = PrivateKeyDer::from_pem_file(&certificates.key).expect("read the key");
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

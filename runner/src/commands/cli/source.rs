@@ -33,7 +33,7 @@ pub struct SourceOptions {
     #[arg(long, env = "PGBOOTSTRAP_S3_PATH_STYLE", value_parser = flag())]
     pub s3_path_style: bool,
 
-    /// Certificates (PEM) to trust for S3, in addition to the system's.
+    /// Certificates (PEM) to trust for the store of the dump, in addition to the system's.
     #[arg(long, env = "PGBOOTSTRAP_S3_CA_FILE", value_name = "FILE")]
     pub s3_ca_file: Option<PathBuf>,
 }
