@@ -96,7 +96,7 @@ pub enum Command {
 /// Options of a load, in the order of the help page.
 #[derive(Debug, Clone, Args)]
 pub struct LoadArgs {
-    /// The dump: a path, s3://bucket/key, gs://bucket/key, az://container/key, https://host/path or - for a pipe.
+    /// The dump: a path, s3://bucket/key (also gs, az, https) or - for a pipe.
     #[arg(value_name = "DUMP", required_unless_present = "dump_file")]
     pub dump: Option<String>,
 
