@@ -51,8 +51,8 @@ pub enum PipeFrom {
 }
 
 impl Location {
-    /// Parses the name that the user gave: a path, the address of an object, of a
-    /// folder of objects (with `/` at its end), or `-`. This sends no request.
+    /// Parses the name that the user gave: a path, the address of an object or, with `/` at its end, of a folder of objects,
+    /// or `-`. This sends no request.
     ///
     /// # Errors
     /// [`Error::Usage`] for a file that does not exist or cannot be read, for a directory without an archive, and for

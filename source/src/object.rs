@@ -140,10 +140,16 @@ impl PartialEq for Listener {
 
 impl Eq for Listener {}
 
-/// Whether a dump's name is the address of an object, in S3 or in any store.
+/// Whether a dump's name is the address of an object.
 #[must_use]
-pub fn is_address(name: &str, only_s3: bool) -> bool {
-    Store::ALL.iter().any(|store| (!only_s3 || *store == Store::S3) && name.starts_with(store.scheme()))
+pub fn is_address(name: &str) -> bool {
+    Store::ALL.iter().any(|store| name.starts_with(store.scheme()))
+}
+
+/// Whether it is that of an object in S3.
+#[must_use]
+pub fn is_in_s3(name: &str) -> bool {
+    name.starts_with(Store::S3.scheme())
 }
 
 impl Object {
@@ -159,8 +165,9 @@ impl Object {
         let port = |c: char| store == Store::Https && c == ':';
         let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || port(c));
         if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
-            // Of an address of HTTP nothing is repeated: it may have a password.
-            let shown = if store == Store::Https { "https://…" } else { name };
+            // Of what may have a password, or be signed, nothing is repeated.
+            let secret = rest.contains('?') || (rest.contains('@') && rest.contains(':'));
+            let shown = if secret { format!("{}…", store.scheme()) } else { name.to_owned() };
             return Err(Error::Usage(format!("--dump-file {shown} is not of the form {}", store.form())));
         }
         if store == Store::Https && (key.contains(['?', '#', '%']) || key.ends_with('/')) {

@@ -99,7 +99,7 @@ fn dump(args: &LoadArgs) -> Result<&str, Error> {
 
 /// Whether it is the address of something other than an object.
 fn is_address(name: &str) -> bool {
-    name.contains("://") && !source::object::is_address(name, false)
+    name.contains("://") && !source::object::is_address(name)
 }
 
 /// What is loaded of the dump.
@@ -163,11 +163,11 @@ fn s3(args: &LoadArgs, name: &str) -> Result<Access, Error> {
         ("--s3-region", options.s3_region.is_some()),
         ("--s3-path-style", options.s3_path_style),
     ];
-    let is_s3 = source::object::is_address(name, true);
+    let is_s3 = source::object::is_in_s3(name);
     if let Some((option, _)) = given.iter().find(|(_, given)| *given && !is_s3) {
         return Err(usage(format!("{option} needs a dump in S3, like s3://bucket/key")));
     }
-    if options.s3_ca_file.is_some() && !source::object::is_address(name, false) {
+    if options.s3_ca_file.is_some() && !source::object::is_address(name) {
         return Err(usage("--s3-ca-file needs a dump in a store, like s3://bucket/key"));
     }
     Ok(Access {

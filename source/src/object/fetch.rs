@@ -63,6 +63,8 @@ struct Fetcher {
     store: Box<dyn ObjectStore>,
     path: Path,
     uri: String,
+    /// It is any web server, and no store.
+    is_web: bool,
     retry: Duration,
     listener: Listener,
     version: Version,
@@ -75,7 +77,15 @@ impl Fetcher {
         let store = store(object)?;
         let version = Version { size: 0, etag: String::new() };
         let Access { retry, listener, .. } = object.access.clone();
-        Ok(Self { store, path, uri: object.uri(), retry, listener, version })
+        Ok(Self {
+            store,
+            path,
+            uri: object.uri(),
+            is_web: object.store == Store::Https,
+            retry,
+            listener,
+            version,
+        })
     }
 
     async fn new(object: &Object) -> Result<Self, Failure> {
@@ -117,6 +127,11 @@ impl Fetcher {
                     self.succeeded(&mut failing);
                     let none = "the service gives no ETag, so a change of the object could not be noticed";
                     let etag = found.meta.e_tag.ok_or_else(|| Failure::Refused(none.to_owned()))?;
+                    // S3 has none. It does not promise the same bytes, and matches no request.
+                    if self.is_web && etag.starts_with("W/") {
+                        let weak = "the server gives a weak ETag (W/…), so a change of the file could not be noticed: use a pipe, curl … | pg-bootstrap-sync --dump-file -";
+                        return Err(Failure::Refused(weak.to_owned()));
+                    }
                     return Ok(Version { size: found.meta.size, etag });
                 }
                 Err(error) => self.pause(judge(&error), &mut failing).await?,

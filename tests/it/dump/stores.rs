@@ -79,6 +79,8 @@ fn servers_that_cannot_be_read_from() {
     expect(stranger.run(LIMIT), 2, &["certificate", "--s3-ca-file"]);
     server.without_ranges();
     expect(run("/shop.sql"), 2, &["sends no ranges", "use a pipe"]);
+    server.with_weak_etags();
+    expect(run("/shop.sql"), 2, &["weak ETag", "use a pipe"]);
     server.without_etags();
     expect(run("/shop.sql"), 2, &["gives no ETag"]);
     expect_untouched(&redis);
@@ -101,9 +103,11 @@ fn addresses_that_are_refused() {
     for (address, says) in [
         ("https://me:hunter22@host/shop.sql", "https://host/path"),
         ("https://host/shop.sql?signature=hunter22", "use a pipe"),
+        ("https://host?signature=hunter22", "https://host/path"),
         ("https://host/folder/", "one file"),
         ("https://host", "https://host/path"),
         ("gs://dumps", "gs://bucket/key"),
+        ("gs://me:hunter22@dumps/shop.sql", "gs://bucket/key"),
         ("az://dumps/../x", "cannot be requested"),
     ] {
         let refused = expect(runner(&redis, address).run(LIMIT), 2, &[says]);

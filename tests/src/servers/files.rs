@@ -22,6 +22,7 @@ struct Shared {
     /// When a range from so far on is asked for, a file gets other contents.
     swap: Mutex<Option<(u64, String, Vec<u8>)>>,
     no_etags: AtomicBool,
+    weak_etags: AtomicBool,
     no_ranges: AtomicBool,
     ends: AtomicBool,
 }
@@ -90,6 +91,11 @@ impl FileServer {
     /// Be a server that tells no versions.
     pub fn without_etags(&self) {
         self.shared.no_etags.store(true, SeqCst);
+    }
+
+    /// Be a server whose ETags promise little.
+    pub fn with_weak_etags(&self) {
+        self.shared.weak_etags.store(true, SeqCst);
     }
 
     /// Be a server that sends whole files.
@@ -164,7 +170,8 @@ fn answer(
     let Some(bytes) = lock(&shared.files).get(path).cloned() else {
         return write!(out, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     };
-    let etag = format!("\"{}\"", &base16(&Sha256::digest(bytes.as_slice()))[..16]);
+    let weak = if shared.weak_etags.load(SeqCst) { "W/" } else { "" };
+    let etag = format!("{weak}\"{}\"", &base16(&Sha256::digest(bytes.as_slice()))[..16]);
     if headers.get("if-match").is_some_and(|wanted| *wanted != etag) {
         return write!(out, "HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n");
     }
