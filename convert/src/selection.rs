@@ -22,7 +22,8 @@ pub(crate) use unmatched::Unmatched;
 
 /// The option, and its part of what shapes the changes.
 const USE_LIST: &str = "--use-list";
-const MAX_ROWS: &str = "--max-rows-per-table";
+/// The same of how many rows of a table are loaded.
+pub(crate) const MAX_ROWS: &str = "--max-rows-per-table";
 
 /// A choice. The empty one is everything.
 #[derive(Debug, Clone, Default)]

@@ -268,9 +268,17 @@ fn altered_table(c: &mut Cursor<'_>) -> Option<Subject> {
 #[must_use]
 pub fn foreign_key(text: &str, standard: bool) -> Option<(QualifiedName, QualifiedName)> {
     let mut c = Cursor::new(text, standard);
-    let table = c.words(&["ALTER", "TABLE", "ONLY"]).then(|| qualified(&mut c)).flatten()?;
-    c.words(&["ADD", "CONSTRAINT"]).then(|| c.part()).flatten()?;
-    (c.words(&["FOREIGN", "KEY"]) && c.skip_past("REFERENCES")).then_some(())?;
+    if !c.words(&["ALTER", "TABLE", "ONLY"]) {
+        return None;
+    }
+    let table = qualified(&mut c)?;
+    if !c.words(&["ADD", "CONSTRAINT"]) {
+        return None;
+    }
+    c.part()?;
+    if !(c.words(&["FOREIGN", "KEY"]) && c.skip_past("REFERENCES")) {
+        return None;
+    }
     Some((table, qualified(&mut c)?))
 }
 

@@ -136,7 +136,10 @@ impl Object {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
         if bucket.is_empty() || bucket.contains(odd) || key.is_empty() {
-            return Err(Error::Usage(format!("--dump-file {name} is not of the form {}", store.form())));
+            // Of what may have a password, or be signed, nothing is repeated.
+            let secret = rest.contains('?') || (rest.contains('@') && rest.contains(':'));
+            let shown = if secret { format!("{}…", store.scheme()) } else { name.to_owned() };
+            return Err(Error::Usage(format!("--dump-file {shown} is not of the form {}", store.form())));
         }
         if let Err(why) = check_key(key.strip_suffix('/').unwrap_or(key)) {
             return Err(Error::Usage(format!("--dump-file {name} cannot be requested: {why}")));
@@ -402,6 +405,10 @@ mod tests {
         ] {
             let message = parse(wrong).unwrap_err().to_string();
             assert!(message.contains(wrong), "{message}");
+        }
+        for secret in ["gs://me:hunter2@bucket/key", "az://account?sig=hunter2/key"] {
+            let message = parse(secret).unwrap_err().to_string();
+            assert!(!message.contains("hunter2"), "{message}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod fidelity;
 mod once;
+mod pairs;
 mod refused;
 mod skip;
 mod tutorial;

@@ -35,3 +35,9 @@ await() {
         sleep 0.1
     done
 }
+
+# served KUBECTL...: until the API server serves our kind. `kubectl wait` alone ends with an error where the definition
+# has no conditions yet, which is so for a moment after it was created.
+served() {
+    await "the definition of our kind" 60 "$@" wait --for=condition=Established --timeout=10s crd/replicabootstraps.bootstrap.kasho.io
+}

@@ -6,7 +6,7 @@ use dump::{CopyHeader, QualifiedName, Section, Statement, Subject};
 use super::Planner;
 use super::psql::quoted_list;
 use crate::error::Error;
-use crate::selection::Answer;
+use crate::selection::{Answer, MAX_ROWS};
 
 /// What becomes of a statement.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,7 +141,9 @@ impl Planner {
 
     /// A choice that takes nothing is a mistake.
     pub(super) fn something_was_chosen(&self) -> Result<(), Error> {
-        let parts = self.shape.selection.parts();
+        let mut parts = self.shape.selection.parts();
+        // It takes the first rows of whatever there is.
+        parts.retain(|(option, _)| *option != MAX_ROWS);
         let counters = &self.point.counters;
         if parts.is_empty() || counters.statements + counters.rows > 0 {
             return Ok(());

@@ -130,7 +130,13 @@ pub fn stray(observed: &Observed) -> Option<&Pod> {
 #[must_use]
 pub fn stray_text(observed: &Observed) -> String {
     if let Some(job) = &observed.foreign {
-        return format!("the Job {} of a deleted object of this name has not ended yet", job.name_any());
+        let name = job.name_any();
+        return match outcome(job) {
+            None => format!("the Job {name} of a deleted object of this name has not ended yet"),
+            Some(_) => format!(
+                "the Job {name} of a deleted object of this name has ended, and is still there: the run waits until the garbage collector deletes it; deleting the Job does the same"
+            ),
+        };
     }
     let pod = stray(observed).map(ResourceExt::name_any).unwrap_or_default();
     format!(
@@ -266,6 +272,19 @@ mod tests {
         assert_eq!(step(&object(), &stray), Step::AwaitStray);
         let ended = Observed { pods: vec![pod("p", json!({"phase": "Failed"}))], ..Observed::default() };
         assert_eq!(step(&object(), &ended), Step::Create);
+    }
+
+    /// The name of the run's Job is taken until it is gone, whether it has ended or not.
+    #[test]
+    fn a_job_that_a_deleted_object_has_left_behind_is_waited_for() {
+        let complete = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+        for (status, says) in
+            [(json!({"active": 1}), "has not ended yet"), (complete, "has ended, and is still there")]
+        {
+            let left = Observed { foreign: Some(stored_job(&object(), status)), ..Observed::default() };
+            assert_eq!(step(&held(), &left), Step::AwaitStray);
+            assert!(stray_text(&left).contains(says), "{}", stray_text(&left));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use pg_bootstrap_tests::servers::{RedisServer, free_port, wait_until};
 use pg_bootstrap_tests::zset;
 
 use crate::harness::{
-    CELL, Input, LIMIT, SECRET, changes, dump, expect, expect_discreet, get, runner, snapshot,
+    CELL, Input, LIMIT, SECRET, changes, dump, dump_of, expect, expect_discreet, get, runner, snapshot,
 };
 
 fn bare(args: &[&str]) -> Finished {
@@ -399,4 +399,24 @@ fn metrics_after_a_failed_accept() {
     drop(waiting);
     running.kill();
     running.wait(LIMIT);
+}
+
+/// Only where it would bring much, and once.
+#[test]
+fn packed_rows_are_suggested() {
+    let rows = |rows: usize, text: &str| {
+        let mut dump = b"COPY public.items (id, name) FROM stdin;\n".to_vec();
+        (0..rows).for_each(|row| dump.extend_from_slice(format!("{row}\t{text}\n").as_bytes()));
+        dump.extend_from_slice(b"\\.\n");
+        Input::of(&dump_of(&dump))
+    };
+    let (small, few, large) = (rows(150_000, "x"), rows(50_000, "x"), rows(100_000, &"x".repeat(2100)));
+    for (input, form, times) in
+        [(&small, "single", 1), (&small, "packed", 0), (&few, "single", 0), (&large, "single", 0)]
+    {
+        let redis = RedisServer::start();
+        let ended = runner(&redis, &input.file).args(["--rows", form]).run(LIMIT).expect_code(0);
+        let said = ended.stderr.matches("with --rows packed, to which").count();
+        assert_eq!(said, times, "{form}: {}", ended.stderr);
+    }
 }

@@ -175,6 +175,34 @@ fn says_who_made_the_dump_and_what_follows() {
     assert!(text.contains("plain dump of") && text.contains("rows, bytes and columns by table:"), "{text}");
 }
 
+/// Pasted into psql, it makes the roles that are missing and lists what else is; nothing of it fails, also a second time.
+#[test]
+fn what_the_server_must_have_is_sql_to_paste() {
+    let server = PostgresServer::start();
+    let database = server.fresh_database();
+    let input = Input::of(&dump_of(
+        b"CREATE EXTENSION IF NOT EXISTS no_such_one;\nCREATE EXTENSION IF NOT EXISTS plpgsql;\n\
+          ALTER TABLE public.items OWNER TO \"it's mine\";\nGRANT SELECT ON TABLE public.items TO postgres, reader, pg_monitor;\n",
+    ));
+    let said = inspect(&input.file, &[], 0);
+    assert_eq!(said["needs"]["roles"], serde_json::json!(["it's mine", "postgres", "reader"]));
+    let sql: Vec<_> =
+        said["needs"]["sql"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let text = Runner::new().arg("inspect").arg("--dump-file").arg(&input.file).run(LIMIT).expect_code(0);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(sql.iter().all(|line| text.contains(&format!("    {line}\n"))), "{text}");
+    let script = Input::of((sql.join("\n") + "\n").as_bytes());
+    for _ in 0..2 {
+        server.psql(&database, &script.file).expect_clean();
+    }
+    let made = "SELECT string_agg(rolname, ', ' ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'";
+    let made = server.connect(&database).value(made).unwrap();
+    assert_eq!(made.as_deref(), Some("it's mine, postgres, reader"));
+    let mut asked = server.connect(&database);
+    let not_installed = sql.iter().find(|line| line.contains("not installed")).unwrap();
+    assert_eq!(asked.query(not_installed).unwrap(), [[Some("no_such_one".to_owned())]]);
+}
+
 #[test]
 fn rows_that_cannot_be_loaded_are_named_and_none_of_their_values() {
     let middle =

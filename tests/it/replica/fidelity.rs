@@ -10,7 +10,6 @@ use pg_bootstrap_tests::servers::PostgresServer;
 
 use super::verify::verify;
 use super::{expect_restored, runner};
-use crate::harness::server_of;
 
 /// Rows whose columns come in another order than those of the restored table: psql cannot restore them without names.
 const WITHOUT_NAMES: &[&str] = &["27-column-order.sql"];
@@ -187,19 +186,6 @@ fn a_pipe() {
     let again = runner(server, &replica, Path::new("-")).stdin_file(&source.plain).run(LIMIT).expect_code(0);
     assert!(again.stdout.starts_with(b"done already"), "{}", String::from_utf8_lossy(&again.stdout));
     expect_restored(server, &source, &replica, RowOrder::Exact);
-}
-
-/// Other servers, each with a dump of its own; the oldest also with one of the machine's pg_dump.
-#[test]
-fn every_version() {
-    let versions: &[u32] = if long() { &[13, 14, 16, 17, 18] } else { &[13, 18] };
-    for version in versions {
-        let server = server_of(*version, Some(*version));
-        for args in [[].as_slice(), &["--column-inserts"]] {
-            let source = Source::of_database(&server, "database", &[], args).expect("the fixture database");
-            try_out(&server, &source, &source.plain, &[]);
-        }
-    }
 }
 
 /// Statements that pg_dump does not write in this order: settings in force for rows, and rows that only the server can

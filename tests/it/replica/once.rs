@@ -245,7 +245,7 @@ fn three_tables(second: &str) -> Vec<u8> {
         dump.extend_from_slice(format!("COPY public.{table} (n, t) FROM stdin;\n").as_bytes());
         let start = dump.len();
         let mut row = 0;
-        while dump.len() - start < 9 << 20 {
+        while dump.len() - start < 8 << 20 {
             row += 1;
             dump.extend_from_slice(format!("{row}\t{text} {}\n", "x".repeat(500)).as_bytes());
         }

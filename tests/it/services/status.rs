@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pg_bootstrap_tests::binary::Runner;
 use pg_bootstrap_tests::loads::{Lab, sequence};
-use pg_bootstrap_tests::servers::{KubernetesServer, RedisServer, free_port, wait_until};
+use pg_bootstrap_tests::servers::{KubernetesServer, PostgresServer, RedisServer, free_port, wait_until};
 use serde_json::{Value, json};
 
 use crate::harness::{CELL, Input, LIMIT, SECRET, changes, dump, expect, runner, snapshot};
@@ -47,6 +47,9 @@ fn on_a_real_api_server() {
     let kubernetes = KubernetesServer::start();
     while_it_runs(&kubernetes);
     after_an_error(&kubernetes);
+    for format in ["custom", "directory", "tar"] {
+        of_an_archive(&kubernetes, format);
+    }
 }
 
 fn while_it_runs(kubernetes: &KubernetesServer) {
@@ -110,6 +113,38 @@ fn while_it_runs(kubernetes: &KubernetesServer) {
     assert_eq!((&runners[0]["operation"], &runners[0]["subresource"]), (&json!("Apply"), &json!("status")));
     let owned = runners[0]["fieldsV1"]["f:status"].as_object().unwrap();
     assert_eq!(owned.keys().collect::<Vec<_>>(), ["f:run"]);
+}
+
+/// The percent of an archive are those of its rows, about: in the midst of it, and at its end. Somewhat more than what was
+/// written has been read, which shows where an archive is small.
+fn of_an_archive(kubernetes: &KubernetesServer, format: &str) {
+    const ROWS: usize = 300_000;
+    kubernetes.create(&object(format));
+    let (lab, server, input) = (Lab::new(), PostgresServer::shared(), Input::of(&dump(ROWS)));
+    let database = server.fresh_database();
+    server.psql(&database, &input.file).expect_clean();
+    let archive = input.path(format);
+    let file = format!("--file={}", archive.display());
+    server.pg_dump(&database, &[&format!("--format={format}"), "--compress=0", &file]);
+    server.drop_database(&database);
+    let whole = match std::fs::read_dir(&archive) {
+        Ok(files) => files.map(|file| file.unwrap().metadata().unwrap().len()).sum(),
+        Err(_) => archive.metadata().unwrap().len(),
+    };
+    let run = || reporting(runner(&lab.redis, &archive), kubernetes, format);
+    let mut running = run().args(["--max-rate", "60000"]).spawn();
+    assert!(lab.reaches(&mut running, "default", ROWS as u64 / 2), "{}", running.stderr_so_far());
+    running.signal("TERM");
+    running.wait(LIMIT).expect_code(143);
+    let midst = run_status(kubernetes, format);
+    let number = |field: &str| midst["progress"][field].as_u64().unwrap();
+    assert_eq!(number("bytesTotal"), whole, "{midst}");
+    let rows = number("rows") * 100 / ROWS as u64;
+    assert!((40..90).contains(&rows) && number("percent").abs_diff(rows) < 15, "{midst}");
+    expect(run().run(LIMIT), 0, &[]);
+    let end = run_status(kubernetes, format);
+    assert_eq!((&end["progress"]["percent"], &end["progress"]["rows"]), (&json!(100), &json!(ROWS)), "{end}");
+    assert_eq!(end["progress"]["bytesRead"], end["progress"]["bytesTotal"], "{end}");
 }
 
 fn after_an_error(kubernetes: &KubernetesServer) {

@@ -39,7 +39,7 @@ install_chart() {
     restricted kasho
     restricted shop
     helm install "$release" "$chart" --namespace kasho --create-namespace --wait
-    quietly k wait --for=condition=Established crd/replicabootstraps.bootstrap.kasho.io --timeout=10s
+    served k
     helm test "$release" --namespace kasho
     redis_in shop
     fill_claim

@@ -43,9 +43,9 @@ mod retries;
 mod shared;
 mod statement;
 
-/// All transactions of rows together have this many bytes: those that are worked on, and the next one, which is gathered.
+/// All transactions of rows together have about this many bytes: those that are worked on, and the next one, which is gathered.
 const ROWS_BYTES: usize = 24 << 20;
-/// Each has so many at least: enough that its own cost is small.
+/// Each has so many at least, whatever the number of sessions: enough that its own cost is small.
 const BATCH_BYTES: usize = 2 << 20;
 /// How long a transaction may go on after a signal.
 const AFTER_SIGNAL: Duration = Duration::from_secs(5);

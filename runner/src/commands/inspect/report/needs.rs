@@ -22,8 +22,8 @@ impl Needed {
     pub(crate) fn new(needs: &Needs) -> Self {
         let list = |names: &std::collections::BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>();
         let mut roles = needs.roles.clone();
-        // Predefined roles are made by the server.
         roles.extend(needs.owners.iter().cloned());
+        // These every server has, and nobody may make them.
         roles.retain(|role| !role.starts_with("pg_"));
         let mut needed = Self {
             roles: list(&roles),
