@@ -8,7 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 const HEAD: &str = "# Reference: ReplicaBootstrap
 
-Generated from the API types by `crdgen --docs`. How the operator acts on it: [operator.md](operator.md).
+Every field of a ReplicaBootstrap, for those who write one. Generated from the API types by `crdgen --docs`. How the operator acts on it: [operator.md](operator.md).
 
 A field whose name ends in `*` must be set. The default `-` means: none.
 ";

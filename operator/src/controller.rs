@@ -124,7 +124,13 @@ impl One<'_> {
                 let text = observed.foreign.as_ref().map(apply::left_behind).unwrap_or_default();
                 self.report(&Situation::Conflict(text)).await.map(|_| Action::requeue(CONFLICT_PAUSE))
             }
-            Step::AwaitStray => self.report(&Situation::Replacing(plan::stray_text(observed))).await,
+            Step::AwaitStray => {
+                // The garbage collector would do it too, but has sometimes much else to do first.
+                if let Some(job) = observed.foreign.as_ref().filter(|job| plan::outcome(job).is_some()) {
+                    apply::delete_job(&self.around.context.client, job, true).await?;
+                }
+                self.report(&Situation::Replacing(plan::stray_text(observed))).await
+            }
             // A pod that is still writing its checkpoint means that the run is not suspended yet.
             Step::Hold if observed.job.as_ref().is_some_and(plan::is_active) => {
                 self.watch(observed, observed.job.as_ref()).await

@@ -29,7 +29,7 @@ pub enum Step {
     Replace(Obsolete),
     /// A Job of somebody else is in the way: only report it.
     Conflict,
-    /// The Job or a pod of a deleted object or Job is still there: only wait.
+    /// The Job or a pod of a deleted object or Job is still there: wait. The Job is deleted once it has ended.
     AwaitStray,
     /// Create the Job, when the queue allows it.
     Create,
@@ -96,7 +96,8 @@ pub fn is_in_the_way(job: &Job, object: &Validated) -> bool {
     job.name_any() == object.job_name() || (of_this_name && outcome(job).is_none())
 }
 
-/// Whether the Job belongs to a deleted object of this name. The garbage collector deletes it, or it ends by itself.
+/// Whether the Job belongs to a deleted object of this name. It ends by itself; then the garbage collector deletes it, or the
+/// operator.
 #[must_use]
 pub fn is_leftover(job: &Job, object: &Validated) -> bool {
     job.owner_references().iter().any(|owner| owner.kind == crds::KIND && owner.name == object.name)
@@ -134,7 +135,7 @@ pub fn stray_text(observed: &Observed) -> String {
         return match outcome(job) {
             None => format!("the Job {name} of a deleted object of this name has not ended yet"),
             Some(_) => format!(
-                "the Job {name} of a deleted object of this name has ended, and is still there: the run waits until the garbage collector deletes it; deleting the Job does the same"
+                "the Job {name} of a deleted object of this name has ended and is being deleted: the run waits until it is gone"
             ),
         };
     }
@@ -279,7 +280,7 @@ mod tests {
     fn a_job_that_a_deleted_object_has_left_behind_is_waited_for() {
         let complete = json!({"conditions": [{"type": "Complete", "status": "True"}]});
         for (status, says) in
-            [(json!({"active": 1}), "has not ended yet"), (complete, "has ended, and is still there")]
+            [(json!({"active": 1}), "has not ended yet"), (complete, "has ended and is being deleted")]
         {
             let left = Observed { foreign: Some(stored_job(&object(), status)), ..Observed::default() };
             assert_eq!(step(&held(), &left), Step::AwaitStray);

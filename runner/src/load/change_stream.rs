@@ -82,9 +82,9 @@ impl ChangeStream {
     /// The fault in the address.
     pub fn endpoint(address: &str) -> Result<Endpoint, String> {
         let host = address.strip_prefix("http://").unwrap_or(address).trim_end_matches('/');
-        let (name, port) = host.rsplit_once(':').ok_or("it has no port, like kasho:50051")?;
+        let (name, port) = host.rsplit_once(':').ok_or("it has no port, like change-stream:50051")?;
         if name.is_empty() || name.contains(['/', '@', '?', '#']) || port.parse::<u16>().is_err() {
-            return Err("it is not a host and a port, like kasho:50051".to_owned());
+            return Err("it is not a host and a port, like change-stream:50051".to_owned());
         }
         let endpoint = Endpoint::from_shared(format!("http://{host}")).map_err(|error| error.to_string())?;
         Ok(endpoint.connect_timeout(REQUEST).timeout(REQUEST))

@@ -62,7 +62,7 @@ pub struct ResumeOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Change stream")]
 pub struct StreamOptions {
-    /// Kasho's change stream to notify, a host and a port like kasho:50051. Needs one of the next two options.
+    /// Kasho's change stream to notify, a host and a port like change-stream:50051. Needs one of the next two options.
     #[arg(long, env = "PGBOOTSTRAP_CHANGE_STREAM", value_name = "ADDRESS")]
     pub change_stream: Option<String>,
 
