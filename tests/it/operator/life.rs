@@ -283,3 +283,29 @@ fn an_object_is_deleted_and_its_job_is_left() {
     namespace.pod("shop").end(0);
     namespace.expect("shop", "Succeeded", "Succeeded");
 }
+
+/// It has no owner, so nothing but the operator would delete it.
+#[test]
+fn a_job_that_a_deleted_object_has_left_behind_is_deleted_once_it_has_ended() {
+    let namespace = Namespace::new("left");
+    let _operator = Operator::start(&namespace);
+    namespace.create(&alone("shop"));
+    namespace.pod("shop").bind().run();
+    namespace.expect("shop", "Running", "Running");
+    let uid = || job(&namespace, "shop", "1").map(|job| job["metadata"]["uid"].clone());
+    let left = uid();
+    namespace.delete_with("ReplicaBootstrap", "shop", &json!({"propagationPolicy": "Orphan"}));
+    wait("the object is gone", || namespace.try_get("ReplicaBootstrap", "shop").is_none());
+    let mark = json!({"metadata": {"annotations": {"bootstrap.kasho.io/purge-of": "another"}}});
+    namespace.patch("Job", "shop-1", &mark);
+    for (kind, end) in &BELONGINGS[1..] {
+        namespace.delete(kind, &format!("shop{end}"));
+    }
+    namespace.create(&alone("shop"));
+    namespace.expect("shop", "Pending", "Replacing");
+    assert_eq!(uid(), left);
+    namespace.pod("shop").end(0);
+    wait("the run has its own Job", || uid().is_some_and(|own| Some(own) != left));
+    namespace.pod("shop").run().end(0);
+    namespace.expect("shop", "Succeeded", "Succeeded");
+}
