@@ -11,6 +11,7 @@
 //!
 //! ```text
 //! planner             which statements and rows become which changes, and their numbers
+//! received            changes back to statements, and rows in COPY's text form
 //! shape               what shapes them: form, selection, transforms, options
 //! sample, transforms  rows that look personal; a configuration brought together with the dump's tables
 //! tables              what a dump says of its tables
@@ -30,6 +31,7 @@ pub mod definitions;
 pub mod error;
 pub mod form;
 pub mod planner;
+pub mod received;
 pub mod render;
 pub mod sample;
 pub mod selection;

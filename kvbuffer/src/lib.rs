@@ -21,6 +21,7 @@
 //! ```text
 //! ranges                        the registry of runs: who may write which sequences
 //! redis                         the connection: batches, the writer, the reader
+//! split                         the parts of a row
 //! decode, encode, wire          bytes to changes, changes to bytes, the size of a change as a message
 //! change, error                 a change; what can go wrong, and what to do about it
 //! footprint                     how much memory the set takes
@@ -117,6 +118,7 @@ mod holder;
 pub mod position;
 pub mod ranges;
 pub mod redis;
+mod split;
 mod timestamp;
 mod wire;
 
@@ -133,5 +135,6 @@ pub use error::{Error, ErrorKind};
 pub use holder::{Holder, Process};
 pub use position::{Lsn, ParsePositionError, Position, Score, Sequence};
 pub use ranges::{Acquired, Lease, Range, Ranges, Request, State};
+pub use split::{RowParts, read_head, split_row};
 pub use timestamp::{Timestamp, looks_like as looks_like_timestamp};
 pub use wire::{MAX_WIRE_SIZE, wire_size_bound};

@@ -37,10 +37,10 @@ const ALONE: usize = SLABS.bytes / 2 * 3;
 /// A row of so many bytes or more is long: in a pack of such rows the server hardly feels whether they are an array.
 const LONG_ROW: u64 = 512;
 /// Triggers and rules stay silent, and foreign keys are not checked, whatever session the consumer uses.
-pub(super) const HEAD: &str = "SET LOCAL session_replication_role = replica;\n";
+pub(crate) const HEAD: &str = "SET LOCAL session_replication_role = replica;\n";
 const INSERT: &str = "INSERT INTO ";
 /// Behind the rows of statements that said so.
-pub(super) const CONFLICTS: &str = " ON CONFLICT DO NOTHING";
+pub(crate) const CONFLICTS: &str = " ON CONFLICT DO NOTHING";
 
 /// How many packs, and so numbers, a slab takes.
 #[must_use]
