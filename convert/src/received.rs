@@ -15,6 +15,7 @@ use std::sync::Arc;
 use kvbuffer::{ChangeData, Position, Sequence, decode, read_head, split_row};
 
 use crate::form::RowForm;
+use crate::render::packed::HEAD;
 use crate::render::{Block, TablePlan};
 
 mod pack;
@@ -27,7 +28,7 @@ pub enum Received {
     Row,
     /// So many rows, which were appended.
     Pack(u64),
-    /// A statement.
+    /// A statement, with the settings that it needs in front of it.
     Statement(String),
 }
 
@@ -43,14 +44,22 @@ pub enum Fault {
 }
 
 /// Reads members, in their order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
     /// The head of the row before.
     head: Vec<u8>,
     block: Option<Arc<Block>>,
+    /// A table may have keys already.
+    keys: bool,
 }
 
 impl Reader {
+    /// A reader that begins with the first member, or in the midst of them.
+    #[must_use]
+    pub fn new(from_the_first: bool) -> Self {
+        Self { head: Vec::new(), block: None, keys: !from_the_first }
+    }
+
     /// Reads the member with this number. Rows are appended to `out`, as lines for the table of [`Reader::block`].
     ///
     /// # Errors
@@ -82,7 +91,10 @@ impl Reader {
         if change.position != Position::Bootstrap(sequence) {
             return Err(Fault::Position);
         }
-        let Some((pack, rows)) = pack::lines(&ddl.ddl, out) else { return Ok(Received::Statement(ddl.ddl)) };
+        let Some((pack, rows)) = pack::lines(&ddl.ddl, out) else {
+            self.keys |= dump::has_words(&ddl.ddl, &["PRIMARY", "KEY"]) || dump::has_word(&ddl.ddl, "UNIQUE");
+            return Ok(Received::Statement(silenced(ddl.ddl)));
+        };
         self.head.clear();
         self.into(pack.table, pack.columns);
         Ok(Received::Pack(rows))
@@ -93,7 +105,7 @@ impl Reader {
         if known.is_some_and(|plan| plan.table == table && plan.columns == columns) {
             return;
         }
-        let plan = TablePlan { columns, form: RowForm::Copy, unique: true, ..TablePlan::bare(&table) };
+        let plan = TablePlan { columns, form: RowForm::Copy, unique: self.keys, ..TablePlan::bare(&table) };
         self.block = Some(Arc::new(Block::plain(plan)));
     }
 
@@ -102,6 +114,11 @@ impl Reader {
     pub fn block(&self) -> Option<&Arc<Block>> {
         self.block.as_ref()
     }
+}
+
+/// The statement in a session like the consumer's, in which triggers stay silent unless the statement says otherwise.
+fn silenced(text: String) -> String {
+    if text.starts_with("SET LOCAL session_replication_role") { text } else { format!("{HEAD}{text}") }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The commands: the command line, its meaning, and the call of the command.
 
+pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod inspect;
@@ -21,7 +22,7 @@ use crate::show::summary::{self, Ending};
 use crate::show::telemetry::LogFormat;
 use crate::show::{log, metrics, status, telemetry, terminal};
 use cli::{
-    Cli, Command, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand, VerifyArgs,
+    ApplyArgs, Cli, Command, DisplayOptions, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand, VerifyArgs,
 };
 use convert::form::RowForm;
 use load::Outcome;
@@ -56,6 +57,7 @@ async fn execute(cli: &Cli) -> Result<(), Error> {
         }
         Some(Command::Man { command }) => return say(&cli::manual(command.as_deref())),
         Some(Command::Load(args)) => Box::pin(load(args)),
+        Some(Command::Apply(args)) => Box::pin(apply(args)),
         Some(Command::Verify(args)) if args.load.replica.replica_url.is_some() => {
             Box::pin(verify_replica(args))
         }
@@ -72,7 +74,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     telemetry::init(args.display.log_format, args.display.quiet);
     let stop = Stop::on_signals()?;
     let (mut config, status) = (config::load(args)?, config::status(args)?);
-    let (progress, shown) = show_progress(args).await?;
+    let (progress, shown) = show_progress(&args.display).await?;
     let told = Arc::clone(&progress);
     config.location.listen(Listener::new(move |away| match away {
         Some(why) => told.waiting(why.to_owned()),
@@ -85,10 +87,7 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     shown.end().await;
     let unread = matches!(result, Err(Error::ReaderGone));
     if !args.display.quiet && !unread && progress.details().begun {
-        let (first, ending) = match &result {
-            Ok(outcome) => (Some(outcome.first), outcome.ending),
-            Err(_) => (None, Ending::Stopped),
-        };
+        let (first, ending) = how_it_ended(&result);
         match args.display.log_format {
             LogFormat::Json => summary::log(&progress, first, ending, config.shape.rows),
             LogFormat::Text => {
@@ -99,12 +98,38 @@ async fn load(args: &LoadArgs) -> Result<(), Error> {
     result?.skipped.map_or(Ok(()), Err)
 }
 
+async fn apply(args: &ApplyArgs) -> Result<(), Error> {
+    let display = &args.display;
+    telemetry::init(display.log_format, display.quiet);
+    let stop = Stop::on_signals()?;
+    let config = config::apply(args)?;
+    let (progress, shown) = show_progress(display).await?;
+    let result = apply::apply(&config, &progress, &stop).await;
+    shown.end().await;
+    if !display.quiet && progress.details().begun {
+        let (first, ending) = how_it_ended(&result);
+        match display.log_format {
+            LogFormat::Json => summary::log(&progress, first, ending, RowForm::Copy),
+            LogFormat::Text => say(&summary::text(&progress, first, ending, RowForm::Copy))?,
+        }
+    }
+    result?.skipped.map_or(Ok(()), Err)
+}
+
+/// Where the range begins, and how the run has ended.
+fn how_it_ended(result: &Result<Outcome, Error>) -> (Option<u64>, Ending) {
+    match result {
+        Ok(outcome) => (Some(outcome.first), outcome.ending),
+        Err(_) => (None, Ending::Stopped),
+    }
+}
+
 async fn verify(args: &VerifyArgs) -> Result<(), Error> {
     let (options, args) = (args, &args.load);
     telemetry::init(args.display.log_format, args.display.quiet);
     let stop = Stop::on_signals()?;
     let config = verify::config(options)?;
-    let (progress, shown) = show_progress(args).await?;
+    let (progress, shown) = show_progress(&args.display).await?;
     let result = verified(&config, &progress, &stop).await;
     shown.end().await;
     let report = result?;
@@ -125,7 +150,7 @@ async fn verify_replica(args: &VerifyArgs) -> Result<(), Error> {
     telemetry::init(args.load.display.log_format, args.load.display.quiet);
     let stop = Stop::on_signals()?;
     let (config, compared) = verify::replica::config(args)?;
-    let (progress, shown) = show_progress(&args.load).await?;
+    let (progress, shown) = show_progress(&args.load.display).await?;
     let result = async {
         load::look(&config, &stop).await?;
         let config = transform::prepare(&config, &stop).await?;
@@ -157,7 +182,7 @@ async fn inspect(args: &InspectArgs) -> Result<(), Error> {
     if args.list {
         return say_bytes(&inspect::list(&config, &stop).await?);
     }
-    let (progress, shown) = show_progress(&args.load).await?;
+    let (progress, shown) = show_progress(&args.load.display).await?;
     let result = inspected(&config, &progress, &stop).await;
     shown.end().await;
     let (report, failed) = result?;
@@ -241,13 +266,13 @@ impl Display {
 }
 
 /// Shows progress as the options say: metrics, and a bar or log lines.
-async fn show_progress(args: &LoadArgs) -> Result<(Arc<Progress>, Display), Error> {
+async fn show_progress(options: &DisplayOptions) -> Result<(Arc<Progress>, Display), Error> {
     let progress = Arc::new(Progress::default());
-    if let Some(address) = args.display.metrics_addr {
+    if let Some(address) = options.metrics_addr {
         let bound = metrics::serve(address, Arc::clone(&progress)).await?;
         tracing::info!(address = %bound, "metrics at /metrics");
     }
-    let shown = if terminal::wanted(args.display.progress, args.display.quiet) {
+    let shown = if terminal::wanted(options.progress, options.quiet) {
         tokio::spawn(terminal::show(Arc::clone(&progress)))
     } else {
         tokio::spawn(log::show(Arc::clone(&progress)))

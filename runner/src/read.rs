@@ -1,7 +1,8 @@
-//! Reading a dump: the threads from its bytes to changes.
+//! Reading a dump, or the changes in Redis: the threads from bytes to items.
 
 mod first;
 pub mod item;
 pub mod pipeline;
+pub mod received;
 pub mod task;
 pub mod walk;

@@ -1,5 +1,6 @@
 //! A load that fills a PostgreSQL database: what it holds then, whatever disturbs the load, and what is refused.
 
+mod apply;
 mod fidelity;
 mod once;
 mod pairs;

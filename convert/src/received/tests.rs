@@ -27,7 +27,7 @@ fn there_and_back(lines: &[u8], plan: &TablePlan) -> (Vec<u8>, u64) {
     let first = Sequence::new(99_999_999).unwrap();
     Block::plain(plan.clone()).lines(lines, first, &mut rendered, &mut |_| {});
     assert!(rendered.faults.is_empty(), "{:?}", rendered.faults);
-    let (mut reader, mut out, mut count) = (Reader::default(), Vec::new(), 0);
+    let (mut reader, mut out, mut count) = (Reader::new(true), Vec::new(), 0);
     for (index, member) in rendered.members.iter().enumerate() {
         let sequence = first.checked_add(u64::from(member.number)).unwrap();
         match reader.read(sequence, rendered.member(index), &mut out).unwrap() {
@@ -128,7 +128,7 @@ proptest! {
         sql in "(SELECT\n|VALUES\n)[ (){}',\"\\\\:a-zNUL.\\[\\]\n]{0,60};",
     ) {
         let mut out = b"before".to_vec();
-        if Reader::default().read(Sequence::FIRST, member.as_bytes(), &mut out).is_err() {
+        if Reader::new(true).read(Sequence::FIRST, member.as_bytes(), &mut out).is_err() {
             prop_assert_eq!(&out, b"before");
         }
         let sql = format!(
@@ -180,14 +180,14 @@ fn a_member_in_another_place_is_refused() {
     member.push(b'1');
     member.extend_from_slice(kvbuffer::ROW_TAIL);
     let second = Sequence::new(2).unwrap();
-    let read = |sequence| Reader::default().read(sequence, &member, &mut Vec::new()).map(|_| ());
+    let read = |sequence| Reader::new(true).read(sequence, &member, &mut Vec::new()).map(|_| ());
     assert_eq!(read(Sequence::FIRST), Ok(()));
     assert_eq!(read(second), Err(Fault::Position));
     let mut ddl = Vec::new();
     kvbuffer::encode_ddl(&mut ddl, Sequence::FIRST, "2000-01-01T00:00:00Z", "", "SELECT 1;");
-    assert_eq!(Reader::default().read(second, &ddl, &mut Vec::new()).map(|_| ()), Err(Fault::Position));
+    assert_eq!(Reader::new(true).read(second, &ddl, &mut Vec::new()).map(|_| ()), Err(Fault::Position));
     assert_eq!(
-        Reader::default().read(second, b"{}", &mut Vec::new()).map(|_| ()),
+        Reader::new(true).read(second, b"{}", &mut Vec::new()).map(|_| ()),
         Err(Fault::Form)
     );
 }

@@ -8,7 +8,7 @@ pub use self::source::SourceOptions;
 pub use changes::{ChangeOptions, SelectionOptions, TransformOptions};
 pub use choices::{OnError, Publish, Rows, Section};
 pub use commands::{
-    InspectArgs, ListFormat, PreviewArgs, ProofOptions, RangesArgs, RangesCommand, TransformArgs,
+    ApplyArgs, InspectArgs, ListFormat, PreviewArgs, ProofOptions, RangesArgs, RangesCommand, TransformArgs,
     TransformCommand, VerifyArgs,
 };
 pub use help::{command, manual, parse, refuse};
@@ -58,6 +58,12 @@ pub struct Cli {
 pub enum Command {
     /// Load a dump. This is the default.
     Load(Box<LoadArgs>),
+    /// Fill a PostgreSQL database from what a load has left in Redis.
+    ///
+    /// Reads the run's changes, which must be complete, and fills the database as load --replica-url does: rows by
+    /// COPY, statements in order, each exactly once. To go on with an interrupted call, run the same command again.
+    /// Does not read the dump, and leaves the changes where they are.
+    Apply(Box<ApplyArgs>),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

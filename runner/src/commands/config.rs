@@ -22,7 +22,7 @@ mod kasho;
 mod replica;
 pub mod transforms;
 
-pub use self::replica::only_for_load;
+pub use self::replica::{apply, only_for_load};
 pub use kasho::status;
 
 /// Checks the options of a load.

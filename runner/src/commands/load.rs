@@ -31,14 +31,14 @@ use crate::load::sink::replica::Aside;
 use crate::read::pipeline::Pipeline;
 use crate::read::task::{Start, Task};
 use crate::read::walk::Walk;
-use crate::show::summary::Ending;
+pub use crate::show::summary::Ending;
 use convert::error::{DumpError, Error as ConvertError};
 use convert::planner::{Limit, LimitKind};
 pub use look::look;
 use source::Identity;
 
 mod look;
-mod replica;
+pub mod replica;
 
 /// How a load ended, and where its range begins.
 #[derive(Debug)]
@@ -165,7 +165,13 @@ async fn attempt(
             redis(&run, progress).await?
         }
         Destination::Replica(target) => {
-            let begun = replica::begin(config, target, identity.as_ref(), progress, stop).await?;
+            let filling = replica::Filling {
+                target,
+                identity: identity.as_ref(),
+                parts: config.shape.parts(),
+                dump: Some(config),
+            };
+            let begun = replica::begin(&filling, progress, stop).await?;
             let replica::Begun { sink, checkpoint, fresh } = begun;
             let sink = Sink::Replica(Box::new(sink));
             Beginning { sink, checkpoint, first: Sequence::FIRST, limit: None, fresh }
@@ -225,7 +231,7 @@ async fn confirm(
     same_pipe(config, done, stop).await?;
     sink.finish(done).await?;
     progress.verified();
-    Mirror::new(config).write(&Arc::new(done.clone()), true).await
+    Mirror::new(config.manner().mirror).write(&Arc::new(done.clone()), true).await
 }
 
 async fn run(
@@ -311,7 +317,7 @@ async fn drive(
     }
     let first = task.first;
     let pipeline = Pipeline::start(task)?;
-    let mut loader = Loader::new(config, first, checkpoint.as_ref(), rejects, progress, stop);
+    let mut loader = Loader::new(config.manner(), first, checkpoint.as_ref(), rejects, progress, stop);
     let (result, pipeline) = loader.run(pipeline, sink).await;
     pipeline.end(stop, &result).await?;
     result

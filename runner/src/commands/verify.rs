@@ -12,13 +12,12 @@
 //! - Nothing is written, and no lease is taken.
 //! - Memory is limited by the number of pages in flight. The dump gives the contents of a page before Redis is read.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use kvbuffer::{Buffer, Entry, ErrorKind, Position, Range, Ranges, Score, Sequence, State};
+use kvbuffer::{Buffer, Entry, ErrorKind, Position, Range, Score, Sequence};
 
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
@@ -29,7 +28,8 @@ use crate::load::checkpoint::differences;
 use crate::load::config::{Config, Destination};
 use crate::load::progress::Progress;
 use crate::load::reject::{first_fatal, row_error};
-use crate::load::sink::redis::session::{Attempt, Run};
+use crate::load::sink::redis::complete;
+use crate::load::sink::redis::way::Way;
 use crate::load::sink::target::RedisTarget;
 use crate::read::item::{Converted, Item, converted};
 use crate::read::pipeline::Pipeline;
@@ -91,60 +91,25 @@ pub fn config(args: &VerifyArgs) -> Result<Config, Error> {
 /// [`Error`] if they cannot be compared. Differences are in the report.
 pub async fn verify(config: &Config, progress: &Progress, stop: &Stop) -> Result<Report, Error> {
     let target = redis(config)?;
-    let run = Run {
-        config,
-        target,
-        source: None,
-        file: None,
-        attempt: Attempt::First,
-        stream: None,
-        progress,
-        stop,
-    };
-    let (buffer, all) = ranges(&run).await?;
-    let range = finished(&all, target)?;
+    let way = Way { target, progress, stop };
+    let (buffer, all) = complete::ranges(&way).await?;
+    let range = complete::range(&all, target, "verify")?;
     same_configuration(range, config)?;
     let end = before_next_run(&all, range);
     let location = config.location.clone();
     let identity = off_thread(move || Ok(location.identity()?)).await?;
     progress.begin(None, 0, identity.as_ref().and_then(Identity::size));
     let mut pipeline = Pipeline::start(config.task(range.first))?;
-    let reader = SetReader { run: &run, buffer };
+    let reader = SetReader { way, buffer };
     let mut walk = DumpReading { config, progress, pages: Pages::new(range.first), rejected: 0, table: None };
     let compared = walk.compare(&reader, &mut pipeline, range, end).await;
     pipeline.end(stop, &compared).await?;
     compared
 }
 
-/// The run's range, which must be complete.
-fn finished<'a>(all: &'a [Range], target: &RedisTarget) -> Result<&'a Range, Error> {
-    let run = &target.run;
-    let Some(range) = all.iter().find(|range| range.run == *run) else {
-        let known: Vec<_> = all.iter().map(|range| range.run.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(Error::Verification(format!(
-            "no run {run:?} is registered in this buffer (registered: {known}); check --run-id, --kv-url and --kv-key"
-        )));
-    };
-    match (range.state, &range.lease) {
-        (State::Done, _) => Ok(range),
-        (State::Open, Some(lease)) => {
-            Err(Error::Busy(format!("run {run:?} (process {} on {})", lease.holder.pid, lease.holder.host)))
-        }
-        (State::Open, None) => Err(Error::Verification(format!(
-            "run {run:?} is not done: run its command again until it is, then verify"
-        ))),
-    }
-}
-
-/// The parts of the configuration that a run has registered.
-fn registered_parts(range: &Range) -> BTreeMap<String, String> {
-    serde_json::from_str(&range.config).unwrap_or_default()
-}
-
 /// Checks that the dump is read with the options of the run. With other options, every change would differ.
 fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
-    differences(&registered_parts(range), &config.shape.parts()).map_or(Ok(()), |differences| {
+    differences(&complete::parts(range), &config.shape.parts()).map_or(Ok(()), |differences| {
         Err(Error::Checkpoint(format!(
             "run {:?} was loaded with another configuration, so nothing can be compared: {differences}; leave these options out (they are taken from the run), and give the transform configuration and the key that it was loaded with",
             range.run
@@ -159,18 +124,9 @@ fn same_configuration(range: &Range, config: &Config) -> Result<(), Error> {
 /// [`Error`] if the run is not found, is not complete, or was loaded with transforms that were not given.
 pub async fn registered(config: &Config, progress: &Progress, stop: &Stop) -> Result<Config, Error> {
     let target = redis(config)?;
-    let run = Run {
-        config,
-        target,
-        source: None,
-        file: None,
-        attempt: Attempt::First,
-        stream: None,
-        progress,
-        stop,
-    };
-    let (_, all) = ranges(&run).await?;
-    let parts = registered_parts(finished(&all, target)?);
+    let way = Way { target, progress, stop };
+    let (_, all) = complete::ranges(&way).await?;
+    let parts = complete::parts(complete::range(&all, target, "verify")?);
     if parts.contains_key("--transform-config") && config.shape.transforms.is_none() {
         return Err(Error::Usage(format!(
             "run {:?} was loaded with transforms, which are needed to compare it: give its --transform-config and --transform-key-file",
@@ -186,14 +142,6 @@ fn redis(config: &Config) -> Result<&RedisTarget, Error> {
         Destination::Redis(target) => Ok(target),
         _ => Err(Error::Usage("verify needs --kv-url, the address of Redis".to_owned())),
     }
-}
-
-/// A connection, and the registered runs.
-async fn ranges(run: &Run<'_>) -> Result<(Buffer, Vec<Range>), Error> {
-    let mut buffer = run.connect().await?;
-    let list = async |buffer: &Buffer| Ranges::new(buffer.clone()).list().await;
-    let all = run.retry(&mut buffer, "list the ranges", list).await?;
-    Ok((buffer, all))
 }
 
 /// The last score that can belong to the run: before the next run.
@@ -226,12 +174,12 @@ impl DumpReading<'_> {
         while !(ended && reading.is_empty()) {
             tokio::select! {
                 biased;
-                signal = reader.run.stop.wait() => return Err(Error::Stopped(signal)),
+                signal = reader.way.stop.wait() => return Err(Error::Stopped(signal)),
                 Some(compared) = reading.next(), if !reading.is_empty() => report.add(compared?),
                 item = pipeline.items.recv(), if !ended && reading.len() < IN_FLIGHT => {
                     match item {
                         Some(Item::End { .. }) => ended = true,
-                        Some(item) => self.item(item, pipeline, reader.run.stop).await?,
+                        Some(item) => self.item(item, pipeline, reader.way.stop).await?,
                         None => return Err(Error::Internal("the thread that reads the dump ended without a result".to_owned())),
                     }
                     let last = if ended { self.pages.rest() } else { None };
@@ -294,7 +242,7 @@ impl DumpReading<'_> {
 
 /// Reads the set.
 struct SetReader<'a> {
-    run: &'a Run<'a>,
+    way: Way<'a>,
     buffer: Buffer,
 }
 
@@ -318,7 +266,7 @@ impl SetReader<'_> {
         comparison.rest(&mut expected);
         for (member, moved) in comparison.missing_in_detail(&page) {
             let score = async |buffer: &Buffer| buffer.score_of(member).await;
-            *moved = self.run.retry(&mut buffer, "read the buffer", score).await?;
+            *moved = self.way.retry(&mut buffer, "read the buffer", score).await?;
         }
         Ok(comparison)
     }
@@ -353,7 +301,7 @@ impl SetReader<'_> {
         limit: usize,
     ) -> Result<Vec<Entry>, Error> {
         let read = async |buffer: &Buffer| buffer.read_range(scores.clone(), limit).await;
-        let result = self.run.retry(buffer, "read the buffer", read).await;
+        let result = self.way.retry(buffer, "read the buffer", read).await;
         match result {
             // A score between two positions, which no change of ours ever had.
             Err(Error::Redis { error, .. }) if *error.kind() == ErrorKind::Protocol => {

@@ -1,13 +1,16 @@
 //! The checked command line of a load: what to load, from where and to where.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use kvbuffer::{Lsn, Sequence};
 
 use super::change_stream::ChangeStream;
+use super::sink::places::Places;
 use super::sink::target::{RedisTarget, ReplicaTarget};
 use crate::read::task::{Start, Task};
+use convert::form::RowForm;
 use convert::shape::Shape;
 use source::Location;
 
@@ -57,12 +60,49 @@ impl Config {
         }
     }
 
+    /// What the writer's loop keeps to.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        let into_redis = matches!(self.target, Destination::Redis(_));
+        Manner {
+            source_name: self.location.name(),
+            parts: self.shape.parts(),
+            batch_size: self.batch_size,
+            max_errors: self.rejects.most,
+            max_rate: self.max_rate,
+            mirror: self.resume.write.clone().filter(|_| into_redis),
+            suggests_packs: into_redis && self.shape.rows == RowForm::Single,
+            places: Places::Lines,
+        }
+    }
+
     /// The whole dump as it is, to learn from it.
     #[must_use]
     pub fn task_without_transforms(&self) -> Task {
         let shape = Shape { transforms: None, ..(*self.shape).clone() };
         Task { shape: Arc::new(shape), ..self.task(Sequence::FIRST) }
     }
+}
+
+/// What the writer's loop keeps to, whatever it writes.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// The name of what is read, for people.
+    pub source_name: String,
+    /// The configuration, part by part.
+    pub parts: BTreeMap<String, String>,
+    /// Changes in a batch.
+    pub batch_size: usize,
+    /// How many errors are allowed.
+    pub max_errors: u64,
+    /// How fast changes may be written.
+    pub max_rate: Rates,
+    /// The file that gets a copy of the checkpoint in Redis.
+    pub mirror: Option<PathBuf>,
+    /// Rows go to Redis one by one, which may be said.
+    pub suggests_packs: bool,
+    /// How messages tell places.
+    pub places: Places,
 }
 
 /// Where changes go.

@@ -11,11 +11,12 @@ use tokio::sync::mpsc;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::checkpoint::{Checkpoint, VERSION};
-use crate::load::config::{Config, Destination};
+use crate::load::config::Manner;
 use crate::load::mirror::Mirror;
 use crate::load::progress::Progress;
 use crate::load::reject::{self, SharedRejects};
 use crate::load::sink::Sink;
+use crate::load::sink::places::Places;
 use crate::load::sink::replica::{Slab, SlabPlace};
 use crate::read::item::{Converted, Item, Mark, Reject, converted};
 use crate::read::pipeline::Pipeline;
@@ -61,6 +62,7 @@ pub(crate) struct Loader<'a> {
     common: Common,
     batch_size: usize,
     max_errors: u64,
+    places: Places,
     rejects: Option<SharedRejects>,
     progress: &'a Arc<Progress>,
     stop: &'a Stop,
@@ -99,7 +101,7 @@ struct OfSlab<'a> {
 
 impl<'a> Loader<'a> {
     pub(crate) fn new(
-        config: &'a Config,
+        manner: Manner,
         first: Sequence,
         checkpoint: Option<&Checkpoint>,
         rejects: Option<SharedRejects>,
@@ -107,13 +109,14 @@ impl<'a> Loader<'a> {
         stop: &'a Stop,
     ) -> Self {
         Self {
-            common: Common { first, source_name: config.location.name(), config: config.shape.parts() },
-            batch_size: config.batch_size,
-            max_errors: config.rejects.most,
+            common: Common { first, source_name: manner.source_name, config: manner.parts },
+            batch_size: manner.batch_size,
+            max_errors: manner.max_errors,
+            places: manner.places,
             rejects,
             progress,
             stop,
-            mirror: Mirror::new(config),
+            mirror: Mirror::new(manner.mirror),
             rejected: checkpoint.map_or(0, |checkpoint| checkpoint.rejected),
             reject_bytes: checkpoint.map_or(0, |checkpoint| checkpoint.reject_bytes),
             holes: checkpoint.map_or(0, |checkpoint| checkpoint.holes),
@@ -123,10 +126,9 @@ impl<'a> Loader<'a> {
             mark: None,
             table: None,
             told: BTreeSet::new(),
-            may_suggest: matches!(config.target, Destination::Redis(_))
-                && config.shape.rows == RowForm::Single,
+            may_suggest: manner.suggests_packs,
             last: None,
-            pace: Pace::new(config.max_rate),
+            pace: Pace::new(manner.max_rate),
         }
     }
 
@@ -269,7 +271,7 @@ impl<'a> Loader<'a> {
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
-        let slab = Slab { block, place: SlabPlace::new(block, &before.scan, extent.rows, rejects) };
+        let slab = Slab { block, place: SlabPlace::new(block, &before.scan, extent.rows, rejects, self.places) };
         if from < limit && !sink.takes(rendered, Some(&slab)) {
             self.flush(sink).await?;
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, file};
-use super::config::{Config, Destination};
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
 
@@ -20,13 +19,9 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// For a run whose checkpoint is in Redis. The file is optional.
+    /// Writes to this file, if one is wanted.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let path = match config.target {
-            Destination::Redis(_) => config.resume.write.clone(),
-            _ => None,
-        };
+    pub fn new(path: Option<PathBuf>) -> Self {
         Self { path, written: None }
     }
 

@@ -11,6 +11,7 @@ use convert::render::members::Rendered;
 
 pub mod file;
 pub mod null;
+pub mod places;
 pub mod redis;
 pub mod replica;
 pub mod target;

@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use super::item::{Converted, Item, Mark, Measured, Reject};
 use super::task::Task;
 use super::walk::Walk;
-use crate::base::budget::Budget;
+use crate::base::budget::{Budget, Share};
 use crate::base::error::Error;
 use crate::base::off_thread::off_thread;
 use crate::base::spares::Spares;
@@ -40,6 +40,8 @@ use convert::render::members::Rendered;
 /// Bytes between the scanner and the writer: slabs, before and after conversion. With the batches in flight this is
 /// most of the process's memory.
 const UNDER_WAY: usize = 20 << 20;
+/// Bytes between a thread that makes items of something else and the writer: nothing there takes its time as conversions do.
+const MADE: usize = 3 << 20;
 /// Items between the scanner and the writer. Their bytes are limited by [`UNDER_WAY`].
 const ITEMS: usize = 512;
 /// How long to wait for the threads after a failure.
@@ -48,6 +50,40 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 const KEPT: usize = 1 << 20;
 /// Smaller ones are not worth it. A slab that needs less never holds a large one, so what the budget counts is what is held.
 const SMALL: usize = 1 << 16;
+
+/// Where a thread puts its items.
+pub struct Giving {
+    give: mpsc::Sender<Item>,
+    used: Spares<Rendered>,
+    budget: Budget,
+}
+
+/// Nobody wants more items.
+pub struct Unwanted;
+
+impl Giving {
+    /// Puts an item behind the others.
+    ///
+    /// # Errors
+    /// [`Unwanted`].
+    pub fn item(&self, item: Item) -> Result<(), Unwanted> {
+        self.give.blocking_send(item).map_err(|_| Unwanted)
+    }
+
+    /// An empty buffer, which may have been used before.
+    #[must_use]
+    pub fn buffer(&self) -> Vec<u8> {
+        self.used.get().unwrap_or_default().bytes
+    }
+
+    /// Waits until there is room for so many bytes.
+    ///
+    /// # Errors
+    /// [`Unwanted`].
+    pub fn room(&self, bytes: usize) -> Result<Share, Unwanted> {
+        self.budget.take(bytes).ok_or(Unwanted)
+    }
+}
 
 struct Job {
     slab: Slab,
@@ -96,6 +132,19 @@ impl Pipeline {
         let builder = thread::Builder::new().name("scan".to_owned()).stack_size(16 << 20);
         threads.push(builder.spawn(move || reader.run(&task))?);
         Ok(Self { items, used, stop, budget, threads })
+    }
+
+    /// Starts one thread, which makes items of something other than a dump.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the system cannot start it.
+    pub fn of(name: &str, make: impl FnOnce(Giving) + Send + 'static) -> Result<Self, Error> {
+        let (give, items) = mpsc::channel(ITEMS);
+        let (budget, used, stop) = (Budget::new(MADE), Spares::default(), Arc::default());
+        let giving = Giving { give, used: used.clone(), budget: budget.clone() };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || make(giving));
+        let thread = thread.map_err(|error| Error::Internal(format!("start a thread: {error}")))?;
+        Ok(Self { items, used, stop, budget, threads: vec![thread] })
     }
 
     /// Takes a buffer back for reuse.

@@ -15,11 +15,11 @@ use pg_bootstrap_tests::servers::{Database, PostgresServer, wait_until};
 use super::{at, expect_restored, runner};
 
 /// Each call has a session of its own, which may begin at another page.
-const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free space map where to go on");
+pub(super) const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free space map where to go on");
 /// Statements of the generated dump before its rows.
 const STATEMENTS: u64 = 240;
 
-fn source() -> Source {
+pub(super) fn source() -> Source {
     Source::of_bytes("generated", &dumpgen::dump(if long() { 1_000_000 } else { 200_000 }))
 }
 
@@ -31,26 +31,30 @@ fn step(server: &PostgresServer, database: &Database) -> u64 {
 }
 
 fn steps_of(server: &PostgresServer, source: &Source) -> u64 {
+    steps_by(server, |database| runner(server, database, &source.plain))
+}
+
+fn steps_by(server: &PostgresServer, start: impl Fn(&Database) -> Runner) -> u64 {
     let database = server.fresh_database();
-    runner(server, &database, &source.plain).run(LIMIT).expect_code(0);
+    start(&database).run(LIMIT).expect_code(0);
     let steps = step(server, &database);
     server.drop_database(&database);
     steps
 }
 
 /// Waits until this step is done, or the program has ended.
-fn reaches(server: &PostgresServer, database: &Database, running: &mut Running, at: u64) {
+pub(super) fn reaches(server: &PostgresServer, database: &Database, running: &mut Running, at: u64) {
     wait_until(LIMIT, || step(server, database) >= at || !running.is_running());
 }
 
 /// Kills one load after the other at random moments, until one is done.
-fn kill_and_resume(
+pub(super) fn kill_and_resume(
     server: &PostgresServer,
     source: &Source,
     rounds: usize,
     start: impl Fn(&Database) -> Runner,
 ) {
-    let steps = steps_of(server, source);
+    let steps = steps_by(server, &start);
     let mut rng = seeded("replica kills");
     let mut kills = 0;
     for _ in 0..rounds {
@@ -89,7 +93,7 @@ fn the_program_is_killed() {
 }
 
 /// Several transactions of each large table, and some indexes of several tables.
-fn large() -> Source {
+pub(super) fn large() -> Source {
     Source::of_bytes("generated", &dumpgen::dump(if long() { 1_500_000 } else { 300_000 }))
 }
 

@@ -22,7 +22,7 @@ const SHORT: [&str; 17] = [
     "dump",
     "snapshot_lsn",
     "kv_url",
-    "kv_key",
+    "replica_url",
     "rows",
     "table",
     "transform_config",

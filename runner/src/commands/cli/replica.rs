@@ -8,9 +8,11 @@ use super::flag;
 
 /// Which database to fill, and how.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "PostgreSQL instead of Redis")]
+#[command(next_help_heading = "PostgreSQL")]
 pub struct ReplicaOptions {
-    /// Fill this database: postgres://user@host/database, or host=… dbname=… user=….
+    /// Fill this database: postgres://user@host/database.
+    ///
+    /// Or host=… dbname=… user=….
     ///
     /// libpq's variables (PGHOST, PGPASSWORD, PGSSLMODE, …) and its password file complete it. Of a password in the
     /// URL, others on this computer may read the command line.

@@ -44,7 +44,7 @@ pub struct ResumeOptions {
     #[arg(long, env = "PGBOOTSTRAP_RESUME_FROM", conflicts_with = "restart", value_name = "FILE")]
     pub resume_from: Option<PathBuf>,
 
-    /// Delete what an earlier run of this name wrote, and start over.
+    /// Delete what the run wrote so far, and start over.
     #[arg(long, env = "PGBOOTSTRAP_RESTART", value_parser = flag())]
     pub restart: bool,
 

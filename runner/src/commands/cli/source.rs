@@ -18,7 +18,7 @@ pub struct SourceOptions {
     #[arg(long, env = "PGBOOTSTRAP_DUMP_URL_FILE", value_name = "FILE")]
     pub dump_url_file: Option<PathBuf>,
 
-    /// The WAL position of the dump's snapshot, like 16/B374D848.
+    /// WAL position of the dump's snapshot (16/B374D848).
     ///
     /// The load's changes must sort before the live changes, which start here. Without this option the set must
     /// not contain live changes, unless --allow-live-entries is given.

@@ -1,11 +1,15 @@
 //! The database that a load fills instead of Redis.
 
+use std::time::Duration;
+
 use replica::{Address, AddressError, ConnectOptions};
 
-use super::{duration, usage};
+use super::{connection, duration, rejects, ttl, usage};
 use crate::base::error::Error;
-use crate::commands::cli::{LoadArgs, Publish, Rows};
-use crate::load::sink::target::ReplicaTarget;
+use crate::commands::apply::Config as Apply;
+use crate::commands::cli::{ApplyArgs, LoadArgs, Publish, ReplicaOptions, Rows};
+use crate::load::sink::places::Places;
+use crate::load::sink::target::{RedisTarget, ReplicaTarget};
 use convert::shape::DDL_TIME;
 
 /// Options that concern Redis, or what a database does not have yet, and whether each was given.
@@ -68,17 +72,60 @@ pub(super) fn target(args: &LoadArgs) -> Result<Option<ReplicaTarget>, Error> {
             "{option} does not go with --replica-url, which fills a PostgreSQL database: leave out one of the two"
         )));
     }
+    let retry = duration("--retry-timeout", &args.redis.retry_timeout)?;
+    of(options, url, &args.resuming.run_id, retry, Places::Lines).map(Some)
+}
+
+fn of(
+    options: &ReplicaOptions,
+    url: &str,
+    run: &str,
+    retry: Duration,
+    places: Places,
+) -> Result<ReplicaTarget, Error> {
     let variable = |name: &str| std::env::var(name).ok();
     let address = Address::parse(url, &variable).map_err(|error| unusable(&error))?;
-    Ok(Some(ReplicaTarget {
+    Ok(ReplicaTarget {
         connect: ConnectOptions { address, password_file: options.replica_password_file.clone() },
-        run: args.resuming.run_id.clone(),
-        retry: duration("--retry-timeout", &args.redis.retry_timeout)?,
+        run: run.to_owned(),
+        retry,
         into_existing: options.into_existing,
         analyze: options.analyze,
         forget: options.forget,
         jobs: options.jobs.map_or(1, usize::from),
-    }))
+        places,
+    })
+}
+
+/// Checks the options of `apply`.
+///
+/// # Errors
+/// [`Error::Usage`], which names the option and the values that it takes.
+pub fn apply(args: &ApplyArgs) -> Result<Apply, Error> {
+    let retry = duration("--retry-timeout", &args.retry_timeout)?;
+    let missing =
+        || usage("--replica-url (or PGBOOTSTRAP_REPLICA_URL) is missing: give the address of the database to fill");
+    let url = args.replica.replica_url.as_deref().ok_or_else(missing)?;
+    let (mut connect, keys) = connection(&args.kv)?;
+    connect.connect_timeout = connect.connect_timeout.min(retry);
+    Ok(Apply {
+        redis: RedisTarget {
+            connect,
+            keys,
+            ttl: ttl(&args.ttl)?,
+            run: args.run_id.clone(),
+            publish: false,
+            allow_eviction: false,
+            min_replicas: 0,
+            beside_other_runs: false,
+            allow_live_entries: false,
+            high_water: None,
+            retry,
+            full: retry,
+        },
+        replica: of(&args.replica, url, &args.run_id, retry, Places::Changes)?,
+        rejects: rejects(&args.errors)?,
+    })
 }
 
 fn unusable(error: &AddressError) -> Error {
@@ -91,7 +138,7 @@ fn unusable(error: &AddressError) -> Error {
 /// [`Error::Usage`].
 pub fn only_for_load(args: &LoadArgs, command: &str) -> Result<(), Error> {
     match args.replica.replica_url {
-        Some(_) => Err(usage(format!("{command} does not take --replica-url: only load and verify do"))),
+        Some(_) => Err(usage(format!("{command} does not take --replica-url: only load, apply and verify do"))),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The beginning of a run that fills a database: what is done of it, and whether the database can be filled.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use replica::{Claim, Record, Replica, Skipped, SkippedList};
@@ -18,11 +19,25 @@ use crate::load::sink::target::ReplicaTarget;
 use crate::read::walk::Walk;
 
 /// What a run begins with.
-pub(super) struct Begun {
-    pub(super) sink: ReplicaSink,
-    pub(super) checkpoint: Option<Checkpoint>,
+pub struct Begun {
+    /// Where it goes on.
+    pub sink: ReplicaSink,
+    /// How far it has come.
+    pub checkpoint: Option<Checkpoint>,
     /// It is registered, and has not written anything.
-    pub(super) fresh: bool,
+    pub fresh: bool,
+}
+
+/// What fills a database.
+pub struct Filling<'a> {
+    /// The database.
+    pub target: &'a ReplicaTarget,
+    /// The dump, where it is known before it is read.
+    pub identity: Option<&'a Identity>,
+    /// The configuration, part by part.
+    pub parts: BTreeMap<String, String>,
+    /// What a look into the dump may tell of what the server must have.
+    pub dump: Option<&'a Config>,
 }
 
 /// Connects, and begins the run or takes it up.
@@ -30,18 +45,13 @@ pub(super) struct Begun {
 /// # Errors
 /// [`Error::Unfit`] with all that stands in the way; [`Error::Checkpoint`] for another dump or configuration; and
 /// [`Error::Replica`].
-pub(super) async fn begin(
-    config: &Config,
-    target: &ReplicaTarget,
-    identity: Option<&Identity>,
-    progress: &Arc<Progress>,
-    stop: &Stop,
-) -> Result<Begun, Error> {
+pub async fn begin(filling: &Filling<'_>, progress: &Arc<Progress>, stop: &Stop) -> Result<Begun, Error> {
+    let target = filling.target;
     let mut retries = Retries::new(target, Arc::clone(progress), stop.clone());
     let mut looked = false;
-    let claim = claim(config, target, identity);
+    let claim = claim(filling);
     loop {
-        let attempt = attempt(config, target, identity, &claim, &mut looked, stop).await?;
+        let attempt = attempt(filling, &claim, &mut looked, stop).await?;
         match attempt {
             Ok((run, record)) => {
                 retries.going_on();
@@ -59,13 +69,12 @@ pub(super) async fn begin(
 type Tried<T> = Result<Result<T, replica::Error>, Error>;
 
 async fn attempt(
-    config: &Config,
-    target: &ReplicaTarget,
-    identity: Option<&Identity>,
+    filling: &Filling<'_>,
     claim: &Claim,
     looked: &mut bool,
     stop: &Stop,
 ) -> Tried<(Option<replica::Run>, Record)> {
+    let target = filling.target;
     let connecting = async {
         let replica = Replica::connect(target.connect.clone()).await?;
         let record = replica.record(&target.run).await?;
@@ -78,14 +87,14 @@ async fn attempt(
     if let Some(record) = &record
         && let Some(checkpoint) = point(record)?.checkpoint
     {
-        checkpoint.check(identity, &config.shape.parts()).map_err(advised)?;
+        checkpoint.check(filling.identity, &filling.parts).map_err(advised)?;
     }
     if let Some(record) = record.as_ref().filter(|record| record.finished) {
         return Ok(Ok((None, record.clone())));
     }
     if !*looked {
         let begun = record.as_ref().is_some_and(|record| record.step > 0);
-        let needs = needs(config, target, begun, stop).await?;
+        let needs = needs(filling, begun, stop).await?;
         match replica.preflight(&target.run, &needs).await {
             Ok(report) => fit(target, &report)?,
             Err(error) => return Ok(Err(error)),
@@ -117,27 +126,21 @@ fn point(record: &Record) -> Result<Point, Error> {
 }
 
 /// The same dump and configuration give the same, in every attempt. Of a pipe nothing is known before it is read.
-fn claim(config: &Config, target: &ReplicaTarget, identity: Option<&Identity>) -> Claim {
+fn claim(filling: &Filling<'_>) -> Claim {
     let hash = |bytes: Vec<u8>| format!("{:016x}", XxHash3_64::oneshot(&bytes));
     Claim {
-        run: target.run.clone(),
-        source: hash(serde_json::to_vec(&identity).unwrap_or_default()),
-        shape: hash(serde_json::to_vec(&config.shape.parts()).unwrap_or_default()),
+        run: filling.target.run.clone(),
+        source: hash(serde_json::to_vec(&filling.identity).unwrap_or_default()),
+        shape: hash(serde_json::to_vec(&filling.parts).unwrap_or_default()),
     }
 }
 
 /// What the dump needs of the server. A pipe, which can be read only once, does not tell.
-async fn needs(
-    config: &Config,
-    target: &ReplicaTarget,
-    begun: bool,
-    stop: &Stop,
-) -> Result<replica::Needs, Error> {
-    let into_existing = target.into_existing || begun;
+async fn needs(filling: &Filling<'_>, begun: bool, stop: &Stop) -> Result<replica::Needs, Error> {
+    let into_existing = filling.target.into_existing || begun;
     let nothing = replica::Needs { into_existing, ..replica::Needs::default() };
-    if begun || !config.location.is_rereadable() {
-        return Ok(nothing);
-    }
+    let dump = filling.dump.filter(|config| !begun && config.location.is_rereadable());
+    let Some(config) = dump else { return Ok(nothing) };
     tracing::info!("reading the dump first for what it needs of the server");
     let (task, name) = (config.task(kvbuffer::Sequence::FIRST), config.location.name());
     let found = aside(move |stopped| Walk::begin(&task, &name)?.needs(stopped), stop).await?;
@@ -172,7 +175,7 @@ fn fit(target: &ReplicaTarget, report: &replica::Report) -> Result<(), Error> {
 
 /// What was left out of a database: the list, and what each entry costs. Rows that were set aside before they were sent are
 /// in the reject file alone.
-pub(super) fn skipped(list: &SkippedList, rejected: u64) -> Option<Error> {
+pub fn skipped(list: &SkippedList, rejected: u64) -> Option<Error> {
     if list.entries == 0 && rejected == 0 {
         return None;
     }

@@ -17,10 +17,12 @@ use failure::{counted, lost, passing, redis};
 use source::retry::Backoff;
 use watch::{Durable, LEASE, Watch, entries};
 
+pub mod complete;
 mod failure;
 mod forecast;
 pub mod session;
 mod watch;
+pub mod way;
 
 pub use session::Session;
 

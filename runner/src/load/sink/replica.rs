@@ -286,7 +286,7 @@ impl ReplicaSink {
         checkpoint: Checkpoint,
     ) -> Result<(), Error> {
         let (Some(crew), Some(shared)) = (&mut self.crew, &self.shared) else { return Ok(()) };
-        let end = (checkpoint.scan.offset, checkpoint.scan.line);
+        let (end, places) = ((checkpoint.scan.offset, checkpoint.scan.line), self.target.places);
         let (done, count) = (std::mem::take(&mut self.done), texts.len());
         let beside = texts.first().filter(|_| count == 1).and_then(|(text, _)| statement::beside(text));
         let doing = match &beside {
@@ -302,7 +302,7 @@ impl ReplicaSink {
         let mut last = Some(checkpoint);
         for (index, (text, rows)) in texts.into_iter().enumerate().skip(done) {
             let span = (first, first + 1, hash(0, text.as_bytes()));
-            let job = Job::statement(Statement { text, index, end, rows }, tables.clone());
+            let job = Job::statement(Statement { text, index, end, rows, places }, tables.clone());
             let job = Job { in_any_order: doing == Doing::ForeignKeys, ..job };
             match last.take_if(|_| index + 1 == count) {
                 None => crew.alone(&job, After::Statements(index + 1)).await?,
@@ -356,7 +356,8 @@ impl ReplicaSink {
             crew.settle().await?;
             if self.target.analyze {
                 let end = (last.scan.offset, last.scan.line);
-                let analyze = Statement { text: "ANALYZE".to_owned(), index: 0, end, rows: None };
+                let places = self.target.places;
+                let analyze = Statement { text: "ANALYZE".to_owned(), index: 0, end, rows: None, places };
                 crew.alone(&Job::statement(analyze, Vec::new()), After::Statements(0)).await?;
             }
             crew.finish().await?;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use kvbuffer::{ConnectOptions, Keys};
 
+use super::places::Places;
+
 /// A PostgreSQL database, and the options for filling it.
 #[derive(Debug, Clone)]
 pub struct ReplicaTarget {
@@ -21,6 +23,8 @@ pub struct ReplicaTarget {
     pub forget: bool,
     /// How many sessions work at once.
     pub jobs: usize,
+    /// How messages tell places.
+    pub places: Places,
 }
 
 /// Redis, and the options for writing to it.

@@ -8,8 +8,8 @@ use kvbuffer::{
     Acquired, Buffer, ErrorKind, Holder, Process, Ranges, Request, RunState, Score, Sequence, State,
 };
 
-use super::failure::{passing, redis};
 use super::watch::LEASE;
+use super::way::Way;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::change_stream::Begun;
@@ -20,7 +20,6 @@ use crate::load::sink::target::RedisTarget;
 use convert::planner::Limit;
 use neighbours::Free;
 use source::Identity;
-use source::retry::Backoff;
 
 mod neighbours;
 mod preflight;
@@ -100,7 +99,7 @@ impl Run<'_> {
     /// # Errors
     /// Errors that stop the run. Failures that may pass are retried as long as the configuration says.
     pub async fn begin(&self) -> Result<Session, Error> {
-        let mut buffer = self.connect().await?;
+        let mut buffer = self.way().connect().await?;
         self.retry(&mut buffer, "look at Redis", async |buffer| self.preflight(buffer).await).await??;
         let ask = async |buffer: &Buffer| self.look_ahead(buffer).await;
         self.retry(&mut buffer, "ask for the rights that the run needs", ask).await?;
@@ -123,16 +122,6 @@ impl Run<'_> {
                 Err(error)
             }
         }
-    }
-
-    /// Connects, and retries while the failure may pass.
-    ///
-    /// # Errors
-    /// As for [`Run::retry`].
-    pub async fn connect(&self) -> Result<Buffer, Error> {
-        let connect =
-            || Buffer::connect(self.target.connect.clone(), self.target.keys.clone(), self.target.ttl);
-        self.again("connect to Redis", async || connect().await).await
     }
 
     /// Whether the run is new, or was reset.
@@ -170,61 +159,18 @@ impl Run<'_> {
         Ok(Prepared { checkpoint, limit, sequence, fresh })
     }
 
-    /// Retries on a new connection while the failure may pass. A lost connection stays lost.
-    ///
-    /// # Errors
-    /// Errors that stop the run for good; failures that may pass, after the time that the configuration allows.
-    pub async fn retry<T>(
+    fn way(&self) -> Way<'_> {
+        Way { target: self.target, progress: self.progress, stop: self.stop }
+    }
+
+    /// As [`Way::retry`].
+    async fn retry<T>(
         &self,
         buffer: &mut Buffer,
         action: &str,
         attempt: impl AsyncFn(&Buffer) -> Result<T, kvbuffer::Error>,
     ) -> Result<T, Error> {
-        let mut failed = false;
-        self.again(action, async || {
-            if std::mem::replace(&mut failed, true) {
-                *buffer = buffer.reconnect().await?;
-            }
-            attempt(buffer).await
-        })
-        .await
-    }
-
-    /// Retries while the failure may pass.
-    async fn again<T>(
-        &self,
-        action: &str,
-        mut attempt: impl AsyncFnMut() -> Result<T, kvbuffer::Error>,
-    ) -> Result<T, Error> {
-        let mut backoff = Backoff::default();
-        loop {
-            let result = tokio::select! {
-                result = attempt() => result,
-                signal = self.stop.wait() => return Err(Error::Stopped(signal)),
-            };
-            let error = match result {
-                Ok(value) => {
-                    self.progress.going_on();
-                    return Ok(value);
-                }
-                Err(error) => error,
-            };
-            let error = passing(error, self.target, action)?;
-            let full = *error.kind() == ErrorKind::OutOfMemory;
-            let allowed = if full { self.target.full } else { self.target.retry };
-            let waited = backoff.elapsed().as_secs();
-            if backoff.is_over(allowed) {
-                return Err(if full {
-                    Error::Full { waited }
-                } else {
-                    redis(format!("{action}, tried for {waited} s"), error)
-                });
-            }
-            let error = crate::base::error::chain(&error);
-            self.progress.waiting(format!("{action}: {error}; retrying for up to {} s", allowed.as_secs()));
-            self.progress.retried();
-            self.stop.sleep(backoff.pause()).await?;
-        }
+        self.way().retry(buffer, action, attempt).await
     }
 
     async fn load_run(&self, buffer: &mut Buffer) -> Result<Option<RunState>, Error> {

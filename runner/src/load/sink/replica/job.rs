@@ -3,6 +3,7 @@
 use replica::{Batch, Rows};
 
 use super::place::SlabPlace;
+use crate::load::sink::places::Places;
 
 /// A batch with its place.
 pub(super) struct Job {
@@ -33,6 +34,8 @@ pub(super) struct Statement {
     pub(super) end: (u64, u64),
     /// The rows of the dump that became it, if any did.
     pub(super) rows: Option<SlabPlace>,
+    /// How its place is told.
+    pub(super) places: Places,
 }
 
 impl Job {
@@ -51,7 +54,7 @@ impl Job {
     pub(super) fn statement(statement: Statement, tables: Vec<String>) -> Self {
         Self {
             batch: Batch::statement(statement.text.clone()),
-            place: format!("run the statement before line {} of the dump", statement.end.1 + 1),
+            place: format!("run the statement {}", statement.places.statement(statement.end.1)),
             what: What::Statement(statement),
             tables,
             in_any_order: false,

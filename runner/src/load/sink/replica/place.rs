@@ -7,6 +7,7 @@ use dump::Place;
 use replica::ServerError;
 
 use crate::load::reject::Rejected;
+use crate::load::sink::places::Places;
 use crate::read::item::Reject;
 
 /// Where the rows of a slab are in the dump.
@@ -26,12 +27,20 @@ pub struct SlabPlace {
     pub rejected: Vec<(u64, u64)>,
     /// Each row is a line of the dump.
     pub lines: bool,
+    /// How it is told.
+    pub places: Places,
 }
 
 impl SlabPlace {
     /// The place of a slab of so many rows, with these left out, which begins at `before`.
     #[must_use]
-    pub fn new(block: &Arc<Block>, before: &dump::ScanPoint, rows: u64, rejects: &[Reject]) -> Self {
+    pub fn new(
+        block: &Arc<Block>,
+        before: &dump::ScanPoint,
+        rows: u64,
+        rejects: &[Reject],
+        places: Places,
+    ) -> Self {
         let at = before.block.as_ref();
         Self {
             block: Arc::clone(block),
@@ -41,6 +50,7 @@ impl SlabPlace {
             rows: rows.saturating_sub(rejects.len() as u64),
             rejected: rejects.iter().map(|one| (u64::from(one.row), one.bytes.len() as u64)).collect(),
             lines: at.is_some_and(|at| at.insert.is_none()),
+            places,
         }
     }
 
@@ -67,13 +77,17 @@ impl SlabPlace {
     ) -> Rejected<'a> {
         let (original, left_out) = self.original(row);
         let exact = self.lines && self.block.transformed.is_none();
+        let line = self.place.line + if self.lines { original } else { 0 };
         let column = error.place.as_ref().and_then(|place| place.column.clone()).or(error.column.clone());
         Rejected {
             table: self.block.plan.table.clone(),
             row: self.first_row + original + 1,
             place: Place {
-                offset: self.place.offset + if exact { start as u64 + left_out } else { 0 },
-                line: self.place.line + if self.lines { original } else { 0 },
+                offset: match self.places {
+                    Places::Changes => line,
+                    Places::Lines => self.place.offset + if exact { start as u64 + left_out } else { 0 },
+                },
+                line,
             },
             column,
             reason: error.said(),

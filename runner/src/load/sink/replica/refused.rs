@@ -93,7 +93,7 @@ fn of_rows(slab: &SlabPlace, part: i32, (code, said): (&str, String)) -> Skipped
     Skipped {
         at: i64::try_from(slab.block_at.0).unwrap_or(i64::MAX),
         part,
-        place: format!("line {}", slab.block_at.1),
+        place: slab.places.rows(slab.block_at.1),
         what: format!("rows of {}", slab.block.plan.table),
         rows: 0,
         code: code.to_owned(),
@@ -120,7 +120,7 @@ pub(super) fn statement(skipped: &Statement, error: &ServerError) -> Skipped {
     Skipped {
         at: i64::try_from(skipped.end.0).unwrap_or(i64::MAX),
         part: i32::try_from(skipped.index).unwrap_or(i32::MAX).saturating_add(STATEMENTS),
-        place: format!("before line {}", skipped.end.1 + 1),
+        place: skipped.places.statement(skipped.end.1),
         what: statement::name(&skipped.text),
         rows: 0,
         code: error.code.clone(),

@@ -1,0 +1,252 @@
+//! Fills a database from the changes that a load has left in Redis.
+//!
+//! ```text
+//! the run's range, complete ─▶ pages ─▶ received: slabs, statements ─▶ Loader ─▶ ReplicaSink ─▶ PostgreSQL
+//! ```
+//!
+//! What fills the database is what fills it from a dump: the same record, the same sessions, the same errors. Only where
+//! things are is told by positions instead of lines.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
+use tokio::sync::{Mutex, mpsc};
+
+use super::load::replica::{self, Filling};
+use super::load::{Ending, Outcome};
+use crate::base::error::Error;
+use crate::base::stop::Stop;
+use crate::load::checkpoint::Checkpoint;
+use crate::load::config::{Manner, Rates, Rejects};
+use crate::load::loader::Loader;
+use crate::load::progress::Progress;
+use crate::load::reject::{Owner, RejectFile};
+use crate::load::sink::Sink;
+use crate::load::sink::places::Places;
+use crate::load::sink::redis::complete;
+use crate::load::sink::redis::way::Way;
+use crate::load::sink::replica::Aside;
+use crate::load::sink::target::{RedisTarget, ReplicaTarget};
+use crate::read::received::{self, Begin, Page};
+
+/// A page has no more entries, and about a MiB.
+const PAGE: usize = 5000;
+/// Pages on their way to the thread that reads them.
+const PAGES: usize = 2;
+/// How often the set's time to live is renewed.
+const TOUCH: Duration = Duration::from_secs(60);
+
+/// What to fill from what.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the changes are.
+    pub redis: RedisTarget,
+    /// Where they go.
+    pub replica: ReplicaTarget,
+    /// What to do with what PostgreSQL refuses.
+    pub rejects: Rejects,
+}
+
+/// The run in Redis, whose load is complete.
+struct Loaded {
+    buffer: Buffer,
+    first: Sequence,
+    checkpoint: Checkpoint,
+}
+
+/// Fills the database.
+///
+/// # Errors
+/// [`Error`]. Even then, everything that is done is in the database's record, and the next call goes on behind it.
+pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+    let way = Way { target: &config.redis, progress, stop };
+    let mut loaded = loaded(&way).await?;
+    let manner = manner(config, &loaded);
+    let target = format!("{} {}", config.replica.connect.address, config.replica.run);
+    let owner = Owner::new(Some(&loaded.checkpoint.source), &target, &manner.parts);
+    if let Some(path) = &config.rejects.file {
+        RejectFile::check(path, &owner)?;
+    }
+    let filling = Filling {
+        target: &config.replica,
+        identity: Some(&loaded.checkpoint.source),
+        parts: manner.parts.clone(),
+        dump: None,
+    };
+    let replica::Begun { sink, checkpoint, .. } = replica::begin(&filling, progress, stop).await?;
+    let mut sink = Sink::Replica(Box::new(sink));
+    let bytes = checkpoint.as_ref().and_then(|checkpoint| checkpoint.read).unwrap_or(0);
+    progress.begin(checkpoint.as_ref(), bytes, Some(loaded.checkpoint.scan.offset));
+    let ending = match &checkpoint {
+        Some(done) if done.complete => {
+            sink.finish(done).await?;
+            Ending::AlreadyDone
+        }
+        _ => {
+            let rejects = rejects(config, owner, &loaded, checkpoint.as_ref(), &mut sink)?;
+            let first = loaded.first;
+            let mut loader = Loader::new(manner, first, checkpoint.as_ref(), rejects, progress, stop);
+            drive(&way, &mut loaded, checkpoint.as_ref(), &mut loader, &mut sink).await?;
+            Ending::Done
+        }
+    };
+    let Sink::Replica(sink) = &sink else { return Err(Error::Internal("another sink".to_owned())) };
+    let skipped = replica::skipped(sink.skipped(), progress.details().rejected);
+    Ok(Outcome { ending, first: loaded.first.get(), skipped })
+}
+
+/// Finds the run, and checks that Redis has all of it.
+async fn loaded(way: &Way<'_>) -> Result<Loaded, Error> {
+    let run = &way.target.run;
+    let (mut buffer, all) = complete::ranges(way).await?;
+    let first = complete::range(&all, way.target, "apply")?.first;
+    let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(run).await;
+    let state = way.retry(&mut buffer, "read the checkpoint", load).await?;
+    let kept = state.and_then(|state| state.checkpoint);
+    let Some(kept) = kept else { return Err(missing(&format!("run {run:?} has no checkpoint in Redis"))) };
+    let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
+    let loaded = Loaded { buffer, first, checkpoint };
+    let (found, written) = (count(way, &loaded, first).await?, loaded.checkpoint.members());
+    if found != written {
+        let what = format!("run {run:?} has {found} changes in Redis, and {written} were written");
+        return Err(missing(&what));
+    }
+    Ok(loaded)
+}
+
+fn missing(what: &str) -> Error {
+    Error::Verification(format!("{what}: load the dump into Redis again, with --restart"))
+}
+
+/// How many changes of the run there are from one on.
+async fn count(way: &Way<'_>, loaded: &Loaded, from: Sequence) -> Result<u64, Error> {
+    let Some(last) = loaded.checkpoint.next.checked_sub(1).filter(|last| *last >= from) else { return Ok(0) };
+    let scores = from.score()..=last.score();
+    let count = async |buffer: &Buffer| buffer.count(scores.clone()).await;
+    way.retry(&mut loaded.buffer.clone(), "count what is in Redis", count).await
+}
+
+fn manner(config: &Config, loaded: &Loaded) -> Manner {
+    let mut parts = loaded.checkpoint.config.clone();
+    // The numbers of a load without Redis are others.
+    parts.insert("apply".to_owned(), loaded.first.get().to_string());
+    Manner {
+        source_name: loaded.checkpoint.source_name.clone(),
+        parts,
+        batch_size: usize::MAX,
+        max_errors: config.rejects.most,
+        max_rate: Rates::default(),
+        mirror: None,
+        suggests_packs: false,
+        places: Places::Changes,
+    }
+}
+
+/// The reject file, if one is wanted, which the sink gets too.
+fn rejects(
+    config: &Config,
+    owner: Owner,
+    loaded: &Loaded,
+    checkpoint: Option<&Checkpoint>,
+    sink: &mut Sink,
+) -> Result<Option<Arc<Mutex<RejectFile>>>, Error> {
+    let length = checkpoint.map_or(0, |checkpoint| checkpoint.reject_bytes);
+    let with_bytes = !loaded.checkpoint.config.contains_key("--transform-config");
+    let open = |path: &PathBuf| RejectFile::open(path, owner, length, with_bytes);
+    let file = config.rejects.file.as_ref().map(open).transpose()?.map(|file| Arc::new(Mutex::new(file)));
+    if let Some(file) = &file {
+        sink.set_aside(Aside { file: Arc::clone(file), most: config.rejects.most });
+    }
+    Ok(file)
+}
+
+async fn drive(
+    way: &Way<'_>,
+    loaded: &mut Loaded,
+    checkpoint: Option<&Checkpoint>,
+    loader: &mut Loader<'_>,
+    sink: &mut Sink,
+) -> Result<(), Error> {
+    let begin = begin(loaded, checkpoint);
+    if let Some(checkpoint) = checkpoint {
+        tracing::info!(next = checkpoint.next.get(), lsn = checkpoint.lsn, "continuing from the checkpoint");
+    }
+    let from = begin.next;
+    let (give, pages) = mpsc::channel(PAGES);
+    let pipeline = received::start(begin, pages)?;
+    let (result, pipeline) = {
+        let writing = loader.run(pipeline, sink);
+        let reading = read(way, loaded, from, give);
+        tokio::pin!(writing, reading);
+        let mut all = false;
+        loop {
+            tokio::select! {
+                written = &mut writing => break written,
+                () = &mut reading, if !all => all = true,
+            }
+        }
+    };
+    pipeline.end(way.stop, &result).await?;
+    result
+}
+
+fn begin(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Begin {
+    let point = |checkpoint: &Checkpoint| checkpoint.scan.block.clone().zip(checkpoint.table.clone());
+    Begin {
+        first: loaded.first,
+        end: loaded.checkpoint.next,
+        next: checkpoint.map_or(loaded.first, |checkpoint| checkpoint.next),
+        rows: checkpoint.map_or(0, |checkpoint| checkpoint.plan.counters().rows),
+        block: checkpoint.and_then(point),
+        plan: checkpoint.map_or_else(Default::default, |checkpoint| checkpoint.plan.clone()),
+        identity: loaded.checkpoint.source.clone(),
+        bytes: loaded.checkpoint.scan.offset,
+    }
+}
+
+/// Gives page after page, and at last whether these were all.
+async fn read(way: &Way<'_>, loaded: &mut Loaded, from: Sequence, give: mpsc::Sender<Page>) {
+    if let Err(error) = read_all(way, loaded, from, &give).await {
+        // Nobody may be left to be told.
+        let _ = give.send(Err(error)).await;
+    }
+}
+
+async fn read_all(
+    way: &Way<'_>,
+    loaded: &mut Loaded,
+    from: Sequence,
+    give: &mpsc::Sender<Page>,
+) -> Result<(), Error> {
+    let expected = count(way, loaded, from).await?;
+    let (mut next, mut seen, mut touched) = (from, 0, None::<Instant>);
+    while let Some(last) = loaded.checkpoint.next.checked_sub(1).filter(|last| *last >= next) {
+        if touched.is_none_or(|at| at.elapsed() > TOUCH) {
+            let touch = async |buffer: &Buffer| buffer.touch(&way.target.run).await;
+            way.retry(&mut loaded.buffer, "renew the time to live", touch).await?;
+            touched = Some(Instant::now());
+        }
+        let scores = next.score()..=last.score();
+        let page = async |buffer: &Buffer| buffer.read_range(scores.clone(), PAGE).await;
+        let entries = match way.retry(&mut loaded.buffer, "read the changes", page).await {
+            // A score between two positions, which no change of ours ever had.
+            Err(Error::Redis { error, .. }) if *error.kind() == ErrorKind::Protocol => {
+                return Err(Error::Verification(crate::base::error::chain(&*error)));
+            }
+            entries => entries?,
+        };
+        let Some(read) = entries.last().and_then(|entry| entry.score.sequence()) else { break };
+        seen += entries.len() as u64;
+        next = read.checked_add(1).unwrap_or(Sequence::MAX);
+        if give.send(Ok(entries)).await.is_err() {
+            return Ok(());
+        }
+    }
+    if seen == expected {
+        return Ok(());
+    }
+    let run = &way.target.run;
+    Err(missing(&format!("run {run:?} had {expected} more changes in Redis, and now it has {seen}")))
+}
