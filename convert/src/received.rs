@@ -80,12 +80,7 @@ impl Reader {
         }
     }
 
-    fn statement(
-        &mut self,
-        sequence: Sequence,
-        member: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Received, Fault> {
+    fn statement(&mut self, sequence: Sequence, member: &[u8], out: &mut Vec<u8>) -> Result<Received, Fault> {
         let change = decode(member).map_err(|_| Fault::Form)?;
         let ChangeData::Ddl(ddl) = change.data else { return Err(Fault::Form) };
         if change.position != Position::Bootstrap(sequence) {

@@ -22,7 +22,8 @@ use crate::show::summary::{self, Ending};
 use crate::show::telemetry::LogFormat;
 use crate::show::{log, metrics, status, telemetry, terminal};
 use cli::{
-    ApplyArgs, Cli, Command, DisplayOptions, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand, TransformCommand, VerifyArgs,
+    ApplyArgs, Cli, Command, DisplayOptions, InspectArgs, ListFormat, LoadArgs, RangesArgs, RangesCommand,
+    TransformCommand, VerifyArgs,
 };
 use convert::form::RowForm;
 use load::Outcome;

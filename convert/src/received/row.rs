@@ -40,7 +40,8 @@ fn bare<'a>(rest: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
         b"true" => out.push(b't'),
         b"false" => out.push(b'f'),
         _ => {
-            let number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+            let number =
+                |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
             (!value.is_empty() && value.iter().all(number)).then(|| out.extend_from_slice(value))?;
         }
     }

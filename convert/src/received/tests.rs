@@ -143,8 +143,14 @@ proptest! {
 
 #[test]
 fn a_column_that_is_the_same_in_all_rows_comes_back() {
-    let plan = plan(RowForm::Packed, &[TypeClass::Text, TypeClass::Integer, TypeClass::Text], &["int4[]", "int4", "text"]);
-    for lines in ["{1,2}\t7\tit's \\\\ \\n\n\\N\t7\tit's \\\\ \\n\n", "\\N\t1\t\\N\n{}\t2\t\\N\n", "{}\t1\t\n"] {
+    let plan = plan(
+        RowForm::Packed,
+        &[TypeClass::Text, TypeClass::Integer, TypeClass::Text],
+        &["int4[]", "int4", "text"],
+    );
+    for lines in
+        ["{1,2}\t7\tit's \\\\ \\n\n\\N\t7\tit's \\\\ \\n\n", "\\N\t1\t\\N\n{}\t2\t\\N\n", "{}\t1\t\n"]
+    {
         let (found, _) = there_and_back(lines.as_bytes(), &plan);
         assert_eq!(String::from_utf8(found).unwrap(), lines);
     }
@@ -186,8 +192,5 @@ fn a_member_in_another_place_is_refused() {
     let mut ddl = Vec::new();
     kvbuffer::encode_ddl(&mut ddl, Sequence::FIRST, "2000-01-01T00:00:00Z", "", "SELECT 1;");
     assert_eq!(Reader::new(true).read(second, &ddl, &mut Vec::new()).map(|_| ()), Err(Fault::Position));
-    assert_eq!(
-        Reader::new(true).read(second, b"{}", &mut Vec::new()).map(|_| ()),
-        Err(Fault::Form)
-    );
+    assert_eq!(Reader::new(true).read(second, b"{}", &mut Vec::new()).map(|_| ()), Err(Fault::Form));
 }

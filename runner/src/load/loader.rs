@@ -271,7 +271,8 @@ impl<'a> Loader<'a> {
         // A pack that contains the row at which the run ends is not sent: a pack is written whole or not at all.
         let limit =
             stop_at.map_or(rendered.members.len(), |row| rendered.members.partition_point(|m| m.row < row));
-        let slab = Slab { block, place: SlabPlace::new(block, &before.scan, extent.rows, rejects, self.places) };
+        let slab =
+            Slab { block, place: SlabPlace::new(block, &before.scan, extent.rows, rejects, self.places) };
         if from < limit && !sink.takes(rendered, Some(&slab)) {
             self.flush(sink).await?;
         }

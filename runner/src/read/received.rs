@@ -158,9 +158,8 @@ impl Slabs {
 
     fn row(&mut self, sequence: Sequence) -> Result<(), Unwanted> {
         let Some(block) = self.reader.block() else { return Ok(()) };
-        let goes_on = |slab: &Slab| {
-            Arc::ptr_eq(&slab.block, block) && self.next == sequence && slab.bytes.len() < SLAB
-        };
+        let goes_on =
+            |slab: &Slab| Arc::ptr_eq(&slab.block, block) && self.next == sequence && slab.bytes.len() < SLAB;
         if !self.slab.as_ref().is_some_and(goes_on) {
             let (block, bytes) = (Arc::clone(block), self.giving.buffer());
             let slab = Slab { block, bytes, rows: 0, first: sequence, packed: false };
@@ -220,7 +219,8 @@ impl Slabs {
             pieces: 0,
         };
         let rendered = Rendered { bytes, members: vec![member], ..Rendered::default() };
-        let converted = Converted { rendered, rejects: Vec::new(), last: true, measured: Measured::default() };
+        let converted =
+            Converted { rendered, rejects: Vec::new(), last: true, measured: Measured::default() };
         let (give, parts) = mpsc::channel(1);
         // The channel has room for it.
         let _ = give.try_send(converted);

@@ -113,7 +113,8 @@ INSERT INTO public.keyed VALUES (2), (3) ON CONFLICT DO NOTHING;
         apply(server, &replica, &redis).args(more).run(LIMIT).expect_code(code);
         let mut session = server.connect(&replica);
         let rows = "SELECT string_agg(format('%s %s %s %s', id, d, s, n), E'\\n' ORDER BY id) FROM public.t";
-        let expected = "1 2021-02-01 it's \\ 2\n2 2021-02-03 2024-01-01T00:00:00Z 4\n7 2020-12-31 a\\b\n\\N \n8   ";
+        let expected =
+            "1 2021-02-01 it's \\ 2\n2 2021-02-03 2024-01-01T00:00:00Z 4\n7 2020-12-31 a\\b\n\\N \n8   ";
         assert_eq!(session.value(rows).unwrap().as_deref(), Some(expected), "{form}");
         let others = "SELECT (SELECT count(*) FROM public.nothing), (SELECT sum(id) FROM public.keyed)";
         assert_eq!(session.query(others).unwrap(), [[Some("1".into()), Some("6".into())]], "{form}");

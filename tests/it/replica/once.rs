@@ -15,7 +15,8 @@ use pg_bootstrap_tests::servers::{Database, PostgresServer, wait_until};
 use super::{at, expect_restored, runner};
 
 /// Each call has a session of its own, which may begin at another page.
-pub(super) const MOVED: RowOrder = RowOrder::AnyWithinTable("a new session asks the free space map where to go on");
+pub(super) const MOVED: RowOrder =
+    RowOrder::AnyWithinTable("a new session asks the free space map where to go on");
 /// Statements of the generated dump before its rows.
 const STATEMENTS: u64 = 240;
 

@@ -14,7 +14,13 @@ pub struct ApplyArgs {
     pub kv: KvArgs,
 
     /// Time after which Redis drops the set (TTL). This command renews it too.
-    #[arg(long, env = "PGBOOTSTRAP_TTL", default_value = "24h", value_name = "DURATION", help_heading = "Redis")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_TTL",
+        default_value = "24h",
+        value_name = "DURATION",
+        help_heading = "Redis"
+    )]
     pub ttl: String,
 
     /// Which database is filled.
@@ -26,11 +32,23 @@ pub struct ApplyArgs {
     pub errors: ErrorOptions,
 
     /// The name of the run whose changes these are, and of its record in the database.
-    #[arg(long, env = "PGBOOTSTRAP_RUN_ID", default_value = "default", value_name = "NAME", help_heading = "Resuming")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RUN_ID",
+        default_value = "default",
+        value_name = "NAME",
+        help_heading = "Resuming"
+    )]
     pub run_id: String,
 
     /// How long to retry when Redis or the database cannot be reached.
-    #[arg(long, env = "PGBOOTSTRAP_RETRY_TIMEOUT", default_value = "10m", value_name = "DURATION", help_heading = "Resuming")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_RETRY_TIMEOUT",
+        default_value = "10m",
+        value_name = "DURATION",
+        help_heading = "Resuming"
+    )]
     pub retry_timeout: String,
 
     /// What the run shows.

@@ -103,8 +103,11 @@ fn of(
 /// [`Error::Usage`], which names the option and the values that it takes.
 pub fn apply(args: &ApplyArgs) -> Result<Apply, Error> {
     let retry = duration("--retry-timeout", &args.retry_timeout)?;
-    let missing =
-        || usage("--replica-url (or PGBOOTSTRAP_REPLICA_URL) is missing: give the address of the database to fill");
+    let missing = || {
+        usage(
+            "--replica-url (or PGBOOTSTRAP_REPLICA_URL) is missing: give the address of the database to fill",
+        )
+    };
     let url = args.replica.replica_url.as_deref().ok_or_else(missing)?;
     let (mut connect, keys) = connection(&args.kv)?;
     connect.connect_timeout = connect.connect_timeout.min(retry);
@@ -138,7 +141,9 @@ fn unusable(error: &AddressError) -> Error {
 /// [`Error::Usage`].
 pub fn only_for_load(args: &LoadArgs, command: &str) -> Result<(), Error> {
     match args.replica.replica_url {
-        Some(_) => Err(usage(format!("{command} does not take --replica-url: only load, apply and verify do"))),
+        Some(_) => {
+            Err(usage(format!("{command} does not take --replica-url: only load, apply and verify do")))
+        }
         None => Ok(()),
     }
 }
