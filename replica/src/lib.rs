@@ -23,6 +23,7 @@
 //! run, expected        batches with their points, each exactly once; recovery; rows that must be there, compared with those that are
 //! worker               a session beside the run's: work that the run commits; rows without those that are refused
 //! preflight, look      what stands in the way, all at once; what a filled database holds
+//! waiting              sessions of others that wait
 //! skipped              the list of what was left out
 //! record, scratch      the record of runs; who may go on; orphaned sessions; a database for definitions alone
 //! session, libpq       settings, statements, rows; the way there for libpq's programs
@@ -116,6 +117,7 @@ mod sieve;
 mod skipped;
 mod sqlstate;
 mod tls;
+mod waiting;
 mod worker;
 
 pub use address::{Address, AddressError, SslMode};
@@ -133,4 +135,5 @@ pub use run::{Recovered, Run};
 pub use scratch::Scratch;
 pub use secret::Secret;
 pub use skipped::{Skipped, SkippedList};
+pub use waiting::Waiting;
 pub use worker::{Refused, Sifted, Untaken, Worker};

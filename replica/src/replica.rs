@@ -7,6 +7,7 @@ use crate::record::{self, Claim, Record};
 use crate::run::Run;
 use crate::session::Session;
 use crate::skipped::{self, SkippedList};
+use crate::waiting::{self, Waiting};
 
 /// A connected database.
 pub struct Replica {
@@ -47,6 +48,14 @@ impl Replica {
     /// Errors of the connection.
     pub async fn preflight(&self, run: &str, needs: &Needs) -> Result<Report, Error> {
         preflight::look(&self.session, run, needs).await
+    }
+
+    /// Looks for a session of this database that is idle, and whose last query this regular expression matches.
+    ///
+    /// # Errors
+    /// Errors of the connection.
+    pub async fn waiting(&self, query: &str) -> Result<Waiting, Error> {
+        waiting::look(&self.session, query).await
     }
 
     /// Begins a run, or takes it up where it ended. From now on nobody else can go on with it: sessions of earlier attempts

@@ -9,6 +9,9 @@ pub struct GetStatusResponse {
     /// The WAL position that StartBootstrap named.
     #[prost(string, tag = "2")]
     pub start_position: ::prost::alloc::string::String,
+    /// How many clients wait for changes, or get them.
+    #[prost(int32, tag = "5")]
+    pub connected_clients: i32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StartBootstrapRequest {

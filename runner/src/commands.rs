@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod hand_over;
 pub mod inspect;
 pub mod load;
 pub mod ranges;

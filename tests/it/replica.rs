@@ -2,6 +2,7 @@
 
 mod apply;
 mod fidelity;
+mod hand_over;
 mod once;
 mod pairs;
 mod refused;

@@ -115,6 +115,16 @@ pub enum Error {
         /// The last failure.
         why: String,
     },
+    /// No translicator waits at the replica.
+    #[error(
+        "for {waited} s no translicator has waited at the replica {address}: start Kasho's translicator, then run the command again"
+    )]
+    TranslicatorAway {
+        /// The replica's address, without secrets.
+        address: String,
+        /// Seconds.
+        waited: u64,
+    },
     /// A local file cannot be read or written.
     #[error("{action} {}", path.display())]
     File {
@@ -199,7 +209,7 @@ impl Error {
             Self::Busy(_) | Self::Lost(_) => 11,
             Self::Skipped(_) => 16,
             Self::Full { .. } => 12,
-            Self::ChangeStreamAway { .. } => 13,
+            Self::ChangeStreamAway { .. } | Self::TranslicatorAway { .. } => 13,
             Self::Internal(_) => 101,
             // The code that a shell reports for a program that SIGPIPE has ended.
             Self::ReaderGone => 141,

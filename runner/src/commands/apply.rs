@@ -11,9 +11,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::replica::{Replica, SkippedList};
 use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
 use tokio::sync::{Mutex, mpsc};
 
+use super::hand_over::HandOver;
 use super::load::replica::{self, Filling};
 use super::load::{Ending, Outcome};
 use crate::base::error::Error;
@@ -27,7 +29,7 @@ use crate::load::sink::Sink;
 use crate::load::sink::places::Places;
 use crate::load::sink::redis::complete;
 use crate::load::sink::redis::way::Way;
-use crate::load::sink::replica::Aside;
+use crate::load::sink::replica::{Aside, Point, Retries};
 use crate::load::sink::target::{RedisTarget, ReplicaTarget};
 use crate::read::received::{self, Begin, Page};
 
@@ -35,6 +37,10 @@ use crate::read::received::{self, Begin, Page};
 const PAGE: usize = 5000;
 /// Pages on their way to the thread that reads them.
 const PAGES: usize = 2;
+/// The part of the configuration that has the position of the dump's snapshot.
+const SNAPSHOT: &str = "--snapshot-lsn";
+/// So many entries of what was skipped are shown.
+const SHOWN: i64 = 50;
 /// How often the set's time to live is renewed.
 const TOUCH: Duration = Duration::from_secs(60);
 
@@ -47,22 +53,91 @@ pub struct Config {
     pub replica: ReplicaTarget,
     /// What to do with what PostgreSQL refuses.
     pub rejects: Rejects,
+    /// To whom the database is handed over, if to anybody.
+    pub hand_over: Option<HandOver>,
 }
 
 /// The run in Redis, whose load is complete.
 struct Loaded {
     buffer: Buffer,
     first: Sequence,
+    /// The position of the dump's snapshot, if the load was told.
+    snapshot: Option<String>,
     checkpoint: Checkpoint,
 }
 
-/// Fills the database.
+/// Fills the database, and hands it over where that is asked for.
 ///
 /// # Errors
 /// [`Error`]. Even then, everything that is done is in the database's record, and the next call goes on behind it.
 pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     let way = Way { target: &config.redis, progress, stop };
-    let mut loaded = loaded(&way).await?;
+    let Some(hand_over) = &config.hand_over else {
+        return fill(config, loaded(&way).await?, &way, progress).await;
+    };
+    // Once the run's changes have left Redis, the record alone tells of them.
+    let done = done(config, progress, stop).await?;
+    let (outcome, position) = match done {
+        Some((done, skipped)) => {
+            progress.begin(Some(&done), done.read.unwrap_or(0), None);
+            let outcome = Outcome { ending: Ending::AlreadyDone, first: done.first.get(), skipped };
+            (outcome, done.config.get(SNAPSHOT).cloned())
+        }
+        None => {
+            let loaded = loaded(&way).await?;
+            let position = loaded.snapshot.clone();
+            if hand_over.at(position.as_deref()).stream.is_streaming(progress, stop).await? {
+                return Err(Error::ChangeStreamState(format!(
+                    "the change stream at {} streams this bootstrap already, and the database is not filled: live changes may have reached it; begin again with an empty database",
+                    hand_over.stream.address
+                )));
+            }
+            (fill(config, loaded, &way, progress).await?, position)
+        }
+    };
+    if outcome.skipped.is_none() {
+        hand_over.at(position.as_deref()).take_place(&way, &config.replica, progress).await?;
+    }
+    Ok(outcome)
+}
+
+/// The last checkpoint of the run, and what was left out, if the database is filled.
+async fn done(
+    config: &Config,
+    progress: &Arc<Progress>,
+    stop: &Stop,
+) -> Result<Option<(Checkpoint, Option<Error>)>, Error> {
+    let target = &config.replica;
+    let mut retries = Retries::new(target, Arc::clone(progress), stop.clone());
+    let (record, list) = loop {
+        let look = async {
+            let replica = Replica::connect(target.connect.clone()).await?;
+            let record = replica.record(&target.run).await?.filter(|record| record.finished);
+            let list = match record {
+                Some(_) => replica.skipped(&target.run, SHOWN).await?,
+                None => SkippedList::default(),
+            };
+            Ok((record, list))
+        };
+        match look.await {
+            Ok(found) => break found,
+            Err(error) => retries.failed(error, "read the record of the run").await?,
+        }
+    };
+    let point = record.map(|record| Point::parse(&record.point)).transpose()?;
+    Ok(point.and_then(|point| point.checkpoint).map(|checkpoint| {
+        let skipped = replica::skipped(&list, checkpoint.rejected);
+        (checkpoint, skipped)
+    }))
+}
+
+async fn fill(
+    config: &Config,
+    mut loaded: Loaded,
+    way: &Way<'_>,
+    progress: &Arc<Progress>,
+) -> Result<Outcome, Error> {
+    let stop = way.stop;
     let manner = manner(config, &loaded);
     let target = format!("{} {}", config.replica.connect.address, config.replica.run);
     let owner = Owner::new(Some(&loaded.checkpoint.source), &target, &manner.parts);
@@ -75,7 +150,8 @@ pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
         parts: manner.parts.clone(),
         dump: None,
     };
-    let replica::Begun { sink, checkpoint, .. } = replica::begin(&filling, progress, stop).await?;
+    let begun = replica::begin(&filling, progress, stop).await?;
+    let replica::Begun { sink, checkpoint, .. } = begun;
     let mut sink = Sink::Replica(Box::new(sink));
     let bytes = checkpoint.as_ref().and_then(|checkpoint| checkpoint.read).unwrap_or(0);
     progress.begin(checkpoint.as_ref(), bytes, Some(loaded.checkpoint.scan.offset));
@@ -88,7 +164,7 @@ pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
             let rejects = rejects(config, owner, &loaded, checkpoint.as_ref(), &mut sink)?;
             let first = loaded.first;
             let mut loader = Loader::new(manner, first, checkpoint.as_ref(), rejects, progress, stop);
-            drive(&way, &mut loaded, checkpoint.as_ref(), &mut loader, &mut sink).await?;
+            drive(way, &mut loaded, checkpoint.as_ref(), &mut loader, &mut sink).await?;
             Ending::Done
         }
     };
@@ -101,13 +177,14 @@ pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
 async fn loaded(way: &Way<'_>) -> Result<Loaded, Error> {
     let run = &way.target.run;
     let (mut buffer, all) = complete::ranges(way).await?;
-    let first = complete::range(&all, way.target, "apply")?.first;
+    let range = complete::range(&all, way.target, "apply")?;
+    let (first, snapshot) = (range.first, range.snapshot_lsn.map(|lsn| lsn.to_string()));
     let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(run).await;
     let state = way.retry(&mut buffer, "read the checkpoint", load).await?;
     let kept = state.and_then(|state| state.checkpoint);
     let Some(kept) = kept else { return Err(missing(&format!("run {run:?} has no checkpoint in Redis"))) };
     let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
-    let loaded = Loaded { buffer, first, checkpoint };
+    let loaded = Loaded { buffer, first, snapshot, checkpoint };
     let (found, written) = (count(way, &loaded, first).await?, loaded.checkpoint.members());
     if found != written {
         let what = format!("run {run:?} has {found} changes in Redis, and {written} were written");
@@ -132,6 +209,7 @@ fn manner(config: &Config, loaded: &Loaded) -> Manner {
     let mut parts = loaded.checkpoint.config.clone();
     // The numbers of a load without Redis are others.
     parts.insert("apply".to_owned(), loaded.first.get().to_string());
+    parts.extend(loaded.snapshot.iter().map(|position| (SNAPSHOT.to_owned(), position.clone())));
     Manner {
         source_name: loaded.checkpoint.source_name.clone(),
         parts,

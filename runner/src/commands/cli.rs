@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 pub use self::replica::ReplicaOptions;
 pub use self::source::SourceOptions;
 pub use changes::{ChangeOptions, SelectionOptions, TransformOptions};
-pub use choices::{OnError, Publish, Rows, Section};
+pub use choices::{OnError, Publish, Rows, Section, Translicator};
 pub use commands::{
-    ApplyArgs, InspectArgs, ListFormat, PreviewArgs, ProofOptions, RangesArgs, RangesCommand, TransformArgs,
-    TransformCommand, VerifyArgs,
+    ApplyArgs, HandOverOptions, InspectArgs, ListFormat, PreviewArgs, ProofOptions, RangesArgs,
+    RangesCommand, TransformArgs, TransformCommand, VerifyArgs,
 };
 pub use help::{command, manual, parse, refuse};
 pub use redis::{InsteadOptions, KvArgs, RedisOptions};

@@ -163,7 +163,14 @@ pub fn not_found(run: &str) -> Error {
 /// [`Error::Busy`] while any process holds a lease in this buffer, and the errors of Redis; [`Error::Stopped`]: the same
 /// command then deletes the rest.
 pub async fn purge(kv: &KvArgs, run: &str, stop: &Stop) -> Result<Option<u64>, Error> {
-    let buffer = connect(kv).await?;
+    purge_from(&connect(kv).await?, run, stop).await
+}
+
+/// The same, by a connection.
+///
+/// # Errors
+/// As [`purge`].
+pub async fn purge_from(buffer: &Buffer, run: &str, stop: &Stop) -> Result<Option<u64>, Error> {
     let ranges = Ranges::new(buffer.clone());
     let all = ranges.list().await.map_err(|error| failed("list the ranges", error))?;
     let Some(range) = all.into_iter().find(|range| range.run == run) else { return Ok(None) };
@@ -184,7 +191,7 @@ pub async fn purge(kv: &KvArgs, run: &str, stop: &Stop) -> Result<Option<u64>, E
     };
     ranges.acquire(&request).await.map_err(|error| failed("take the run's lease", error))?;
     let deleted = tokio::select! {
-        deleted = delete(&buffer, &ranges, &range, &request.token) => {
+        deleted = delete(buffer, &ranges, &range, &request.token) => {
             deleted.map_err(|error| failed("delete the run", error))
         }
         signal = stop.wait() => Err(Error::Stopped(signal)),

@@ -121,6 +121,34 @@ impl ChangeStream {
         .await
     }
 
+    /// Whether it streams our bootstrap already. Else it keeps changes for it.
+    ///
+    /// # Errors
+    /// As [`ChangeStream::start`], also if it was not told that the bootstrap starts.
+    pub async fn is_streaming(&self, progress: &Progress, stop: &Stop) -> Result<bool, Error> {
+        self.again("look at the bootstrap", progress, stop, async |client| {
+            let status = client.get_status(GetStatusRequest {}).await?.into_inner();
+            Ok(match status.state.as_str() {
+                ACCUMULATING if self.is_ours(&status) => Ok(false),
+                STREAMING if self.is_ours(&status) => Ok(true),
+                WAITING => Err(self.not_started(&status)),
+                _ => Err(self.wrong(&status, "it is in another bootstrap")),
+            })
+        })
+        .await
+    }
+
+    /// How many clients it has.
+    ///
+    /// # Errors
+    /// As [`ChangeStream::start`].
+    pub async fn clients(&self, progress: &Progress, stop: &Stop) -> Result<i32, Error> {
+        self.again("count the clients", progress, stop, async |client| {
+            Ok(Ok(client.get_status(GetStatusRequest {}).await?.into_inner().connected_clients))
+        })
+        .await
+    }
+
     /// Makes the stream start to stream.
     ///
     /// # Errors
@@ -137,9 +165,7 @@ impl ChangeStream {
                     tracing::info!(address = self.address, "the change stream is already streaming");
                     Ok(Ok(()))
                 }
-                WAITING => Ok(Err(
-                    self.wrong(&status, "no bootstrap has been started: --start-bootstrap starts one")
-                )),
+                WAITING => Ok(Err(self.not_started(&status))),
                 _ => Ok(Err(self.wrong(&status, "it is waiting for another bootstrap"))),
             }
         })
@@ -162,6 +188,10 @@ impl ChangeStream {
             "the change stream at {} is {now} after the call, not {wanted}",
             self.address
         )))
+    }
+
+    fn not_started(&self, status: &GetStatusResponse) -> Error {
+        self.wrong(status, "no bootstrap has been started: --start-bootstrap starts one")
     }
 
     fn wrong(&self, status: &GetStatusResponse, why: &str) -> Error {
@@ -285,7 +315,11 @@ mod tests {
                 snapshot_name: None,
                 retry: Duration::ZERO,
             };
-            stream.is_ours(&GetStatusResponse { state: String::new(), start_position: theirs.to_owned() })
+            stream.is_ours(&GetStatusResponse {
+                state: String::new(),
+                start_position: theirs.to_owned(),
+                connected_clients: 0,
+            })
         };
         assert!(ours(Some("16/B374D848"), "16/b374d848"));
         assert!(ours(Some("0/1"), "0/00000001"));

@@ -19,7 +19,7 @@ use crate::harness::{CELL, COPY, Input, dump, dump_of, expect};
 const FORMS: [&str; 2] = ["single", "packed"];
 const JOBS: [&str; 2] = ["--jobs", "4"];
 
-fn apply(server: &PostgresServer, database: &Database, redis: &RedisServer) -> Runner {
+pub(super) fn apply(server: &PostgresServer, database: &Database, redis: &RedisServer) -> Runner {
     apply_from(server, database, &redis.url())
 }
 

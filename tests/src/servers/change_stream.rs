@@ -26,6 +26,8 @@ pub struct StreamState {
     pub snapshot_name: String,
     /// The calls that changed something, in order.
     pub calls: Vec<&'static str>,
+    /// How many clients it says it has.
+    pub clients: i32,
     /// So many calls are answered by Unavailable.
     pub away: u32,
     /// So many calls do what they should, and their reply is lost.
@@ -55,6 +57,7 @@ impl Stream {
             start_position: String::new(),
             snapshot_name: String::new(),
             calls: Vec::new(),
+            clients: 1,
             away: 0,
             forgetful: 0,
         };
@@ -140,6 +143,7 @@ impl ChangeStream for Service {
         Ok(Response::new(StatusReply {
             state: state.state.clone(),
             start_position: state.start_position.clone(),
+            connected_clients: state.clients,
             uptime_seconds: 1,
             ..StatusReply::default()
         }))

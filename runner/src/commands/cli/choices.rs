@@ -21,6 +21,15 @@ impl From<Rows> for RowForm {
     }
 }
 
+/// Where it is not to be seen whether a translicator waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Translicator {
+    /// The command ends.
+    MustWait,
+    /// It goes on.
+    UnknownIsFine,
+}
+
 /// A section of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Section {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{DisplayOptions, ErrorOptions, KvArgs, LoadArgs, ReplicaOptions};
+use super::{DisplayOptions, ErrorOptions, KvArgs, LoadArgs, ReplicaOptions, Translicator, flag};
 
 /// Options of `apply`.
 #[derive(Debug, Args)]
@@ -51,9 +51,37 @@ pub struct ApplyArgs {
     )]
     pub retry_timeout: String,
 
+    /// To whom the database is handed over.
+    #[command(flatten)]
+    pub hand_over: HandOverOptions,
+
     /// What the run shows.
     #[command(flatten)]
     pub display: DisplayOptions,
+}
+
+/// To whom a database is handed over.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Hand-over to Kasho")]
+pub struct HandOverOptions {
+    /// Kasho's change stream, a host and a port like change-stream:50051.
+    #[arg(long, env = "PGBOOTSTRAP_CHANGE_STREAM", requires = "complete_bootstrap", value_name = "ADDRESS")]
+    pub change_stream: Option<String>,
+
+    /// When the database is filled, remove the run's changes from Redis, and let live changes begin.
+    ///
+    /// The set must hold nothing else then, and a translicator must wait at the database. Run the command without this
+    /// option first to compare the database while nothing changes it: the next call goes on here.
+    #[arg(long, env = "PGBOOTSTRAP_COMPLETE_BOOTSTRAP", value_parser = flag(), requires = "change_stream")]
+    pub complete_bootstrap: bool,
+
+    /// How long to wait for a translicator.
+    #[arg(long, env = "PGBOOTSTRAP_TRANSLICATOR_TIMEOUT", default_value = "5m", value_name = "DURATION")]
+    pub translicator_timeout: String,
+
+    /// What to do where the database does not show what other sessions ask.
+    #[arg(long, env = "PGBOOTSTRAP_TRANSLICATOR", value_enum, default_value_t = Translicator::MustWait, value_name = "WHAT")]
+    pub translicator: Translicator,
 }
 
 /// Options of `inspect`.

@@ -7,7 +7,9 @@ use replica::{Address, AddressError, ConnectOptions};
 use super::{connection, duration, rejects, ttl, usage};
 use crate::base::error::Error;
 use crate::commands::apply::Config as Apply;
-use crate::commands::cli::{ApplyArgs, LoadArgs, Publish, ReplicaOptions, Rows};
+use crate::commands::cli::{ApplyArgs, LoadArgs, Publish, ReplicaOptions, Rows, Translicator};
+use crate::commands::hand_over::HandOver;
+use crate::load::change_stream::ChangeStream;
 use crate::load::sink::places::Places;
 use crate::load::sink::target::{RedisTarget, ReplicaTarget};
 use convert::shape::DDL_TIME;
@@ -128,7 +130,27 @@ pub fn apply(args: &ApplyArgs) -> Result<Apply, Error> {
         },
         replica: of(&args.replica, url, &args.run_id, retry, Places::Changes)?,
         rejects: rejects(&args.errors)?,
+        hand_over: hand_over(args, retry)?,
     })
+}
+
+fn hand_over(args: &ApplyArgs, retry: Duration) -> Result<Option<HandOver>, Error> {
+    let options = &args.hand_over;
+    let Some(address) = &options.change_stream else { return Ok(None) };
+    ChangeStream::endpoint(address).map_err(|what| usage(format!("--change-stream {address}: {what}")))?;
+    Ok(Some(HandOver {
+        stream: ChangeStream {
+            address: address.clone(),
+            start: false,
+            complete: true,
+            // The run in Redis has it.
+            position: None,
+            snapshot_name: None,
+            retry,
+        },
+        patience: duration("--translicator-timeout", &options.translicator_timeout)?,
+        unseen: options.translicator == Translicator::UnknownIsFine,
+    }))
 }
 
 fn unusable(error: &AddressError) -> Error {
