@@ -97,8 +97,11 @@ fn every_option_is_described() {
     }
     let command = Cli::command();
     let others = ["help", "version", "dump"];
+    let load: BTreeSet<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
+    let apply = command.find_subcommand("apply").expect("the command apply").get_arguments();
+    let of_apply = apply.filter(|arg| arg.get_long().is_some_and(|name| !load.contains(name)));
     // A former name is hidden, and no table has it.
-    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let shown = command.get_arguments().chain(of_apply).filter(|arg| !arg.is_hide_set());
     for arg in shown.filter(|arg| !others.contains(&arg.get_id().as_str())) {
         let name = format!("--{}", arg.get_long().expect("every option has a long name"));
         let (spelled, cells) = described.remove(&name).unwrap_or_else(|| panic!("docs/cli.md lacks {name}"));
@@ -179,8 +182,10 @@ fn options_that_shape_changes_are_marked() {
 #[test]
 fn no_document_names_a_variable_that_is_not_there() {
     let command = Cli::command();
+    let apply = command.find_subcommand("apply").expect("the command apply");
+    let arguments = command.get_arguments().chain(apply.get_arguments());
     let known: BTreeSet<_> =
-        command.get_arguments().filter_map(|arg| arg.get_env()).map(|name| name.to_str().unwrap()).collect();
+        arguments.filter_map(|arg| arg.get_env()).map(|name| name.to_str().unwrap()).collect();
     for (name, text) in documents() {
         let name_of = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         let variables = words(&text, "PGBOOTSTRAP_", name_of);

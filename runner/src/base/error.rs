@@ -125,6 +125,16 @@ pub enum Error {
         /// Seconds.
         waited: u64,
     },
+    /// The replica does not show whether a translicator waits.
+    #[error(
+        "it cannot be known whether a translicator waits at the replica {address}: {sessions} sessions do not show what they have asked; grant pg_read_all_stats to the role of --replica-url and see that track_activities is on, or look yourself and give --translicator unknown-is-fine"
+    )]
+    TranslicatorUnseen {
+        /// The replica's address, without secrets.
+        address: String,
+        /// How many sessions there are.
+        sessions: usize,
+    },
     /// A local file cannot be read or written.
     #[error("{action} {}", path.display())]
     File {
@@ -203,7 +213,7 @@ impl Error {
                 _ => 7,
             },
             Self::Replica { error, .. } => of_replica(error),
-            Self::Refused { .. } | Self::Unfit { .. } => 7,
+            Self::Refused { .. } | Self::Unfit { .. } | Self::TranslicatorUnseen { .. } => 7,
             Self::Verification(_) => 8,
             Self::File { .. } => 9,
             Self::Busy(_) | Self::Lost(_) => 11,

@@ -40,7 +40,7 @@ pub struct HandOver {
     pub stream: ChangeStream,
     /// How long to wait for a translicator.
     pub patience: Duration,
-    /// Go on where it is not to be seen whether one waits.
+    /// Go on where it cannot be known whether one waits.
     pub unseen: bool,
 }
 
@@ -56,8 +56,7 @@ impl HandOver {
     ///
     /// # Errors
     /// [`Error::ChangeStreamState`] where the set is not empty or the stream is in another state;
-    /// [`Error::TranslicatorAway`]; [`Error::Unfit`] where it is not to be seen whether one waits; errors of Redis, the
-    /// database and the change stream.
+    /// [`Error::TranslicatorAway`] and [`Error::TranslicatorUnseen`]; errors of Redis, the database and the change stream.
     pub async fn take_place(
         &self,
         way: &Way<'_>,
@@ -141,16 +140,12 @@ impl HandOver {
         if self.unseen {
             tracing::warn!(
                 sessions,
-                "it is not to be seen whether a translicator waits at the replica; going on, as --translicator says"
+                "it cannot be known whether a translicator waits at the replica; going on, as --translicator says"
             );
             return Ok(());
         }
-        Err(Error::Unfit {
-            address: target.connect.address.to_string(),
-            what: format!(
-                "\n  it is not to be seen whether a translicator waits: {sessions} sessions do not show what they have asked\n  an administrator can run: GRANT pg_read_all_stats TO the role of --replica-url, and see that track_activities is on; or give --translicator unknown-is-fine"
-            ),
-        })
+        let address = target.connect.address.to_string();
+        Err(Error::TranslicatorUnseen { address, sessions })
     }
 
     /// The stream counts whoever waits for it. Nobody there means that live changes go nowhere.

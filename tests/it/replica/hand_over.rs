@@ -152,7 +152,7 @@ fn sessions_that_are_not_to_be_seen() {
     hidden.query("SET track_activities = off").unwrap();
     hidden.query(ASKED).unwrap();
     let run = |args: &[&str]| hand_over(server, &database, &redis, &stream).args(args).run(LIMIT);
-    expect(run(&[]), 7, &["not to be seen whether a translicator waits", "pg_read_all_stats"]);
+    expect(run(&[]), 7, &["cannot be known whether a translicator waits", "pg_read_all_stats"]);
     assert_eq!(stream.now().state, "ACCUMULATING");
     expect(run(&["--translicator", "unknown-is-fine"]), 0, &["going on, as --translicator says"]);
     expect_handed_over(&redis, &stream);

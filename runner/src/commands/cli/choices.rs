@@ -21,7 +21,7 @@ impl From<Rows> for RowForm {
     }
 }
 
-/// Where it is not to be seen whether a translicator waits.
+/// Where it cannot be known whether a translicator waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Translicator {
     /// The command ends.
