@@ -15,13 +15,12 @@ use ::replica::{Replica, SkippedList};
 use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
 use tokio::sync::{Mutex, mpsc};
 
-use super::hand_over::HandOver;
 use super::load::replica::{self, Filling};
 use super::load::{Ending, Outcome};
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::checkpoint::Checkpoint;
-use crate::load::config::{Manner, Rates, Rejects};
+use crate::load::config::{Apply, Manner, Rates};
 use crate::load::loader::Loader;
 use crate::load::progress::Progress;
 use crate::load::reject::{Owner, RejectFile};
@@ -30,7 +29,6 @@ use crate::load::sink::places::Places;
 use crate::load::sink::redis::complete;
 use crate::load::sink::redis::way::Way;
 use crate::load::sink::replica::{Aside, Point, Retries};
-use crate::load::sink::target::{RedisTarget, ReplicaTarget};
 use crate::read::received::{self, Begin, Page};
 
 /// A page has no more entries, and about a MiB.
@@ -43,19 +41,6 @@ const SNAPSHOT: &str = "--snapshot-lsn";
 const SHOWN: i64 = 50;
 /// How often the set's time to live is renewed.
 const TOUCH: Duration = Duration::from_secs(60);
-
-/// What to fill from what.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where the changes are.
-    pub redis: RedisTarget,
-    /// Where they go.
-    pub replica: ReplicaTarget,
-    /// What to do with what PostgreSQL refuses.
-    pub rejects: Rejects,
-    /// To whom the database is handed over, if to anybody.
-    pub hand_over: Option<HandOver>,
-}
 
 /// The run in Redis, whose load is complete.
 struct Loaded {
@@ -70,7 +55,7 @@ struct Loaded {
 ///
 /// # Errors
 /// [`Error`]. Even then, everything that is done is in the database's record, and the next call goes on behind it.
-pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
+pub async fn apply(config: &Apply, progress: &Arc<Progress>, stop: &Stop) -> Result<Outcome, Error> {
     let way = Way { target: &config.redis, progress, stop };
     let Some(hand_over) = &config.hand_over else {
         return fill(config, loaded(&way).await?, &way, progress).await;
@@ -103,7 +88,7 @@ pub async fn apply(config: &Config, progress: &Arc<Progress>, stop: &Stop) -> Re
 
 /// The last checkpoint of the run, and what was left out, if the database is filled.
 async fn done(
-    config: &Config,
+    config: &Apply,
     progress: &Arc<Progress>,
     stop: &Stop,
 ) -> Result<Option<(Checkpoint, Option<Error>)>, Error> {
@@ -132,7 +117,7 @@ async fn done(
 }
 
 async fn fill(
-    config: &Config,
+    config: &Apply,
     mut loaded: Loaded,
     way: &Way<'_>,
     progress: &Arc<Progress>,
@@ -205,7 +190,7 @@ async fn count(way: &Way<'_>, loaded: &Loaded, from: Sequence) -> Result<u64, Er
     way.retry(&mut loaded.buffer.clone(), "count what is in Redis", count).await
 }
 
-fn manner(config: &Config, loaded: &Loaded) -> Manner {
+fn manner(config: &Apply, loaded: &Loaded) -> Manner {
     let mut parts = loaded.checkpoint.config.clone();
     // The numbers of a load without Redis are others.
     parts.insert("apply".to_owned(), loaded.first.get().to_string());
@@ -224,7 +209,7 @@ fn manner(config: &Config, loaded: &Loaded) -> Manner {
 
 /// The reject file, if one is wanted, which the sink gets too.
 fn rejects(
-    config: &Config,
+    config: &Apply,
     owner: Owner,
     loaded: &Loaded,
     checkpoint: Option<&Checkpoint>,

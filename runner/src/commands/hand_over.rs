@@ -20,6 +20,7 @@ use super::ranges;
 use crate::base::error::Error;
 use crate::base::stop::Stop;
 use crate::load::change_stream::ChangeStream;
+use crate::load::config::HandOver;
 use crate::load::progress::Progress;
 use crate::load::sink::redis::way::Way;
 use crate::load::sink::replica::Retries;
@@ -32,17 +33,6 @@ const ASKED: &str =
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long a translicator may take to be counted by the change stream.
 const CONNECTS: Duration = Duration::from_secs(10);
-
-/// To whom the database is handed over.
-#[derive(Debug, Clone)]
-pub struct HandOver {
-    /// The change stream.
-    pub stream: ChangeStream,
-    /// How long to wait for a translicator.
-    pub patience: Duration,
-    /// Go on where it cannot be known whether one waits.
-    pub unseen: bool,
-}
 
 impl HandOver {
     /// Where the dump's snapshot has this position.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kvbuffer::{Lsn, Sequence};
 
@@ -149,4 +150,28 @@ pub struct Rates {
     pub changes: Option<u64>,
     /// The most bytes of changes per second.
     pub bytes: Option<u64>,
+}
+
+/// A database to fill from what lies in Redis.
+#[derive(Debug, Clone)]
+pub struct Apply {
+    /// Where the changes are.
+    pub redis: RedisTarget,
+    /// Where they go.
+    pub replica: ReplicaTarget,
+    /// What to do with what PostgreSQL refuses.
+    pub rejects: Rejects,
+    /// To whom the database is handed over, if to anybody.
+    pub hand_over: Option<HandOver>,
+}
+
+/// To whom the database is handed over.
+#[derive(Debug, Clone)]
+pub struct HandOver {
+    /// The change stream.
+    pub stream: ChangeStream,
+    /// How long to wait for a translicator.
+    pub patience: Duration,
+    /// Go on where it cannot be known whether one waits.
+    pub unseen: bool,
 }

@@ -6,10 +6,9 @@ use replica::{Address, AddressError, ConnectOptions};
 
 use super::{connection, duration, rejects, ttl, usage};
 use crate::base::error::Error;
-use crate::commands::apply::Config as Apply;
 use crate::commands::cli::{ApplyArgs, LoadArgs, Publish, ReplicaOptions, Rows, Translicator};
-use crate::commands::hand_over::HandOver;
 use crate::load::change_stream::ChangeStream;
+use crate::load::config::{Apply, HandOver};
 use crate::load::sink::places::Places;
 use crate::load::sink::target::{RedisTarget, ReplicaTarget};
 use convert::shape::DDL_TIME;
