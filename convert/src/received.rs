@@ -97,7 +97,9 @@ impl Reader {
 
     fn into(&mut self, table: String, columns: Vec<String>) {
         let known = self.block.as_ref().map(|block| &block.plan);
-        if known.is_some_and(|plan| plan.table == table && plan.columns == columns) {
+        if known
+            .is_some_and(|plan| plan.table == table && plan.columns == columns && plan.unique == self.keys)
+        {
             return;
         }
         let plan = TablePlan { columns, form: RowForm::Copy, unique: self.keys, ..TablePlan::bare(&table) };

@@ -6,10 +6,12 @@ use crate::session::Session;
 const LOOK: &str = "
 SELECT pid,
     state = 'idle' AND query ~* $1 AS waits,
-    query IN ('', '<insufficient privilege>') AS hidden,
+    state IS NULL OR state = 'disabled' AS hidden,
     pg_catalog.to_char(query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
 FROM pg_catalog.pg_stat_activity
-WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'
+WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()
+    -- Of other roles' sessions not even the type is shown, without the right to see them.
+    AND (backend_type = 'client backend' OR backend_type IS NULL AND usesysid IS NOT NULL)
 ORDER BY query_start DESC NULLS LAST";
 
 /// Whether somebody waits.

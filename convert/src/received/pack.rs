@@ -44,11 +44,12 @@ fn names(text: &str) -> Option<(Vec<String>, &str)> {
         match byte {
             b'"' => quoted = !quoted,
             b',' | b')' if !quoted => {
-                names.push(text[start..at].to_owned());
+                names.push(text.get(start..at)?.to_owned());
                 if byte == b')' {
                     return Some((names, &text[at..]));
                 }
-                // Behind the blank after the comma.
+                // As we write them: other lists are those of the dump's own statements.
+                text[at..].starts_with(", ").then_some(())?;
                 start = at + 2;
             }
             _ => {}

@@ -125,6 +125,7 @@ proptest! {
                 "{{\"type\":\"dml\",\"position\":\"0/BOOTSTRAP00000001\",\"data\":{{\"table\":\"t\",\"columnnames\":[\"a\",\"b\"],\"columnvalues\":[{values}],\"kind\":\"insert\"}}}}"
             )),
         ],
+        columns in "[a,é编\"( ]{0,12}",
         sql in "(SELECT\n|VALUES\n)[ (){}',\"\\\\:a-zNUL.\\[\\]\n]{0,60};",
     ) {
         let mut out = b"before".to_vec();
@@ -132,7 +133,7 @@ proptest! {
             prop_assert_eq!(&out, b"before");
         }
         let sql = format!(
-            "SET LOCAL session_replication_role = replica;\nINSERT INTO t (a) OVERRIDING SYSTEM VALUE {sql}"
+            "SET LOCAL session_replication_role = replica;\nINSERT INTO t ({columns}) OVERRIDING SYSTEM VALUE {sql}"
         );
         let mut out = b"before".to_vec();
         if pack::lines(&sql, &mut out).is_none() {

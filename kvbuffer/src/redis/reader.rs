@@ -13,6 +13,7 @@ use crate::position::{Position, Score};
 const ACTION: &str = "read the buffer";
 /// A page ends after so many bytes, whatever its limit: other clients wait while Redis writes a reply.
 const PAGE: usize = 1 << 20;
+const SCRIPT: &str = include_str!("page.lua");
 /// So many entries are read first, to learn how large they are.
 const FIRST: usize = 4;
 
@@ -73,6 +74,30 @@ impl Buffer {
         // An entry that somebody else has put between two scores belongs to the upper one.
         let from = format!("({}", range.start().get() - 1);
         self.page(&from, &range.end().to_string(), limit).await
+    }
+
+    /// The same as [`Buffer::read_range`], but however large the entries are, a page has no more than about a MiB: Redis
+    /// looks at few at a time. The user needs the right to run scripts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Buffer::read_after`].
+    pub async fn read_page(&self, range: RangeInclusive<Score>, limit: usize) -> Result<Vec<Entry>, Error> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(SCRIPT).arg(1).arg(self.keys().set());
+        command.arg(format!("({}", range.start().get() - 1)).arg(range.end().get()).arg(limit).arg(PAGE);
+        let flat: Vec<Vec<u8>> = self.query(ACTION, &command).await?;
+        let mut entries = Vec::with_capacity(flat.len() / 2);
+        let mut flat = flat.into_iter();
+        while let (Some(member), Some(score)) = (flat.next(), flat.next()) {
+            let number = std::str::from_utf8(&score).ok().and_then(|score| score.parse::<f64>().ok());
+            let Some(score) = number.and_then(Score::from_f64) else {
+                let cause = Cause::Reply("a member has a score that is no integer".to_owned());
+                return Err(self.error(ACTION, ErrorKind::Protocol).because(cause));
+            };
+            entries.push(Entry { score, member });
+        }
+        Ok(entries)
     }
 
     /// How many entries there are in a range of scores.

@@ -7,9 +7,10 @@
 //! What fills the database is what fills it from a dump: the same record, the same sessions, the same errors. Only where
 //! things are is told by positions instead of lines.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::replica::{Replica, SkippedList};
 use kvbuffer::{Buffer, ErrorKind, Ranges, Sequence};
@@ -29,7 +30,7 @@ use crate::load::sink::places::Places;
 use crate::load::sink::redis::complete;
 use crate::load::sink::redis::way::Way;
 use crate::load::sink::replica::{Aside, Point, Retries};
-use crate::read::received::{self, Begin, Page};
+use crate::read::received::{self, Begin, Page, SLAB};
 
 /// A page has no more entries, and about a MiB.
 const PAGE: usize = 5000;
@@ -64,14 +65,15 @@ pub async fn apply(config: &Apply, progress: &Arc<Progress>, stop: &Stop) -> Res
     let done = done(config, progress, stop).await?;
     let (outcome, position) = match done {
         Some((done, skipped)) => {
+            still_the_same(&way, &done).await?;
             progress.begin(Some(&done), done.read.unwrap_or(0), None);
             let outcome = Outcome { ending: Ending::AlreadyDone, first: done.first.get(), skipped };
-            (outcome, done.config.get(SNAPSHOT).cloned())
+            (outcome, snapshot(done.config.get(SNAPSHOT).cloned(), &config.redis.run)?)
         }
         None => {
             let loaded = loaded(&way).await?;
-            let position = loaded.snapshot.clone();
-            if hand_over.at(position.as_deref()).stream.is_streaming(progress, stop).await? {
+            let position = snapshot(loaded.snapshot.clone(), &config.redis.run)?;
+            if hand_over.at(&position).stream.is_streaming(progress, stop).await? {
                 return Err(Error::ChangeStreamState(format!(
                     "the change stream at {} streams this bootstrap already, and the database is not filled: live changes may have reached it; begin again with an empty database",
                     hand_over.stream.address
@@ -81,9 +83,40 @@ pub async fn apply(config: &Apply, progress: &Arc<Progress>, stop: &Stop) -> Res
         }
     };
     if outcome.skipped.is_none() {
-        hand_over.at(position.as_deref()).take_place(&way, &config.replica, progress).await?;
+        hand_over.at(&position).take_place(&way, &config.replica, progress).await?;
     }
     Ok(outcome)
+}
+
+/// The position by which the bootstrap is known to be this run's.
+fn snapshot(position: Option<String>, run: &str) -> Result<String, Error> {
+    position.ok_or_else(|| {
+        Error::ChangeStreamState(format!(
+            "run {run:?} was loaded without --snapshot-lsn, so nobody knows whether the change stream's bootstrap is its own: load it with --snapshot-lsn and --start-bootstrap"
+        ))
+    })
+}
+
+/// What fills Redis under the run's name, if anything does, must be what has filled the database.
+async fn still_the_same(way: &Way<'_>, done: &Checkpoint) -> Result<(), Error> {
+    let (buffer, all) = complete::ranges(way).await?;
+    if !all.iter().any(|range| range.run == way.target.run) {
+        return Ok(());
+    }
+    let range = complete::range(&all, way.target, "apply")?;
+    let (first, snapshot) = (range.first, range.snapshot_lsn.map(|lsn| lsn.to_string()));
+    match checkpoint(way, &mut buffer.clone()).await? {
+        Some(now) => done.check(Some(&now.source), &parts(&now, first, snapshot.as_deref())),
+        // It is being removed.
+        None => Ok(()),
+    }
+}
+
+/// The checkpoint of the run in Redis.
+async fn checkpoint(way: &Way<'_>, buffer: &mut Buffer) -> Result<Option<Checkpoint>, Error> {
+    let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(&way.target.run).await;
+    let kept = way.retry(buffer, "read the checkpoint", load).await?.and_then(|state| state.checkpoint);
+    kept.map(|kept| Checkpoint::parse(&kept, "the checkpoint in Redis")).transpose()
 }
 
 /// The last checkpoint of the run, and what was left out, if the database is filled.
@@ -118,7 +151,7 @@ async fn done(
 
 async fn fill(
     config: &Apply,
-    mut loaded: Loaded,
+    loaded: Loaded,
     way: &Way<'_>,
     progress: &Arc<Progress>,
 ) -> Result<Outcome, Error> {
@@ -149,7 +182,7 @@ async fn fill(
             let rejects = rejects(config, owner, &loaded, checkpoint.as_ref(), &mut sink)?;
             let first = loaded.first;
             let mut loader = Loader::new(manner, first, checkpoint.as_ref(), rejects, progress, stop);
-            drive(way, &mut loaded, checkpoint.as_ref(), &mut loader, &mut sink).await?;
+            drive(way, &loaded, checkpoint.as_ref(), &mut loader, &mut sink).await?;
             Ending::Done
         }
     };
@@ -164,18 +197,28 @@ async fn loaded(way: &Way<'_>) -> Result<Loaded, Error> {
     let (mut buffer, all) = complete::ranges(way).await?;
     let range = complete::range(&all, way.target, "apply")?;
     let (first, snapshot) = (range.first, range.snapshot_lsn.map(|lsn| lsn.to_string()));
-    let load = async |buffer: &Buffer| Ranges::new(buffer.clone()).load_run(run).await;
-    let state = way.retry(&mut buffer, "read the checkpoint", load).await?;
-    let kept = state.and_then(|state| state.checkpoint);
-    let Some(kept) = kept else { return Err(missing(&format!("run {run:?} has no checkpoint in Redis"))) };
-    let checkpoint = Checkpoint::parse(&kept, "the checkpoint in Redis")?;
+    let Some(checkpoint) = checkpoint(way, &mut buffer).await? else {
+        return Err(missing(&format!("run {run:?} has no checkpoint in Redis")));
+    };
     let loaded = Loaded { buffer, first, snapshot, checkpoint };
-    let (found, written) = (count(way, &loaded, first).await?, loaded.checkpoint.members());
-    if found != written {
-        let what = format!("run {run:?} has {found} changes in Redis, and {written} were written");
-        return Err(missing(&what));
+    expect_all(way, &loaded).await?;
+    if loaded.checkpoint.rejected > 0 {
+        tracing::warn!(
+            rows = loaded.checkpoint.rejected,
+            "the load has left rows out, as its options say: the database does not get them, and verify calls them missing"
+        );
     }
     Ok(loaded)
+}
+
+/// Checks that Redis has every change of the run.
+async fn expect_all(way: &Way<'_>, loaded: &Loaded) -> Result<(), Error> {
+    let (found, written) = (count(way, loaded, loaded.first).await?, loaded.checkpoint.members());
+    if found == written {
+        return Ok(());
+    }
+    let run = &way.target.run;
+    Err(missing(&format!("run {run:?} has {found} changes in Redis, and {written} were written")))
 }
 
 fn missing(what: &str) -> Error {
@@ -191,13 +234,9 @@ async fn count(way: &Way<'_>, loaded: &Loaded, from: Sequence) -> Result<u64, Er
 }
 
 fn manner(config: &Apply, loaded: &Loaded) -> Manner {
-    let mut parts = loaded.checkpoint.config.clone();
-    // The numbers of a load without Redis are others.
-    parts.insert("apply".to_owned(), loaded.first.get().to_string());
-    parts.extend(loaded.snapshot.iter().map(|position| (SNAPSHOT.to_owned(), position.clone())));
     Manner {
         source_name: loaded.checkpoint.source_name.clone(),
-        parts,
+        parts: parts(&loaded.checkpoint, loaded.first, loaded.snapshot.as_deref()),
         batch_size: usize::MAX,
         max_errors: config.rejects.most,
         max_rate: Rates::default(),
@@ -205,6 +244,14 @@ fn manner(config: &Apply, loaded: &Loaded) -> Manner {
         suggests_packs: false,
         places: Places::Changes,
     }
+}
+
+/// The configuration of the load, and what numbers and slabs depend on besides.
+fn parts(loaded: &Checkpoint, first: Sequence, snapshot: Option<&str>) -> BTreeMap<String, String> {
+    let mut parts = loaded.config.clone();
+    parts.insert("apply".to_owned(), format!("from {first} in slabs of {SLAB} bytes"));
+    parts.extend(snapshot.map(|position| (SNAPSHOT.to_owned(), position.to_owned())));
+    parts
 }
 
 /// The reject file, if one is wanted, which the sink gets too.
@@ -227,12 +274,12 @@ fn rejects(
 
 async fn drive(
     way: &Way<'_>,
-    loaded: &mut Loaded,
+    loaded: &Loaded,
     checkpoint: Option<&Checkpoint>,
     loader: &mut Loader<'_>,
     sink: &mut Sink,
 ) -> Result<(), Error> {
-    let begin = begin(loaded, checkpoint);
+    let begin = begin(way, loaded, checkpoint).await?;
     if let Some(checkpoint) = checkpoint {
         tracing::info!(next = checkpoint.next.get(), lsn = checkpoint.lsn, "continuing from the checkpoint");
     }
@@ -241,13 +288,14 @@ async fn drive(
     let pipeline = received::start(begin, pages)?;
     let (result, pipeline) = {
         let writing = loader.run(pipeline, sink);
-        let reading = read(way, loaded, from, give);
-        tokio::pin!(writing, reading);
+        let (reading, keeping) = (read(way, loaded, from, give), keep(way, loaded.buffer.clone()));
+        tokio::pin!(writing, reading, keeping);
         let mut all = false;
         loop {
             tokio::select! {
                 written = &mut writing => break written,
                 () = &mut reading, if !all => all = true,
+                () = &mut keeping => {}
             }
         }
     };
@@ -255,22 +303,37 @@ async fn drive(
     result
 }
 
-fn begin(loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Begin {
+async fn begin(way: &Way<'_>, loaded: &Loaded, checkpoint: Option<&Checkpoint>) -> Result<Begin, Error> {
+    let next = checkpoint.map_or(loaded.first, |checkpoint| checkpoint.next);
+    // Much time may have passed since it was counted, and the rest must not be less than what was written.
+    expect_all(way, loaded).await?;
+    let rest = count(way, loaded, next).await?;
     let point = |checkpoint: &Checkpoint| checkpoint.scan.block.clone().zip(checkpoint.table.clone());
-    Begin {
+    Ok(Begin {
         first: loaded.first,
         end: loaded.checkpoint.next,
-        next: checkpoint.map_or(loaded.first, |checkpoint| checkpoint.next),
+        next,
+        holes: (loaded.checkpoint.next.get() - next.get()).saturating_sub(rest),
         rows: checkpoint.map_or(0, |checkpoint| checkpoint.plan.counters().rows),
         block: checkpoint.and_then(point),
         plan: checkpoint.map_or_else(Default::default, |checkpoint| checkpoint.plan.clone()),
         identity: loaded.checkpoint.source.clone(),
         bytes: loaded.checkpoint.scan.offset,
+    })
+}
+
+/// Renews the set's time to live again and again, however long the database takes.
+async fn keep(way: &Way<'_>, mut buffer: Buffer) {
+    loop {
+        let touch = async |buffer: &Buffer| buffer.touch(&way.target.run).await;
+        // Whoever reads the set is told what fails.
+        let _ = way.retry(&mut buffer, "renew the time to live", touch).await;
+        tokio::time::sleep(TOUCH).await;
     }
 }
 
 /// Gives page after page, and at last whether these were all.
-async fn read(way: &Way<'_>, loaded: &mut Loaded, from: Sequence, give: mpsc::Sender<Page>) {
+async fn read(way: &Way<'_>, loaded: &Loaded, from: Sequence, give: mpsc::Sender<Page>) {
     if let Err(error) = read_all(way, loaded, from, &give).await {
         // Nobody may be left to be told.
         let _ = give.send(Err(error)).await;
@@ -279,21 +342,16 @@ async fn read(way: &Way<'_>, loaded: &mut Loaded, from: Sequence, give: mpsc::Se
 
 async fn read_all(
     way: &Way<'_>,
-    loaded: &mut Loaded,
+    loaded: &Loaded,
     from: Sequence,
     give: &mpsc::Sender<Page>,
 ) -> Result<(), Error> {
-    let expected = count(way, loaded, from).await?;
-    let (mut next, mut seen, mut touched) = (from, 0, None::<Instant>);
+    let mut buffer = loaded.buffer.clone();
+    let mut next = from;
     while let Some(last) = loaded.checkpoint.next.checked_sub(1).filter(|last| *last >= next) {
-        if touched.is_none_or(|at| at.elapsed() > TOUCH) {
-            let touch = async |buffer: &Buffer| buffer.touch(&way.target.run).await;
-            way.retry(&mut loaded.buffer, "renew the time to live", touch).await?;
-            touched = Some(Instant::now());
-        }
         let scores = next.score()..=last.score();
-        let page = async |buffer: &Buffer| buffer.read_range(scores.clone(), PAGE).await;
-        let entries = match way.retry(&mut loaded.buffer, "read the changes", page).await {
+        let page = async |buffer: &Buffer| buffer.read_page(scores.clone(), PAGE).await;
+        let entries = match way.retry(&mut buffer, "read the changes", page).await {
             // A score between two positions, which no change of ours ever had.
             Err(Error::Redis { error, .. }) if *error.kind() == ErrorKind::Protocol => {
                 return Err(Error::Verification(crate::base::error::chain(&*error)));
@@ -301,15 +359,11 @@ async fn read_all(
             entries => entries?,
         };
         let Some(read) = entries.last().and_then(|entry| entry.score.sequence()) else { break };
-        seen += entries.len() as u64;
         next = read.checked_add(1).unwrap_or(Sequence::MAX);
         if give.send(Ok(entries)).await.is_err() {
             return Ok(());
         }
     }
-    if seen == expected {
-        return Ok(());
-    }
-    let run = &way.target.run;
-    Err(missing(&format!("run {run:?} had {expected} more changes in Redis, and now it has {seen}")))
+    // The last page comes before the run is done: what is gone by now may have been gone before it was read.
+    expect_all(way, loaded).await
 }

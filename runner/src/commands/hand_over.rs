@@ -17,11 +17,12 @@ use ::replica::{Replica, Waiting};
 use kvbuffer::{Buffer, Entry};
 
 use super::ranges;
-use crate::base::error::Error;
+use crate::base::error::{Error, chain};
 use crate::base::stop::Stop;
 use crate::load::change_stream::ChangeStream;
 use crate::load::config::HandOver;
 use crate::load::progress::Progress;
+use crate::load::sink::redis::complete;
 use crate::load::sink::redis::way::Way;
 use crate::load::sink::replica::Retries;
 use crate::load::sink::target::ReplicaTarget;
@@ -37,8 +38,8 @@ const CONNECTS: Duration = Duration::from_secs(10);
 impl HandOver {
     /// Where the dump's snapshot has this position.
     #[must_use]
-    pub fn at(&self, position: Option<&str>) -> Self {
-        let position = position.and_then(|position| position.parse().ok());
+    pub fn at(&self, position: &str) -> Self {
+        let position = position.parse().ok();
         Self { stream: ChangeStream { position, ..self.stream.clone() }, ..self.clone() }
     }
 
@@ -54,13 +55,21 @@ impl HandOver {
         progress: &Arc<Progress>,
     ) -> Result<(), Error> {
         let stop = way.stop;
-        if self.stream.is_streaming(progress, stop).await? {
+        let streaming = self.stream.is_streaming(progress, stop).await?;
+        let (mut buffer, all) = complete::ranges(way).await?;
+        let there = all.iter().any(|range| range.run == way.target.run);
+        if streaming && there {
+            return Err(Error::ChangeStreamState(format!(
+                "the change stream at {} streams already, and the run's changes were still in the set: the translicator may have applied them once more; begin again with an empty database",
+                self.stream.address
+            )));
+        }
+        if streaming {
             tracing::info!("the change stream streams this bootstrap already: there is nothing to hand over");
             return Ok(());
         }
-        let mut buffer = way.connect().await?;
-        if let Some(removed) = ranges::purge_from(&buffer, &way.target.run, stop).await? {
-            tracing::info!(changes = removed, "the run's changes are removed from the set");
+        if there {
+            self.remove(way, &mut buffer).await?;
         }
         self.expect_empty(way, &mut buffer).await?;
         self.await_translicator(target, progress, stop).await?;
@@ -68,6 +77,26 @@ impl HandOver {
         self.expect_empty(way, &mut buffer).await?;
         self.stream.complete(progress, stop).await?;
         self.look_at_clients(progress, stop).await
+    }
+
+    /// Removes the run's changes. A call that was killed meanwhile may still have the right to.
+    async fn remove(&self, way: &Way<'_>, buffer: &mut Buffer) -> Result<(), Error> {
+        let began = Instant::now();
+        loop {
+            match ranges::purge_from(buffer, &way.target.run, way.stop).await {
+                Ok(removed) => {
+                    let changes = removed.unwrap_or(0);
+                    tracing::info!(changes, "the run's changes are removed from the set");
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() && began.elapsed() < way.target.retry => {
+                    way.progress.waiting(format!("remove the run's changes: {}", chain(&error)));
+                    way.stop.sleep(PAUSE).await?;
+                    *buffer = way.connect().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn expect_empty(&self, way: &Way<'_>, buffer: &mut Buffer) -> Result<(), Error> {
@@ -106,14 +135,14 @@ impl HandOver {
                     tracing::info!(pid, since, "a translicator waits for the stream");
                     return Ok(());
                 }
-                Ok(Waiting::Hidden(sessions)) => return self.unseen(target, sessions),
-                Ok(Waiting::Nobody) if began.elapsed() < self.patience => {
+                Ok(Waiting::Hidden(_) | Waiting::Nobody) if began.elapsed() < self.patience => {
                     let most = self.patience.as_secs();
                     progress.waiting(format!(
                         "no translicator waits at the replica: start it; waiting for up to {most} s"
                     ));
                     stop.sleep(PAUSE).await?;
                 }
+                Ok(Waiting::Hidden(sessions)) => return self.unseen(target, sessions),
                 Ok(Waiting::Nobody) => {
                     let waited = began.elapsed().as_secs();
                     return Err(Error::TranslicatorAway {

@@ -42,6 +42,8 @@ use convert::render::members::Rendered;
 const UNDER_WAY: usize = 20 << 20;
 /// Bytes between a thread that makes items of something else and the writer: nothing there takes its time as conversions do.
 const MADE: usize = 3 << 20;
+/// So few items: statements, which the budget does not count, have up to 4 MiB.
+const FEW: usize = 8;
 /// Items between the scanner and the writer. Their bytes are limited by [`UNDER_WAY`].
 const ITEMS: usize = 512;
 /// How long to wait for the threads after a failure.
@@ -139,7 +141,7 @@ impl Pipeline {
     /// # Errors
     /// [`Error::Internal`] if the system cannot start it.
     pub fn of(name: &str, make: impl FnOnce(Giving) + Send + 'static) -> Result<Self, Error> {
-        let (give, items) = mpsc::channel(ITEMS);
+        let (give, items) = mpsc::channel(FEW);
         let (budget, used, stop) = (Budget::new(MADE), Spares::default(), Arc::default());
         let giving = Giving { give, used: used.clone(), budget: budget.clone() };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || make(giving));

@@ -28,7 +28,7 @@ use super::pipeline::{Giving, Pipeline, Unwanted};
 use crate::base::error::Error;
 
 /// A slab ends with the row that makes it so large.
-const SLAB: usize = 256 << 10;
+pub const SLAB: usize = 256 << 10;
 
 /// Entries of the set in their order, and the end of them, or why they cannot be read.
 pub type Page = Result<Vec<Entry>, Error>;
@@ -50,6 +50,8 @@ pub struct Begin {
     pub plan: PlanPoint,
     /// The dump that the changes are of.
     pub identity: Identity,
+    /// How many numbers from `next` on have no change.
+    pub holes: u64,
     /// How many bytes it has: what is told of progress is a part of them.
     pub bytes: u64,
 }
@@ -130,11 +132,8 @@ impl Slabs {
             match read {
                 Ok(()) => {}
                 Err(Ended::Unwanted) => return Err(Unwanted),
-                Err(Ended::Failed(error)) => {
-                    // What came before it arrives first.
-                    self.end_slab()?;
-                    return self.giving.item(Item::Failed(error));
-                }
+                // A slab that is not full is given up: where it ends must not depend on where pages do.
+                Err(Ended::Failed(error)) => return self.giving.item(Item::Failed(error)),
             }
         }
         self.end_table()?;
@@ -146,6 +145,7 @@ impl Slabs {
     fn entry(&mut self, entry: &Entry) -> Result<(), Ended> {
         let sequence = entry.score.sequence().filter(|sequence| *sequence >= self.next);
         let sequence = sequence.ok_or_else(|| foreign(entry, Fault::Position))?;
+        self.left_out(sequence)?;
         self.lines.clear();
         let read = self.reader.read(sequence, &entry.member, &mut self.lines);
         match read.map_err(|fault| foreign(entry, fault))? {
@@ -153,6 +153,19 @@ impl Slabs {
             Received::Pack(rows) => self.pack(sequence, rows)?,
             Received::Statement(text) => self.statement(sequence, text)?,
         }
+        Ok(())
+    }
+
+    /// Numbers without a change are those that the load has left, and no more: nothing behind a gap may be written.
+    fn left_out(&mut self, sequence: Sequence) -> Result<(), Error> {
+        let gap = sequence.get() - self.next.get();
+        let Some(left) = self.begin.holes.checked_sub(gap) else {
+            let at = Position::Bootstrap(self.next);
+            return Err(Error::Verification(format!(
+                "the change at position {at} is not in Redis any more: load the dump into Redis again, with --restart"
+            )));
+        };
+        self.begin.holes = left;
         Ok(())
     }
 

@@ -250,6 +250,11 @@ fn what_is_not_all_there_is_not_applied() {
     let score = at.lines().last().unwrap().trim().to_owned();
     redis.cli(&["ZREMRANGEBYRANK", KEY, "50", "50"]);
     expect(apply(server, &database, &redis).run(LIMIT), 8, &["changes in Redis", "--restart"]);
+    // As many, but another one twice: nothing behind the gap is written.
+    let later = redis.cli(&["ZRANGE", KEY, "60", "60", "WITHSCORES"]);
+    redis.cli(&["ZADD", KEY, later.lines().last().unwrap().trim(), "x"]);
+    expect(apply(server, &database, &redis).run(LIMIT), 8, &["is not in Redis any more"]);
+    redis.cli(&["ZREM", KEY, "x"]);
     // As many, but another.
     redis.cli(&["ZADD", KEY, &score, "{\"mine\":1}"]);
     expect(apply(server, &database, &redis).run(LIMIT), 8, &["that the run did not write"]);

@@ -29,9 +29,12 @@ fn translicator(server: &PostgresServer, database: &Database) -> Connection {
 }
 
 fn hand_over(server: &PostgresServer, database: &Database, redis: &RedisServer, stream: &Stream) -> Runner {
+    at(apply(server, database, redis), stream)
+}
+
+fn at(apply: Runner, stream: &Stream) -> Runner {
     let address = stream.address();
-    let args = ["--change-stream", &address, "--complete-bootstrap", "--translicator-timeout", "2s"];
-    apply(server, database, redis).args(args)
+    apply.args(["--change-stream", &address, "--complete-bootstrap", "--translicator-timeout", "2s"])
 }
 
 /// Redis with a dump in it, of whose bootstrap the stream knows.
@@ -156,6 +159,65 @@ fn sessions_that_are_not_to_be_seen() {
     assert_eq!(stream.now().state, "ACCUMULATING");
     expect(run(&["--translicator", "unknown-is-fine"]), 0, &["going on, as --translicator says"]);
     expect_handed_over(&redis, &stream);
+}
+
+/// Of another role's sessions a role sees nothing, unless it may.
+#[test]
+fn sessions_of_another_role() {
+    let server = PostgresServer::shared();
+    let input = Input::of(&dump(100));
+    let (redis, stream) = begun(&input);
+    let database = server.fresh_database();
+    let _waiting = translicator(server, &database);
+    let role = format!("loader_{}", std::process::id());
+    let mut session = server.connect(&database);
+    session.query(&format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; GRANT CREATE ON DATABASE {database} TO {role}; GRANT SET ON PARAMETER session_replication_role TO {role}", database = database.name)).unwrap();
+    let url = server.url(&database).replace("postgres@", &format!("{role}@"));
+    let apply = || Runner::new().args(["apply", "--kv-url", &redis.url(), "--replica-url", &url]);
+    let run = || at(apply(), &stream).run(LIMIT);
+    expect(run(), 7, &["cannot be known whether a translicator waits"]);
+    session.query(&format!("GRANT pg_read_all_stats TO {role}")).unwrap();
+    expect(run(), 0, &["a translicator waits"]);
+    expect_handed_over(&redis, &stream);
+    server.drop_database(&database);
+    let other = server.fresh_database();
+    server.connect(&other).query(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+}
+
+/// A record of the same name may be of something else than what the stream is about.
+#[test]
+fn what_is_in_redis_must_be_what_is_in_the_database() {
+    let server = PostgresServer::shared();
+    let (first, second) = (Input::of(&dump(100)), Input::of(&dump(70)));
+    let (redis, _) = begun(&first);
+    let database = server.fresh_database();
+    let _waiting = translicator(server, &database);
+    apply(server, &database, &redis).run(LIMIT).expect_code(0);
+    let stream = Stream::start();
+    let told = stream.address();
+    load(&redis, &second.file, &["--restart", "--change-stream", &told, "--start-bootstrap"]);
+    expect(hand_over(server, &database, &redis, &stream).run(LIMIT), 5, &["another dump"]);
+    expect_not_handed_over(&redis, &stream);
+    // Without a position nobody knows which bootstrap it is.
+    let (third, empty) = (RedisServer::start(), server.fresh_database());
+    Runner::new().args(["load", "-k", &third.url()]).arg(&second.file).run(LIMIT).expect_code(0);
+    expect(hand_over(server, &empty, &third, &stream).run(LIMIT), 4, &["without --snapshot-lsn"]);
+}
+
+/// Somebody else has completed it: the translicator had all changes once more.
+#[test]
+fn completed_before_the_changes_left_the_set() {
+    let server = PostgresServer::shared();
+    let input = Input::of(&dump(100));
+    let (redis, stream) = begun(&input);
+    let database = server.fresh_database();
+    let _waiting = translicator(server, &database);
+    apply(server, &database, &redis).run(LIMIT).expect_code(0);
+    stream.set(|state| state.state = "STREAMING".to_owned());
+    let says = ["the run's changes were still in the set", "empty database"];
+    expect(hand_over(server, &database, &redis, &stream).run(LIMIT), 4, &says);
+    let both = hand_over(server, &database, &redis, &stream).arg("--forget").run(LIMIT);
+    expect(both, 2, &["--forget"]);
 }
 
 #[test]

@@ -136,6 +136,11 @@ pub fn apply(args: &ApplyArgs) -> Result<Apply, Error> {
 fn hand_over(args: &ApplyArgs, retry: Duration) -> Result<Option<HandOver>, Error> {
     let options = &args.hand_over;
     let Some(address) = &options.change_stream else { return Ok(None) };
+    if args.replica.forget {
+        return Err(usage(
+            "--forget does not go with --complete-bootstrap, which goes on by the record after a crash",
+        ));
+    }
     ChangeStream::endpoint(address).map_err(|what| usage(format!("--change-stream {address}: {what}")))?;
     Ok(Some(HandOver {
         stream: ChangeStream {

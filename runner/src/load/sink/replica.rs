@@ -20,7 +20,7 @@ use twox_hash::XxHash3_64;
 
 use self::crew::Crew;
 use self::job::{Job, Statement};
-use self::ledger::{After, Ledger, Span};
+use self::ledger::{After, Ledger, PassedSpan, Span};
 use self::shared::Shared;
 use self::statement::Beside;
 use super::target::ReplicaTarget;
@@ -102,8 +102,8 @@ pub struct ReplicaSink {
     into: Option<(Arc<Block>, Arc<CopyInto>)>,
     /// So many of the statements that come first were done by an earlier call.
     done: usize,
-    /// The hash of what was passed of something that an earlier call has done.
-    hashed: u64,
+    /// What was passed of something that an earlier call has done.
+    passed: PassedSpan,
     retries: Retries,
     stop: Stop,
     skipped: SkippedList,
@@ -129,7 +129,7 @@ impl ReplicaSink {
             pending: Pending::Nothing,
             into: None,
             done: point.statements,
-            hashed: 0,
+            passed: PassedSpan::default(),
             retries,
             stop,
             skipped: SkippedList::default(),
@@ -228,9 +228,8 @@ impl ReplicaSink {
     /// Whether an earlier call has done what has this number, with these bytes.
     fn is_done(&mut self, number: u64, bytes: &[u8]) -> Result<bool, Error> {
         let earlier = self.shared.as_ref().and_then(|shared| shared.ledger().earlier(number));
-        let Some((first, end, hashed)) = earlier else { return Ok(false) };
-        self.hashed = hash(if number == first { 0 } else { self.hashed }, bytes);
-        if number + 1 == end && self.hashed != hashed {
+        let Some(span) = earlier else { return Ok(false) };
+        if !self.passed.agrees(span, number, |before| hash(before, bytes)) {
             return Err(Error::Checkpoint(
                 "an earlier call has loaded rows beyond its checkpoint, and the dump has others there by now: fill an empty database"
                     .to_owned(),

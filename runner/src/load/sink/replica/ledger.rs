@@ -17,6 +17,29 @@ use crate::load::checkpoint::Checkpoint;
 /// next time.
 pub(super) type Span = (u64, u64, u64);
 
+/// How much of a span was passed, with its hash; none where the way began in the midst of it.
+#[derive(Debug, Default)]
+pub(super) struct PassedSpan(Option<u64>);
+
+impl PassedSpan {
+    /// Passes what has this number in a span. Whether its end, if it is that, has the hash that is kept.
+    pub(super) fn agrees(
+        &mut self,
+        (first, end, kept): Span,
+        number: u64,
+        hash: impl FnOnce(u64) -> u64,
+    ) -> bool {
+        let before = if number == first { Some(0) } else { self.0 };
+        self.0 = before.map(hash);
+        let ended = number + 1 == end;
+        let agrees = self.0.is_none_or(|hashed| !ended || hashed == kept);
+        if ended {
+            self.0 = None;
+        }
+        agrees
+    }
+}
+
 /// What the record in the database says of the way so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {

@@ -113,3 +113,24 @@ fn statements_of_one_are_counted() {
     let point = ledger.point(After::Statements(2), &ledger.tally);
     assert_eq!((point.checkpoint.map(|point| point.next.get()), point.statements), (Some(5), 2));
 }
+
+/// What a call does not see from its beginning cannot be compared; everything else is.
+#[test]
+fn a_span_agrees_as_far_as_it_was_seen() {
+    let add = |number: u64| move |before: u64| before * 10 + number;
+    let span = (3, 6, 345);
+    let pass = |numbers: &[u64]| {
+        let mut passed = PassedSpan::default();
+        numbers.iter().all(|number| passed.agrees(span, *number, add(*number)))
+    };
+    assert!(pass(&[3, 4, 5]));
+    assert!(pass(&[4, 5]));
+    assert!(pass(&[5]));
+    assert!(!(PassedSpan::default().agrees((3, 4, 9), 3, add(3))));
+    let mut passed = PassedSpan::default();
+    assert!(
+        passed.agrees(span, 3, add(3)) && passed.agrees(span, 4, add(7)) && !passed.agrees(span, 5, add(5))
+    );
+    // The next span begins anew.
+    assert!(passed.agrees((6, 7, 6), 6, add(6)));
+}
