@@ -10,12 +10,12 @@ while left > 0 and room > 0 do
     if count == STEP then
         -- Entries of one score belong to one page.
         local border = part[#part]
-        local same = redis.call('ZRANGEBYSCORE', KEYS[1], border, border, 'WITHSCORES')
-        if #same > 2 then
+        if redis.call('ZCOUNT', KEYS[1], border, border) > 1 then
             while #part > 0 and part[#part] == border do
                 part[#part] = nil
                 part[#part] = nil
             end
+            local same = redis.call('ZRANGEBYSCORE', KEYS[1], border, border, 'WITHSCORES')
             for index = 1, #same do part[#part + 1] = same[index] end
         end
     end

@@ -28,7 +28,15 @@ async fn pages_never_end_between_entries_of_one_score() {
             seen.extend(page.into_iter().map(|entry| String::from_utf8(entry.member).unwrap()));
         }
         assert_eq!(seen, all, "limit {limit}");
+        let (mut seen, mut from) = (Vec::new(), score(0));
+        while from <= score(9) {
+            let page = buffer.read_page(from..=score(9), limit).await.unwrap();
+            from = score(page.last().unwrap().score.get() + 1);
+            seen.extend(page.into_iter().map(|entry| String::from_utf8(entry.member).unwrap()));
+        }
+        assert_eq!(seen, all, "pages of {limit}");
     }
+    assert_eq!(buffer.read_page(score(10)..=score(20), 100).await.unwrap(), []);
     assert_eq!(buffer.read_range(score(2)..=score(4), 100).await.unwrap().len(), 12);
     assert_eq!(buffer.count(score(2)..=score(4)).await.unwrap(), 12);
     assert_eq!(buffer.total().await.unwrap(), 40);
@@ -56,6 +64,12 @@ async fn a_page_of_large_entries_is_short() {
         assert!(page.len() <= 6 && page.len() % 2 == 0, "{} entries", page.len());
     }
     assert_eq!(seen, 20);
+    // Small ones in front say nothing of those behind them.
+    for number in -500..0_i64 {
+        server.cli(&["ZADD", "kasho:changes", &number.to_string(), &format!("small {number}")]);
+    }
+    let page = buffer.read_page(score(-500)..=score(9), 5000).await.unwrap();
+    assert!((501..=512).contains(&page.len()), "{} entries", page.len());
 }
 
 #[tokio::test]

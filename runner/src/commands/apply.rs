@@ -29,7 +29,7 @@ use crate::load::sink::Sink;
 use crate::load::sink::places::Places;
 use crate::load::sink::redis::complete;
 use crate::load::sink::redis::way::Way;
-use crate::load::sink::replica::{Aside, Point, Retries};
+use crate::load::sink::replica::{Aside, Point, Retries, SHOWN};
 use crate::read::received::{self, Begin, Page, SLAB};
 
 /// A page has no more entries, and about a MiB.
@@ -38,10 +38,8 @@ const PAGE: usize = 5000;
 const PAGES: usize = 2;
 /// The part of the configuration that has the position of the dump's snapshot.
 const SNAPSHOT: &str = "--snapshot-lsn";
-/// So many entries of what was skipped are shown.
-const SHOWN: i64 = 50;
 /// How often the set's time to live is renewed.
-const TOUCH: Duration = Duration::from_secs(60);
+const TOUCH: Duration = Duration::from_secs(20);
 
 /// The run in Redis, whose load is complete.
 struct Loaded {
@@ -157,8 +155,9 @@ async fn fill(
 ) -> Result<Outcome, Error> {
     let stop = way.stop;
     let manner = manner(config, &loaded);
+    // Each database may refuse other rows of the same dump.
     let target = format!("{} {}", config.replica.connect.address, config.replica.run);
-    let owner = Owner::new(Some(&loaded.checkpoint.source), &target, &manner.parts);
+    let owner = Owner::new(None, &target, &manner.parts);
     if let Some(path) = &config.rejects.file {
         RejectFile::check(path, &owner)?;
     }
@@ -237,7 +236,7 @@ fn manner(config: &Apply, loaded: &Loaded) -> Manner {
     Manner {
         source_name: loaded.checkpoint.source_name.clone(),
         parts: parts(&loaded.checkpoint, loaded.first, loaded.snapshot.as_deref()),
-        batch_size: usize::MAX,
+        batch_size: 1,
         max_errors: config.rejects.most,
         max_rate: Rates::default(),
         mirror: None,
@@ -288,7 +287,8 @@ async fn drive(
     let pipeline = received::start(begin, pages)?;
     let (result, pipeline) = {
         let writing = loader.run(pipeline, sink);
-        let (reading, keeping) = (read(way, loaded, from, give), keep(way, loaded.buffer.clone()));
+        let (reading, keeping) =
+            (read(way, loaded, from, give), keep(&way.target.run, loaded.buffer.clone()));
         tokio::pin!(writing, reading, keeping);
         let mut all = false;
         loop {
@@ -322,12 +322,15 @@ async fn begin(way: &Way<'_>, loaded: &Loaded, checkpoint: Option<&Checkpoint>) 
     })
 }
 
-/// Renews the set's time to live again and again, however long the database takes.
-async fn keep(way: &Way<'_>, mut buffer: Buffer) {
+/// Renews the set's time to live again and again, however long the database takes. A failure is nothing to tell: it comes
+/// again soon, and long before the time is over; and what the run waits for is not its business.
+async fn keep(run: &str, mut buffer: Buffer) {
     loop {
-        let touch = async |buffer: &Buffer| buffer.touch(&way.target.run).await;
-        // Whoever reads the set is told what fails.
-        let _ = way.retry(&mut buffer, "renew the time to live", touch).await;
+        if buffer.touch(run).await.is_err()
+            && let Ok(connected) = buffer.reconnect().await
+        {
+            buffer = connected;
+        }
         tokio::time::sleep(TOUCH).await;
     }
 }

@@ -138,7 +138,7 @@ impl HandOver {
                 Ok(Waiting::Hidden(_) | Waiting::Nobody) if began.elapsed() < self.patience => {
                     let most = self.patience.as_secs();
                     progress.waiting(format!(
-                        "no translicator waits at the replica: start it; waiting for up to {most} s"
+                        "no translicator is seen to wait at the replica: start it; looking for up to {most} s"
                     ));
                     stop.sleep(PAUSE).await?;
                 }

@@ -302,3 +302,6 @@ fn foreign(entry: &Entry, fault: Fault) -> Error {
         "the set has an entry at {at} that the run did not write: {fault}; load the dump into Redis again, with --restart"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,7 +133,11 @@ fn a_translicator_must_wait() {
     let (redis, stream) = begun(&input);
     let database = server.fresh_database();
     let run = || hand_over(server, &database, &redis, &stream).run(LIMIT);
-    expect(run(), 13, &["no translicator waits at the replica: start it", "no translicator has waited"]);
+    expect(
+        run(),
+        13,
+        &["no translicator is seen to wait at the replica: start it", "no translicator has waited"],
+    );
     assert_eq!(stream.now().state, "ACCUMULATING");
     // One that does something else does not wait.
     let mut busy = translicator(server, &database);

@@ -76,11 +76,17 @@ pub struct HandOverOptions {
     pub complete_bootstrap: bool,
 
     /// How long to wait for a translicator.
-    #[arg(long, env = "PGBOOTSTRAP_TRANSLICATOR_TIMEOUT", default_value = "5m", value_name = "DURATION")]
+    #[arg(
+        long,
+        env = "PGBOOTSTRAP_TRANSLICATOR_TIMEOUT",
+        default_value = "5m",
+        requires = "change_stream",
+        value_name = "DURATION"
+    )]
     pub translicator_timeout: String,
 
     /// What to do where the database does not show what other sessions ask.
-    #[arg(long, env = "PGBOOTSTRAP_TRANSLICATOR", value_enum, default_value_t = Translicator::MustWait, value_name = "WHAT")]
+    #[arg(long, env = "PGBOOTSTRAP_TRANSLICATOR", value_enum, default_value_t = Translicator::MustWait, requires = "change_stream", value_name = "WHAT")]
     pub translicator: Translicator,
 }
 

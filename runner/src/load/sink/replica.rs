@@ -50,7 +50,7 @@ const BATCH_BYTES: usize = 2 << 20;
 /// How long a transaction may go on after a signal.
 const AFTER_SIGNAL: Duration = Duration::from_secs(5);
 /// So many entries of what was skipped are shown.
-const SHOWN: i64 = 50;
+pub const SHOWN: i64 = 50;
 
 /// A slab's rows on their way to the database.
 pub struct Slab<'a> {
