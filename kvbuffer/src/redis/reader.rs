@@ -86,9 +86,9 @@ impl Buffer {
         let mut command = redis::cmd("EVAL");
         command.arg(SCRIPT).arg(1).arg(self.keys().set());
         command.arg(format!("({}", range.start().get() - 1)).arg(range.end().get()).arg(limit).arg(PAGE);
-        let flat: Vec<Vec<u8>> = self.query(ACTION, &command).await?;
-        let mut entries = Vec::with_capacity(flat.len() / 2);
-        let mut flat = flat.into_iter();
+        let parts: Vec<Vec<Vec<u8>>> = self.query(ACTION, &command).await?;
+        let mut entries = Vec::new();
+        let mut flat = parts.into_iter().flatten();
         while let (Some(member), Some(score)) = (flat.next(), flat.next()) {
             let number = std::str::from_utf8(&score).ok().and_then(|score| score.parse::<f64>().ok());
             let Some(score) = number.and_then(Score::from_f64) else {
